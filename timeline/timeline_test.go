@@ -1,0 +1,50 @@
+package timeline_test
+
+import (
+	"testing"
+	"time"
+
+	"asr-backend/timeline"
+)
+
+// Counts as NVIDIA NeMo 3.0.0 gives them (get_seq_len of the preprocessor, calc_length
+// of the subsampling) for the lengths at which an off-by-one would show.
+func TestFrameAndRowCountsFollowNeMo(t *testing.T) {
+	for _, c := range []struct {
+		samples timeline.Sample
+		frames  timeline.Frame
+		rows    timeline.Row
+	}{
+		{0, 0, 0}, {1, 0, 0}, {159, 0, 0}, {160, 1, 1}, {161, 1, 1},
+		{1279, 7, 1}, {1280, 8, 1}, {1439, 8, 1}, {1440, 9, 2},
+		{71840, 449, 57}, {16000 * 36000, 3600000, 450000},
+	} {
+		f := timeline.FramesIn(c.samples)
+		if f != c.frames || timeline.RowsIn(f) != c.rows {
+			t.Errorf("%d samples: got %d frames, %d rows; want %d, %d", c.samples, f, timeline.RowsIn(f), c.frames, c.rows)
+		}
+	}
+}
+
+func TestDurationsAreExactAtHourTen(t *testing.T) {
+	s := timeline.Sample(10*3600*timeline.SampleRate + 1)
+	if got, want := s.Duration(), 10*time.Hour+62500*time.Nanosecond; got != want {
+		t.Errorf("Duration: got %v, want %v", got, want)
+	}
+	if got := timeline.SampleAt(s.Duration()); got != s {
+		t.Errorf("SampleAt(Duration): got %d, want %d", got, s)
+	}
+	if got, want := timeline.Row(450000).Duration(), 10*time.Hour; got != want {
+		t.Errorf("row 450000: got %v, want %v", got, want)
+	}
+}
+
+func TestSampleAtRoundsToTheNearestSampleOnBothSidesOfZero(t *testing.T) {
+	for d, want := range map[time.Duration]timeline.Sample{
+		31249: 0, 31250: 1, 62500: 1, -31249: 0, -31250: -1,
+	} {
+		if got := timeline.SampleAt(d); got != want {
+			t.Errorf("SampleAt(%d ns): got %d, want %d", d, got, want)
+		}
+	}
+}

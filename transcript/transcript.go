@@ -1,0 +1,89 @@
+// Package transcript defines what asr-backend knows about a recording once it has heard
+// it, and reads and writes that in the formats people use.
+//
+//	Transcript   the whole recording
+//	└ Segment    a region: a stretch people correct in one go, a sentence or a breath
+//	  └ Word     one word with its own times
+//
+// Times are exact distances from the first sample of the recording (time.Duration; a
+// sample at 16 kHz is 62,500 ns). An interval is half open: it contains its start and
+// not its end. Confidence is in 0..1, where 1 is certain.
+package transcript
+
+import "time"
+
+// Transcript is the text of one recording with its times.
+type Transcript struct {
+	// Source names the recording: a path, a URL or "-".
+	Source string
+	// Duration is the real length of the audio, not the one a header claims.
+	Duration time.Duration
+	// Language is a BCP 47 tag, or empty if the model does not say.
+	Language string
+	// Model names the model that heard the recording.
+	Model string
+	// ModelVersion is a digest of model and settings; equal versions give equal text.
+	ModelVersion string
+	// Confidence is that of the whole recording.
+	Confidence float64
+	// Segments are ordered by start, then by channel.
+	Segments []Segment
+	// Diagnostics say what a person should know about this recording.
+	Diagnostics Diagnostics
+}
+
+// Segment is one region of the transcript.
+type Segment struct {
+	Start, End time.Duration
+	Text       string
+	Confidence float64
+	// Channel is the zero-based channel of the recording, or Mixed.
+	Channel int
+	// Words are ordered by start and lie inside the segment.
+	Words []Word
+}
+
+// Mixed is the Channel of a segment that was heard on all channels mixed together.
+const Mixed = -1
+
+// Word is one word, with the punctuation written at it.
+type Word struct {
+	Start, End time.Duration
+	Text       string
+	Confidence float64
+	// SpikeStart and SpikeEnd are the rows in which the model itself saw the word,
+	// before the edges were moved into the silence around it.
+	SpikeStart, SpikeEnd time.Duration
+}
+
+// Diagnostics describe how the transcript was made and what was odd about the recording.
+type Diagnostics struct {
+	// Warnings are sentences for a person, such as that the file is cut off.
+	Warnings []string
+	// Windows and WindowsSkipped count model runs, and windows with no sound in them.
+	Windows, WindowsSkipped int
+	// SeamDisagreement is the share (0..1) of rows heard twice, by two neighbouring
+	// windows, for which the two did not agree.
+	SeamDisagreement float64
+	// UnheardSpeech is how much sound as loud as speech got no word.
+	UnheardSpeech time.Duration
+}
+
+// Text returns the segments' text joined by single spaces.
+func (t *Transcript) Text() string {
+	n := 0
+	for i := range t.Segments {
+		n += len(t.Segments[i].Text) + 1
+	}
+	b := make([]byte, 0, n)
+	for i := range t.Segments {
+		if t.Segments[i].Text == "" {
+			continue
+		}
+		if len(b) > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, t.Segments[i].Text...)
+	}
+	return string(b)
+}
