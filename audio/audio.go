@@ -1,0 +1,126 @@
+// Package audio opens any recording and gives its sound as float32 samples at 16 kHz,
+// in blocks that know their place on the time line.
+//
+// A recording passes through four steps, in constant memory whatever its length:
+//
+//	bytes ── what is it? ── decode ── channels ── resample ──> Block
+//
+// What a file is, its content says and never its name. WAV, FLAC, MP3 and Ogg Opus are
+// decoded in this program; everything else (AAC in MP4, Vorbis, WebM, AMR, video, ...)
+// by ffmpeg, if there is one, and if not the error says so.
+//
+// # Time
+//
+// Sample n of the output is the sound at n/16000 seconds of what a browser or ffmpeg
+// plays: encoder delay and padding are cut away, and the resampler has no delay. A
+// recording of N frames at rate r has N·16000/r samples, rounded to the nearest; blocks
+// follow each other without a gap, and how they are cut depends on nothing but Options.
+// Where sound is damaged, silence takes the place of what was lost if its length can be
+// known, so that everything after it stays where it was.
+//
+// # Truth
+//
+// A header's claim and the real content are kept apart: Info holds what was declared,
+// Length what was found, and Diagnostics says where the two differ. Sound that ends too
+// early is returned up to its end, and a diagnostic gives the second. io.EOF from Next
+// is the only good end.
+//
+// # Channels
+//
+// Mix is the mean of all channels, made before resampling. Split keeps them apart, and
+// Only takes one of them.
+package audio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Open opens the recording at path. The context bounds the life of the whole stream:
+// when it ends, Next fails with its error, and a decoder outside this process is stopped.
+func Open(ctx context.Context, path string, o Options) (*Stream, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &Error{Op: "open", Name: path, Err: errors.Unwrap(err)}
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = errors.New("is a folder")
+	}
+	if err != nil {
+		f.Close()
+		return nil, &Error{Op: "open", Name: path, Err: err}
+	}
+	in, err := newInput(f, path)
+	if err == nil {
+		in.closer = f
+		var s *Stream
+		if s, err = open(ctx, in, o); err == nil {
+			return s, nil
+		}
+	}
+	f.Close()
+	return nil, err
+}
+
+// OpenReader opens the recording that r holds from where it stands; name is what errors
+// call it. An io.ReadSeeker that can seek is used as one, which some formats need.
+// Closing the stream does not close r. A read that blocks is r's owner's to interrupt:
+// the context is looked at between reads.
+func OpenReader(ctx context.Context, r io.Reader, name string, o Options) (*Stream, error) {
+	in, err := newInput(r, name)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, in, o)
+}
+
+// Probe returns the facts of the recording at path without decoding it.
+func Probe(ctx context.Context, path string, o Options) (Info, error) {
+	s, err := Open(ctx, path, o)
+	if err != nil {
+		return Info{}, err
+	}
+	info := s.Info()
+	return info, s.Close()
+}
+
+// open finds the decoder for an input and sets up a stream on it. The input's closer is
+// the caller's until open succeeds.
+func open(ctx context.Context, in *input, o Options) (*Stream, error) {
+	if err := o.validate(); err != nil {
+		return nil, &Error{Op: "open", Name: in.name, Err: err}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, &Error{Op: "open", Name: in.name, Err: err}
+	}
+	d, err := openDecoder(ctx, in, o)
+	if err != nil {
+		return nil, in.wrap("open", err)
+	}
+	s, err := newStream(ctx, in, d, o)
+	if err != nil {
+		return nil, in.wrap("open", errors.Join(err, d.close()))
+	}
+	return s, nil
+}
+
+// openDecoder chooses by content.
+func openDecoder(ctx context.Context, in *input, o Options) (decoder, error) {
+	head, err := in.peek(sniffLen)
+	if err != nil {
+		return nil, err
+	}
+	if len(head) == 0 {
+		return nil, &Error{Err: ErrEmpty, Hint: "the file has no content: was it fully written or uploaded?"}
+	}
+	switch f := sniff(head); f {
+	case formatWAV:
+		return openWAV(in)
+	default:
+		return nil, &Error{Err: fmt.Errorf("%w: %s", ErrUnsupported, f)}
+	}
+}

@@ -1,0 +1,74 @@
+package audio
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"asr-backend/timeline"
+)
+
+// Options say what to take from a recording. The zero value mixes all of it to mono.
+type Options struct {
+	// Channels chooses between the mean of all channels, all of them, and one.
+	Channels Channels
+	// Start and End cut a part out; an End of zero is the end of the recording. Positions
+	// in blocks still count from the recording's first sample.
+	Start, End time.Duration
+	// FFmpeg is the path of ffmpeg. Empty looks in PATH; NoFFmpeg never runs it.
+	FFmpeg string
+}
+
+// NoFFmpeg as Options.FFmpeg keeps this package from running any other program.
+const NoFFmpeg = "off"
+
+// Channels says what becomes of the channels of a recording.
+type Channels int
+
+// Mix and Split are all channels in one, and each for itself.
+const (
+	Mix   Channels = 0
+	Split Channels = -1
+)
+
+// Only takes channel n, counted from zero.
+func Only(n int) Channels { return Channels(n + 1) }
+
+// ParseChannels reads "mix", "split" or the number of a channel, counted from zero.
+func ParseChannels(s string) (Channels, error) {
+	switch s {
+	case "mix":
+		return Mix, nil
+	case "split":
+		return Split, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n >= maxChannels {
+		return Mix, fmt.Errorf("channels %q: want mix, split or a number from 0 to %d", s, maxChannels-1)
+	}
+	return Only(n), nil
+}
+
+// String returns what ParseChannels reads.
+func (c Channels) String() string {
+	switch {
+	case c == Mix:
+		return "mix"
+	case c == Split:
+		return "split"
+	}
+	return strconv.Itoa(int(c) - 1)
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Channels < Split || o.Channels > maxChannels:
+		return fmt.Errorf("channel %d does not exist", int(o.Channels)-1)
+	case o.Start < 0:
+		return errors.New("start is before the recording")
+	case o.End < 0 || o.End != 0 && timeline.SampleAt(o.End) <= timeline.SampleAt(o.Start):
+		return errors.New("end is not after start")
+	}
+	return nil
+}
