@@ -1,0 +1,68 @@
+package mel
+
+import (
+	"slices"
+
+	"asr-backend/timeline"
+)
+
+// Extractor computes the raw log-mel frames of one recording from its samples as they
+// come. The frames do not depend on how the samples were split. Its memory is constant.
+type Extractor struct {
+	bank    *Bank
+	workers int
+	last    float32   // previous sample, for pre-emphasis
+	pending []float64 // pre-emphasised samples from the first that the next frame sees
+	samples timeline.Sample
+	emitted timeline.Frame
+}
+
+// NewExtractor returns an Extractor that uses up to workers goroutines inside a call.
+func NewExtractor(bank *Bank, workers int) *Extractor {
+	e := &Extractor{bank: bank, workers: workers}
+	e.pending = append(e.pending, make([]float64, reach)...) // zeros before the recording
+	return e
+}
+
+// Append takes the next samples and appends the frames that are now complete to dst,
+// frame-major.
+func (e *Extractor) Append(dst, samples []float32) []float32 {
+	if len(samples) == 0 {
+		return dst
+	}
+	e.pending = slices.Grow(e.pending, len(samples))
+	last := e.last
+	for i, x := range samples {
+		y := float64(x)
+		if i > 0 || e.samples > 0 {
+			y -= preEmphasis * float64(last)
+		}
+		e.pending = append(e.pending, y)
+		last = x
+	}
+	e.last = last
+	e.samples += timeline.Sample(len(samples))
+	return e.emit(dst, (len(e.pending)-windowSize)/timeline.SamplesPerFrame+1)
+}
+
+// Finish appends the frames that reach beyond the end of the recording. The recording
+// then has timeline.FramesIn(samples) frames in all.
+func (e *Extractor) Finish(dst []float32) []float32 {
+	e.pending = append(e.pending, make([]float64, reach)...)
+	return e.emit(dst, int(timeline.FramesIn(e.samples)-e.emitted))
+}
+
+func (e *Extractor) emit(dst []float32, n int) []float32 {
+	if n <= 0 || len(e.pending) < windowSize {
+		return dst
+	}
+	at := len(dst)
+	dst = slices.Grow(dst, n*e.bank.bands)[:at+n*e.bank.bands]
+	e.bank.frames(dst[at:], e.pending, e.workers)
+	e.pending = e.pending[:copy(e.pending, e.pending[n*timeline.SamplesPerFrame:])]
+	e.emitted += timeline.Frame(n)
+	return dst
+}
+
+// Samples returns how many samples have been taken.
+func (e *Extractor) Samples() timeline.Sample { return e.samples }
