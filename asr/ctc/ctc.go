@@ -1,0 +1,113 @@
+// Package ctc reads the output of a CTC model: rows of log-probabilities become tokens,
+// and tokens become the words a SentencePiece tokenizer would print.
+//
+// Connectionist temporal classification labels every row (80 ms) with one piece of the
+// vocabulary or with blank. A label sequence means the text that is left after equal
+// neighbours are merged and blanks are taken out, so "blank" between two equal pieces is
+// what makes a double letter. Trained models are peaky: a piece holds one row, often
+// late in its sound, and blank fills the rest.
+//
+// The greedy label sequence takes the best piece of each row. Its runs are also the best
+// alignment of its own text: no path can beat the row-wise maxima. So the time of a
+// token is simply the run of rows in which it won.
+//
+// Confidence follows NeMo's default: Tsallis entropy of the row with α = 0.33,
+// mapped exponentially to 0..1, the minimum over the rows of a token and over the tokens
+// of a word. Entropy tells wrong words from right ones better than the winner's
+// probability does (Laptev and Ginsburg, arXiv:2212.08703).
+//
+// References: Graves et al., ICML 2006; sentencepiece (Decode); NeMo
+// asr/parts/submodules/ctc_decoding.py and asr/parts/utils/asr_confidence_utils.py.
+package ctc
+
+import (
+	"math"
+
+	"asr-backend/timeline"
+)
+
+// Piece is the index of a vocabulary entry, and of a column of the model's output.
+type Piece int32
+
+// Row is what is kept of one output row of the model: 16 bytes, whatever the vocabulary.
+type Row struct {
+	Best       Piece   // the most probable piece, the lowest index among equals
+	LogProb    float32 // natural log of its probability
+	Blank      float32 // natural log of the probability of blank
+	Confidence float32 // 0..1, of the whole distribution; 1 for rows won by blank
+}
+
+// Token is a run of rows won by the same piece.
+type Token struct {
+	Piece       Piece
+	First, Last timeline.Row // inclusive
+	LogProb     float32      // mean over its rows
+	Confidence  float32      // minimum over its rows
+}
+
+// SilentRow is the row that stands for a stretch that was not run because there is no
+// sound in it: blank, with certainty.
+func SilentRow(blank Piece) Row { return Row{Best: blank, Confidence: 1} }
+
+// Summarize reduces one row of log-probabilities to a Row. The measure may be nil if
+// confidence is not wanted.
+func Summarize(logProbs []float32, blank Piece, m *Measure) Row {
+	best, top := 0, logProbs[0]
+	for i, v := range logProbs[1:] {
+		if v > top {
+			best, top = i+1, v
+		}
+	}
+	r := Row{Best: Piece(best), LogProb: top, Blank: logProbs[blank], Confidence: 1}
+	if r.Best != blank && m != nil {
+		r.Confidence = m.Confidence(logProbs)
+	}
+	return r
+}
+
+// Greedy merges runs of equal pieces and drops blanks. The first row is numbered start.
+func Greedy(rows []Row, blank Piece, start timeline.Row) []Token {
+	var tokens []Token
+	previous := blank
+	for i := range rows {
+		r, at := &rows[i], start+timeline.Row(i)
+		switch {
+		case r.Best == blank:
+		case r.Best == previous:
+			t := &tokens[len(tokens)-1]
+			n := float32(at - t.First)
+			t.LogProb = (t.LogProb*n + r.LogProb) / (n + 1)
+			t.Last, t.Confidence = at, min(t.Confidence, r.Confidence)
+		default:
+			tokens = append(tokens, Token{r.Best, at, at, r.LogProb, r.Confidence})
+		}
+		previous = r.Best
+	}
+	return tokens
+}
+
+// Measure computes the confidence of rows of a given width: exponentially normalised
+// Tsallis entropy.
+type Measure struct {
+	alpha, floor float64
+}
+
+// tsallisAlpha is NeMo's default.
+const tsallisAlpha = 0.33
+
+// NewMeasure returns the measure for rows of width values, blank included.
+func NewMeasure(width int) *Measure {
+	v, a := float64(width), tsallisAlpha
+	return &Measure{alpha: a, floor: math.Exp((1 - math.Pow(v, 1-a)) / (1 - a))}
+}
+
+// Confidence returns 1 for a row that is certain of one piece and 0 for one that knows
+// nothing.
+func (m *Measure) Confidence(logProbs []float32) float32 {
+	var sum float64
+	for _, v := range logProbs {
+		sum += math.Exp(m.alpha * float64(v))
+	}
+	c := (math.Exp((1-sum)/(1-m.alpha)) - m.floor) / (1 - m.floor)
+	return float32(min(max(c, 0), 1))
+}

@@ -1,0 +1,148 @@
+package ctc
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Word is a word of the text and the tokens it was made of.
+type Word struct {
+	Text string
+	// First and Last are the indices, inclusive, of its first and last token.
+	First, Last int
+}
+
+// unknown is what SentencePiece prints for <unk>.
+const unknown = " \u2047 "
+
+// Text returns what NeMo prints for the pieces: SentencePiece's decoding, with one space
+// taken out before each punctuation mark.
+func (v *Vocabulary) Text(pieces []Piece) string {
+	return string(v.decode(pieces).text)
+}
+
+// Words splits the text of tokens at white space. A mark belongs to the word before it.
+func (v *Vocabulary) Words(tokens []Token) []Word {
+	pieces := make([]Piece, len(tokens))
+	for i := range tokens {
+		pieces[i] = tokens[i].Piece
+	}
+	s := v.decode(pieces)
+	var words []Word
+	for at := 0; at < len(s.text); {
+		r, size := utf8.DecodeRune(s.text[at:])
+		if unicode.IsSpace(r) {
+			at += size
+			continue
+		}
+		end := at
+		for end < len(s.text) {
+			r, size := utf8.DecodeRune(s.text[end:])
+			if unicode.IsSpace(r) {
+				break
+			}
+			end += size
+		}
+		words = append(words, Word{string(s.text[at:end]), int(s.owner[at]), int(s.owner[end-1])})
+		at = end
+	}
+	return words
+}
+
+// surface is a text that knows of every byte which token wrote it.
+type surface struct {
+	text  []byte
+	owner []int32
+}
+
+func (s *surface) add(text string, owner int) {
+	s.text = append(s.text, text...)
+	for range len(text) {
+		s.owner = append(s.owner, int32(owner))
+	}
+}
+
+// decode follows sentencepiece's Decode: the word-boundary character becomes a space,
+// and the ones before the first visible character are dropped; control pieces print
+// nothing; byte pieces join to UTF-8.
+func (v *Vocabulary) decode(pieces []Piece) surface {
+	var s surface
+	for i := 0; i < len(pieces); i++ {
+		p := v.Piece(pieces[i])
+		if _, ok := byteOf(p); ok {
+			i = v.decodeBytes(&s, pieces, i) - 1
+			continue
+		}
+		switch {
+		case p == "<unk>":
+			p = unknown
+		case control(p):
+			continue
+		case len(s.text) == 0:
+			p = strings.TrimPrefix(p, Space)
+		}
+		s.add(strings.ReplaceAll(p, Space, " "), i)
+	}
+	return v.joinMarks(s)
+}
+
+// decodeBytes adds the run of byte pieces that starts at i and returns where it ends.
+// Bytes that are not UTF-8 become U+FFFD, one for one.
+func (v *Vocabulary) decodeBytes(s *surface, pieces []Piece, i int) int {
+	var run []byte
+	end := i
+	for ; end < len(pieces); end++ {
+		b, ok := byteOf(v.Piece(pieces[end]))
+		if !ok {
+			break
+		}
+		run = append(run, b)
+	}
+	for at := 0; at < len(run); {
+		r, size := utf8.DecodeRune(run[at:])
+		s.add(string(r), i+at)
+		at += size
+	}
+	return end
+}
+
+// joinMarks takes out one white-space character before each punctuation mark that the
+// vocabulary has as (part of) a piece of its own, as NeMo does after decoding.
+func (v *Vocabulary) joinMarks(s surface) surface {
+	if len(v.marks) == 0 {
+		return s
+	}
+	out := surface{s.text[:0], s.owner[:0]}
+	for at := 0; at < len(s.text); {
+		r, size := utf8.DecodeRune(s.text[at:])
+		if unicode.IsSpace(r) && at+size < len(s.text) {
+			next, n := utf8.DecodeRune(s.text[at+size:])
+			if v.marks[next] {
+				at += size
+				r, size = next, n
+			}
+		}
+		out.text = append(out.text, s.text[at:at+size]...)
+		out.owner = append(out.owner, s.owner[at:at+size]...)
+		at += size
+	}
+	return out
+}
+
+// control reports whether SentencePiece prints nothing for the piece.
+func control(p string) bool { return p == "<s>" || p == "</s>" || p == "<pad>" }
+
+// byteOf returns the byte that a piece such as <0xE2> stands for.
+func byteOf(p string) (byte, bool) {
+	if len(p) != 6 || p[:3] != "<0x" || p[5] != '>' {
+		return 0, false
+	}
+	hi, lo := strings.IndexByte(hexDigits, p[3]), strings.IndexByte(hexDigits, p[4])
+	if hi < 0 || lo < 0 {
+		return 0, false
+	}
+	return byte(hi<<4 | lo), true
+}
+
+const hexDigits = "0123456789ABCDEF"
