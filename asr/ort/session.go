@@ -1,0 +1,191 @@
+package ort
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	binding "github.com/yalue/onnxruntime_go"
+)
+
+// Source is where a model's ONNX graph comes from: a file, or bytes already in memory.
+// Models over 2 GB keep their weights in a second file and must be given by path.
+type Source struct {
+	Path string
+	Data []byte
+}
+
+// Provider says what computes.
+type Provider string
+
+// The providers.
+const (
+	CPU  Provider = "cpu"
+	CUDA Provider = "cuda"
+)
+
+// SessionOptions tell how a model is run. The zero value is the CPU with one thread.
+type SessionOptions struct {
+	Provider Provider
+	// Device is the index of the GPU.
+	Device int
+	// Threads is the number of CPU threads inside one run; 0 means 1.
+	Threads int
+	// TF32 lets the GPU multiply with 10-bit mantissas: faster, about 1e-3 off.
+	TF32 bool
+	// MemoryLimit bounds the GPU arena in bytes; 0 means no bound.
+	MemoryLimit int64
+}
+
+// Names are the tensors of a FastConformer CTC export.
+type Names struct {
+	Features, Lengths, LogProbs string
+}
+
+// Session is a model ready to run. Runs of one session must not overlap.
+type Session struct {
+	session *binding.DynamicAdvancedSession
+	model   string
+	cuda    bool
+}
+
+// NewSession loads a model. The caller closes it.
+func (r *Runtime) NewSession(m Source, names Names, o SessionOptions) (*Session, error) {
+	opts, err := sessionOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	defer opts.Destroy()
+	in, out := []string{names.Features, names.Lengths}, []string{names.LogProbs}
+	s := &Session{model: m.describe(), cuda: o.Provider == CUDA}
+	err = s.guard(func() (err error) {
+		if m.Path != "" {
+			s.session, err = binding.NewDynamicAdvancedSession(m.Path, in, out, opts)
+		} else {
+			s.session, err = binding.NewDynamicAdvancedSessionWithONNXData(m.Data, in, out, opts)
+		}
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("ort: load %s: %w", s.model, err)
+		if s.cuda {
+			err = fmt.Errorf("%w: %w", ErrCUDA, err)
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close frees the model. No run may be under way.
+func (s *Session) Close() error {
+	if err := s.session.Destroy(); err != nil {
+		return fmt.Errorf("ort: close %s: %w", s.model, err)
+	}
+	return nil
+}
+
+// Run computes b.LogProbs from b.Features and b.Lengths. When ctx ends, the run is
+// terminated between two nodes of the graph, waited for, and the context's cause is
+// returned; the session works on afterwards.
+func (s *Session) Run(ctx context.Context, b *Buffers) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	opts, err := binding.NewRunOptions()
+	if err != nil {
+		return fmt.Errorf("ort: run options: %w", err)
+	}
+	terminated := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(terminated)
+		_ = opts.Terminate() // sets a flag; a failure shows as a run that goes on to its end
+	})
+	err = s.guard(func() error {
+		return s.session.RunWithOptions([]binding.Value{b.features, b.lengths}, []binding.Value{b.logProbs}, opts)
+	})
+	if !stop() {
+		<-terminated
+	}
+	if e := opts.Destroy(); e != nil && err == nil {
+		err = e
+	}
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return fmt.Errorf("ort: run %s with %d × %d frames: %w", s.model, b.Batch, b.Frames, err)
+	}
+	return nil
+}
+
+// guard puts back the process's signal handlers after f if the CUDA provider may have
+// changed them.
+func (s *Session) guard(f func() error) error {
+	if !s.cuda {
+		return f()
+	}
+	return keepSignals(f)
+}
+
+func sessionOptions(o SessionOptions) (*binding.SessionOptions, error) {
+	opts, err := binding.NewSessionOptions()
+	if err != nil {
+		return nil, fmt.Errorf("ort: session options: %w", err)
+	}
+	err = errors.Join(
+		opts.SetGraphOptimizationLevel(binding.GraphOptimizationLevelEnableAll),
+		opts.SetIntraOpNumThreads(max(o.Threads, 1)),
+		opts.SetInterOpNumThreads(1),
+		opts.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
+		opts.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
+	)
+	if err == nil && o.Provider == CUDA {
+		err = keepSignals(func() error { return appendCUDA(opts, o) })
+	}
+	if err != nil {
+		return nil, errors.Join(err, opts.Destroy())
+	}
+	return opts, nil
+}
+
+// appendCUDA adds the CUDA provider. Its own message is vague; that of the options, set
+// just before, carries the loader's reason.
+func appendCUDA(opts *binding.SessionOptions, o SessionOptions) error {
+	cuda, err := binding.NewCUDAProviderOptions()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCUDA, err)
+	}
+	defer cuda.Destroy()
+	settings := map[string]string{
+		"device_id":                    strconv.Itoa(o.Device),
+		"cudnn_conv_algo_search":       "HEURISTIC", // the default tunes anew for each shape
+		"arena_extend_strategy":        "kSameAsRequested",
+		"cudnn_conv1d_pad_to_nc1d":     "1",
+		"use_tf32":                     "0",
+		"do_copy_in_default_stream":    "1",
+		"cudnn_conv_use_max_workspace": "1",
+	}
+	if o.TF32 {
+		settings["use_tf32"] = "1"
+	}
+	if o.MemoryLimit > 0 {
+		settings["gpu_mem_limit"] = strconv.FormatInt(o.MemoryLimit, 10)
+	}
+	if err := cuda.Update(settings); err != nil {
+		return fmt.Errorf("%w: %w", ErrCUDA, err)
+	}
+	if err := opts.AppendExecutionProviderCUDA(cuda); err != nil {
+		return fmt.Errorf("%w: %w", ErrCUDA, err)
+	}
+	return nil
+}
+
+// CheckCUDA returns nil if the CUDA provider loads for a device, else the reason.
+func (r *Runtime) CheckCUDA(device int) error {
+	opts, err := sessionOptions(SessionOptions{Provider: CUDA, Device: device})
+	if err != nil {
+		return err
+	}
+	return opts.Destroy()
+}
