@@ -1,0 +1,118 @@
+// Package align places words on the time line of a recording and groups them into
+// regions. It is made of pure functions over rows of CTC output.
+//
+// # Times
+//
+// Row r is centred on sample 1280·r and stands for [1280·r-640, 1280·r+640). NeMo prints
+// [1280·r, 1280·(r+1)) instead, which is 40 ms late; see NeMoSpan. A CTC model spikes
+// once in a piece and fills the rest with blank, so the rows a word won (its spike) are
+// inside the word but do not reach its edges. Each edge is therefore moved outwards into
+// the blank beside it, by at most half the gap to the neighbour and at most a quarter of
+// a second, and put where the sound is lowest. Words never overlap and stay in order.
+//
+// # Regions
+//
+// A region ends after a sentence, at a pause, and where it would grow too long; all
+// three rules hold at once, and a word is never cut.
+package align
+
+import (
+	"time"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/mel"
+	"asr-backend/timeline"
+)
+
+// Heard is what a model heard in a stretch of one channel.
+type Heard struct {
+	Vocabulary *ctc.Vocabulary
+	// First is the recording's row at which the stretch begins; row i is First+i.
+	First timeline.Row
+	// Samples is the length of the stretch.
+	Samples timeline.Sample
+	Rows    []ctc.Row
+	// Levels is the loudness of each mel frame of the stretch.
+	Levels []mel.Level
+	// Shift is added to every time: the model's measured constant.
+	Shift time.Duration
+}
+
+// Span is a stretch of a recording, half open.
+type Span struct {
+	Start, End timeline.Sample
+}
+
+// Word is a word on the time line.
+type Word struct {
+	Text string
+	// First and Last are the rows, inclusive, in which the model saw the word.
+	First, Last timeline.Row
+	// Spike is what those rows stand for, and Span the word with its edges refined.
+	Spike, Span Span
+	Confidence  float32
+}
+
+// NeMoSpan returns the span that NeMo's tools print for rows first to last.
+func NeMoSpan(first, last timeline.Row) Span {
+	return Span{first.Sample(), (last + 1).Sample()}
+}
+
+// rowSpan returns what rows first to last stand for.
+func rowSpan(first, last timeline.Row) Span {
+	const half = timeline.SamplesPerRow / 2
+	return Span{first.Sample() - half, last.Sample() + half}
+}
+
+// Words returns the words of the greedy text with their times. The best label of every
+// row is also the best alignment of its own text, so nothing needs to be searched.
+func (h *Heard) Words() []Word {
+	tokens := ctc.Greedy(h.Rows, h.Vocabulary.Blank(), h.First)
+	texts := h.Vocabulary.Words(tokens)
+	words := make([]Word, len(texts))
+	for i, t := range texts {
+		w := Word{Text: t.Text, First: tokens[t.First].First, Last: tokens[t.Last].Last, Confidence: 1}
+		for _, token := range tokens[t.First : t.Last+1] {
+			w.Confidence = min(w.Confidence, token.Confidence)
+		}
+		words[i] = w
+	}
+	h.place(words)
+	return words
+}
+
+// bounds is the stretch as a span of the recording.
+func (h *Heard) bounds() Span {
+	return Span{h.First.Sample(), h.First.Sample() + h.Samples}
+}
+
+// place sets the spans of words from their rows.
+func (h *Heard) place(words []Word) {
+	bounds, shift := h.bounds(), timeline.SampleAt(h.Shift)
+	for i := range words {
+		words[i].Spike = rowSpan(words[i].First, words[i].Last).within(bounds)
+		words[i].Span = words[i].Spike
+	}
+	for i := range words {
+		before, after := bounds.Start, bounds.End
+		if i > 0 {
+			before = words[i-1].Spike.End
+		}
+		if i+1 < len(words) {
+			after = words[i+1].Spike.Start
+		}
+		h.refine(&words[i], before, after)
+	}
+	for i := range words {
+		words[i].Span = words[i].Span.moved(shift).within(bounds)
+		words[i].Spike = words[i].Spike.moved(shift).within(bounds)
+	}
+}
+
+func (s Span) moved(by timeline.Sample) Span { return Span{s.Start + by, s.End + by} }
+
+// within clips s to bounds; a span outside becomes an empty one at the nearer end.
+func (s Span) within(bounds Span) Span {
+	clip := func(x timeline.Sample) timeline.Sample { return min(max(x, bounds.Start), bounds.End) }
+	return Span{clip(s.Start), clip(s.End)}
+}

@@ -1,0 +1,197 @@
+// Package asr turns recordings of any length into rows of CTC output with an acoustic
+// model: an NVIDIA NeMo FastConformer CTC exported to ONNX.
+//
+// # Long recordings
+//
+// Features are computed once for the whole recording. The model then sees windows of
+// equal length (25.6 s by default) that start on the row grid, every 1280 samples, and
+// overlap by twice the context (3.2 s). Each window is normalised by itself, as clips
+// were in training. Because all starts lie on the grid, a window's rows are rows of the
+// recording, and joining windows means choosing, in each overlap, the row from which on
+// the later window is believed: one inside a stretch that both call blank. The last
+// window slides back to end with the recording. A window without sound is not run.
+//
+// A recording of N samples so has exactly ceil(floor(N/160)/8) rows, each written once,
+// whatever the size of batches, the number of workers or the order in which they finish.
+// Memory does not grow with length beyond 16 bytes a row and one a frame.
+//
+// # Work
+//
+// All recordings feed one queue of windows; workers take batches from it, most urgent
+// first and in turns between recordings. Cancelling a recording terminates a run only
+// if nobody else's windows are in the batch, and always waits for it.
+//
+// # Models
+//
+// The contract of a model is checked when it is loaded: inputs, widths, vocabulary, row
+// count, and, by probing, that rows are distributions and whether padding is harmless.
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/mel"
+	"asr-backend/asr/ort"
+	"asr-backend/timeline"
+)
+
+// Recognizer hears recordings with one model on one device. Its methods may be called
+// from many goroutines.
+type Recognizer struct {
+	bundle     *Bundle
+	contract   Contract
+	vocabulary *ctc.Vocabulary
+	bank       *mel.Bank
+	window     Window
+	device     Device
+	digest     string
+	inFlight   int // windows of one track between cutting and stitching
+	melWorkers int
+
+	queue    *queue
+	sessions []*ort.Session
+	workers  []*worker
+	running  sync.WaitGroup
+}
+
+// New checks a model, loads it on the device that o asks for and warms it. The runtime
+// must stay open until the Recognizer is closed. The caller closes the Recognizer.
+func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	rec := &Recognizer{bundle: b, vocabulary: b.Vocabulary, window: o.Window, queue: newQueue(), melWorkers: o.Threads}
+	if err := rec.load(ctx, r, o); err != nil {
+		return nil, errors.Join(err, rec.release())
+	}
+	for _, w := range rec.workers {
+		rec.running.Go(func() { w.work(rec.queue) })
+	}
+	return rec, nil
+}
+
+func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error {
+	source, err := r.bundle.source()
+	if err != nil {
+		return &ModelError{r.bundle.Card.Name, err}
+	}
+	if r.digest, err = r.bundle.Digest(); err != nil {
+		return err
+	}
+	signature, err := rt.Inspect(source)
+	if err != nil {
+		return &ModelError{r.bundle.Card.Name, err}
+	}
+	r.contract.MaxRows = MaxRows
+	if n := r.bundle.Card.MaxRows; n > 0 {
+		r.contract.MaxRows = timeline.Row(n)
+	}
+	if err := r.contract.signature(signature, &r.bundle.Card, r.vocabulary); err != nil {
+		return &ModelError{r.bundle.Card.Name, err}
+	}
+	cpu, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
+	if err != nil {
+		return &ModelError{r.bundle.Card.Name, err}
+	}
+	if err := r.check(ctx, rt, cpu); err != nil {
+		return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
+	}
+	r.window.Rows = min(r.window.Rows, r.contract.MaxRows)
+	if r.bank, err = mel.NewBank(r.contract.Bands); err != nil {
+		return errors.Join(err, cpu.Close())
+	}
+	return r.place(ctx, rt, source, cpu, o)
+}
+
+// check probes the loaded model.
+func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session) error {
+	meta, err := s.Metadata()
+	if err != nil {
+		return err
+	}
+	if err := r.contract.metadata(meta); err != nil {
+		return err
+	}
+	return r.contract.probe(ctx, rt, s)
+}
+
+// Close stops the workers once the windows in the queue are done, and frees the model.
+func (r *Recognizer) Close() error {
+	r.queue.close()
+	r.running.Wait()
+	return r.release()
+}
+
+func (r *Recognizer) release() error {
+	var errs []error
+	for _, w := range r.workers {
+		errs = append(errs, w.close())
+	}
+	for _, s := range r.sessions {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Bundle returns the model in use.
+func (r *Recognizer) Bundle() *Bundle { return r.bundle }
+
+// Contract returns what was found out about the model when it was loaded.
+func (r *Recognizer) Contract() Contract { return r.contract }
+
+// Device says what computes and why.
+func (r *Recognizer) Device() Device { return r.device }
+
+// Digest returns the SHA-256 of the model, see Bundle.Digest.
+func (r *Recognizer) Digest() string { return r.digest }
+
+// Window returns the geometry in use.
+func (r *Recognizer) Window() Window { return r.window }
+
+// Urgent reports whether work more urgent than p waits for a worker.
+func (r *Recognizer) Urgent(p Priority) bool { return r.queue.urgent(p) }
+
+// Options tell how to run a model. The zero value runs on the best device at hand.
+type Options struct {
+	// Provider is ort.CPU or ort.CUDA; empty takes CUDA if it can be had. Asking for CUDA
+	// where it cannot be had is an error.
+	Provider ort.Provider
+	// Device is the index of the GPU.
+	Device int
+	// TF32 lets a GPU multiply with less precision, see ort.SessionOptions.
+	TF32 bool
+	// MemoryLimit bounds the memory taken on the GPU, in bytes; 0 means no bound.
+	MemoryLimit int64
+	// Threads is the number of CPU threads to use; 0 means all.
+	Threads int
+	// Batch is how many windows run at once; 0 means 1 on a CPU and 16 on a GPU.
+	Batch int
+	// Window is the geometry of runs; zero means DefaultWindow.
+	Window Window
+}
+
+func (o *Options) validate() error {
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Window == (Window{}) {
+		o.Window = DefaultWindow
+	}
+	if w := o.Window; w.Context < 1 || w.step() < 1 || w.Rows > MaxRows {
+		return fmt.Errorf("asr: window of %d rows with %d rows of context: the context must be at least 1 and less than half, and the window at most %d rows", w.Rows, w.Context, MaxRows)
+	}
+	switch o.Provider {
+	case "", ort.CPU, ort.CUDA:
+	default:
+		return fmt.Errorf("asr: provider %q; want %q or %q", o.Provider, ort.CPU, ort.CUDA)
+	}
+	if o.Batch < 0 || o.Batch > 512 {
+		return fmt.Errorf("asr: batch of %d windows; want 1 to 512", o.Batch)
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package asr
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/ort"
+)
+
+// Bundle is a model as it lies on disk or inside the program, not yet checked: an ONNX
+// graph and its vocabulary, and what is written about them. Three layouts are read as
+// they are:
+//
+//	ours        model.onnx, tokens.txt, model.json (a Card), tokenizer.model
+//	sherpa-onnx model.onnx or model.int8.onnx, tokens.txt; facts in the graph's metadata
+//	onnx-asr    model.onnx, vocab.txt, config.json
+type Bundle struct {
+	Card Card
+	// Dir is the folder on disk, or empty for a model inside the program.
+	Dir        string
+	Graph      string // file name of the ONNX graph
+	Vocabulary *ctc.Vocabulary
+	files      fs.FS
+}
+
+// Card is what model.json says of a model. Every field may be missing.
+type Card struct {
+	Name     string `json:"name"`
+	Language string `json:"language"`
+	Casing   string `json:"casing"`
+	Licence  string `json:"licence"`
+	Source   string `json:"source"`
+	// Bands is the number of mel bands, needed only if the graph leaves it open.
+	Bands int `json:"mels"`
+	// MaxRows is the longest run the position table allows; 0 means 5,000.
+	MaxRows int64 `json:"max_rows"`
+	// WordShiftMS is added to word times: what this model's spikes are early, measured.
+	WordShiftMS float64 `json:"word_shift_ms"`
+	// SHA256 holds digests of files, by name.
+	SHA256 map[string]string `json:"sha256"`
+}
+
+// WordShift returns the card's time constant.
+func (c *Card) WordShift() time.Duration {
+	return time.Duration(c.WordShiftMS * float64(time.Millisecond))
+}
+
+// ModelError says why a model cannot be used. It is a sentence for a person.
+type ModelError struct {
+	Model string
+	Err   error
+}
+
+func (e *ModelError) Error() string { return fmt.Sprintf("model %s: %v", e.Model, e.Err) }
+
+// Unwrap returns the cause.
+func (e *ModelError) Unwrap() error { return e.Err }
+
+// OpenBundle reads a model from path: a folder, or the ONNX file in it. The variant,
+// such as "fp16", chooses model.fp16.onnx; empty means model.onnx or the only graph.
+func OpenBundle(path, variant string) (*Bundle, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &ModelError{path, err}
+	}
+	dir, graph := path, ""
+	if !info.IsDir() {
+		dir, graph = filepath.Split(filepath.Clean(path))
+		if dir == "" {
+			dir = "."
+		}
+	}
+	b, err := readBundle(os.DirFS(dir), graph, variant)
+	if err != nil {
+		return nil, &ModelError{path, err}
+	}
+	if b.Dir, err = filepath.Abs(dir); err != nil {
+		return nil, &ModelError{path, err}
+	}
+	if b.Card.Name == "" {
+		b.Card.Name = filepath.Base(b.Dir)
+	}
+	return b, nil
+}
+
+// OpenBundleFS reads a model that is held in memory, such as an embedded one.
+func OpenBundleFS(files fs.FS, variant string) (*Bundle, error) {
+	b, err := readBundle(files, "", variant)
+	if err != nil {
+		return nil, &ModelError{"in memory", err}
+	}
+	return b, nil
+}
+
+func readBundle(files fs.FS, graph, variant string) (*Bundle, error) {
+	b := &Bundle{files: files, Graph: graph}
+	var err error
+	if graph == "" {
+		if b.Graph, err = findGraph(files, variant); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.readCard(); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"tokens.txt", "vocab.txt"} {
+		f, err := files.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if b.Vocabulary, err = ctc.ReadVocabulary(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return b, nil
+	}
+	return nil, errors.New("no tokens.txt or vocab.txt beside the graph; export the model again or copy the file there")
+}
+
+// findGraph returns the name of the graph to use.
+func findGraph(files fs.FS, variant string) (string, error) {
+	graphs, err := fs.Glob(files, "*.onnx")
+	if err != nil {
+		return "", err
+	}
+	if variant != "" {
+		name := "model." + variant + ".onnx"
+		if slices.Contains(graphs, name) {
+			return name, nil
+		}
+		return "", fmt.Errorf("no %s in the folder: this model has no %s variant", name, variant)
+	}
+	switch {
+	case slices.Contains(graphs, "model.onnx"):
+		return "model.onnx", nil
+	case len(graphs) == 1:
+		return graphs[0], nil
+	case len(graphs) == 0:
+		return "", errors.New("no .onnx file in the folder")
+	}
+	return "", fmt.Errorf("several graphs (%s); give the path of the one to use", strings.Join(graphs, ", "))
+}
+
+// readCard reads model.json or, for the layout of onnx-asr, config.json.
+func (b *Bundle) readCard() error {
+	raw, err := fs.ReadFile(b.files, "model.json")
+	if err == nil {
+		if err := json.Unmarshal(raw, &b.Card); err != nil {
+			return fmt.Errorf("model.json: %w", err)
+		}
+		return nil
+	}
+	raw, err = fs.ReadFile(b.files, "config.json")
+	if err != nil {
+		return nil // neither is needed
+	}
+	var config struct {
+		ModelType   string `json:"model_type"`
+		Features    int    `json:"features_size"`
+		Subsampling int    `json:"subsampling_factor"`
+	}
+	if err := json.Unmarshal(raw, &config); err != nil {
+		return fmt.Errorf("config.json: %w", err)
+	}
+	if t := config.ModelType; t != "" && !strings.HasSuffix(t, "-ctc") {
+		return fmt.Errorf("config.json says model_type %q; only CTC models can be used", t)
+	}
+	if f := config.Subsampling; f != 0 && f != 8 {
+		return fmt.Errorf("config.json says subsampling_factor %d; only 8 (FastConformer) can be used", f)
+	}
+	b.Card.Bands = config.Features
+	return nil
+}
+
+// source returns the graph for ONNX Runtime: by path from disk, since weights over 2 GB
+// lie in a second file beside it, else as bytes.
+func (b *Bundle) source() (ort.Source, error) {
+	if b.Dir != "" {
+		return ort.Source{Path: filepath.Join(b.Dir, b.Graph)}, nil
+	}
+	data, err := fs.ReadFile(b.files, b.Graph)
+	if err != nil {
+		return ort.Source{}, fmt.Errorf("read graph: %w", err)
+	}
+	return ort.Source{Data: data}, nil
+}
+
+// Digest returns the SHA-256 of the graph, its external weights and the vocabulary, in
+// hex: equal digests hear the same.
+func (b *Bundle) Digest() (string, error) {
+	h := sha256.New()
+	for _, name := range []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"} {
+		f, err := b.files.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", &ModelError{b.Card.Name, err}
+		}
+		fmt.Fprintf(h, "%s\n", name)
+		_, err = io.Copy(h, f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return "", &ModelError{b.Card.Name, err}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,164 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/ort"
+	"asr-backend/timeline"
+)
+
+// MaxRows is the longest run that exported FastConformer models do: their position
+// table has 5,000 rows to each side. One row more runs without an error and is wrong.
+const MaxRows timeline.Row = 5000
+
+// Contract is what a checked model promises.
+type Contract struct {
+	Names   ort.Names
+	Bands   int
+	Width   int // columns of the output, blank included
+	MaxRows timeline.Row
+	// Unnormalised outputs are logits: log-softmax is ours to do.
+	Unnormalised bool
+	// Padding is false for exports whose padded frames leak into valid rows (NeMo before
+	// 2.5): runs of such a model hold inputs of one length only.
+	Padding bool
+}
+
+// signature checks what the graph says of itself.
+func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocabulary) error {
+	if len(s.Inputs) != 2 {
+		return fmt.Errorf("the graph has %d inputs %v, want 2 (features and lengths): streaming models, and models that take audio, cannot be used", len(s.Inputs), s.Inputs)
+	}
+	for _, in := range s.Inputs {
+		switch {
+		case in.Type == "float32" && len(in.Dims) == 3:
+			c.Names.Features = in.Name
+			c.Bands = int(in.Dims[1])
+		case in.Type == "int64" && len(in.Dims) == 1:
+			c.Names.Lengths = in.Name
+		default:
+			return fmt.Errorf("input %v is neither features float32[batch mels frames] nor lengths int64[batch]", in)
+		}
+	}
+	if c.Names.Features == "" || c.Names.Lengths == "" {
+		return fmt.Errorf("inputs %v: want one of features and one of lengths", s.Inputs)
+	}
+	if c.Bands < 0 {
+		c.Bands = card.Bands
+	}
+	if c.Bands != 80 && c.Bands != 128 {
+		return fmt.Errorf("the model takes %d mel bands; only 80 and 128 are known", c.Bands)
+	}
+	if len(s.Outputs) == 0 || s.Outputs[0].Type != "float32" || len(s.Outputs[0].Dims) != 3 {
+		return fmt.Errorf("outputs %v: want log-probabilities float32[batch rows pieces] first", s.Outputs)
+	}
+	out := s.Outputs[0]
+	c.Names.LogProbs = out.Name
+	c.Width = vocabulary.Width()
+	if w := out.Dims[2]; w >= 0 && int(w) != c.Width {
+		return fmt.Errorf("the model writes %d columns but the vocabulary has %d pieces and blank: they do not belong together", w, c.Width-1)
+	}
+	return nil
+}
+
+// metadata checks what sherpa-onnx writes into its exports.
+func (c *Contract) metadata(m map[string]string) error {
+	if n, ok := m["normalize_type"]; ok && n != "per_feature" {
+		return fmt.Errorf("the model wants features normalised by %q; only per_feature can be made", n)
+	}
+	if f, ok := m["subsampling_factor"]; ok && f != "8" {
+		return fmt.Errorf("the model subsamples by %s; only 8 (FastConformer) can be used", f)
+	}
+	if r, err := strconv.ParseInt(m["max_rows"], 10, 64); err == nil && r > 0 {
+		c.MaxRows = timeline.Row(r)
+	}
+	return nil
+}
+
+// tolerances of the probes, in log-probability.
+const (
+	normalisedWithin = 1e-3 // a row's log-sum-exp from zero
+	paddingWithin    = 1e-3 // a padded row from the same row alone
+)
+
+// probe runs the model on noise of several lengths and checks row counts, that rows are
+// distributions, and whether padding changes valid rows.
+func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) error {
+	for _, frames := range []timeline.Frame{1, 8, 9, 64, 257} {
+		rows, err := c.run(ctx, r, s, int(frames), int(frames))
+		if err != nil {
+			return fmt.Errorf("a run of %d frames failed, as with a model that does not subsample by 8: %w", frames, err)
+		}
+		if err := c.distributions(rows); err != nil {
+			return fmt.Errorf("%w (probe of %d frames)", err, frames)
+		}
+	}
+	const frames, padded = 203, 280
+	alone, err := c.run(ctx, r, s, frames, frames)
+	if err != nil {
+		return err
+	}
+	with, err := c.run(ctx, r, s, frames, padded)
+	if err != nil {
+		return err
+	}
+	c.Padding = true
+	for i := range alone {
+		if math.Abs(float64(alone[i]-with[i])) > paddingWithin {
+			c.Padding = false
+		}
+	}
+	return nil
+}
+
+// run returns the rows of the first frames of a tensor of padded frames.
+func (c *Contract) run(ctx context.Context, r *ort.Runtime, s *ort.Session, frames, padded int) (rows []float32, err error) {
+	want := func(n int) int { return int(timeline.RowsIn(timeline.Frame(n))) }
+	b, err := r.NewBuffers(1, c.Bands, padded, want(padded), c.Width)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	noise := rand.New(rand.NewPCG(1, 2))
+	b.Lengths[0] = int64(frames)
+	for t := range frames {
+		for m := range c.Bands {
+			b.Features[m*padded+t] = float32(noise.NormFloat64())
+		}
+	}
+	if err := s.Run(ctx, b); err != nil {
+		return nil, err
+	}
+	return b.LogProbs[:want(frames)*c.Width], nil
+}
+
+func (c *Contract) distributions(rows []float32) error {
+	for at := 0; at < len(rows); at += c.Width {
+		sum := logSumExp(rows[at : at+c.Width])
+		if math.IsNaN(sum) || math.IsInf(sum, 0) {
+			return errors.New("the model writes values that are not numbers")
+		}
+		if math.Abs(sum) > normalisedWithin {
+			c.Unnormalised = true
+		}
+	}
+	return nil
+}
+
+func logSumExp(row []float32) float64 {
+	top := math.Inf(-1)
+	for _, v := range row {
+		top = max(top, float64(v))
+	}
+	var sum float64
+	for _, v := range row {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}

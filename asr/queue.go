@@ -1,0 +1,107 @@
+package asr
+
+import "sync"
+
+// queue holds windows that wait for a worker. It gives out the most urgent class first
+// and, inside a class, takes turns between recordings, so that a ten-hour file does not
+// keep a short one waiting.
+type queue struct {
+	mu     sync.Mutex
+	some   sync.Cond // signalled when classes or closed change
+	closed bool
+	// classes[p] is a ring of recordings that have windows waiting, each in order.
+	classes [priorities][]*line
+}
+
+// line is the waiting windows of one recording.
+type line struct {
+	owner   *track
+	windows []*window
+}
+
+func newQueue() *queue {
+	q := new(queue)
+	q.some.L = &q.mu
+	return q
+}
+
+// put adds a window. It reports false if the queue is closed.
+func (q *queue) put(w *window) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	class := &q.classes[w.priority]
+	for _, l := range *class {
+		if l.owner == w.owner {
+			l.windows = append(l.windows, w)
+			q.some.Signal()
+			return true
+		}
+	}
+	*class = append(*class, &line{w.owner, []*window{w}})
+	q.some.Signal()
+	return true
+}
+
+// take waits for a window and returns up to limit windows with as many values each as
+// the first, in turn from different recordings. It returns nil when the queue is closed
+// and empty.
+func (q *queue) take(limit int) []*window {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for {
+		if batch := q.gather(limit); len(batch) > 0 {
+			return batch
+		}
+		if q.closed {
+			return nil
+		}
+		q.some.Wait()
+	}
+}
+
+func (q *queue) gather(limit int) []*window {
+	var batch []*window
+	for p := range q.classes {
+		class := q.classes[p]
+		for turn := 0; turn < len(class) && len(batch) < limit; {
+			l := class[0]
+			class = class[1:]
+			w := l.windows[0]
+			if len(batch) > 0 && len(w.raw) != len(batch[0].raw) {
+				class = append(class, l)
+				turn++ // nothing of this recording fits now
+				continue
+			}
+			turn = 0
+			batch = append(batch, w)
+			if l.windows = l.windows[1:]; len(l.windows) > 0 {
+				class = append(class, l)
+			}
+		}
+		q.classes[p] = class
+	}
+	return batch
+}
+
+// urgent reports whether a window more urgent than p waits.
+func (q *queue) urgent(p Priority) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for c := range q.classes[:p] {
+		if len(q.classes[c]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// close lets take return nil once the queue is empty.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.some.Broadcast()
+}

@@ -1,0 +1,126 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/mel"
+	"asr-backend/audio"
+	"asr-backend/timeline"
+)
+
+// Blocks is a recording as a stream of samples at 16 kHz; *audio.Stream is one. Next
+// returns io.EOF at the end.
+type Blocks interface {
+	Next() (audio.Block, error)
+}
+
+// Job tells how to hear one recording. The zero value is a batch job.
+type Job struct {
+	Priority Priority
+	// Progress, if set, is called as sound is taken in and rows are settled, from the
+	// goroutine that called Recognize.
+	Progress func(Progress)
+	// LogProbs, if set, gets every row of log-probabilities once and in order. The slice
+	// is valid during the call. An error ends the job.
+	LogProbs func(channel int, row timeline.Row, logProbs []float32) error
+	// Load and Save, if set, keep the rows of windows, so that a job that is run again
+	// does not repeat them. Load returns nil for a window it does not have.
+	Load func(channel int, start timeline.Row) []ctc.Row
+	Save func(channel int, start timeline.Row, rows []ctc.Row)
+}
+
+// Progress says how far a job is.
+type Progress struct {
+	// Read is the position up to which the recording has been taken in, and Heard the
+	// one up to which its rows are settled.
+	Read, Heard timeline.Sample
+}
+
+// Result is what the model heard in one channel.
+type Result struct {
+	// First is the recording's row at which the stretch begins that was heard.
+	First timeline.Row
+	// Samples is the length of the stretch.
+	Samples timeline.Sample
+	// Rows are the stretch's rows; row i is row First+i of the recording.
+	Rows []ctc.Row
+	// Levels is the loudness of each mel frame of the stretch.
+	Levels []mel.Level
+	// Windows counts windows, and Skipped those in which there was nothing to hear.
+	Windows, Skipped int
+	// Overlap counts rows that two windows saw, and Disagree those on which they differed.
+	Overlap, Disagree timeline.Row
+}
+
+// Recognize hears a recording and returns a Result for each channel of its blocks. The
+// first block must start on the row grid, at a multiple of 1280 samples. It returns when
+// no run uses the recording any more, also when ctx ends.
+func (r *Recognizer) Recognize(ctx context.Context, blocks Blocks, job Job) (_ []*Result, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var tracks []*track
+	defer func() {
+		cancel()
+		for _, t := range tracks {
+			t.drain()
+		}
+	}()
+	for {
+		block, err := blocks.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if tracks == nil {
+			if tracks, err = r.tracks(&job, block); err != nil {
+				return nil, err
+			}
+		}
+		for i, t := range tracks {
+			if err := t.push(ctx, block.Channels[i]); err != nil {
+				return nil, err
+			}
+		}
+		report(&job, tracks)
+	}
+	results := make([]*Result, len(tracks))
+	for i, t := range tracks {
+		if err := t.finish(ctx); err != nil {
+			return nil, err
+		}
+		results[i] = t.result
+	}
+	report(&job, tracks)
+	return results, nil
+}
+
+func (r *Recognizer) tracks(job *Job, first audio.Block) ([]*track, error) {
+	if first.Start%timeline.SamplesPerRow != 0 {
+		return nil, fmt.Errorf("asr: the recording starts at sample %d, which is not a multiple of %d", first.Start, timeline.SamplesPerRow)
+	}
+	tracks := make([]*track, len(first.Channels))
+	for i := range tracks {
+		tracks[i] = newTrack(r, job, i, timeline.Row(first.Start/timeline.SamplesPerRow))
+	}
+	return tracks, nil
+}
+
+func report(job *Job, tracks []*track) {
+	if job.Progress == nil || len(tracks) == 0 {
+		return
+	}
+	t := tracks[len(tracks)-1]
+	begin := t.origin.Sample()
+	job.Progress(Progress{
+		Read:  begin + t.mel.Samples(),
+		Heard: begin + min(timeline.Row(len(t.result.Rows)).Sample(), t.mel.Samples()),
+	})
+}

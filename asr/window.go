@@ -1,0 +1,101 @@
+package asr
+
+import (
+	"context"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/mel"
+	"asr-backend/timeline"
+)
+
+// Window is the geometry of model runs over a long recording: every run sees Rows rows,
+// of which the outer Context on each side are also seen by a neighbour. Windows start
+// every Rows-2·Context rows, always on the row grid, so their rows are the recording's.
+type Window struct {
+	Rows, Context timeline.Row
+}
+
+// DefaultWindow is what NeMo's maintainers advise for models trained on clips of up to
+// 20 s: 25.6 s, of which the middle 19.2 s are new.
+var DefaultWindow = Window{Rows: 320, Context: 40}
+
+// step is the distance between the starts of neighbouring windows.
+func (w Window) step() timeline.Row { return w.Rows - 2*w.Context }
+
+// frames is the length of a window.
+func (w Window) frames() timeline.Frame { return timeline.Frame(w.Rows) * timeline.FramesPerRow }
+
+// last returns where the last window of a recording of n frames starts: it slides back
+// so as to end with the recording, on the row grid. Then at most seven frames of it are
+// padding. A recording no longer than a window has its only window at zero.
+func (w Window) last(n timeline.Frame) timeline.Row {
+	return max(timeline.RowsIn(n)-w.Rows, 0)
+}
+
+// Priority orders the work of different recordings.
+type Priority int
+
+// Priorities, most urgent first: a person waits for a region; a person has opened the
+// task; a batch.
+const (
+	Interactive Priority = iota
+	Opened
+	Batch
+	priorities
+)
+
+// window is one stretch of one recording on its way through the model.
+type window struct {
+	ctx      context.Context
+	owner    *track
+	priority Priority
+	start    timeline.Row
+	raw      []float32 // log-mel frames, frame-major, not normalised
+	logProbs bool      // keep whole rows, not only their summary
+
+	// Set by the worker before done is closed.
+	rows []ctc.Row
+	full []float32
+	err  error
+	done chan struct{}
+}
+
+func (w *window) fail(err error) {
+	w.err, w.rows, w.full = err, nil, nil
+	close(w.done)
+}
+
+func (w *window) frames(bands int) int { return len(w.raw) / bands }
+
+// hearable reports whether anything in raw log-mel values stands out of digital silence
+// and the dither of 16-bit converters. Normalising a window without sound would blow its
+// noise up to the level of speech, so such a window is not run.
+func hearable(raw []float32) bool {
+	const aboveSilence = 0.4 // nat; dither of one least significant bit reaches 0.05
+	for _, v := range raw {
+		if v > mel.Silence+aboveSilence {
+			return true
+		}
+	}
+	return false
+}
+
+func silentRows(n timeline.Row, blank ctc.Piece) []ctc.Row {
+	rows := make([]ctc.Row, n)
+	for i := range rows {
+		rows[i] = ctc.SilentRow(blank)
+	}
+	return rows
+}
+
+// silentLogProbs are rows that give blank certainty and every piece next to nothing.
+func silentLogProbs(n timeline.Row, width int, blank ctc.Piece) []float32 {
+	const never = -100
+	full := make([]float32, int(n)*width)
+	for i := range full {
+		if ctc.Piece(i%width) != blank {
+			full[i] = never
+		}
+	}
+	return full
+}

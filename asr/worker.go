@@ -1,0 +1,184 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/mel"
+	"asr-backend/asr/ort"
+	"asr-backend/timeline"
+)
+
+// worker runs batches of windows, one after the other, in buffers of its own. Sessions are
+// the recognizer's: on a CPU several workers share one.
+type worker struct {
+	runtime  *ort.Runtime
+	contract *Contract
+	blank    ctc.Piece
+	measure  *ctc.Measure
+	window   Window
+	sizes    []int // batch sizes it has a session and buffers for, ascending
+	sessions []*ort.Session
+	buffers  []*ort.Buffers // full windows, by size
+	// fixed means that shapes are dear: every run has a full window's shape and one of
+	// the sizes, filled up where needed.
+	fixed bool
+}
+
+// largest is how many windows a batch may hold.
+func (w *worker) largest() int { return w.sizes[len(w.sizes)-1] }
+
+// work runs what comes out of the queue until it is closed and empty.
+func (w *worker) work(q *queue) {
+	for batch := q.take(w.largest()); batch != nil; batch = q.take(w.largest()) {
+		wanted := batch[:0]
+		for _, win := range batch {
+			if err := context.Cause(win.ctx); err != nil {
+				win.fail(err)
+				continue
+			}
+			wanted = append(wanted, win)
+		}
+		if len(wanted) > 0 {
+			w.run(wanted)
+		}
+	}
+}
+
+// run computes the rows of a batch of windows of equal length and closes each one's done.
+func (w *worker) run(batch []*window) {
+	err := w.compute(batch)
+	for _, win := range batch {
+		if err != nil {
+			win.fail(err)
+			continue
+		}
+		close(win.done)
+	}
+}
+
+func (w *worker) compute(batch []*window) error {
+	ctx, stop := allDone(batch)
+	defer stop()
+	frames := batch[0].frames(w.contract.Bands)
+	at := w.sizeFor(len(batch))
+	b, err := w.bufferFor(at, frames)
+	if err != nil {
+		return err
+	}
+	if b != w.buffers[at] {
+		defer b.Close()
+	}
+	stride, each := b.Frames, b.Bands*b.Frames
+	for i := range b.Batch {
+		from := batch[min(i, len(batch)-1)] // the rest of a fixed shape repeats the last
+		mel.Normalize(b.Features[i*each:(i+1)*each], from.raw, b.Bands, stride)
+		b.Lengths[i] = int64(frames)
+	}
+	if err := w.sessions[at].Run(ctx, b); err != nil {
+		return fmt.Errorf("asr: window at %v: %w", batch[0].start.Duration(), err)
+	}
+	for i, win := range batch {
+		if err := w.summarize(win, b.LogProbs[i*b.Rows*b.Width:], int(timeline.RowsIn(timeline.Frame(frames)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sizeFor returns the index of the smallest size that holds n windows.
+func (w *worker) sizeFor(n int) int {
+	for i, size := range w.sizes {
+		if size >= n {
+			return i
+		}
+	}
+	return len(w.sizes) - 1
+}
+
+// bufferFor returns buffers for the batch size at index at: the worker's own for whole
+// windows, new ones, for the caller to close, for short recordings.
+func (w *worker) bufferFor(at, frames int) (*ort.Buffers, error) {
+	full := int(w.window.frames())
+	if frames == full || w.fixed && w.contract.Padding {
+		return w.buffers[at], nil
+	}
+	rows := int(timeline.RowsIn(timeline.Frame(frames)))
+	return w.runtime.NewBuffers(w.sizes[at], w.contract.Bands, frames, rows, w.contract.Width)
+}
+
+// summarize takes from the model's output what is kept of a window.
+func (w *worker) summarize(win *window, out []float32, rows int) error {
+	width := w.contract.Width
+	win.rows = make([]ctc.Row, rows)
+	if win.logProbs {
+		win.full = make([]float32, rows*width)
+	}
+	for i := range win.rows {
+		row := out[i*width : (i+1)*width]
+		if w.contract.Unnormalised {
+			shift := float32(logSumExp(row))
+			for j := range row {
+				row[j] -= shift
+			}
+		}
+		r := ctc.Summarize(row, w.blank, w.measure)
+		if r.LogProb != r.LogProb || r.Blank != r.Blank {
+			return fmt.Errorf("asr: window at %v: the model wrote a value that is not a number", win.start.Duration())
+		}
+		win.rows[i] = r
+		if win.logProbs {
+			copy(win.full[i*width:], row)
+		}
+	}
+	return nil
+}
+
+// warm runs every shape once on silence, so that the first recording does not wait for
+// tuning and a device that is too small is found out at once.
+func (w *worker) warm(ctx context.Context) error {
+	for i, s := range w.sessions {
+		b := w.buffers[i]
+		for j := range b.Lengths {
+			b.Lengths[j] = int64(b.Frames)
+		}
+		if err := s.Run(ctx, b); err != nil {
+			return fmt.Errorf("asr: warm a batch of %d windows: %w", b.Batch, err)
+		}
+	}
+	return nil
+}
+
+// close frees the buffers. No run may be under way.
+func (w *worker) close() error {
+	var errs []error
+	for _, b := range w.buffers {
+		errs = append(errs, b.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// allDone returns a context that ends when the contexts of all windows have ended: one
+// recording's cancellation must not take its batch mates' work. The caller calls stop.
+func allDone(batch []*window) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	var left atomic.Int64
+	left.Store(int64(len(batch)))
+	stops := make([]func() bool, len(batch))
+	for i, win := range batch {
+		stops[i] = context.AfterFunc(win.ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel(context.Cause(win.ctx))
+			}
+		})
+	}
+	return ctx, func() {
+		for _, s := range stops {
+			s()
+		}
+		cancel(nil)
+	}
+}
