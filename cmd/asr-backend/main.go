@@ -1,0 +1,98 @@
+// Command asr-backend transcribes long recordings, on the command line and for Label
+// Studio. Run it with --help, or see README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"asr-backend/internal/cli"
+	"asr-backend/transcript"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// streams are the program's standard streams.
+type streams struct {
+	in       io.Reader
+	out, err *os.File
+}
+
+// commands is the command line.
+type commands struct {
+	Transcribe transcribeCommand `cmd:"" help:"Transcribe recordings to text with times."`
+	Version    versionCommand    `cmd:"" help:"Print the version of the program."`
+}
+
+// run is the program; it returns the exit status.
+func run(args []string, std streams) (status int) {
+	var c commands
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("asr-backend"), kong.Description(description), kong.Vars{"formats": formats()},
+		kong.DefaultEnvars("ASR_BACKEND"), kong.Writers(std.out, std.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Exit(func(code int) { exited = code; panic(errExit) }))
+	if err != nil {
+		fmt.Fprintln(std.err, "error:", err)
+		return cli.ExitUsage
+	}
+	defer func() {
+		if p := recover(); p == errExit { // --help printed and kong wants to leave
+			status = exited
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(std.err, "error: %v; see asr-backend --help\n", err)
+		return cli.ExitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(std)
+	code := cli.ExitCode(err)
+	if code == cli.ExitInterrupted && ctx.Err() == nil {
+		code = cli.ExitSome
+	}
+	if err != nil && !errors.Is(err, cli.ErrSome) {
+		message := fmt.Sprint("error: ", err)
+		if hint := cli.Hint(err); hint != "" {
+			message += "; " + hint
+		}
+		if code == cli.ExitInterrupted {
+			message = "interrupted"
+		}
+		fmt.Fprintln(std.err, message)
+	}
+	return code
+}
+
+// formats lists the output formats for help texts.
+func formats() string {
+	var names []string
+	for _, f := range transcript.Formats() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ")
+}
+
+var errExit = errors.New("exit")
+
+const description = `Regions, words and confidences from recordings of any length.
+
+Every flag can also be set by the environment variable shown beside it.
+
+Exit status: 0 all done, 1 some recordings failed (the others are written), 2 wrong usage,
+3 no library, model or device to work with, 130 interrupted.`

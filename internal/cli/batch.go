@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"asr-backend/asr"
+	"asr-backend/audio"
+	"asr-backend/transcript"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Batch works on a list of recordings, several at a time, and writes the results in
+// order.
+type Batch struct {
+	Report  *Report
+	Outputs *Outputs
+	// Parallel is how many recordings are under way at once; at least one is.
+	Parallel int
+	// Transcribe does one recording.
+	Transcribe func(ctx context.Context, in Input, progress func(asr.Progress), opened func(audio.Info)) (*transcript.Transcript, error)
+}
+
+// result is one recording's, on its way to being written.
+type result struct {
+	transcript *transcript.Transcript
+	err        error
+	took       time.Duration
+}
+
+// Run works through inputs. A failure is reported and does not stop the others; the
+// error then is ErrSome. When ctx ends, what is under way is given up and its cause
+// returned.
+func (b *Batch) Run(ctx context.Context, inputs []Input) error {
+	results := make([]chan result, len(inputs))
+	for i := range results {
+		results[i] = make(chan result, 1)
+	}
+	var failed atomic.Bool
+	var group errgroup.Group
+	group.Go(func() error {
+		for i, in := range inputs {
+			r := <-results[i]
+			if ctx.Err() != nil {
+				continue
+			}
+			path := ""
+			if r.err == nil {
+				path, r.err = b.Outputs.Write(in, r.transcript)
+			}
+			if r.err != nil {
+				failed.Store(true)
+				b.Report.Failed(in.Path, r.err)
+				continue
+			}
+			b.Report.Done(in.Path, path, r.transcript, r.took)
+		}
+		return nil
+	})
+	var work errgroup.Group
+	work.SetLimit(max(b.Parallel, 1))
+	for i, in := range inputs {
+		work.Go(func() error {
+			results[i] <- b.one(ctx, in)
+			return nil
+		})
+	}
+	_ = work.Wait() // neither group returns errors
+	_ = group.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if failed.Load() {
+		return ErrSome
+	}
+	return nil
+}
+
+func (b *Batch) one(ctx context.Context, in Input) result {
+	if err := context.Cause(ctx); err != nil {
+		return result{err: err}
+	}
+	start := time.Now()
+	t, err := b.Transcribe(ctx, in,
+		func(p asr.Progress) { b.Report.Progress(in.Path, p.Heard.Duration()) },
+		func(i audio.Info) { b.Report.Length(in.Path, max(i.Declared, 0).Duration()) })
+	return result{t, err, time.Since(start)}
+}

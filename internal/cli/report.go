@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"asr-backend/transcript"
+)
+
+// Report tells a person or a program how work goes on: one line a recording and, on a
+// terminal, a line that follows the one being heard. It may be used by many goroutines.
+type Report struct {
+	mu       sync.Mutex
+	w        io.Writer
+	terminal bool
+	quiet    bool
+	log      *slog.Logger // set for machine-readable lines
+	started  time.Time
+	shown    time.Time // when the moving line was last drawn
+	drawn    bool
+	heard    map[string]time.Duration // of recordings under way
+	lengths  map[string]time.Duration // as declared, where known
+	finished time.Duration            // audio of recordings that are done
+}
+
+// ReportOptions tell how a Report speaks.
+type ReportOptions struct {
+	Terminal bool // w is a terminal: draw a moving line
+	Quiet    bool // only failures
+	JSON     bool // a JSON object a line
+}
+
+// NewReport returns a report that writes to w, usually standard error.
+func NewReport(w io.Writer, o ReportOptions) *Report {
+	r := &Report{w: w, terminal: o.Terminal && !o.JSON, quiet: o.Quiet, started: time.Now(),
+		heard: map[string]time.Duration{}, lengths: map[string]time.Duration{}}
+	if o.JSON {
+		r.log = slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return r
+}
+
+// Event says something about the run as a whole, such as which device is used.
+func (r *Report) Event(message string, attributes ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.quiet:
+	case r.log != nil:
+		r.log.Info(message, attributes...)
+	default:
+		r.line(message)
+	}
+}
+
+// Length tells how long a recording claims to be.
+func (r *Report) Length(name string, declared time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lengths[name] = declared
+}
+
+// redraw is how often the moving line changes.
+const redraw = 200 * time.Millisecond
+
+// Progress tells how far a recording has been heard.
+func (r *Report) Progress(name string, heard time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard[name] = heard
+	now := time.Now()
+	if !r.terminal || r.quiet || now.Sub(r.shown) < redraw {
+		return
+	}
+	r.shown, r.drawn = now, true
+	fmt.Fprintf(r.w, "\r\x1b[K%s", r.moving(name, now))
+}
+
+// moving is the text of the moving line.
+func (r *Report) moving(name string, now time.Time) string {
+	done, left, known := r.finished, time.Duration(0), true
+	for n, heard := range r.heard {
+		done += heard
+		length := r.lengths[n]
+		known = known && length > 0
+		left += max(length-heard, 0)
+	}
+	rtfx := done.Seconds() / max(now.Sub(r.started).Seconds(), 1e-3)
+	text := fmt.Sprintf("%s  %s", name, Clock(r.heard[name]))
+	if length := r.lengths[name]; length > 0 {
+		text += " of " + Clock(length)
+	}
+	text += fmt.Sprintf("  %.1fx", rtfx)
+	if known && rtfx > 0 && done > 0 {
+		text += "  " + Clock(time.Duration(left.Seconds()/rtfx*float64(time.Second))) + " left"
+	}
+	return text
+}
+
+// Done tells that a recording is finished; path is where its result went, or empty.
+func (r *Report) Done(name, path string, t *transcript.Transcript, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.heard, name)
+	r.finished += t.Duration
+	rtfx := t.Duration.Seconds() / max(took.Seconds(), 1e-3)
+	if r.log != nil {
+		r.log.Info("done", "file", name, "output", path, "duration_s", t.Duration.Seconds(), "took_s", took.Seconds(), "rtfx", rtfx,
+			"regions", len(t.Segments), "confidence", t.Confidence, "windows", t.Diagnostics.Windows, "warnings", t.Diagnostics.Warnings)
+		return
+	}
+	for _, w := range t.Diagnostics.Warnings {
+		r.line(fmt.Sprintf("warning: %s: %s", name, w))
+	}
+	if r.quiet {
+		return
+	}
+	text := fmt.Sprintf("%s: %s in %s (%.1fx), %d regions", name, Clock(t.Duration), took.Round(10*time.Millisecond), rtfx, len(t.Segments))
+	if path != "" {
+		text += " -> " + path
+	}
+	r.line(text)
+}
+
+// Failed tells, in one line, that a recording could not be done and what can be done.
+func (r *Report) Failed(name string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.heard, name)
+	hint := Hint(err)
+	if r.log != nil {
+		r.log.Error("failed", "file", name, "error", err.Error(), "hint", hint)
+		return
+	}
+	text := fmt.Sprintf("error: %s: %v", name, err)
+	if hint != "" {
+		text += "; " + hint
+	}
+	r.line(text)
+}
+
+// line writes a line of its own, over the moving one.
+func (r *Report) line(text string) {
+	if r.drawn {
+		fmt.Fprint(r.w, "\r\x1b[K")
+		r.drawn = false
+	}
+	fmt.Fprintln(r.w, text)
+}
+
+// Close ends the moving line.
+func (r *Report) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.drawn {
+		fmt.Fprint(r.w, "\r\x1b[K")
+		r.drawn = false
+	}
+}
+
+// Clock writes a time as people read it on a player: 3:07 or 1:02:03.
+func Clock(d time.Duration) string {
+	s := int64(d.Round(time.Second) / time.Second)
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+}
