@@ -1,0 +1,89 @@
+package transcript
+
+import (
+	"bufio"
+	"regexp"
+	"strconv"
+)
+
+// Formats that have no field for the channel (text, timed, SRT, TSV, Audacity) write it
+// before the text, as in "Channel 2: yes", when a transcript has several channels.
+// Readers take it off again where all segments have it and it is not always the same.
+// People count channels from one, as CTM does; JSON and Label Studio count from zero.
+
+// channels returns the channels of t in order.
+func (t *Transcript) channels() []int {
+	seen := map[int]bool{}
+	var out []int
+	for i := range t.Segments {
+		if c := t.Segments[i].Channel; !seen[c] {
+			seen[c] = true
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// severalChannels tells whether the channels of t must be told apart: whether something
+// was said on more than one.
+func (t *Transcript) severalChannels() bool {
+	first := -1
+	for i := range t.Segments {
+		switch {
+		case t.Segments[i].text() == "":
+		case first < 0:
+			first = i
+		case t.Segments[i].Channel != t.Segments[first].Channel:
+			return true
+		}
+	}
+	return false
+}
+
+func channelName(channel int) string {
+	if channel == Mixed {
+		return "Mixed"
+	}
+	return "Channel " + strconv.Itoa(channel+1)
+}
+
+// putPrefix writes the channel of s if there are several.
+func putPrefix(w *bufio.Writer, s *Segment, several bool) {
+	if several {
+		w.WriteString(channelName(s.Channel))
+		w.WriteString(": ")
+	}
+}
+
+// takeChannels moves the channels that putPrefix wrote from the texts to where they
+// belong.
+func takeChannels(segments []Segment) {
+	prefix := regexp.MustCompile(`^(?:Channel ([1-9][0-9]{0,3})|Mixed):(?: |$)`)
+	several, first := false, ""
+	for i := range segments {
+		m := prefix.FindString(segments[i].Text)
+		if m == "" {
+			return
+		}
+		or(&first, m)
+		several = several || m != first
+	}
+	if !several {
+		return
+	}
+	for i := range segments {
+		s := &segments[i]
+		m := prefix.FindStringSubmatch(s.Text)
+		s.Text = s.Text[len(m[0]):]
+		s.Channel = parseChannel(m[1])
+	}
+}
+
+// parseChannel returns the zero-based channel for a number counted from one, and Mixed
+// for anything else.
+func parseChannel(s string) int {
+	if n, err := strconv.ParseUint(s, 10, 16); err == nil && n > 0 {
+		return int(n) - 1
+	}
+	return Mixed
+}

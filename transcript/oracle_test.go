@@ -1,0 +1,254 @@
+package transcript_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"asr-backend/internal/oracle"
+	"asr-backend/transcript"
+)
+
+// files writes every case in format f into a new folder and returns it. Files are named
+// after their case.
+func files(t *testing.T, f transcript.Format, o transcript.WriteOptions) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, tr := range cases() {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(write(t, f, tr, o)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// ask runs a script over a folder of files and decodes what it prints into v.
+func ask(t *testing.T, script, dir string, v any, args ...string) {
+	t.Helper()
+	out := oracle.RunPython(t, nil, script, append([]string{dir}, args...)...)
+	if err := json.Unmarshal(out, v); err != nil {
+		t.Fatalf("the oracle printed %q: %v", out, err)
+	}
+}
+
+const jsonschemaScript = `
+import json, pathlib, sys, jsonschema
+schema = json.load(open(sys.argv[2], encoding="utf-8"))
+jsonschema.Draft202012Validator.check_schema(schema)
+check = jsonschema.Draft202012Validator(schema)
+errors = {}
+for f in pathlib.Path(sys.argv[1]).iterdir():
+    errors[f.name] = [f"{e.json_path}: {e.message}" for e in check.iter_errors(json.loads(f.read_text(encoding="utf-8")))]
+print(json.dumps(errors))
+`
+
+func TestJSONSchemaHoldsForOurJSON(t *testing.T) {
+	schema := filepath.Join(oracle.Root(t), "doc", "transcript.schema.json")
+	var errs map[string][]string
+	ask(t, jsonschemaScript, files(t, transcript.JSON, transcript.WriteOptions{}), &errs, schema)
+	if len(errs) != len(cases()) {
+		t.Errorf("checked %d files, want %d", len(errs), len(cases()))
+	}
+	for name, list := range errs {
+		if len(list) > 0 {
+			t.Errorf("%s: %s", name, strings.Join(list, "\n"))
+		}
+	}
+}
+
+const praatioScript = `
+import json, pathlib, sys
+from praatio import textgrid
+out = {}
+for f in pathlib.Path(sys.argv[1]).iterdir():
+    tg = textgrid.openTextgrid(str(f), includeEmptyIntervals=True, reportingMode="error")
+    tiers = [{"name": n, "entries": [list(e) for e in tg.getTier(n).entries]} for n in tg.tierNames]
+    for tier, n in zip(tiers, tg.tierNames):
+        assert tg.getTier(n).validate(reportingMode="error")
+        assert (tg.getTier(n).minTimestamp, tg.getTier(n).maxTimestamp) == (tg.minTimestamp, tg.maxTimestamp)
+    out[f.name] = {"xmin": tg.minTimestamp, "xmax": tg.maxTimestamp, "tiers": tiers}
+print(json.dumps(out))
+`
+
+func TestPraatioReadsOurTextGrids(t *testing.T) {
+	type entry [3]any
+	var got map[string]struct {
+		Xmin, Xmax float64
+		Tiers      []struct {
+			Name    string
+			Entries []entry
+		}
+	}
+	ask(t, praatioScript, files(t, transcript.TextGrid, transcript.WriteOptions{}), &got)
+	for name, tr := range cases() {
+		g := got[name]
+		if want := math.Max(tr.Duration.Seconds(), 0.001); g.Xmin != 0 || g.Xmax != want {
+			t.Errorf("%s: got %v to %v, want 0 to %v", name, g.Xmin, g.Xmax, want)
+		}
+		var texts []string
+		for _, tier := range g.Tiers {
+			at := 0.0
+			for _, e := range tier.Entries {
+				if e[0] != at || e[1].(float64) <= at {
+					t.Errorf("%s, tier %s: interval %v does not follow %v", name, tier.Name, e, at)
+				}
+				at = e[1].(float64)
+				if e[2] != "" && strings.HasSuffix(tier.Name, "regions") {
+					texts = append(texts, e[2].(string))
+				}
+			}
+			if at != g.Xmax {
+				t.Errorf("%s, tier %s: ends at %v, want %v", name, tier.Name, at, g.Xmax)
+			}
+		}
+		if want := regionTexts(t, tr); len(texts) != want {
+			t.Errorf("%s: got %d regions with text, want %d", name, len(texts), want)
+		}
+	}
+	want := []entry{{0.0, 1.0125, "Good"}, {1.0125, 1.125, ""}, {1.125, 2.1375, "evening."}}
+	if diff := cmp.Diff(want, got["plain"].Tiers[0].Entries[:3]); diff != "" {
+		t.Errorf("words of plain (-want +got):\n%s", diff)
+	}
+}
+
+// regionTexts counts the segments that have a text or words.
+func regionTexts(t *testing.T, tr *transcript.Transcript) int {
+	t.Helper()
+	n := 0
+	for _, s := range tr.Segments {
+		if s.Text != "" || len(s.Words) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+const labelStudioScript = `
+import json, pathlib, sys
+from label_studio_sdk.label_interface import LabelInterface
+li = LabelInterface(sys.argv[2])
+errors = {}
+for f in pathlib.Path(sys.argv[1]).iterdir():
+    tasks = json.loads(f.read_text(encoding="utf-8"))
+    errors[f.name] = []
+    for task in tasks:
+        assert li.validate_task({"data": task["data"]})
+        for p in task["predictions"]:
+            errors[f.name] += li.validate_prediction(p, return_errors=True)
+print(json.dumps(errors))
+`
+
+// The configuration that the documentation of WriteOptions shows, and one whose names
+// are all others.
+func TestLabelStudioAcceptsOurPredictions(t *testing.T) {
+	stock := `<View><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>
+		<Audio name="audio" value="$audio"/>
+		<TextArea name="transcription" toName="audio" perRegion="true"/></View>`
+	own := `<View><Labels name="who speaks" toName="sound"><Label value="Voice &amp; co"/></Labels>
+		<Audio name="sound" value="$url"/>
+		<TextArea name="said" toName="sound" perRegion="true"/></View>`
+	names := transcript.LabelStudioNames{
+		Labels: "who speaks", Transcription: "said", Audio: "sound", DataKey: "url", Label: "Voice & co",
+	}
+	for config, o := range map[string]transcript.WriteOptions{
+		stock: {}, own: {Audio: "s3://bucket/a.wav", LabelStudio: names},
+	} {
+		var errs map[string][]string
+		ask(t, labelStudioScript, files(t, transcript.LabelStudio, o), &errs, config)
+		for name := range cases() {
+			if list, ok := errs[name]; !ok || len(list) > 0 {
+				t.Errorf("%s (checked: %v): %s", name, ok, strings.Join(list, "\n"))
+			}
+		}
+	}
+}
+
+// ffmpeg reads the subtitles and writes them in the other format, which it does without
+// escapes; what it understood must be what we wrote and what our own reader understands.
+func TestFFmpegReadsOurSubtitles(t *testing.T) {
+	ffmpeg := oracle.FFmpeg(t)
+	for _, c := range []struct {
+		format transcript.Format
+		other  string
+		o      transcript.WriteOptions
+	}{
+		{transcript.SRT, "srt", transcript.WriteOptions{}},
+		{transcript.SRT, "webvtt", transcript.WriteOptions{LineWidth: 20}},
+		{transcript.VTT, "srt", transcript.WriteOptions{}},
+		{transcript.VTT, "srt", transcript.WriteOptions{WordTimes: true}},
+	} {
+		for name, tr := range cases() {
+			text := write(t, c.format, tr, c.o)
+			cmd := exec.Command(ffmpeg, "-nostdin", "-v", "error", "-f", strings.Replace(string(c.format), "vtt", "webvtt", 1),
+				"-i", "pipe:0", "-f", c.other, "pipe:1")
+			cmd.Stdin = strings.NewReader(text)
+			out, err := cmd.Output()
+			if !strings.Contains(text, "-->") {
+				continue // ffmpeg has no use for subtitles without a cue
+			}
+			if err != nil {
+				t.Fatalf("%s %s: ffmpeg: %v", c.format, name, err)
+			}
+			read, err := transcript.Read(strings.NewReader(text), c.format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for _, s := range read.Segments {
+				if s.Channel != transcript.Mixed && c.format == transcript.SRT {
+					s.Text = fmt.Sprintf("Channel %d: %s", s.Channel+1, s.Text)
+				}
+				want = append(want, clock(s.Start)+" "+clock(s.End)+" "+withoutSpaces(s.Text))
+			}
+			if diff := cmp.Diff(want, ffmpegCues(string(out))); diff != "" {
+				t.Errorf("%s %s: (-ours +ffmpeg's):\n%s", c.format, name, diff)
+			}
+		}
+	}
+}
+
+// ffmpegCues returns "start end text" of each cue that ffmpeg wrote.
+func ffmpegCues(out string) []string {
+	var cues []string
+	for block := range strings.SplitSeq(strings.ReplaceAll(out, "\r", ""), "\n\n") {
+		lines := strings.Split(strings.TrimSpace(block), "\n")
+		for i, line := range lines {
+			start, end, ok := strings.Cut(line, " --> ")
+			if !ok || len(start) > 13 {
+				continue
+			}
+			text := withoutSpaces(strings.Join(lines[i+1:], " "))
+			text = strings.NewReplacer("\u2060", "", `\{`, "{").Replace(text) // it escapes braces in its own way
+			cues = append(cues, ffmpegClock(start)+" "+ffmpegClock(end)+" "+text)
+			break
+		}
+	}
+	return cues
+}
+
+// withoutSpaces drops what depends on where a line was broken.
+func withoutSpaces(s string) string { return strings.ReplaceAll(s, " ", "") }
+
+// ffmpegClock gives the times of both formats one form; ffmpeg leaves out zero hours.
+func ffmpegClock(s string) string {
+	s = strings.Replace(s, ",", ".", 1)
+	if strings.Count(s, ":") == 1 {
+		s = "00:" + s
+	}
+	return s
+}
+
+// clock returns d as 00:00:01.234, minutes and seconds written by the time package.
+func clock(d time.Duration) string {
+	d = d.Round(time.Millisecond)
+	rest := time.UnixMilli((d % time.Hour).Milliseconds()).UTC()
+	return fmt.Sprintf("%02d", d/time.Hour) + rest.Format(":04:05.000")
+}

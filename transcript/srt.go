@@ -1,0 +1,60 @@
+package transcript
+
+import (
+	"bufio"
+	"strings"
+)
+
+// writeSRT writes SubRip subtitles: a number, a line of times, one or two lines of text,
+// a blank line.
+func writeSRT(w *bufio.Writer, t *Transcript, o *WriteOptions) {
+	several := t.severalChannels()
+	n := int64(0)
+	eachCue(t, o, several, func(c *cue) {
+		n++
+		putInt(w, n)
+		w.WriteByte('\n')
+		putClock(w, c.start, ',')
+		w.WriteString(" --> ")
+		putClock(w, c.end, ',')
+		w.WriteByte('\n')
+		if several {
+			w.WriteString(channelName(c.channel))
+			w.WriteString(": ")
+		}
+		for _, line := range c.lines {
+			w.WriteString(guardSRT(lineText(line)))
+			w.WriteByte('\n')
+		}
+		w.WriteByte('\n')
+	})
+}
+
+// lineText returns the text of a line.
+func lineText(line []atom) string {
+	var b strings.Builder
+	for i := range line {
+		if i > 0 && line[i].space {
+			b.WriteByte(' ')
+		}
+		b.WriteString(line[i].text)
+	}
+	return b.String()
+}
+
+// guard is U+2060 WORD JOINER, which has no width and is not seen.
+const guard = "\u2060"
+
+// SubRip has no escapes, and players take <b>, {\an8} and --> for markup: a piece such as
+// <unk> would vanish. A guard inside keeps them from it; readSRT takes it out again.
+var (
+	srtGuard   = strings.NewReplacer("<", "<"+guard, `{\`, "{"+guard+`\`, "-->", "--"+guard+">")
+	srtUnguard = strings.NewReplacer("<"+guard, "<", "{"+guard+`\`, `{\`, "--"+guard+">", "-->")
+)
+
+func guardSRT(line string) string {
+	if !strings.ContainsAny(line, "<{>") {
+		return line
+	}
+	return srtGuard.Replace(line)
+}

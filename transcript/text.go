@@ -1,0 +1,85 @@
+package transcript
+
+import (
+	"bufio"
+	"io"
+)
+
+// writeText writes the text of each segment on a line. Segments without text are left
+// out.
+func writeText(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
+	several := t.severalChannels()
+	for i := range t.Segments {
+		s := &t.Segments[i]
+		if text := s.text(); text != "" {
+			putPrefix(w, s, several)
+			w.WriteString(text)
+			w.WriteByte('\n')
+		}
+	}
+}
+
+// writeTimed writes the text of each segment on a line after its times, for people.
+func writeTimed(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
+	several := t.severalChannels()
+	for i := range t.Segments {
+		s := &t.Segments[i]
+		w.WriteByte('[')
+		putClock(w, millis(s.Start), '.')
+		w.WriteString(" --> ")
+		putClock(w, millis(s.End), '.')
+		w.WriteString("]  ")
+		putPrefix(w, s, several)
+		w.WriteString(s.text())
+		w.WriteByte('\n')
+	}
+}
+
+// readText reads plain text, one segment a paragraph, all without times. If the text has
+// a blank line between other lines, blank lines end paragraphs, as in a book broken at
+// column 72; if it has none, each line is a paragraph, as writeText writes them.
+func readText(r io.Reader) (*Transcript, error) {
+	in := newLineReader(r)
+	t := &Transcript{}
+	var budget budget
+	var starts []int // the lines that follow a blank line
+	blank := false
+	for line, ok := in.next(); ok; line, ok = in.next() {
+		text := oneLine(line)
+		if text == "" {
+			blank = len(t.Segments) > 0
+			continue
+		}
+		if blank {
+			starts = append(starts, len(t.Segments))
+			blank = false
+		}
+		if err := budget.segment(); err != nil {
+			return nil, in.errorf("%w", err)
+		}
+		t.Segments = append(t.Segments, Segment{Text: text, Channel: Mixed})
+	}
+	if err := in.err(); err != nil {
+		return nil, err
+	}
+	if len(starts) > 0 {
+		t.Segments = joinParagraphs(t.Segments, starts)
+	}
+	takeChannels(t.Segments)
+	return t, nil
+}
+
+// joinParagraphs joins the lines from each start to the next.
+func joinParagraphs(lines []Segment, starts []int) []Segment {
+	out := make([]Segment, 0, len(starts)+1)
+	from := 0
+	for _, to := range append(starts, len(lines)) {
+		var text lineJoiner
+		for _, s := range lines[from:to] {
+			text.add(s.Text)
+		}
+		out = append(out, Segment{Text: text.String(), Channel: Mixed})
+		from = to
+	}
+	return out
+}

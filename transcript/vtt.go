@@ -1,0 +1,45 @@
+package transcript
+
+import (
+	"bufio"
+	"strings"
+)
+
+// writeVTT writes WebVTT subtitles after the W3C's recommendation: cues in order of their
+// start, & < > escaped, the channel as a voice if there are several. With
+// WriteOptions.WordTimes each word of a cue but the first has a timestamp before it, for
+// players that show words as they are spoken.
+func writeVTT(w *bufio.Writer, t *Transcript, o *WriteOptions) {
+	several := t.severalChannels()
+	w.WriteString("WEBVTT\n\n")
+	eachCue(t, o, false, func(c *cue) {
+		putClock(w, c.start, '.')
+		w.WriteString(" --> ")
+		putClock(w, c.end, '.')
+		w.WriteByte('\n')
+		if several {
+			w.WriteString("<v " + channelName(c.channel) + ">")
+		}
+		said := c.start
+		for _, line := range c.lines {
+			for i := range line {
+				a := &line[i]
+				if i > 0 && a.space {
+					w.WriteByte(' ')
+				}
+				// The timestamps of a cue must lie inside it and rise.
+				if at := millis(a.start); o.WordTimes && a.word && at > said && at < c.end {
+					w.WriteByte('<')
+					putClock(w, at, '.')
+					w.WriteByte('>')
+					said = at
+				}
+				escapeVTT.WriteString(w, a.text)
+			}
+			w.WriteByte('\n')
+		}
+		w.WriteByte('\n')
+	})
+}
+
+var escapeVTT = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
