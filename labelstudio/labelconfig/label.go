@@ -1,0 +1,150 @@
+package labelconfig
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Which label says "speech"? A configuration does not tell, so the words of its labels
+// decide, and a person can: by the option Label or by the attribute
+// predicted_values="speech" on a Label.
+
+// The lists below hold beginnings of words, in a few languages.
+//
+// speech is for labels of speech. A label that is such a word beats one that has it
+// among others.
+var speech = []string{
+	"speech", "voice", "talk", "talking", "spoken", "utterance", "transcri", "sentence",
+	"phrase", "segment", "dialog", "sprache", "rede", "parole", "voix", "habla", "voz",
+	"fala", "parlato", "voce", "речь", "голос", "mowa", "語音", "语音", "音声", "발화", "음성",
+}
+
+// other is for labels of anything but clean speech. It beats speech: "non-speech",
+// "background voices" and "speech over music" are not where text goes.
+var other = []string{
+	"non speech", "nonspeech", "not speech", "no speech", "no voice", "without", "noise",
+	"noisy", "silence", "silent", "music", "background", "laugh", "cough", "breath",
+	"inaudible", "unintelligible", "overlap", "crosstalk", "beep", "ring", "applause",
+	"pause", "garbage", "unknown", "ignore", "skip", "singing", "other", "шум", "тишина",
+	"музыка", "geräusch", "stille", "bruit", "silencio", "ruido", "噪", "静音",
+}
+
+// speakers is for labels that say who speaks. Which of them it is cannot be told, so
+// such regions are left without a label.
+var speakers = []string{
+	"speaker", "spk", "agent", "customer", "caller", "callee", "client", "operator",
+	"interviewer", "interviewee", "host", "guest", "doctor", "patient", "teacher",
+	"student", "person", "male", "female", "woman", "child", "sprecher", "locuteur",
+	"hablante", "диктор", "спикер",
+}
+
+// speechLabel returns the value of the label for speech among those that are allowed
+// (all, if none is named), or nothing if none can be justified.
+func speechLabel(labels []Label, allowed []string, option string) string {
+	for _, l := range labels {
+		if option != "" && (l.Value == option || l.Name == option) {
+			return l.Value
+		}
+	}
+	if len(allowed) > 0 {
+		labels = slices.DeleteFunc(slices.Clone(labels), func(l Label) bool {
+			return !slices.Contains(allowed, l.Value) && !slices.Contains(allowed, l.Name)
+		})
+	}
+	rank := func(is func(Label) bool) string {
+		if i := slices.IndexFunc(labels, is); i >= 0 {
+			return labels[i].Value
+		}
+		return ""
+	}
+	for _, is := range []func(Label) bool{
+		hinted,
+		func(l Label) bool { return slices.ContainsFunc(speech, l.named) },
+		func(l Label) bool { return l.mentions(speech) && !l.mentions(other) },
+	} {
+		if value := rank(is); value != "" {
+			return value
+		}
+	}
+	// One label that is not about something else has to be it.
+	rest := slices.DeleteFunc(slices.Clone(labels), func(l Label) bool { return l.mentions(other) })
+	if len(rest) == 1 && !rest[0].mentions(speakers) {
+		return rest[0].Value
+	}
+	// A text that is only kept with one of these labels needs one of them.
+	if len(allowed) > 0 && len(labels) > 0 {
+		return labels[0].Value
+	}
+	return ""
+}
+
+// hinted reports whether the label asks for speech by predicted_values, a list of a
+// model's classes, as other backends read it.
+func hinted(l Label) bool {
+	return slices.ContainsFunc(split(l.Attrs["predicted_values"]),
+		func(v string) bool { return strings.EqualFold(v, "speech") })
+}
+
+// named reports whether the label's value or name is the word.
+func (l Label) named(word string) bool {
+	return words(l.Value) == " "+word || words(l.Name) == " "+word
+}
+
+// mentions reports whether one of the label's words begins with one of the list. Scripts
+// without spaces match anywhere.
+func (l Label) mentions(list []string) bool {
+	text := words(l.Value) + words(l.Name)
+	return slices.ContainsFunc(list, func(w string) bool {
+		if first, _ := utf8.DecodeRuneInString(w); first < firstUnspaced {
+			w = " " + w
+		}
+		return strings.Contains(text, w)
+	})
+}
+
+// firstUnspaced is where Chinese, Japanese and Korean characters begin.
+const firstUnspaced = '\u3000'
+
+// words returns the words of s in lower case, each with a space before it.
+func words(s string) string {
+	var b strings.Builder
+	for w := range strings.FieldsFuncSeq(strings.ToLower(s), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+	}) {
+		b.WriteByte(' ')
+		b.WriteString(w)
+	}
+	return b.String()
+}
+
+// labelsFrom reads labels out of a task's data: a list of texts or of objects with a
+// value and perhaps an alias.
+func labelsFrom(raw json.RawMessage) []Label {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		return nil
+	}
+	var c Control
+	for _, raw := range list {
+		var name string
+		if json.Unmarshal(raw, &name) == nil {
+			c.addLabel(map[string]string{"value": name})
+			continue
+		}
+		var attrs map[string]any
+		if json.Unmarshal(raw, &attrs) != nil {
+			continue
+		}
+		texts := map[string]string{}
+		for k, v := range attrs {
+			if s, ok := v.(string); ok {
+				texts[strings.ToLower(k)] = s
+			}
+		}
+		c.addLabel(texts)
+	}
+	return c.Labels
+}

@@ -1,0 +1,88 @@
+package labelconfig
+
+import (
+	"slices"
+	"strings"
+)
+
+// regions finds out how a stretch of speech becomes a region: nil if the controls take
+// nothing that speech gives, with a sentence if that is for want of a label.
+func (p *Plan) regions(c *Config, labels []*Control, text *Control, o Options) (*Regions, string) {
+	if text == nil && len(labels) == 0 {
+		return nil, ""
+	}
+	r := &Regions{Text: text, option: o.Label}
+	if len(labels) > 0 {
+		r.Labels = chooseLabels(labels, text, o)
+		r.label = speechLabel(r.Labels.Labels, r.allowed(), o.Label)
+		unlabelled := r.label == "" && !r.Labels.Dynamic()
+		if text == nil && unlabelled && !r.speakers() {
+			return nil, "None of the labels of " + quoted(r.Labels) + " says speech: name one Speech, " +
+				`add predicted_values="speech" to it, or set the option "label".`
+		}
+		if unlabelled {
+			p.note("Regions get no label: none of %s says speech.", quoted(r.Labels))
+		}
+	}
+	if text != nil {
+		p.condition(c, r)
+	}
+	return r, ""
+}
+
+// chooseLabels picks the Labels control for speech: the one on which the text depends,
+// else the first that has a label for it, else the first.
+func chooseLabels(labels []*Control, text *Control, o Options) *Control {
+	if text != nil {
+		for _, t := range labels {
+			if t.Name == text.When.TagName {
+				return t
+			}
+		}
+	}
+	for _, t := range labels {
+		if speechLabel(t.Labels, nil, o.Label) != "" {
+			return t
+		}
+	}
+	return labels[0]
+}
+
+// condition follows the region text's condition: what else has to be predicted so that
+// the editor shows and keeps the text.
+func (p *Plan) condition(c *Config, r *Regions) {
+	when := r.Text.When
+	if len(when.ChoiceValues) == 0 {
+		if len(when.LabelValues) > 0 && r.Labels == nil {
+			p.note("TextArea %q waits for a label, but no Labels speak about %q.", r.Text.Name, p.Audio.Name)
+		}
+		return
+	}
+	choices := c.Control(when.TagName)
+	if choices == nil || !choices.Is("Choices") || !choices.PerRegion || !choices.On(p.Audio.Name) {
+		p.note("TextArea %q shows its text only after the choice %s is made.",
+			r.Text.Name, strings.Join(when.ChoiceValues, " or "))
+		return
+	}
+	i := slices.IndexFunc(choices.Labels, func(l Label) bool {
+		return slices.Contains(when.ChoiceValues, l.Value) || slices.Contains(when.ChoiceValues, l.Name)
+	})
+	if i >= 0 {
+		r.Choice, r.ChoiceValue = choices, choices.Labels[i].Value
+	}
+}
+
+// speakers reports whether the labels only say who speaks.
+func (r *Regions) speakers() bool {
+	return len(r.Labels.Labels) > 0 && !slices.ContainsFunc(r.Labels.Labels, func(l Label) bool {
+		return !l.mentions(speakers) && !l.mentions(other)
+	})
+}
+
+func quoted(c *Control) string {
+	names := make([]string, len(c.Labels))
+	for i, l := range c.Labels {
+		names[i] = l.Name
+	}
+	return `"` + c.Name + `" (` + strings.Join(names, ", ") + ")"
+}

@@ -1,0 +1,135 @@
+package labelstudio
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Prediction is one suggestion for a task, as it leaves in a reply.
+type Prediction struct {
+	// ModelVersion is the one that Setup returned. Empty leaves it to Label Studio, which
+	// then fills in the one it got from /setup; it never leaves as null, which fails the
+	// whole batch.
+	ModelVersion string `json:"model_version,omitempty"`
+	// Score is in 0..1. Uncertainty sampling shows the lowest first.
+	Score  float64 `json:"score"`
+	Result []Item  `json:"result"`
+}
+
+// MarshalJSON writes a nil Result as an empty list.
+func (p Prediction) MarshalJSON() ([]byte, error) {
+	type plain Prediction
+	if p.Result == nil {
+		p.Result = []Item{}
+	}
+	return json.Marshal(plain(p))
+}
+
+// Predictions are the suggestions for one task. No prediction means "not now": Label
+// Studio stores nothing and asks again. One with an empty Result means "there is nothing
+// here": it is stored, and the task is not asked for again at this version.
+type Predictions []Prediction
+
+// MarshalJSON writes nil as an empty list: a null would fail the user's request.
+func (p Predictions) MarshalJSON() ([]byte, error) {
+	if p == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal([]Prediction(p))
+}
+
+// StoredPrediction is a prediction as Label Studio keeps it.
+type StoredPrediction struct {
+	ID        int64
+	Task      int64
+	CreatedAt time.Time
+	Prediction
+}
+
+// UnmarshalJSON reads a stored prediction; versions that are numbers become their text.
+func (p *StoredPrediction) UnmarshalJSON(b []byte) error {
+	var w struct {
+		ID      number     `json:"id"`
+		Task    number     `json:"task"`
+		Created timestamp  `json:"created_at"`
+		Version label      `json:"model_version"`
+		Score   score      `json:"score"`
+		Result  list[Item] `json:"result"`
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	*p = StoredPrediction{
+		ID: int64(w.ID), Task: int64(w.Task), CreatedAt: time.Time(w.Created),
+		Prediction: Prediction{ModelVersion: string(w.Version), Score: float64(w.Score), Result: w.Result},
+	}
+	return nil
+}
+
+// Annotation is what a person made of a task.
+type Annotation struct {
+	ID, Task, Project int64
+	Result            []Item
+	// WasCancelled marks a skipped task, GroundTruth one to judge others by.
+	WasCancelled, GroundTruth bool
+	LeadTime                  time.Duration // how long the person took
+	CompletedBy               int64         // the person, zero when not said
+	// ParentPrediction is the prediction that the annotation started from, or zero.
+	ParentPrediction     int64
+	CreatedAt, UpdatedAt time.Time
+}
+
+// UnmarshalJSON reads an annotation and tolerates missing and null fields.
+func (a *Annotation) UnmarshalJSON(b []byte) error {
+	var w struct {
+		ID               number     `json:"id"`
+		Task             number     `json:"task"`
+		Project          number     `json:"project"`
+		Result           list[Item] `json:"result"`
+		WasCancelled     flag       `json:"was_cancelled"`
+		GroundTruth      flag       `json:"ground_truth"`
+		LeadTime         seconds    `json:"lead_time"`
+		CompletedBy      number     `json:"completed_by"`
+		ParentPrediction number     `json:"parent_prediction"`
+		Created          timestamp  `json:"created_at"`
+		Updated          timestamp  `json:"updated_at"`
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	*a = Annotation{
+		ID: int64(w.ID), Task: int64(w.Task), Project: int64(w.Project), Result: w.Result,
+		WasCancelled: bool(w.WasCancelled), GroundTruth: bool(w.GroundTruth),
+		LeadTime: time.Duration(w.LeadTime), CompletedBy: int64(w.CompletedBy),
+		ParentPrediction: int64(w.ParentPrediction),
+		CreatedAt:        time.Time(w.Created), UpdatedAt: time.Time(w.Updated),
+	}
+	return nil
+}
+
+// score, seconds and timestamp tolerate null and other types, which read as zero.
+type (
+	score     float64
+	seconds   time.Duration
+	timestamp time.Time
+)
+
+func (s *score) UnmarshalJSON(b []byte) error {
+	var v float64
+	_ = json.Unmarshal(b, &v)
+	*s = score(v)
+	return nil
+}
+
+func (s *seconds) UnmarshalJSON(b []byte) error {
+	d, _ := parseSeconds(b)
+	*s = seconds(d)
+	return nil
+}
+
+func (t *timestamp) UnmarshalJSON(b []byte) error {
+	var v time.Time
+	_ = json.Unmarshal(b, &v)
+	*t = timestamp(v)
+	return nil
+}

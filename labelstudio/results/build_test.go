@@ -1,0 +1,165 @@
+package results_test
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/results"
+	"asr-backend/transcript"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// TestAnyTranscriptGivesValidResults feeds transcripts with every oddity that a type
+// allows into every template.
+func TestAnyTranscriptGivesValidResults(t *testing.T) {
+	names := []string{
+		"automatic-speech-recognition", "asr-using-segments", "speech-transcription", "voice-activity-detection",
+		"own-two-channels", "own-regions-and-whole", "own-no-labels", "own-choice-condition",
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		odd := rapid.SampledFrom([]float64{0, 0.5, 1, -1, 2, math.NaN(), math.Inf(1)})
+		at := rapid.Custom(func(rt *rapid.T) time.Duration {
+			return time.Duration(rapid.Int64Range(-16000, 160000).Draw(rt, "sample")) * (time.Second / 16000)
+		})
+		tr := &transcript.Transcript{Duration: max(at.Draw(rt, "duration"), 0), Confidence: odd.Draw(rt, "confidence")}
+		for range rapid.IntRange(0, 5).Draw(rt, "segments") {
+			s := transcript.Segment{
+				Start: at.Draw(rt, "start"), End: at.Draw(rt, "end"), Text: rapid.String().Draw(rt, "text"),
+				Confidence: odd.Draw(rt, "confidence"), Channel: rapid.IntRange(-1, 3).Draw(rt, "channel"),
+			}
+			for range rapid.IntRange(0, 3).Draw(rt, "words") {
+				s.Words = append(s.Words, transcript.Word{
+					Start: at.Draw(rt, "start"), End: at.Draw(rt, "end"),
+					Text: rapid.String().Draw(rt, "word"), Confidence: odd.Draw(rt, "confidence"),
+				})
+			}
+			tr.Segments = append(tr.Segments, s)
+		}
+		p, c := plan(t, rapid.SampledFrom(names).Draw(rt, "template"))
+		out, err := results.Build(tr, p, nil, results.Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if err := results.Validate(out.Items, c); err != nil {
+			rt.Fatal(err)
+		}
+		if err := results.ValidateScore(out.Score); err != nil {
+			rt.Fatal(err)
+		}
+		if _, err := json.Marshal(out.Prediction("v")); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+func TestReadIsTheInverseOfBuild(t *testing.T) {
+	p, _ := plan(t, "own-regions-and-whole")
+	in := spoken()
+	out, err := results.Build(in, p, nil, results.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := results.Read(out.Items, p)
+	if !got.HasWhole || got.Whole != strings.TrimSpace("And so, my fellow Americans, ask <not> \"what\" & naïve \uFFFD your country") {
+		t.Errorf("whole text %q", got.Whole)
+	}
+	if len(got.Regions) != 3 {
+		t.Fatalf("%d regions, want 3: the segment without text gives none", len(got.Regions))
+	}
+	first := got.Regions[0]
+	if first.Text != in.Segments[0].Text || first.Span.Start != in.Segments[0].Start || first.Span.End != in.Segments[0].End ||
+		!slices.Equal(first.Labels, []string{"Speech"}) {
+		t.Errorf("first region %+v", first)
+	}
+	want := slices.Clone(in.Segments[0].Words)
+	want[3].Confidence = 1 // Confidences are rounded to four decimals.
+	if diff := cmp.Diff(want, first.Words); diff != "" {
+		t.Errorf("words (-want +got):\n%s", diff)
+	}
+	if end := got.Regions[2].Span.End; end != in.Duration {
+		t.Errorf("the last region ends at %v, after the recording's %v", end, in.Duration)
+	}
+}
+
+func TestChannelsBelongToSplitPages(t *testing.T) {
+	for name, want := range map[string][]int{"own-two-channels": {0, 1, 0}, "own-no-labels": {0, 0, 0}} {
+		p, _ := plan(t, name)
+		out, err := results.Build(spoken(), p, nil, results.Options{NoWords: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		for _, it := range out.Items {
+			got = append(got, it.Value.Span.Channel)
+			if strings.Contains(string(it.Meta), "words") {
+				t.Errorf("words were left out, yet there is %s", it.Meta)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: channels (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestSilenceIsAnAnswer(t *testing.T) {
+	for _, name := range []string{"automatic-speech-recognition", "asr-using-segments"} {
+		p, _ := plan(t, name)
+		out, err := results.Build(&transcript.Transcript{Duration: time.Minute, Confidence: 1}, p, nil, results.Options{})
+		if err != nil || !out.Predict || len(out.Items) != 0 {
+			t.Errorf("%s: predict %v, %d items, %v", name, out.Predict, len(out.Items), err)
+		}
+	}
+}
+
+func TestPatchKeepsWhatOthersWrote(t *testing.T) {
+	p, _ := plan(t, "long-audio")
+	const ours = `[{"start":0,"end":1,"text":"old","author":"ASR","model_version":"fc-old"}]`
+	const theirs = `[{"start":0,"end":1,"text":"typed","author":"Ann"}]`
+	for _, c := range []struct {
+		name, data string
+		options    results.Options
+		want       []string // keys of the patch
+		notes      int
+	}{
+		{"nothing there yet", `{"audio":"a","alignment":[],"pred_text":""}`, results.Options{}, []string{"alignment", "pred_text"}, 0},
+		{"keys are missing", `{"audio":"a"}`, results.Options{}, []string{"alignment", "pred_text"}, 0},
+		{"our own earlier answer", `{"alignment":` + ours + `,"pred_text":"old"}`, results.Options{}, []string{"alignment", "pred_text"}, 0},
+		{"other people's paragraphs", `{"alignment":` + theirs + `,"pred_text":""}`, results.Options{}, []string{"pred_text"}, 1},
+		{"other people's everything", `{"alignment":` + theirs + `,"pred_text":"typed"}`, results.Options{}, nil, 2},
+		{"unless told to", `{"alignment":` + theirs + `,"pred_text":"typed"}`, results.Options{Overwrite: true}, []string{"alignment", "pred_text"}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var data labelstudio.Data
+			if err := json.Unmarshal([]byte(c.data), &data); err != nil {
+				t.Fatal(err)
+			}
+			out, err := results.Build(spoken(), p, data, c.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for key := range out.Patch {
+				keys = append(keys, key)
+			}
+			slices.Sort(keys)
+			if diff := cmp.Diff(c.want, keys); diff != "" || len(out.Notes) != c.notes {
+				t.Errorf("%d notes, keys (-want +got):\n%s", len(out.Notes), diff)
+			}
+			if out.Predict || out.Items != nil {
+				t.Error("texts that come from task data are predicted too, which doubles them")
+			}
+			// What was written once is not written again.
+			again, err := results.Build(spoken(), p, data.With(out.Patch), c.options)
+			if err != nil || again.Patch != nil {
+				t.Errorf("the second time changes %v (%v)", again.Patch, err)
+			}
+		})
+	}
+}

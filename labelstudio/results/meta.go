@@ -1,0 +1,109 @@
+package results
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"asr-backend/labelstudio"
+	"asr-backend/transcript"
+)
+
+// Meta is what the meta of a textarea item says.
+type Meta struct {
+	Words []transcript.Word // text, times and confidence only
+	// Heard is the stretch that the text was made from, or nil.
+	Heard *labelstudio.Span
+}
+
+// text returns the words joined by spaces.
+func (m *Meta) text() string {
+	words := make([]string, len(m.Words))
+	for i := range m.Words {
+		words[i] = m.Words[i].Text
+	}
+	return strings.Join(words, " ")
+}
+
+// ParseMeta reads the meta of a textarea item. Meta that is missing or not ours reads as
+// empty.
+func ParseMeta(raw json.RawMessage) Meta {
+	var w struct {
+		Words [][]json.RawMessage `json:"words"`
+		Heard []float64           `json:"heard"`
+	}
+	var m Meta
+	if json.Unmarshal(raw, &w) != nil {
+		return m
+	}
+	for _, fields := range w.Words {
+		if word, err := parseWord(fields); err == nil {
+			m.Words = append(m.Words, word)
+		}
+	}
+	if len(w.Heard) == 2 {
+		m.Heard = &labelstudio.Span{Start: duration(w.Heard[0]), End: duration(w.Heard[1])}
+	}
+	return m
+}
+
+var errNotWord = errors.New("not a word with times")
+
+func parseWord(fields []json.RawMessage) (w transcript.Word, err error) {
+	if len(fields) < 3 {
+		return w, errNotWord
+	}
+	var start, end float64
+	if json.Unmarshal(fields[0], &w.Text) != nil ||
+		json.Unmarshal(fields[1], &start) != nil || json.Unmarshal(fields[2], &end) != nil {
+		return w, errNotWord
+	}
+	if len(fields) > 3 {
+		_ = json.Unmarshal(fields[3], &w.Confidence)
+	}
+	w.Start, w.End = duration(start), duration(end)
+	return w, nil
+}
+
+// duration converts seconds; beyond a century they are no times.
+func duration(seconds float64) time.Duration {
+	if math.IsNaN(seconds) || math.Abs(seconds) > 3e9 {
+		return 0
+	}
+	return time.Duration(math.Round(seconds * 1e9))
+}
+
+// meta writes words and the stretch they were heard in; nil if there is nothing to say.
+func (b *builder) meta(words []transcript.Word, heard *labelstudio.Span) (json.RawMessage, error) {
+	var m struct {
+		Words [][4]any  `json:"words,omitempty"`
+		Heard *[2]exact `json:"heard,omitempty"`
+	}
+	if !b.options.NoWords {
+		for i := range words {
+			w := &words[i]
+			m.Words = append(m.Words, [4]any{clean(w.Text), exact(w.Start), exact(w.End), unit(w.Confidence)})
+		}
+	}
+	if heard != nil {
+		m.Heard = &[2]exact{exact(heard.Start), exact(heard.End)}
+	}
+	if m.Words == nil && m.Heard == nil {
+		return nil, nil
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("write word times: %w", err)
+	}
+	return raw, nil
+}
+
+// exact writes a time as a decimal number of seconds without loss.
+type exact time.Duration
+
+func (e exact) MarshalJSON() ([]byte, error) {
+	return labelstudio.AppendSeconds(nil, time.Duration(e)), nil
+}

@@ -1,0 +1,106 @@
+package labelstudio
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+)
+
+// UndefinedKey is the data key of a file that was uploaded before the project had a
+// labelling configuration.
+const UndefinedKey = "$undefined$"
+
+// Task is one row of a project: a recording and what has been said about it. Earlier
+// predictions and annotations ride along in every request and may be megabytes, so they
+// stay undecoded until asked for.
+type Task struct {
+	ID      int64 // zero in a request written by hand
+	Project int64 // zero when the request does not say
+	Data    Data
+	// Annotations, Predictions and Drafts are JSON lists, or nil. Drafts come in
+	// interactive requests only.
+	Annotations, Predictions, Drafts json.RawMessage
+}
+
+// UnmarshalJSON reads a task. Something other than an object reads as an empty task, so
+// that one bad task neither fails its neighbours nor moves their positions.
+func (t *Task) UnmarshalJSON(b []byte) error {
+	var w struct {
+		ID          number          `json:"id"`
+		Project     number          `json:"project"`
+		Data        Data            `json:"data"`
+		Annotations json.RawMessage `json:"annotations"`
+		Predictions json.RawMessage `json:"predictions"`
+		Drafts      json.RawMessage `json:"drafts"`
+	}
+	*t = Task{}
+	if json.Unmarshal(b, &w) != nil {
+		return nil
+	}
+	*t = Task{
+		ID: int64(w.ID), Project: int64(w.Project), Data: w.Data,
+		Annotations: w.Annotations, Predictions: w.Predictions, Drafts: w.Drafts,
+	}
+	return nil
+}
+
+// StoredPredictions decodes the predictions that Label Studio had when it asked.
+func (t *Task) StoredPredictions() ([]StoredPrediction, error) {
+	return decodeList[StoredPrediction](t.Predictions, "predictions", t.ID)
+}
+
+// StoredAnnotations decodes the task's annotations.
+func (t *Task) StoredAnnotations() ([]Annotation, error) {
+	return decodeList[Annotation](t.Annotations, "annotations", t.ID)
+}
+
+func decodeList[T any](raw json.RawMessage, what string, task int64) ([]T, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var out list[T]
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return nil, fmt.Errorf("task %d: decode %s: %w", task, what, err)
+	}
+	return out, nil
+}
+
+// Data is the content of a task by key. Values stay as they came, so that the whole can
+// be sent back: changing a task's data replaces all of it.
+type Data map[string]json.RawMessage
+
+// UnmarshalJSON reads an object; anything else reads as no data.
+func (d *Data) UnmarshalJSON(b []byte) error {
+	*d = objectFields(b)
+	return nil
+}
+
+// Text returns the string under key, and whether there is one.
+func (d Data) Text(key string) (string, bool) {
+	raw, ok := d[key]
+	if !ok || len(raw) == 0 || raw[0] != '"' {
+		return "", false
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// Empty reports whether key is missing or holds nothing: null, "", [] or {}.
+func (d Data) Empty(key string) bool {
+	switch string(d[key]) {
+	case "", "null", `""`, "[]", "{}":
+		return true
+	}
+	return false
+}
+
+// With returns a copy in which the keys of patch are replaced.
+func (d Data) With(patch Data) Data {
+	out := make(Data, len(d)+len(patch))
+	maps.Copy(out, d)
+	maps.Copy(out, patch)
+	return out
+}
