@@ -68,8 +68,11 @@ func NewBank(bands int) (*Bank, error) {
 		return nil, fmt.Errorf("mel: %d bands; a model takes 80 or 128", bands)
 	}
 	b := &Bank{bands: bands, filters: slaneyFilters(bands), fft: newFFT()}
+	// The window is rounded as NeMo's is, in float32: on loud pure tones the rounding of
+	// the window is what fills the bins far away from the tone.
 	for i := range b.window {
-		b.window[i] = 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/(windowSize-1))
+		angle := float32(i) * float32(2*math.Pi/(windowSize-1))
+		b.window[i] = float64(0.5 - 0.5*float32(math.Cos(float64(angle))))
 	}
 	return b, nil
 }
