@@ -32,14 +32,14 @@ func (v *Vocabulary) Words(tokens []Token) []Word {
 	var words []Word
 	for at := 0; at < len(s.text); {
 		r, size := utf8.DecodeRune(s.text[at:])
-		if unicode.IsSpace(r) {
+		if space(r) {
 			at += size
 			continue
 		}
 		end := at
 		for end < len(s.text) {
 			r, size := utf8.DecodeRune(s.text[end:])
-			if unicode.IsSpace(r) {
+			if space(r) {
 				break
 			}
 			end += size
@@ -116,7 +116,7 @@ func (v *Vocabulary) joinMarks(s surface) surface {
 	out := surface{s.text[:0], s.owner[:0]}
 	for at := 0; at < len(s.text); {
 		r, size := utf8.DecodeRune(s.text[at:])
-		if unicode.IsSpace(r) && at+size < len(s.text) {
+		if space(r) && at+size < len(s.text) {
 			next, n := utf8.DecodeRune(s.text[at+size:])
 			if v.marks[next] {
 				at += size
@@ -129,6 +129,10 @@ func (v *Vocabulary) joinMarks(s surface) surface {
 	}
 	return out
 }
+
+// space is white space as Python's re and str.split see it, with which NeMo's text is
+// made: Unicode's, and four ASCII separators.
+func space(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
 // control reports whether SentencePiece prints nothing for the piece.
 func control(p string) bool { return p == "<s>" || p == "</s>" || p == "<pad>" }
