@@ -117,10 +117,12 @@ func openDecoder(ctx context.Context, in *input, o Options) (decoder, error) {
 	if len(head) == 0 {
 		return nil, &Error{Err: ErrEmpty, Hint: "the file has no content: was it fully written or uploaded?"}
 	}
-	switch f := sniff(head); f {
-	case formatWAV:
-		return openWAV(in)
-	default:
-		return nil, &Error{Err: fmt.Errorf("%w: %s", ErrUnsupported, f)}
+	f := sniff(head)
+	open, ok := map[format]func(*input) (decoder, error){
+		formatWAV: openWAV, formatFLAC: openFLAC, formatMP3: openMP3, formatOpus: openOpus,
+	}[f]
+	if ok {
+		return open(in)
 	}
+	return nil, &Error{Err: fmt.Errorf("%w: %s", ErrUnsupported, f)}
 }

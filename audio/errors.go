@@ -21,6 +21,9 @@ var (
 	ErrDamaged = errors.New("damaged audio file")
 )
 
+// errNotBuiltIn reports content for which there is no decoder in this program.
+var errNotBuiltIn = errors.New("no built-in decoder")
+
 // An Error says which recording failed at what.
 type Error struct {
 	Op   string // "open" or "read"

@@ -1,0 +1,116 @@
+package flac
+
+import (
+	"errors"
+	"io"
+)
+
+// A Frame is the samples of one frame.
+type Frame struct {
+	// Start is the number of the first sample that the frame gives itself.
+	Start int64
+	// Skipped is how many bytes before the frame were none: damage.
+	Skipped int64
+	// Channels holds the samples as stored, valid until the next call.
+	Channels [][]int64
+}
+
+// A Decoder decodes the frames of a stream.
+type Decoder struct {
+	r    io.Reader
+	info Info
+
+	buf  []byte // of which [at, n) is not used up; slack bytes follow n
+	at   int
+	n    int
+	err  error // of r
+	tail int64 // bytes after the last frame
+
+	store [][]int64 // samples, as many as a frame can have
+	out   [][]int64
+}
+
+const (
+	firstWindow = 64 << 10
+	// maxWindow is more than the longest frame: 65535 samples of eight channels,
+	// stored as they are.
+	maxWindow = 4 << 20
+)
+
+// NewDecoder returns a decoder of the frames in r, which stands after the metadata.
+func NewDecoder(r io.Reader, info Info) *Decoder {
+	d := &Decoder{r: r, info: info, buf: make([]byte, firstWindow)}
+	d.store, d.out = make([][]int64, info.Channels), make([][]int64, info.Channels)
+	for c := range d.store {
+		d.store[c] = make([]int64, info.MaxBlock)
+	}
+	return d
+}
+
+// Tail returns, after io.EOF, how many bytes follow the last good frame.
+func (d *Decoder) Tail() int64 { return d.tail }
+
+// Next returns the next frame whose checksum is right, io.EOF after the last, or the
+// error of the reader.
+func (d *Decoder) Next() (Frame, error) {
+	skipped := int64(0)
+	for {
+		h, size, err := d.decode()
+		if err == nil {
+			d.at += size
+			for c := range d.out {
+				d.out[c] = d.store[c][:h.block]
+			}
+			return Frame{Start: h.start, Skipped: skipped, Channels: d.out}, nil
+		}
+		if errors.Is(err, errShort) && d.more() {
+			continue
+		}
+		if d.err != nil && d.err != io.EOF {
+			return Frame{}, d.err
+		}
+		if d.at >= d.n {
+			d.tail = skipped
+			return Frame{}, io.EOF
+		}
+		// The next place where a header could begin.
+		k := d.at + 1
+		for k < d.n && !(d.buf[k] == 0xff && (k+1 == d.n || d.buf[k+1]>>1 == 0xf8>>1)) {
+			k++
+		}
+		skipped += int64(k - d.at)
+		d.at = k
+	}
+}
+
+// decode tries the bytes at hand as a frame.
+func (d *Decoder) decode() (header, int, error) {
+	if d.at == d.n {
+		return header{}, 0, errShort
+	}
+	return decodeFrame(d.buf[d.at:d.n+slack], d.n-d.at, &d.info, d.store)
+}
+
+// more gets more bytes and says whether there were any. What is used up makes room
+// first; only a frame longer than the window makes it grow.
+func (d *Decoder) more() bool {
+	if d.err != nil {
+		return false
+	}
+	if d.at > 0 {
+		d.n = copy(d.buf, d.buf[d.at:d.n])
+		d.at = 0
+	}
+	if d.n+slack >= len(d.buf) {
+		if len(d.buf) >= maxWindow {
+			return false
+		}
+		d.buf = append(d.buf, make([]byte, len(d.buf))...)
+	}
+	got := 0
+	for got == 0 && d.err == nil {
+		got, d.err = d.r.Read(d.buf[d.n : len(d.buf)-slack])
+		d.n += got
+	}
+	return got > 0
+}

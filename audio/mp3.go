@@ -1,0 +1,303 @@
+package audio
+
+import (
+	"fmt"
+	"io"
+
+	"asr-backend/audio/internal/mpeg"
+	"asr-backend/timeline"
+)
+
+// An mp3Decoder gives the sound of MPEG layer III as players do: without the frame that
+// describes the file, the delays of encoder and decoder, and the encoder's padding.
+//
+// Sample positions in here count decoded samples from the first real frame on.
+type mp3Decoder struct {
+	notes
+	in      *input
+	scanner *mpeg.Scanner
+	dec     mpeg.Decoder
+	facts   Info
+
+	pending bool // frame was scanned but not decoded
+	frame   mpeg.Frame
+	rate    int
+
+	decoded int64           // samples, at the present rate
+	before  timeline.Sample // sound before the last change of rate
+	from    int64           // decoded samples before this one are delay
+	drop    [2]int64        // and those in here are padding
+
+	sizes   int64 // bytes of all frames, to estimate what junk replaced
+	count   int64
+	silent  int64 // samples of silence still to give for lost frames
+	damage  mp3Damage
+	started bool // sound was decoded without an error once
+	ended   bool
+
+	buf [2][]float32
+	out [][]float32
+}
+
+// mp3Damage counts what was lost, to be told once for each stretch.
+type mp3Damage struct {
+	frames int
+	at     timeline.Sample
+}
+
+func openMP3(in *input) (decoder, error) {
+	d := &mp3Decoder{in: in, scanner: mpeg.NewScanner(in.buf)}
+	f, err := d.scanner.Next()
+	if err == io.EOF {
+		return nil, &Error{Err: fmt.Errorf("%w: no MPEG frame in it", ErrDamaged)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.Layer != 3 {
+		return nil, errNotBuiltIn
+	}
+	d.frame, d.pending = f, true
+	d.rate = f.Rate
+	d.facts = Info{
+		Container: "MP3", Codec: codecName(f.Header), Decoder: builtIn,
+		SampleRate: f.Rate, Channels: f.Channels(), Declared: -1,
+	}
+	if info, ok := mpeg.ParseInfo(f.Header, f.Data); ok {
+		d.pending = false
+		d.trim(info, f.Header)
+	}
+	for c := range d.buf {
+		d.buf[c] = make([]float32, mpeg.MaxSamples)
+	}
+	d.out = make([][]float32, d.facts.Channels)
+	in.commit()
+	return d, nil
+}
+
+func codecName(h mpeg.Header) string {
+	return "MPEG-" + [4]string{"", "1", "2", "2.5"}[h.Version] + " layer III"
+}
+
+// trim works out which samples are not sound, in the way of ffmpeg, on which browsers
+// build: the decoder's delay counts even if the encoder's is not known.
+func (d *mp3Decoder) trim(info mpeg.Info, h mpeg.Header) {
+	total := info.Frames * int64(h.Samples())
+	if info.Trim {
+		d.from = int64(info.Delay + mpeg.DecoderDelay)
+	}
+	end := total
+	if total > 0 && info.Padding > mpeg.DecoderDelay {
+		end = total - int64(info.Padding-mpeg.DecoderDelay)
+		d.drop = [2]int64{end, total}
+	}
+	if total > 0 {
+		d.facts.Declared = at16k(h.Rate, max(0, end-d.from))
+	}
+}
+
+func (d *mp3Decoder) info() Info   { return d.facts }
+func (d *mp3Decoder) close() error { return nil }
+
+func (d *mp3Decoder) next() (frames, error) {
+	for {
+		if d.silent > 0 {
+			n := int(min(d.silent, mpeg.MaxSamples))
+			d.silent -= int64(n)
+			clear(d.buf[0][:n])
+			clear(d.buf[1][:n])
+			if f := d.give(n); f.channels != nil {
+				return f, nil
+			}
+			continue
+		}
+		if !d.pending {
+			err := d.scan()
+			if err == io.EOF {
+				d.end()
+			}
+			if err != nil {
+				return frames{}, err
+			}
+			if d.silent > 0 {
+				continue
+			}
+		}
+		d.pending = false
+		if f := d.decode(); f.channels != nil {
+			return f, nil
+		}
+	}
+}
+
+// scan takes the next frame and accounts for what lies between it and the last.
+func (d *mp3Decoder) scan() error {
+	f, err := d.scanner.Next()
+	if err != nil {
+		return err
+	}
+	d.frame, d.pending = f, true
+	if f.Rate != d.rate {
+		d.flushDamage()
+		d.before, d.decoded, d.from, d.drop = d.position(), 0, 0, [2]int64{}
+		d.rate = f.Rate
+	}
+	if f.Skipped > 0 && d.count > 0 {
+		d.lost(f.Skipped)
+	}
+	return nil
+}
+
+// lost decides what bytes that are no frame stood for. If they are as long as frames
+// here are, a whole number of them was destroyed in place.
+func (d *mp3Decoder) lost(skipped int64) {
+	average := float64(d.sizes) / float64(d.count)
+	n := int64(float64(skipped)/average + 0.5)
+	if off := float64(skipped) - float64(n)*average; n > 0 && off > -4 && off < 4 {
+		d.damaged(int(n))
+		d.silent = n * int64(d.frame.Samples())
+		return
+	}
+	d.note(Damaged, d.position(), fmt.Sprintf("%d bytes that are not MP3 were skipped at %v.", skipped, d.position().Duration()))
+}
+
+// decode decodes the frame at hand.
+func (d *mp3Decoder) decode() frames {
+	h := d.frame.Header
+	err := d.dec.Decode(h, d.frame.Data, [2][]float32{d.buf[0], d.buf[1]})
+	switch {
+	case err == nil:
+		d.started = true
+		d.flushDamage()
+	case err == mpeg.ErrStart && !d.started:
+		// Cut out of a longer stream: the sound before is not part of this file.
+	default:
+		d.damaged(1)
+	}
+	d.sizes += int64(len(d.frame.Data))
+	d.count++
+
+	// The number of channels may change within a file, that of the stream may not.
+	n := h.Samples()
+	switch {
+	case h.Channels() == 1 && len(d.out) == 2:
+		copy(d.buf[1][:n], d.buf[0][:n])
+	case h.Channels() == 2 && len(d.out) == 1:
+		for i, v := range d.buf[1][:n] {
+			d.buf[0][i] = (d.buf[0][i] + v) / 2
+		}
+	}
+	return d.give(n)
+}
+
+// give returns the first n samples of the buffers without those that are not sound, or
+// nothing if none are left.
+func (d *mp3Decoder) give(n int) frames {
+	at := d.decoded
+	d.decoded += int64(n)
+	// Cut [start, stop) out of [at, at+n): delay from below, padding from either side.
+	start, stop := max(at, d.from), at+int64(n)
+	if d.drop[0] < d.drop[1] {
+		if start >= d.drop[0] {
+			start = max(start, d.drop[1])
+		} else {
+			stop = min(stop, d.drop[0])
+		}
+	}
+	if start >= stop {
+		return frames{}
+	}
+	for c := range d.out {
+		d.out[c] = d.buf[c][start-at : stop-at]
+	}
+	return frames{rate: d.rate, channels: d.out}
+}
+
+// position is where the next decoded sample lies on the time line.
+func (d *mp3Decoder) position() timeline.Sample {
+	return d.before + at16k(d.rate, d.sound())
+}
+
+// sound is how many of the samples decoded so far, at the present rate, are sound.
+func (d *mp3Decoder) sound() int64 {
+	n := d.decoded
+	if d.drop[0] < d.drop[1] && n > d.drop[0] {
+		n -= min(n, d.drop[1]) - d.drop[0]
+	}
+	return max(0, n-d.from)
+}
+
+// damaged counts frames for which silence stands.
+func (d *mp3Decoder) damaged(n int) {
+	if d.damage.frames == 0 {
+		d.damage.at = d.position()
+	}
+	d.damage.frames += n
+}
+
+// flushDamage ends a stretch of damage.
+func (d *mp3Decoder) flushDamage() {
+	if d.damage.frames == 0 {
+		return
+	}
+	d.note(Damaged, d.damage.at, fmt.Sprintf("%s cannot be decoded; there is silence instead at %v.",
+		counted(d.damage.frames, "MP3 frame"), d.damage.at.Duration()))
+	d.damage = mp3Damage{}
+}
+
+// end says what was wrong with the file as a whole.
+func (d *mp3Decoder) end() {
+	if d.ended {
+		return
+	}
+	d.ended = true
+	d.flushDamage()
+	at, declared := d.position(), d.facts.Declared
+	frame := at16k(d.rate, mpeg.MaxSamples)
+	switch {
+	case declared >= 0 && at+frame < declared:
+		d.note(Truncated, at, fmt.Sprintf("The file is cut off: its header announces %v of sound, it ends at %v.",
+			declared.Duration(), at.Duration()))
+	case d.scanner.Cut():
+		d.note(Truncated, at, fmt.Sprintf("The file is cut off within a frame, at %v.", at.Duration()))
+	case declared >= 0 && at > declared+frame:
+		d.note(Mislabelled, 0, fmt.Sprintf("The header announces %v of sound, the file has %v.", declared.Duration(), at.Duration()))
+	}
+}
+
+// warmUp is how many frames must be decoded before a sample for it to be the same as if
+// all had been: one for the overlap of the transform, one for the filter bank.
+const warmUp = 2
+
+// skip passes over frames without decoding them.
+func (d *mp3Decoder) skip(n int64) (int64, error) {
+	start := d.from
+	for {
+		if !d.pending {
+			if err := d.scan(); err == io.EOF {
+				break
+			} else if err != nil {
+				return 0, err
+			}
+		}
+		after := d.decoded + d.silent + int64(warmUp+1)*int64(d.frame.Samples())
+		if d.silent > 0 || d.rate != d.facts.SampleRate || after > start+n {
+			break
+		}
+		d.dec.Skip(d.frame.Header, d.frame.Data)
+		d.started = true
+		d.sizes += int64(len(d.frame.Data))
+		d.count++
+		d.decoded += int64(d.frame.Samples())
+		d.pending = false
+	}
+	return d.sound(), nil
+}
+
+// counted returns "1 thing" or "n things".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
