@@ -3,8 +3,6 @@ package labelstudio
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -50,40 +48,6 @@ type Span struct {
 	Channel    int
 }
 
-// MarshalJSON writes the item with its fields in the order of Label Studio's own exports.
-func (it Item) MarshalJSON() ([]byte, error) {
-	o := object{'{'}
-	for _, f := range [...]struct{ key, text string }{
-		{"id", it.ID}, {"from_name", it.FromName}, {"to_name", it.ToName},
-		{"type", it.Type}, {"origin", it.Origin},
-	} {
-		if f.text != "" {
-			o.text(f.key, f.text)
-		}
-	}
-	if it.OriginalLength > 0 {
-		o.key("original_length")
-		o = AppendSeconds(o, it.OriginalLength)
-	}
-	if it.Score != nil {
-		if err := o.value("score", *it.Score); err != nil {
-			return nil, err
-		}
-	}
-	value, err := it.Value.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
-	if string(value) != "{}" {
-		o.raw("value", value)
-	}
-	if len(it.Meta) > 0 {
-		o.raw("meta", it.Meta)
-	}
-	o.extra(it.Extra)
-	return append(o, '}'), nil
-}
-
 // UnmarshalJSON reads an item and keeps what it does not know. Something other than an
 // object reads as an empty item, so that the rest of a list is still of use.
 func (it *Item) UnmarshalJSON(b []byte) error {
@@ -122,31 +86,6 @@ func (it *Item) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the times first, then the controls' values.
-func (v Value) MarshalJSON() ([]byte, error) {
-	o := object{'{'}
-	if v.Span != nil {
-		o.key("start")
-		o = AppendSeconds(o, v.Span.Start)
-		o.key("end")
-		o = AppendSeconds(o, v.Span.End)
-		o.key("channel")
-		o = strconv.AppendInt(o, int64(v.Span.Channel), 10)
-	}
-	for _, f := range [...]struct {
-		key  string
-		list []string
-	}{{"labels", v.Labels}, {"text", v.Text}, {"choices", v.Choices}} {
-		if f.list != nil {
-			if err := o.value(f.key, f.list); err != nil {
-				return nil, err
-			}
-		}
-	}
-	o.extra(v.Extra)
-	return append(o, '}'), nil
-}
-
 // UnmarshalJSON reads a value. Times that are not numbers (a paragraph's index, say) stay
 // in Extra with the keys of unknown controls; a text that is a bare string becomes a list.
 func (v *Value) UnmarshalJSON(b []byte) error {
@@ -176,40 +115,6 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 		}
 	}
 	return nil
-}
-
-// object is a JSON object being written.
-type object []byte
-
-func (o *object) key(name string) {
-	if len(*o) > 1 {
-		*o = append(*o, ',')
-	}
-	*o = strconv.AppendQuote(*o, name)
-	*o = append(*o, ':')
-}
-
-func (o *object) raw(name string, raw []byte) { o.key(name); *o = append(*o, raw...) }
-
-func (o *object) text(name, text string) { _ = o.value(name, text) }
-
-func (o *object) value(name string, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	o.raw(name, raw)
-	return nil
-}
-
-func (o *object) extra(fields map[string]json.RawMessage) {
-	for _, key := range slices.Sorted(maps.Keys(fields)) {
-		name, _ := json.Marshal(key)
-		if len(*o) > 1 {
-			*o = append(*o, ',')
-		}
-		*o = append(append(append(*o, name...), ':'), fields[key]...)
-	}
 }
 
 // objectFields returns the members of a JSON object, or nothing for another type.

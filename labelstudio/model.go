@@ -114,6 +114,21 @@ func (p *Project) Set(ctx context.Context, key, value string) error {
 	return p.store.Set(ctx, p.ID, key, value)
 }
 
+// LoadExtraParams sets ExtraParams from the store, unless the request brought some.
+func (p *Project) LoadExtraParams(ctx context.Context) error {
+	if p.ExtraParams != nil {
+		return nil
+	}
+	extra, ok, err := p.Get(ctx, KeyExtraParams)
+	if err != nil {
+		return fmt.Errorf("read the project's parameters: %w", err)
+	}
+	if ok {
+		p.ExtraParams = json.RawMessage(extra)
+	}
+	return nil
+}
+
 // ModelVersion returns the version that Setup last returned for the project, or nothing.
 func (p *Project) ModelVersion(ctx context.Context) (string, error) {
 	version, _, err := p.Get(ctx, KeyModelVersion)

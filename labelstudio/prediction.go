@@ -10,33 +10,16 @@ type Prediction struct {
 	// ModelVersion is the one that Setup returned. Empty leaves it to Label Studio, which
 	// then fills in the one it got from /setup; it never leaves as null, which fails the
 	// whole batch.
-	ModelVersion string `json:"model_version,omitempty"`
+	ModelVersion string
 	// Score is in 0..1. Uncertainty sampling shows the lowest first.
-	Score  float64 `json:"score"`
-	Result []Item  `json:"result"`
-}
-
-// MarshalJSON writes a nil Result as an empty list.
-func (p Prediction) MarshalJSON() ([]byte, error) {
-	type plain Prediction
-	if p.Result == nil {
-		p.Result = []Item{}
-	}
-	return json.Marshal(plain(p))
+	Score  float64
+	Result []Item
 }
 
 // Predictions are the suggestions for one task. No prediction means "not now": Label
 // Studio stores nothing and asks again. One with an empty Result means "there is nothing
 // here": it is stored, and the task is not asked for again at this version.
 type Predictions []Prediction
-
-// MarshalJSON writes nil as an empty list: a null would fail the user's request.
-func (p Predictions) MarshalJSON() ([]byte, error) {
-	if p == nil {
-		return []byte("[]"), nil
-	}
-	return json.Marshal([]Prediction(p))
-}
 
 // StoredPrediction is a prediction as Label Studio keeps it.
 type StoredPrediction struct {

@@ -80,18 +80,17 @@ func Build(t *transcript.Transcript, p *labelconfig.Plan, data labelstudio.Data,
 	b := builder{plan: p, options: o, length: t.Duration}
 	if r := p.Regions; r != nil {
 		b.label = r.Label(data)
+		b.items = make([]labelstudio.Item, 0, 2*len(t.Segments)+1)
 		for i := range t.Segments {
-			if err := b.region(fmt.Sprintf("%s%04d", b.prefix(), i+1), &t.Segments[i]); err != nil {
-				return Output{}, err
-			}
+			b.region(fmt.Sprintf("%s%04d", b.prefix(), i+1), &t.Segments[i])
 		}
 	}
 	if p.Whole != nil {
-		if err := b.whole(t); err != nil {
-			return Output{}, err
-		}
+		b.whole(t)
 	}
-	out.Items = b.items
+	if len(b.items) > 0 {
+		out.Items = b.items
+	}
 	var err error
 	out.Patch, out.Notes, err = patch(t, p, data, o)
 	return out, err
@@ -115,11 +114,11 @@ func (b *builder) prefix() string {
 
 // region appends the items of one segment; one without text makes none where text is
 // wanted.
-func (b *builder) region(id string, s *transcript.Segment) error {
+func (b *builder) region(id string, s *transcript.Segment) {
 	text := clean(s.Text)
 	r := b.plan.Regions
 	if r.Text != nil && text == "" {
-		return nil
+		return
 	}
 	span := b.span(s)
 	add := func(c *labelconfig.Control, v labelstudio.Value, meta json.RawMessage) {
@@ -137,21 +136,16 @@ func (b *builder) region(id string, s *transcript.Segment) error {
 		add(r.Choice, labelstudio.Value{Choices: []string{r.ChoiceValue}}, nil)
 	}
 	if r.Text != nil {
-		meta, err := b.meta(s.Words, &span)
-		if err != nil {
-			return err
-		}
-		add(r.Text, labelstudio.Value{Text: []string{text}}, meta)
+		add(r.Text, labelstudio.Value{Text: []string{text}}, b.meta(s.Words, &span))
 	}
-	return nil
 }
 
 // whole appends the text of the whole recording. Its word times are only written where no
 // region has them.
-func (b *builder) whole(t *transcript.Transcript) error {
+func (b *builder) whole(t *transcript.Transcript) {
 	text := clean(t.Text())
 	if text == "" {
-		return nil
+		return
 	}
 	var words []transcript.Word
 	if b.plan.Regions == nil || b.plan.Regions.Text == nil {
@@ -159,12 +153,11 @@ func (b *builder) whole(t *transcript.Transcript) error {
 			words = append(words, t.Segments[i].Words...)
 		}
 	}
-	meta, err := b.meta(words, nil)
-	if err != nil {
-		return err
+	id := "whole"
+	if b.plan.Index > 0 {
+		id = fmt.Sprintf("whole%d", b.plan.Index+1)
 	}
-	b.add(b.prefix()+"whole", b.plan.Whole, t.Confidence, labelstudio.Value{Text: []string{text}}, meta)
-	return nil
+	b.add(id, b.plan.Whole, t.Confidence, labelstudio.Value{Text: []string{text}}, b.meta(words, nil))
 }
 
 func (b *builder) add(id string, c *labelconfig.Control, confidence float64, v labelstudio.Value, meta json.RawMessage) {

@@ -133,30 +133,27 @@ func predicted(task *labelstudio.Task, text *labelconfig.Control) map[string]lab
 
 // Answer returns the region with what was heard in it. The answer replaces the region on
 // the page, so everything else that it had is in it too: its id, its labels, its choices.
-// The transcript's times count from the start of the recording; segments outside the
-// region are left out. The result has no items if nothing was said in the region.
-func (w *Wanted) Answer(t *transcript.Transcript, p *labelconfig.Plan, o Options) ([]labelstudio.Item, error) {
+// The transcript's times count from the start of the recording and it may reach beyond
+// the region: of segments across its edges only the words count whose middle is inside.
+// The result has no items if nothing was said in the region.
+func (w *Wanted) Answer(t *transcript.Transcript, p *labelconfig.Plan, o Options) []labelstudio.Item {
 	b := builder{plan: p, options: o, length: t.Duration}
 	var words []transcript.Word
 	var texts []string
 	var confidence float64
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		text := clean(s.Text)
-		here := s.End > w.Span.Start && s.Start < w.Span.End &&
-			(!p.Split || s.Channel == transcript.Mixed || s.Channel == w.Span.Channel)
-		if text != "" && here {
+		if p.Split && s.Channel != transcript.Mixed && s.Channel != w.Span.Channel {
+			continue
+		}
+		if text, inside := w.inside(s); text != "" {
 			texts = append(texts, text)
-			words = append(words, s.Words...)
+			words = append(words, inside...)
 			confidence += s.Confidence
 		}
 	}
 	if len(texts) == 0 {
-		return nil, nil
-	}
-	meta, err := b.meta(words, &w.Span)
-	if err != nil {
-		return nil, err
+		return nil
 	}
 	text := p.Regions.Text
 	for _, it := range w.items {
@@ -166,6 +163,25 @@ func (w *Wanted) Answer(t *transcript.Transcript, p *labelconfig.Plan, o Options
 	}
 	b.add(w.ID, text, confidence/float64(len(texts)), labelstudio.Value{
 		Span: &w.Span, Text: []string{strings.Join(texts, " ")},
-	}, meta)
-	return b.items, nil
+	}, b.meta(words, &w.Span))
+	return b.items
+}
+
+// inside returns what of a segment was said in the region.
+func (w *Wanted) inside(s *transcript.Segment) (string, []transcript.Word) {
+	switch {
+	case s.End <= w.Span.Start || s.Start >= w.Span.End:
+		return "", nil
+	case len(s.Words) == 0 || s.Start >= w.Span.Start && s.End <= w.Span.End:
+		return clean(s.Text), s.Words
+	}
+	var texts []string
+	var words []transcript.Word
+	for _, word := range s.Words {
+		if middle := word.Start + (word.End-word.Start)/2; middle >= w.Span.Start && middle < w.Span.End {
+			words = append(words, word)
+			texts = append(texts, clean(word.Text))
+		}
+	}
+	return strings.Join(texts, " "), words
 }

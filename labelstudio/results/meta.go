@@ -3,7 +3,6 @@ package results
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -77,28 +76,39 @@ func duration(seconds float64) time.Duration {
 }
 
 // meta writes words and the stretch they were heard in; nil if there is nothing to say.
-func (b *builder) meta(words []transcript.Word, heard *labelstudio.Span) (json.RawMessage, error) {
-	var m struct {
-		Words [][4]any  `json:"words,omitempty"`
-		Heard *[2]exact `json:"heard,omitempty"`
+func (b *builder) meta(words []transcript.Word, heard *labelstudio.Span) json.RawMessage {
+	if b.options.NoWords {
+		words = nil
 	}
-	if !b.options.NoWords {
-		for i := range words {
-			w := &words[i]
-			m.Words = append(m.Words, [4]any{clean(w.Text), exact(w.Start), exact(w.End), unit(w.Confidence)})
+	if len(words) == 0 && heard == nil {
+		return nil
+	}
+	const typical = 40 // bytes a word
+	m := make([]byte, 0, 64+typical*len(words))
+	m = append(m, '{')
+	for i := range words {
+		w := &words[i]
+		if i == 0 {
+			m = append(m, `"words":[[`...)
+		} else {
+			m = append(m, `],[`...)
 		}
+		m = append(labelstudio.AppendString(m, clean(w.Text)), ',')
+		m = append(labelstudio.AppendSeconds(m, w.Start), ',')
+		m = append(labelstudio.AppendSeconds(m, w.End), ',')
+		m = labelstudio.AppendNumber(m, unit(w.Confidence))
+	}
+	if len(words) > 0 {
+		m = append(m, `]]`...)
 	}
 	if heard != nil {
-		m.Heard = &[2]exact{exact(heard.Start), exact(heard.End)}
+		if len(words) > 0 {
+			m = append(m, ',')
+		}
+		m = append(labelstudio.AppendSeconds(append(m, `"heard":[`...), heard.Start), ',')
+		m = append(labelstudio.AppendSeconds(m, heard.End), ']')
 	}
-	if m.Words == nil && m.Heard == nil {
-		return nil, nil
-	}
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("write word times: %w", err)
-	}
-	return raw, nil
+	return append(m, '}')
 }
 
 // exact writes a time as a decimal number of seconds without loss.

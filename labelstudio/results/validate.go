@@ -1,7 +1,6 @@
 package results
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -70,8 +69,6 @@ func (v *validator) item(it *labelstudio.Item) error {
 		return fmt.Errorf("type %q is not that of control %q", it.Type, it.FromName)
 	case it.Score != nil && ValidateScore(*it.Score) != nil:
 		return ValidateScore(*it.Score)
-	case len(it.Meta) > 0 && !json.Valid(it.Meta):
-		return errors.New("the meta is not JSON")
 	case len(it.Meta) > 0 && strings.Contains(string(it.Meta), `\u0000`):
 		return errors.New("the meta has a U+0000")
 	case !slices.Contains([]string{"", "manual", "prediction", "prediction-changed"}, it.Origin):

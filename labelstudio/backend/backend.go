@@ -1,0 +1,222 @@
+// Package backend puts a Model on the network as a machine learning backend of Label
+// Studio.
+//
+// # Routes
+//
+//	GET  / and /health    alive: answers from memory, also while a model loads
+//	POST /setup           a project's version; errors reach the user as the reason phrase
+//	POST /predict         suggestions by position; an object for an interactive request
+//	POST /webhook         answered at once, worked on later, in order
+//	GET  /versions        the versions that this process has returned
+//	GET  /ready           503 until the model can work
+//	GET  /metrics /status whatever the caller injects
+//	GET  /openapi.yaml    the description of all this, embedded
+//
+// Older servers and SDKs know more routes (/train, /is_training, /job_status, /delete,
+// /duplicate_model, /validate); those get harmless JSON. Trailing slashes are tolerated
+// and nothing is ever redirected, because Label Studio's client turns a redirected POST
+// into a GET.
+//
+// # What the protocol asks for, and where it is kept
+//
+//   - A prediction leaves with the version that Setup returns, or without; one with another
+//     version would be asked for again for ever, so it is held back and logged.
+//   - Every result is validated against the project's configuration before it leaves. One
+//     bad prediction costs its own task an answer, never its neighbours.
+//   - A task without a prediction gets an empty list, never null.
+//   - The server cannot see a client leave, so a model's context ends by time or at
+//     shutdown only.
+//
+// # Errors
+//
+// An error is JSON {"status", "detail", "request_id"} and its detail is the HTTP reason
+// phrase too: that phrase is all that a user sees of a failing /setup. There are no
+// tracebacks in replies; a panic is logged with its stack and answered with 500.
+package backend
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"asr-backend/labelstudio"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Defaults of Options.
+const (
+	// DefaultBodyLimit is Label Studio's own limit for uploads: predictions of long
+	// recordings ride along in every request.
+	DefaultBodyLimit = 250 << 20
+	// DefaultPredictTimeout is under the 90 s after which the reverse proxy in Label
+	// Studio's image gives up on the user's request.
+	DefaultPredictTimeout = 85 * time.Second
+	// DefaultSetupTimeout is under the 3 s that Label Studio waits.
+	DefaultSetupTimeout = 2500 * time.Millisecond
+	// DefaultEvents and DefaultEventBytes bound the webhook events that wait.
+	DefaultEvents     = 1024
+	DefaultEventBytes = 256 << 20
+)
+
+// Options are what a Backend is made of. Only Model is required.
+type Options struct {
+	Model  labelstudio.Model
+	Store  labelstudio.Store // nil: in memory
+	Logger *slog.Logger      // nil: no log
+	Name   string            // the model_class in /health; empty: "asr-backend"
+
+	// User and Password ask for HTTP Basic authentication on every route but those in
+	// Open. Label Studio sends webhooks without, so "/webhook" belongs there unless the
+	// credentials stand in the backend's URL. Anybody may post events to it then.
+	User     string
+	Password labelstudio.Secret
+	Open     []string
+
+	BodyLimit      int           // in bytes; 0: DefaultBodyLimit
+	PredictTimeout time.Duration // 0: DefaultPredictTimeout
+	SetupTimeout   time.Duration // 0: DefaultSetupTimeout
+
+	// Events takes webhook events in place of the backend's own queue, and then owes
+	// Model.Fit. A durable one keeps the body, which decodes to an Event again.
+	Events EventQueue
+
+	// Ready says why the model cannot work yet; nil: it always can. It must not block.
+	Ready func() error
+	// Metrics and Status serve these routes; nil: a small JSON object.
+	Metrics, Status http.Handler
+	// Observe is told of every answer, with route "unknown" for unknown ones; nil: nobody.
+	Observe func(route string, status int, took time.Duration)
+}
+
+// EventQueue takes webhook events for later. Put returns quickly: Label Studio waits one
+// second, inside an annotator's request.
+type EventQueue interface {
+	Put(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error
+}
+
+// Backend is an HTTP server in front of a Model.
+type Backend struct {
+	options Options
+	app     *fiber.App
+	log     *slog.Logger
+	// credentials are hashed, so that comparing them takes equal time at any length.
+	credentials [sha256.Size]byte
+	health      []byte
+
+	// requests ends when Shutdown begins, so that models waiting in Predict answer.
+	requests       context.Context
+	cancelRequests context.CancelFunc
+	events         *queue // nil if the caller has its own
+
+	mu       sync.Mutex // guards versions
+	versions []string
+}
+
+// New returns a backend that is ready to Serve.
+func New(o Options) (*Backend, error) {
+	if err := o.complete(); err != nil {
+		return nil, fmt.Errorf("backend options: %w", err)
+	}
+	b := &Backend{options: o, log: o.Logger, versions: []string{}}
+	b.credentials = hash(o.User, o.Password.Reveal())
+	b.health = mustJSON(map[string]string{"status": "UP", "model_class": o.Name})
+	b.requests, b.cancelRequests = context.WithCancel(context.Background())
+	if o.Events == nil {
+		b.events = newQueue(o.Model, o.Logger)
+		b.options.Events = b.events
+	}
+	b.app = fiber.New(fiber.Config{
+		AppName:               o.Name,
+		DisableStartupMessage: true,
+		BodyLimit:             o.BodyLimit,
+		// The limit does not hold for streamed bodies.
+		StreamRequestBody: false,
+		ReadTimeout:       5 * time.Minute, // of one whole request; a large one on a slow link
+		WriteTimeout:      5 * time.Minute,
+		IdleTimeout:       time.Minute,
+		ErrorHandler:      b.fail,
+	})
+	b.app.Server().HeaderReceived = b.limitStrangers
+	b.routes()
+	return b, nil
+}
+
+func (o *Options) complete() error {
+	if o.Model == nil {
+		return errors.New("no model")
+	}
+	if (o.User == "") != o.Password.IsZero() {
+		return errors.New("authentication needs both a user and a password")
+	}
+	if o.BodyLimit < 0 || o.PredictTimeout < 0 || o.SetupTimeout < 0 {
+		return errors.New("a limit is negative")
+	}
+	for _, route := range o.Open {
+		if !slices.Contains(openable, route) {
+			return fmt.Errorf("%q cannot be open: only %q can", route, openable)
+		}
+	}
+	if o.Store == nil {
+		o.Store = labelstudio.NewMemory()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Name == "" {
+		o.Name = "asr-backend"
+	}
+	or(&o.BodyLimit, DefaultBodyLimit)
+	or(&o.PredictTimeout, DefaultPredictTimeout)
+	or(&o.SetupTimeout, DefaultSetupTimeout)
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, int, time.Duration) {}
+	}
+	return nil
+}
+
+// openable are the routes that can do without authentication: they neither tell what is
+// in a project nor make the model work.
+var openable = []string{"/webhook", "/health", "/ready", "/metrics", "/openapi.yaml"}
+
+func or[T comparable](v *T, fallback T) {
+	var zero T
+	if *v == zero {
+		*v = fallback
+	}
+}
+
+// Serve answers requests on ln until Shutdown. It closes ln.
+func (b *Backend) Serve(ln net.Listener) error {
+	if err := b.app.Listener(ln); err != nil {
+		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown stops accepting, lets models answer what they have, and works off the events
+// in the queue, for as long as ctx allows. Nothing of the backend runs afterwards.
+func (b *Backend) Shutdown(ctx context.Context) error {
+	b.cancelRequests()
+	err := b.app.ShutdownWithContext(ctx)
+	if b.events != nil {
+		err = errors.Join(err, b.events.close(ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("shut down the backend: %w", err)
+	}
+	return nil
+}
+
+// Test answers one request without a network.
+func (b *Backend) Test(r *http.Request) (*http.Response, error) { return b.app.Test(r, -1) }

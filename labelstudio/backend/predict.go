@@ -1,0 +1,139 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/results"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// predict answers POST /predict.
+func (b *Backend) predict(c *fiber.Ctx) error {
+	var r labelstudio.PredictRequest
+	if err := decode(c, &r); err != nil {
+		return err
+	}
+	if r.Tasks == nil {
+		return labelstudio.Errorf(http.StatusBadRequest, `The request has no "tasks".`)
+	}
+	if r.Context != nil && len(r.Tasks) != 1 {
+		return labelstudio.Errorf(http.StatusBadRequest, "An interactive request has one task, this one has %d.", len(r.Tasks))
+	}
+	ctx, cancel := context.WithTimeout(b.requests, b.options.PredictTimeout)
+	defer cancel()
+	p, err := b.project(ctx, &r)
+	if err != nil {
+		return err
+	}
+	version, err := b.version(ctx, p)
+	if err != nil {
+		return err
+	}
+	answers, err := b.options.Model.Predict(ctx, p, r.Tasks, r.Context)
+	switch {
+	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		// Out of time is "not now", for every task.
+		b.log.Warn("no time left to predict", keyRequest, c.Locals(keyRequest), keyProject, p.ID)
+		answers = make([]labelstudio.Predictions, len(r.Tasks))
+	case err != nil:
+		return err
+	case len(answers) != len(r.Tasks):
+		return fmt.Errorf("the model answered %d of %d tasks", len(answers), len(r.Tasks))
+	}
+	b.check(c, p, r.Tasks, answers, version)
+	return sendJSON(c, http.StatusOK, reply(answers, r.Context != nil))
+}
+
+// reply writes the answer: a list for each task, or the one object that an interactive
+// request wants.
+func reply(answers []labelstudio.Predictions, interactive bool) []byte {
+	const item = 256 // bytes of a typical item without its meta
+	size := 64
+	for _, predictions := range answers {
+		for _, p := range predictions {
+			size += 64 + item*len(p.Result)
+			for i := range p.Result {
+				size += len(p.Result[i].Meta)
+			}
+		}
+	}
+	b := append(make([]byte, 0, size), `{"results":[`...)
+	for i := range answers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if interactive {
+			p := first(answers[i])
+			b = p.AppendJSON(b)
+		} else {
+			b = answers[i].AppendJSON(b)
+		}
+	}
+	return append(b, "]}"...)
+}
+
+// first is the answer to an interactive request: the page wants an object, and one
+// without regions when there is nothing to add.
+func first(p labelstudio.Predictions) labelstudio.Prediction {
+	if len(p) == 0 {
+		return labelstudio.Prediction{}
+	}
+	return p[0]
+}
+
+// project puts together what the request and the store know of the project.
+func (b *Backend) project(ctx context.Context, r *labelstudio.PredictRequest) (*labelstudio.Project, error) {
+	id := r.Project.ID()
+	if id == 0 && len(r.Tasks) > 0 {
+		id = r.Tasks[0].Project
+	}
+	config := r.LabelConfig
+	if config == "" {
+		var err error
+		if config, _, err = b.options.Store.Get(ctx, id, labelstudio.KeyLabelConfig); err != nil {
+			return nil, storeError("read", err)
+		}
+	}
+	p := labelstudio.NewProject(id, config, b.options.Store)
+	p.Login, p.Password, p.Hostname = r.Login, r.Password, r.Hostname
+	return p, p.LoadExtraParams(ctx)
+}
+
+// check holds back predictions that Label Studio would refuse or ask for again for ever,
+// and stamps the others. A task that loses its prediction gets an empty list.
+func (b *Backend) check(c *fiber.Ctx, p *labelstudio.Project, tasks []labelstudio.Task, answers []labelstudio.Predictions, version string) {
+	for i, predictions := range answers {
+		for k := range predictions {
+			err := valid(p, &predictions[k], version)
+			if err == nil {
+				predictions[k].ModelVersion = version
+				continue
+			}
+			b.log.Error("prediction held back", keyRequest, c.Locals(keyRequest),
+				keyProject, p.ID, keyTask, tasks[i].ID, keyError, err)
+			answers[i] = nil
+			break
+		}
+	}
+}
+
+func valid(p *labelstudio.Project, prediction *labelstudio.Prediction, version string) error {
+	if v := prediction.ModelVersion; v != "" && v != version {
+		return fmt.Errorf("its version is %q, but /setup says %q", v, version)
+	}
+	if err := prediction.CheckRaw(); err != nil {
+		return err
+	}
+	if err := results.ValidateScore(prediction.Score); err != nil {
+		return err
+	}
+	if p.LabelConfig == "" {
+		return nil // A request by hand: there is nothing to check against.
+	}
+	return results.Validate(prediction.Result, p.Config)
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package backend_test
+
+// historySize is smaller where every byte is watched.
+const historySize = 8 << 20

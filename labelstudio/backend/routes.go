@@ -1,0 +1,122 @@
+package backend
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"asr-backend/labelstudio"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// OpenAPI returns the description of the routes, as served at /openapi.yaml.
+func OpenAPI() []byte { return slices.Clone(openAPI) }
+
+// known are the routes by the names that metrics and logs use.
+var known = []string{
+	"/", "/health", "/setup", "/predict", "/webhook", "/versions", "/ready", "/metrics", "/status", "/openapi.yaml",
+	"/train", "/is_training", "/job_status", "/delete", "/duplicate_model", "/validate",
+}
+
+// retired are routes of older SDKs, which Label Studio can still call or be told to, and
+// answers that keep it going.
+var retired = map[string]struct {
+	status int
+	body   string
+}{
+	"/train":           {http.StatusCreated, `{}`},
+	"/is_training":     {http.StatusOK, `{"is_training":false}`},
+	"/job_status":      {http.StatusOK, `{"job_status":"finished","error":"","log":"","created_at":"","finished_at":""}`},
+	"/delete":          {http.StatusOK, `{"deleted":0}`},
+	"/duplicate_model": {http.StatusOK, `{"status":"ok"}`},
+	"/validate":        {http.StatusOK, `{"status":"ok"}`},
+}
+
+func (b *Backend) routes() {
+	b.app.Use(b.observe, b.authenticate)
+	for _, path := range []string{"/", "/health"} {
+		b.app.Get(path, func(c *fiber.Ctx) error { return sendJSON(c, http.StatusOK, b.health) })
+	}
+	b.app.Post("/setup", b.setup)
+	b.app.Post("/predict", b.predict)
+	b.app.Post("/webhook", b.webhook)
+	b.app.Get("/versions", b.sendVersions).Post("/versions", b.sendVersions)
+	b.app.Get("/ready", b.ready)
+	b.app.Get("/metrics", injected(b.options.Metrics, `{}`))
+	b.app.Get("/status", injected(b.options.Status, string(b.health)))
+	b.app.Get("/openapi.yaml", func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderContentType, "application/yaml")
+		return c.Send(openAPI)
+	})
+	for path, answer := range retired {
+		b.app.All(path, func(c *fiber.Ctx) error { return sendJSON(c, answer.status, []byte(answer.body)) })
+	}
+	b.app.Use(func(c *fiber.Ctx) error {
+		if slices.Contains(known, routeOf(c)) {
+			return labelstudio.Errorf(http.StatusMethodNotAllowed, "%s does not take %s.", routeOf(c), c.Method())
+		}
+		return labelstudio.Errorf(http.StatusNotFound, "There is no such route. /openapi.yaml lists those there are.")
+	})
+}
+
+func injected(h http.Handler, fallback string) fiber.Handler {
+	if h != nil {
+		return adaptor.HTTPHandler(h)
+	}
+	return func(c *fiber.Ctx) error { return sendJSON(c, http.StatusOK, []byte(fallback)) }
+}
+
+func sendJSON(c *fiber.Ctx, status int, body []byte) error {
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Status(status).Send(body)
+}
+
+// decode reads a JSON body. A compressed one is refused: nothing bounds what comes out.
+func decode(c *fiber.Ctx, v any) error {
+	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && encoding != "identity" {
+		return labelstudio.Errorf(http.StatusUnsupportedMediaType, "The body is %s encoded; send it plain.", encoding)
+	}
+	if err := json.Unmarshal(c.Request().Body(), v); err != nil {
+		return labelstudio.Errorf(http.StatusBadRequest, "The body is not the JSON that %s takes: %v.", routeOf(c), err)
+	}
+	return nil
+}
+
+func (b *Backend) ready(c *fiber.Ctx) error {
+	if err := b.options.Ready(); err != nil {
+		return sendJSON(c, http.StatusServiceUnavailable, mustJSON(map[string]string{"status": "STARTING", "detail": err.Error()}))
+	}
+	return sendJSON(c, http.StatusOK, []byte(`{"status":"READY"}`))
+}
+
+func (b *Backend) sendVersions(c *fiber.Ctx) error {
+	b.mu.Lock()
+	body := mustJSON(map[string][]string{"versions": b.versions})
+	b.mu.Unlock()
+	return sendJSON(c, http.StatusOK, body)
+}
+
+// maxVersions bounds how many versions /versions remembers.
+const maxVersions = 100
+
+func (b *Backend) sawVersion(version string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if slices.Contains(b.versions, version) {
+		return
+	}
+	if b.versions = append(b.versions, version); len(b.versions) > maxVersions {
+		b.versions = slices.Delete(b.versions, 0, 1)
+	}
+}
+
+func storeError(what string, err error) error {
+	return fmt.Errorf("%s the project's state: %w", what, err)
+}

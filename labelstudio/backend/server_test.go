@@ -1,0 +1,293 @@
+package backend_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/backend"
+)
+
+// serve runs a backend on a real socket and returns its URL and what stops it.
+func serve(t *testing.T, o backend.Options) (url string, b *backend.Backend, stop func(context.Context) error) {
+	t.Helper()
+	if o.Model == nil {
+		o.Model = model{}
+	}
+	b, err := backend.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(ln) }()
+	var once sync.Once
+	var result error
+	stop = func(ctx context.Context) error {
+		once.Do(func() {
+			result = b.Shutdown(ctx)
+			if err := <-served; err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		})
+		return result
+	}
+	t.Cleanup(func() { _ = stop(context.Background()) })
+	return "http://" + ln.Addr().String(), b, stop
+}
+
+// post sends a request over its own connection, as Label Studio does.
+func post(url, body string, headers ...string) (int, string, error) {
+	transport := &http.Transport{DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	r, err := http.NewRequest("POST", url, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w, err := (&http.Client{Transport: transport}).Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer w.Body.Close()
+	raw, err := io.ReadAll(w.Body)
+	return w.StatusCode, string(raw), err
+}
+
+func TestShutdownAnswersWhoWaits(t *testing.T) {
+	waiting := make(chan struct{})
+	url, _, stop := serve(t, backend.Options{Model: model{
+		predict: func(ctx context.Context, _ *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
+			close(waiting)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+	}})
+	type reply struct {
+		status int
+		body   string
+		err    error
+	}
+	got := make(chan reply, 1)
+	go func() {
+		status, body, err := post(url+"/predict", predictBody(1))
+		got <- reply{status, body, err}
+	}()
+	<-waiting
+	if err := stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-got; r.err != nil || r.status != 200 || r.body != `{"results":[[]]}` {
+		t.Errorf("reply %+v, want an empty list for the task", r)
+	}
+	if _, _, err := post(url+"/predict", predictBody(1)); err == nil {
+		t.Error("the server still accepts")
+	}
+}
+
+func TestEventsAreWorkedOffInOrder(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	first := make(chan struct{})
+	release := make(chan struct{})
+	url, _, stop := serve(t, backend.Options{Model: model{
+		fit: func(_ context.Context, p *labelstudio.Project, e *labelstudio.Event) error {
+			if p.ID == 0 {
+				close(first)
+				<-release
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, fmt.Sprint(p.ID, e.Action))
+			if p.ID == 2 {
+				panic("in Fit")
+			}
+			return errors.New("logged")
+		},
+	}})
+	for i := range 5 {
+		status, body, err := post(fmt.Sprintf("%s/webhook?project=%d", url, i), `{"action":"PROJECT_UPDATED"}`)
+		if err != nil || status != 201 {
+			t.Fatalf("%d %s %v: an event waits for its forerunner", status, body, err)
+		}
+	}
+	<-first
+	close(release)
+	if err := stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"0PROJECT_UPDATED", "1PROJECT_UPDATED", "2PROJECT_UPDATED", "3PROJECT_UPDATED", "4PROJECT_UPDATED"}
+	if !slices.Equal(got, want) {
+		t.Errorf("events %v, want %v", got, want)
+	}
+}
+
+func TestShutdownDoesNotWaitForEver(t *testing.T) {
+	working := make(chan struct{})
+	url, b, stop := serve(t, backend.Options{Model: model{
+		fit: func(ctx context.Context, _ *labelstudio.Project, _ *labelstudio.Event) error {
+			close(working)
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	}})
+	for range 3 {
+		if status, _, err := post(url+"/webhook", `{"action":"START_TRAINING"}`); err != nil || status != 201 {
+			t.Fatal(status, err)
+		}
+	}
+	<-working
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := stop(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that events were left", err)
+	}
+	if w, _ := ask(t, b, "POST", "/webhook", `{"action":"START_TRAINING"}`); w.StatusCode != 503 {
+		t.Errorf("an event after the end: %s", w.Status)
+	}
+}
+
+func TestFullQueueSaysSo(t *testing.T) {
+	release := make(chan struct{})
+	b := start(t, backend.Options{Model: model{fit: func(context.Context, *labelstudio.Project, *labelstudio.Event) error {
+		<-release
+		return nil
+	}}})
+	defer close(release)
+	for i := range backend.DefaultEvents + 2 {
+		w, body := ask(t, b, "POST", "/webhook", `{"action":"START_TRAINING"}`)
+		if w.StatusCode == 503 && strings.Contains(body, "events wait already") {
+			return
+		}
+		if w.StatusCode != 201 {
+			t.Fatalf("event %d: %s", i, w.Status)
+		}
+	}
+	t.Error("the queue has no end")
+}
+
+func TestOwnQueueGetsTheBody(t *testing.T) {
+	var bodies []string
+	q := queueFunc(func(p *labelstudio.Project, e *labelstudio.Event, body []byte) error {
+		bodies = append(bodies, fmt.Sprint(p.ID, " ", e.Action, " ", string(body)))
+		if e.Action == labelstudio.StartTraining {
+			return errors.New("disk full")
+		}
+		return nil
+	})
+	b := start(t, backend.Options{Events: q})
+	body := `{"action":"TASKS_DELETED","project":{"id":3},"tasks":[{"id":1}]}`
+	if w, _ := ask(t, b, "POST", "/webhook", body); w.StatusCode != 201 {
+		t.Error(w.Status)
+	}
+	if w, got := ask(t, b, "POST", "/webhook", `{"action":"START_TRAINING"}`); w.StatusCode != 503 || !strings.Contains(got, "disk full") {
+		t.Errorf("%s %s", w.Status, got)
+	}
+	if len(bodies) != 2 || bodies[0] != "3 TASKS_DELETED "+body {
+		t.Errorf("queue %q", bodies)
+	}
+}
+
+type queueFunc func(*labelstudio.Project, *labelstudio.Event, []byte) error
+
+func (f queueFunc) Put(_ context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error {
+	return f(p, e, body)
+}
+
+func TestLargeBodies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends a large body")
+	}
+	url, _, _ := serve(t, backend.Options{User: "u", Password: labelstudio.NewSecret("p")})
+	history := `{"id":1,"result":[{"id":"x","value":{"text":["` + strings.Repeat("speech ", historySize/7) + `"]}}]}`
+	body := `{"tasks":[{"id":1,"predictions":[` + history + `]}]}`
+	status, got, err := post(url+"/predict", body, "Authorization", "Basic dTpw")
+	if err != nil || status != 200 || got != `{"results":[[]]}` {
+		t.Errorf("%d %s %v", status, got, err)
+	}
+	// Whoever has no credentials does not get that much memory.
+	if status, _, err := post(url+"/predict", body); err == nil && status != 413 {
+		t.Errorf("a stranger's body: %d", status)
+	}
+	if status, _, err := post(url+"/predict", strings.Repeat(" ", 4<<10)); err != nil || status != 401 {
+		t.Errorf("a stranger's small body: %d %v", status, err)
+	}
+}
+
+func TestBodyLimit(t *testing.T) {
+	url, _, _ := serve(t, backend.Options{BodyLimit: 8 << 10})
+	if status, _, err := post(url+"/setup", `{"schema":"`+strings.Repeat("x", 4<<10)+`"}`); err != nil || status != 200 {
+		t.Errorf("below the limit: %d %v", status, err)
+	}
+	// The connection is closed while the client still sends, so it may not see the answer.
+	if status, _, err := post(url+"/setup", `{"schema":"`+strings.Repeat("x", 16<<10)+`"}`); err == nil && status != 413 {
+		t.Errorf("above the limit: %d", status)
+	}
+}
+
+// TestManyAtOnce has health checks, setups and predictions run together; with -race it
+// looks for what they share.
+func TestManyAtOnce(t *testing.T) {
+	url, _, _ := serve(t, backend.Options{Model: model{predict: hears}})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for k := range 10 {
+				var err error
+				var status int
+				var body string
+				switch (i + k) % 3 {
+				case 0:
+					status, body, err = post(url+"/setup", fmt.Sprintf(`{"project":"%d.1","schema":"<View/>","extra_params":%d}`, k, i))
+				case 1:
+					status, body, err = post(url+"/predict", predictBody(i, k))
+				case 2:
+					status, body, err = post(url+"/webhook", `{"action":"ANNOTATION_CREATED","project":{"id":1}}`)
+				}
+				if err != nil || status > 299 {
+					t.Errorf("%d %s %v", status, body, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestStatusLineOnTheWire reads the bytes that Label Studio's client reads.
+func TestStatusLineOnTheWire(t *testing.T) {
+	url, _, _ := serve(t, backend.Options{Model: model{setup: func(context.Context, *labelstudio.Project) (labelstudio.Setup, error) {
+		return labelstudio.Setup{}, labelstudio.Errorf(400, "labeling config has no Audio tag")
+	}}})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(conn, "POST /setup HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+	raw, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(raw, []byte("HTTP/1.1 400 labeling config has no Audio tag\r\n")) {
+		t.Errorf("reply %s", raw)
+	}
+}
