@@ -29,15 +29,14 @@ func putSeconds(w *bufio.Writer, d time.Duration, decimals int) {
 	w.Write(appendPadded(b, int64(d%time.Second/step), decimals))
 }
 
-// putExact writes seconds with as many decimals as it takes, as in 12.34 or 0.0000625.
+// putExact writes seconds with as many decimals as it takes, as in 12.34 or 0.0000625, but
+// at least one: some readers of JSON would take 12 for another type than 12.5.
 func putExact(w *bufio.Writer, d time.Duration) {
 	b := strconv.AppendInt(w.AvailableBuffer(), int64(d/time.Second), 10)
-	if rest := d % time.Second; rest > 0 {
-		b = append(b, '.')
-		b = appendPadded(b, int64(rest), 9)
-		for b[len(b)-1] == '0' {
-			b = b[:len(b)-1]
-		}
+	b = append(b, '.')
+	b = appendPadded(b, int64(d%time.Second), 9)
+	for b[len(b)-1] == '0' && b[len(b)-2] != '.' {
+		b = b[:len(b)-1]
 	}
 	w.Write(b)
 }

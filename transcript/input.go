@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"
@@ -22,9 +23,9 @@ const (
 	maxWords    = 1 << 22
 )
 
-// decode returns the text of r as UTF-8 without byte order mark. UTF-16 is known by its
-// mark, which Windows and Praat write; anything else must be UTF-8, and bytes that are
-// not are an error of Read, since to guess a legacy encoding is to spoil names silently.
+// decode returns the text of r without byte order mark. UTF-16 is known by its mark,
+// which Windows and Praat write; anything else is taken for UTF-8. Whoever reads must not
+// let bytes pass that are not: to guess a legacy encoding is to spoil names silently.
 func decode(r io.Reader) io.Reader {
 	b := bufio.NewReader(&limitReader{r: r, left: maxInput})
 	mark, _ := b.Peek(3) // an error comes again with the first Read
@@ -34,7 +35,13 @@ func decode(r io.Reader) io.Reader {
 	case bytes.HasPrefix(mark, []byte{0xef, 0xbb, 0xbf}):
 		b.Discard(3)
 	}
-	return transform.NewReader(b, encoding.UTF8Validator)
+	return b
+}
+
+// decodeValid is decode with encoding.ErrInvalidUTF8 from Read at the first byte that is
+// not UTF-8.
+func decodeValid(r io.Reader) io.Reader {
+	return transform.NewReader(decode(r), encoding.UTF8Validator)
 }
 
 // limitReader is an io.LimitedReader that does not take the limit for a good end.
@@ -67,8 +74,9 @@ func explain(err error) error {
 
 // A lineReader gives the lines of a text file one by one.
 type lineReader struct {
-	s *bufio.Scanner
-	n int // the number of the line given last
+	s       *bufio.Scanner
+	n       int // the number of the line given last
+	invalid bool
 }
 
 func newLineReader(r io.Reader) *lineReader {
@@ -81,7 +89,11 @@ func newLineReader(r io.Reader) *lineReader {
 // next returns the next line without its end; false is the end of the file or an error,
 // which err tells.
 func (l *lineReader) next() (string, bool) {
-	if !l.s.Scan() {
+	if l.invalid || !l.s.Scan() || l.s.Err() != nil {
+		return "", false // after an error of the reader the last line is not whole
+	}
+	if !utf8.Valid(l.s.Bytes()) {
+		l.invalid = true
 		return "", false
 	}
 	l.n++
@@ -90,7 +102,11 @@ func (l *lineReader) next() (string, bool) {
 
 // err returns why next returned false, or nil at the end of the file.
 func (l *lineReader) err() error {
-	if err := l.s.Err(); err != nil {
+	err := l.s.Err()
+	if l.invalid {
+		err = encoding.ErrInvalidUTF8
+	}
+	if err != nil {
 		return fmt.Errorf("line %d: %w", l.n+1, explain(err))
 	}
 	return nil

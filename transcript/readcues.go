@@ -53,7 +53,11 @@ func readCues(r io.Reader, vtt bool) (*Transcript, error) {
 	c := &cueReader{vtt: vtt, t: &Transcript{}}
 	for line, ok := in.next(); ok; line, ok = in.next() {
 		var err error
-		if m := timingLine.FindStringSubmatch(line); m != nil {
+		var m []string
+		if strings.Contains(line, "-->") {
+			m = timingLine.FindStringSubmatch(line)
+		}
+		if m != nil {
 			err = c.begin(m[1], m[2])
 		} else if strings.TrimSpace(line) == "" {
 			c.blank = true

@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 // stand in the flat list alone (they go to the segment around their middle). A bare list
 // of segments is read too.
 func readJSON(r io.Reader) (*Transcript, error) {
-	in := &lineCounter{r: decode(r)}
+	in := &lineCounter{r: decodeValid(r)}
 	d := &jsonReader{Decoder: json.NewDecoder(in), t: &Transcript{}}
 	err := d.transcript()
 	if err == nil {
@@ -91,7 +92,7 @@ func (d *jsonReader) member(key string) error {
 		d.text = strings.TrimSpace(d.text)
 		return err
 	case "duration":
-		return d.seconds(&t.Duration)
+		return d.time(&t.Duration)
 	case "language":
 		return d.Decode(&t.Language)
 	case "model":
@@ -105,6 +106,9 @@ func (d *jsonReader) member(key string) error {
 	case "segments":
 		return d.list(d.segment)
 	case "words":
+		if d.budget.words > len(d.flat) {
+			return d.list(func() error { return d.Decode(new(ignored)) }) // the segments had them already
+		}
 		return d.list(func() error { return d.word(&d.flat) })
 	case "diagnostics":
 		return d.object(d.diagnostic)
@@ -129,22 +133,22 @@ func (d *jsonReader) diagnostic(key string) error {
 	case "seam_disagreement":
 		return d.Decode(&g.SeamDisagreement)
 	case "unheard_speech":
-		return d.seconds(&g.UnheardSpeech)
+		return d.time(&g.UnheardSpeech)
 	}
 	return d.skip()
 }
 
 // unknown marks a time that the file does not give.
-const unknown = -1 * time.Nanosecond
+const unknown = -1
 
 func (d *jsonReader) segment() error {
 	s := Segment{Start: unknown, End: unknown, Channel: Mixed}
 	err := d.object(func(key string) error {
 		switch key {
 		case "start":
-			return d.seconds(&s.Start)
+			return d.time(&s.Start)
 		case "end":
-			return d.seconds(&s.End)
+			return d.time(&s.End)
 		case "text":
 			return d.Decode(&s.Text)
 		case "confidence":
@@ -176,28 +180,22 @@ func (d *jsonReader) segment() error {
 }
 
 func (d *jsonReader) word(to *[]Word) error {
-	w := Word{Start: unknown, End: unknown}
-	err := d.object(func(key string) error {
-		switch key {
-		case "word", "text":
-			return d.Decode(&w.Text)
-		case "start":
-			return d.seconds(&w.Start)
-		case "end":
-			return d.seconds(&w.End)
-		case "confidence", "probability", "score":
-			return d.Decode(&w.Confidence)
-		}
-		return d.skip()
-	})
-	if err != nil {
+	w := struct {
+		Word, Text                     string
+		Start, End                     seconds
+		Confidence, Probability, Score float64
+	}{Start: unknown, End: unknown}
+	if err := d.Decode(&w); err != nil {
 		return err
 	}
-	w.Text = strings.TrimSpace(w.Text)
+	text := strings.TrimSpace(cmp.Or(w.Word, w.Text))
 	if w.Start != unknown && w.End != unknown && w.End < w.Start {
-		return fmt.Errorf("word %s ends before it starts", quote(w.Text))
+		return fmt.Errorf("word %s ends before it starts", quote(text))
 	}
-	*to = append(*to, w)
+	*to = append(*to, Word{
+		Start: time.Duration(w.Start), End: time.Duration(w.End), Text: text,
+		Confidence: cmp.Or(w.Confidence, w.Probability, w.Score),
+	})
 	return d.budget.word()
 }
 

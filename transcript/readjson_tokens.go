@@ -65,7 +65,7 @@ func (d *jsonReader) items(item func() error) error {
 	return err
 }
 
-// skip reads over one value of any kind without keeping it.
+// skip reads over one value of any kind and any size without keeping it.
 func (d *jsonReader) skip() error {
 	for depth := 0; ; {
 		tok, err := d.Token()
@@ -84,19 +84,24 @@ func (d *jsonReader) skip() error {
 	}
 }
 
-// seconds reads a number of seconds, which may stand in quotes, or null, which leaves v
-// as it is.
-func (d *jsonReader) seconds(v *time.Duration) error {
-	var n json.RawMessage
-	if err := d.Decode(&n); err != nil {
-		return err
-	}
-	if string(n) == "null" {
+// ignored is a small value of no interest.
+type ignored struct{}
+
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
+
+// seconds is a time as JSON has it: a number, which may stand in quotes, or null, which
+// leaves the time as it is.
+type seconds time.Duration
+
+func (s *seconds) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
 		return nil
 	}
-	t, err := parseSeconds(strings.Trim(string(n), `"`))
+	t, err := parseSeconds(strings.Trim(string(b), `"`))
 	if err == nil {
-		*v = t
+		*s = seconds(t)
 	}
 	return err
 }
+
+func (d *jsonReader) time(v *time.Duration) error { return d.Decode((*seconds)(v)) }

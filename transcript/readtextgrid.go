@@ -19,7 +19,7 @@ import (
 // left out; the intervals of any other tier are segments. Intervals without text are
 // silence.
 func readTextGrid(r io.Reader) (*Transcript, error) {
-	p := &praatReader{r: bufio.NewReader(decode(r)), line: 1}
+	p := &praatReader{r: bufio.NewReader(decodeValid(r)), line: 1}
 	t, err := p.textGrid()
 	if err != nil {
 		return nil, fmt.Errorf("line %d: %w", p.line, explain(err))
@@ -36,8 +36,12 @@ type voice struct {
 
 func (p *praatReader) textGrid() (*Transcript, error) {
 	for _, want := range []string{"ooTextFile", "TextGrid"} {
-		if got, err := p.str(); err != nil || strings.TrimSuffix(got, " short") != want {
-			return nil, errors.Join(errors.New("not a TextGrid in one of Praat's text forms"), err)
+		got, err := p.str()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if strings.TrimSuffix(got, " short") != want {
+			return nil, errors.New("not a TextGrid in one of Praat's text forms")
 		}
 	}
 	if _, err := p.time(); err != nil { // xmin

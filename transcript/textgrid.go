@@ -47,11 +47,11 @@ func writeTextGrid(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 		tiers[i].squeeze(end)
 	}
 
-	w.WriteString("File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0 \nxmax = ")
+	w.WriteString("File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = ")
 	putExact(w, end)
-	w.WriteString(" \ntiers? <exists> \nsize = ")
+	w.WriteString("\ntiers? <exists>\nsize = ")
 	putInt(w, int64(len(tiers)))
-	w.WriteString(" \nitem []: \n")
+	w.WriteString("\nitem []:\n")
 	for i := range tiers {
 		tiers[i].write(w, i+1, end)
 	}
@@ -117,13 +117,13 @@ func (t *tier) write(w *bufio.Writer, number int, end time.Duration) {
 	}
 	w.WriteString("    item [")
 	putInt(w, int64(number))
-	w.WriteString("]:\n        class = \"IntervalTier\" \n        name = ")
+	w.WriteString("]:\n        class = \"IntervalTier\"\n        name = ")
 	putQuoted(w, t.name)
-	w.WriteString(" \n        xmin = 0 \n        xmax = ")
+	w.WriteString("\n        xmin = 0\n        xmax = ")
 	putExact(w, end)
-	w.WriteString(" \n        intervals: size = ")
+	w.WriteString("\n        intervals: size = ")
 	putInt(w, int64(size))
-	w.WriteString(" \n")
+	w.WriteString("\n")
 	n := 0
 	put := func(start, end time.Duration, text string) {
 		n++
@@ -131,11 +131,11 @@ func (t *tier) write(w *bufio.Writer, number int, end time.Duration) {
 		putInt(w, int64(n))
 		w.WriteString("]:\n            xmin = ")
 		putExact(w, start)
-		w.WriteString(" \n            xmax = ")
+		w.WriteString("\n            xmax = ")
 		putExact(w, end)
-		w.WriteString(" \n            text = ")
+		w.WriteString("\n            text = ")
 		putQuoted(w, text)
-		w.WriteString(" \n")
+		w.WriteString("\n")
 	}
 	at = 0
 	for _, v := range t.intervals {
