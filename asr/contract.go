@@ -23,6 +23,9 @@ type Contract struct {
 	Bands   int
 	Width   int // columns of the output, blank included
 	MaxRows timeline.Row
+	// RawFeatures is true for models that take log-mel values as they are; all others
+	// take them normalised per band over the window.
+	RawFeatures bool
 	// Unnormalised outputs are logits: log-softmax is ours to do.
 	Unnormalised bool
 	// Padding is false for exports whose padded frames leak into valid rows (NeMo before
@@ -69,8 +72,12 @@ func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocab
 
 // metadata checks what sherpa-onnx writes into its exports.
 func (c *Contract) metadata(m map[string]string) error {
-	if n, ok := m["normalize_type"]; ok && n != "per_feature" {
-		return fmt.Errorf("the model wants features normalised by %q; only per_feature can be made", n)
+	switch n, ok := m["normalize_type"]; {
+	case !ok, n == "per_feature":
+	case n == "NA":
+		c.RawFeatures = true
+	default:
+		return fmt.Errorf("the model wants features normalised by %q; only per_feature and NA (not at all) can be made", n)
 	}
 	if f, ok := m["subsampling_factor"]; ok && f != "8" {
 		return fmt.Errorf("the model subsamples by %s; only 8 (FastConformer) can be used", f)

@@ -103,7 +103,7 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 	case saved != nil:
 		w.rows, w.raw = saved, nil
 		close(w.done)
-	case !hearable(w.raw):
+	case !hearable(t.result.Levels[from.Frame():][:n]):
 		t.result.Skipped++
 		w.rows = silentRows(rows, t.r.vocabulary.Blank())
 		if w.logProbs {

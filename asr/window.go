@@ -67,13 +67,13 @@ func (w *window) fail(err error) {
 
 func (w *window) frames(bands int) int { return len(w.raw) / bands }
 
-// hearable reports whether anything in raw log-mel values stands out of digital silence
-// and the dither of 16-bit converters. Normalising a window without sound would blow its
-// noise up to the level of speech, so such a window is not run.
-func hearable(raw []float32) bool {
-	const aboveSilence = 0.4 // nat; dither of one least significant bit reaches 0.05
-	for _, v := range raw {
-		if v > mel.Silence+aboveSilence {
+// hearable reports whether any frame stands out of digital silence and the dither of
+// 16-bit converters. Normalising a window without sound would blow its noise up to the
+// level of speech, so such a window is not run.
+func hearable(levels []mel.Level) bool {
+	const dither = 2 // a quarter of a nat; noise of one least significant bit reaches 0.1
+	for _, l := range levels {
+		if l > dither {
 			return true
 		}
 	}

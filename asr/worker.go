@@ -73,9 +73,13 @@ func (w *worker) compute(batch []*window) error {
 		defer b.Close()
 	}
 	stride, each := b.Frames, b.Bands*b.Frames
+	prepare := mel.Normalize
+	if w.contract.RawFeatures {
+		prepare = mel.Transpose
+	}
 	for i := range b.Batch {
 		from := batch[min(i, len(batch)-1)] // the rest of a fixed shape repeats the last
-		mel.Normalize(b.Features[i*each:(i+1)*each], from.raw, b.Bands, stride)
+		prepare(b.Features[i*each:(i+1)*each], from.raw, b.Bands, stride)
 		b.Lengths[i] = int64(frames)
 	}
 	if err := w.sessions[at].Run(ctx, b); err != nil {

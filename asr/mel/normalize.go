@@ -25,6 +25,19 @@ func Normalize(dst, frames []float32, bands, stride int) {
 	}
 }
 
+// Transpose writes frames to dst as Normalize does but leaves their values alone, for
+// models that were trained without normalisation.
+func Transpose(dst, frames []float32, bands, stride int) {
+	n := len(frames) / bands
+	for m := range bands {
+		row := dst[m*stride : (m+1)*stride]
+		for k := range n {
+			row[k] = frames[k*bands+m]
+		}
+		clear(row[n:])
+	}
+}
+
 // moments returns mean and unbiased standard deviation of every band, in two passes:
 // one pass over squares loses digits, since log-mel values lie around -10.
 func moments(frames []float32, bands int) (mean, std []float64) {

@@ -43,7 +43,7 @@ type Names struct {
 	Features, Lengths, LogProbs string
 }
 
-// Session is a model ready to run. Runs of one session must not overlap.
+// Session is a model ready to run. On a CPU its runs may overlap, each in its own buffers.
 type Session struct {
 	session *binding.DynamicAdvancedSession
 	model   string

@@ -69,6 +69,28 @@ func FFmpeg(t testing.TB) string {
 	return strings.TrimSpace(string(out))
 }
 
+// Library returns the ONNX Runtime library to test with: the one that the environment
+// names, else the one that `make library` puts into bin. It is empty if there is none.
+func Library() string {
+	if path := os.Getenv("ASR_BACKEND_ONNXRUNTIME"); path != "" {
+		return path
+	}
+	_, file, _, _ := runtime.Caller(0)
+	path := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(file))), "bin", "libonnxruntime.so")
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
+// NeedLibrary skips or fails the test if there is no ONNX Runtime library.
+func NeedLibrary(t testing.TB) {
+	t.Helper()
+	if Library() == "" {
+		missing(t, "no ONNX Runtime library: run `make library`")
+	}
+}
+
 func missing(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("ASR_BACKEND_TEST_STRICT") == "1" {

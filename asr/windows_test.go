@@ -1,0 +1,281 @@
+package asr_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+
+	"asr-backend/asr"
+	"asr-backend/asr/ctc"
+	"asr-backend/audio"
+	"asr-backend/timeline"
+)
+
+// small windows make many seams in little sound.
+var small = asr.Window{Rows: 40, Context: 8}
+
+func TestStitchedRowsAreThoseOfTheWholeRecording(t *testing.T) {
+	b := bundle(t, "toys", "local")
+	windows := recognizer(t, b, asr.Options{Window: small})
+	whole := recognizer(t, b, asr.Options{Window: asr.Window{Rows: asr.MaxRows, Context: 1}})
+	lengths := []timeline.Sample{0, 1, 159, 160, 1279, 1280, 1281}
+	for n := range 5 { // windows of 40 rows, 24 rows apart
+		end := timeline.Row(40 + 24*n).Sample()
+		for _, d := range []timeline.Sample{-1281, -1280, -161, -160, -1, 0, 1, 160, 1279, 1280, 1281, 5000} {
+			lengths = append(lengths, end+d)
+		}
+	}
+	for _, n := range lengths {
+		got := allLogProbs(t, windows, &recording{n: n, sample: noise})
+		want := allLogProbs(t, whole, &recording{n: n, sample: noise})
+		if len(got) != len(want) || timeline.Row(len(got)) != timeline.RowsIn(timeline.FramesIn(n)) {
+			t.Fatalf("%d samples: got %d rows, whole %d, want %d", n, len(got), len(want), timeline.RowsIn(timeline.FramesIn(n)))
+		}
+		for r := range got {
+			for i := range got[r] {
+				if d := math.Abs(float64(got[r][i] - want[r][i])); d > 1e-5 {
+					t.Fatalf("%d samples: row %d of %d, column %d: got %v, want %v", n, r, len(got), i, got[r][i], want[r][i])
+				}
+			}
+		}
+	}
+}
+
+func TestEveryRowIsWrittenOnceByARealEncoder(t *testing.T) {
+	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
+	for _, n := range []timeline.Sample{0, 159, 160, 51200, 51201, 52480, 100000, 131071, 200000} {
+		rows := allLogProbs(t, r, &recording{n: n, sample: noise}) // checks order and count of calls
+		got := hear(t, r, &recording{n: n, sample: noise}, asr.Job{})
+		if want := int(timeline.RowsIn(timeline.FramesIn(n))); len(rows) != want || len(got.Rows) != want {
+			t.Errorf("%d samples: got %d and %d rows, want %d", n, len(rows), len(got.Rows), want)
+		}
+		if got.Samples != n || len(got.Levels) != int(timeline.FramesIn(n)) {
+			t.Errorf("%d samples: got %d, and %d levels", n, got.Samples, len(got.Levels))
+		}
+	}
+}
+
+// bleeps is a sound of short tones, one every 3.7 s, each of 80 ms around a row's centre
+// and in one of the four quarters of the bands.
+func bleeps(i timeline.Sample) float32 {
+	const every = 46 // rows
+	row := timeline.Row((i + timeline.SamplesPerRow/2) / timeline.SamplesPerRow)
+	if row%every != every/2 || i < row.Sample()-400 || i > row.Sample()+400 {
+		return 0
+	}
+	hz := [...]float64{250, 900, 2000, 5000}[row/every%4]
+	return float32(0.5 * math.Sin(2*math.Pi*hz*float64(i)/timeline.SampleRate))
+}
+
+func TestTimesAreExactToTheSampleAfterTenHours(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten hours take half a minute")
+	}
+	b := bundle(t, "toys", "tones")
+	r := recognizer(t, b, asr.Options{})
+	const hours = 10
+	before := residentHeap()
+	rec := &recording{n: hours * 3600 * timeline.SampleRate, sample: bleeps}
+	var most uint64
+	rec.stop = func() {
+		if rec.at%(600*timeline.SampleRate) == 0 {
+			most = max(most, residentHeap())
+		}
+	}
+	got := hear(t, r, rec, asr.Job{})
+	tokens := ctc.Greedy(got.Rows, b.Vocabulary.Blank(), 0)
+	for i, token := range tokens {
+		want := ctc.Token{Piece: ctc.Piece(1 + i%4), First: timeline.Row(23 + 46*i)}
+		if token.Piece != want.Piece || token.First != want.First || token.Last != want.First {
+			t.Fatalf("bleep %d: got piece %d in rows %d to %d, want piece %d in row %d", i, token.Piece, token.First, token.Last, want.Piece, want.First)
+		}
+	}
+	if want := (hours*45000-23)/46 + 1; len(tokens) != want {
+		t.Errorf("got %d bleeps, want %d", len(tokens), want)
+	}
+	// 16 bytes a row and one a frame, twice over for slices that grow, and windows in flight.
+	if grown := int64(most) - int64(before); grown > 64<<20 {
+		t.Errorf("heap grew by %d MB", grown>>20)
+	}
+}
+
+func residentHeap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestRowsDoNotDependOnBatchesThreadsOrCompany(t *testing.T) {
+	const n = 30 * timeline.SampleRate
+	b := bundle(t, "tiny-random")
+	want := hear(t, recognizer(t, b, asr.Options{Window: small, Threads: 1}), &recording{n: n, sample: noise}, asr.Job{})
+	for _, o := range []asr.Options{{Threads: 2}, {Batch: 3, Threads: 1}, {Batch: 5, Threads: 2}} {
+		o.Window = small
+		r := recognizer(t, b, o)
+		var wg sync.WaitGroup
+		for k := range 3 { // recordings side by side, of different lengths and priorities
+			wg.Go(func() {
+				rec := &recording{n: n, sample: noise}
+				if k > 0 {
+					rec = &recording{n: n/timeline.Sample(k+1) + 777, sample: bleeps}
+				}
+				results, err := r.Recognize(t.Context(), rec, asr.Job{Priority: asr.Priority(k)})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if k == 0 && !slices.Equal(results[0].Rows, want.Rows) {
+					t.Errorf("%+v: rows differ", o)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+func TestAnInterruptedJobGoesOnWithTheWorkDone(t *testing.T) {
+	const n = 40 * timeline.SampleRate
+	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
+	want := hear(t, r, &recording{n: n, sample: noise}, asr.Job{})
+	saved := map[timeline.Row][]ctc.Row{}
+	loaded := 0
+	job := asr.Job{
+		Load: func(_ int, start timeline.Row) []ctc.Row {
+			if saved[start] != nil {
+				loaded++
+			}
+			return saved[start]
+		},
+		Save: func(_ int, start timeline.Row, rows []ctc.Row) { saved[start] = slices.Clone(rows) },
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	errStop := errors.New("pulled the plug")
+	first := &recording{n: n, sample: noise}
+	first.stop = func() {
+		if first.at > n/2 {
+			cancel(errStop)
+		}
+	}
+	if _, err := r.Recognize(ctx, first, job); !errors.Is(err, errStop) {
+		t.Fatalf("got %v, want the cause of the cancellation", err)
+	}
+	if len(saved) == 0 {
+		t.Fatal("nothing was saved before the interruption")
+	}
+	before := len(saved)
+	got := hear(t, r, &recording{n: n, sample: noise}, job)
+	if loaded != before {
+		t.Errorf("%d windows were saved and %d loaded", before, loaded)
+	}
+	if !slices.Equal(got.Rows, want.Rows) || got.Disagree != want.Disagree {
+		t.Error("rows differ from those of an uninterrupted job")
+	}
+}
+
+func TestSavedRowsThatDoNotFitAreIgnored(t *testing.T) {
+	const n = 10 * timeline.SampleRate
+	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
+	want := hear(t, r, &recording{n: n, sample: noise}, asr.Job{})
+	got := hear(t, r, &recording{n: n, sample: noise}, asr.Job{Load: func(int, timeline.Row) []ctc.Row { return make([]ctc.Row, 3) }})
+	if !slices.Equal(got.Rows, want.Rows) {
+		t.Error("rows differ")
+	}
+}
+
+func TestWindowsWithoutSoundAreNotRun(t *testing.T) {
+	b := bundle(t, "tiny-random")
+	r := recognizer(t, b, asr.Options{Window: small})
+	dither := func(i timeline.Sample) float32 { return float32(int(uint64(i)*0x9e3779b97f4a7c15>>60)%3-1) / 32768 }
+	for name, sample := range map[string]func(timeline.Sample) float32{
+		"digital silence": func(timeline.Sample) float32 { return 0 }, "dither of one bit": dither,
+	} {
+		got := hear(t, r, &recording{n: 20 * timeline.SampleRate, sample: sample}, asr.Job{})
+		if got.Windows == 0 || got.Skipped != got.Windows {
+			t.Errorf("%s: %d of %d windows were not run, want all", name, got.Skipped, got.Windows)
+		}
+		if words := texts(b, got); len(words) > 0 || len(got.Rows) != 250 {
+			t.Errorf("%s: got %d rows, words %q", name, len(got.Rows), words)
+		}
+	}
+	quiet := func(i timeline.Sample) float32 { return noise(i) / 50 }
+	if got := hear(t, r, &recording{n: 20 * timeline.SampleRate, sample: quiet}, asr.Job{}); got.Skipped != 0 {
+		t.Errorf("sound at -60 dB: %d windows were not run", got.Skipped)
+	}
+}
+
+func TestAStretchHasItsPlaceInTheRecording(t *testing.T) {
+	b := bundle(t, "toys", "tones")
+	r := recognizer(t, b, asr.Options{})
+	const origin = timeline.Row(46 * 10)
+	got := hear(t, r, &recording{start: origin.Sample(), n: 10 * timeline.SampleRate, sample: bleeps}, asr.Job{})
+	tokens := ctc.Greedy(got.Rows, b.Vocabulary.Blank(), got.First)
+	if len(tokens) != 3 || tokens[0].First != origin+23 || tokens[2].First != origin+23+92 {
+		t.Errorf("got %+v, want bleeps at rows %d, %d, %d", tokens, origin+23, origin+69, origin+115)
+	}
+	if _, err := r.Recognize(t.Context(), &recording{start: 100, n: 1000, sample: noise}, asr.Job{}); err == nil {
+		t.Error("a start off the grid was accepted")
+	}
+}
+
+func TestChannelsAreHeardByThemselves(t *testing.T) {
+	b := bundle(t, "toys", "tones")
+	r := recognizer(t, b, asr.Options{Window: small})
+	left, right := &recording{n: 20 * timeline.SampleRate, sample: bleeps},
+		&recording{n: 20 * timeline.SampleRate, sample: func(i timeline.Sample) float32 { return bleeps(i + 46*1280) }}
+	results, err := r.Recognize(t.Context(), pair{left, right}, asr.Job{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(texts(b, results[0]), texts(b, results[1])); got != "[one two three four one] [two three four one two]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// pair is a recording of two channels.
+type pair [2]*recording
+
+func (p pair) Next() (audio.Block, error) {
+	a, err := p[0].Next()
+	if err != nil {
+		return a, err
+	}
+	b, err := p[1].Next()
+	return audio.Block{Start: a.Start, Channels: [][]float32{a.Channels[0], b.Channels[0]}}, err
+}
+
+func TestErrorsEndAJobAndNothingElse(t *testing.T) {
+	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
+	errSink := errors.New("sink is full")
+	_, err := r.Recognize(t.Context(), &recording{n: 20 * timeline.SampleRate, sample: noise},
+		asr.Job{LogProbs: func(int, timeline.Row, []float32) error { return errSink }})
+	if !errors.Is(err, errSink) {
+		t.Errorf("got %v, want the sink's error", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Recognize(ctx, &recording{n: 20 * timeline.SampleRate, sample: noise}, asr.Job{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	hear(t, r, &recording{n: 20 * timeline.SampleRate, sample: noise}, asr.Job{})
+}
+
+func TestProgressReachesTheEnd(t *testing.T) {
+	r := recognizer(t, bundle(t, "toys", "tones"), asr.Options{Window: small})
+	var last asr.Progress
+	const n = 20*timeline.SampleRate + 55
+	hear(t, r, &recording{n: n, sample: bleeps}, asr.Job{Progress: func(p asr.Progress) {
+		if p.Heard < last.Heard || p.Read < last.Read || p.Heard > p.Read {
+			t.Errorf("after %+v came %+v", last, p)
+		}
+		last = p
+	}})
+	if last.Read != n || last.Heard < n-timeline.SamplesPerRow {
+		t.Errorf("got %+v at the end of %d samples", last, n)
+	}
+}
