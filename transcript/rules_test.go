@@ -24,6 +24,7 @@ func TestOutputKeepsTheRulesOfItsFormat(t *testing.T) {
 		check  func(t rapid.TB, text string, tr *transcript.Transcript)
 	}{
 		{"sclite's CTM", transcript.CTM, transcript.WriteOptions{}, checkCTM},
+		{"Praat's TextGrid", transcript.TextGrid, transcript.WriteOptions{}, checkTextGrid},
 		{"W3C's WebVTT", transcript.VTT, transcript.WriteOptions{}, checkVTT},
 		{"W3C's WebVTT with times of words", transcript.VTT, transcript.WriteOptions{WordTimes: true}, checkVTT},
 		{"Label Studio's editor", transcript.LabelStudio, transcript.WriteOptions{}, checkLabelStudio},
@@ -72,6 +73,41 @@ func checkCTM(t rapid.TB, text string, _ *transcript.Transcript) {
 			t.Errorf("%q is not in order of recording, channel (both ASCII) and start", s.Text())
 		}
 		lastFile, lastChannel, lastStart = f[0], f[1], start
+	}
+}
+
+var interval = regexp.MustCompile(`(?m)^ {8}intervals \[(\d+)\]:\n {12}xmin = ([\d.]+)\n {12}xmax = ([\d.]+)\n {12}text = "((?:[^"]|"")*)"$`)
+
+// checkTextGrid holds what Praat asks of interval tiers against a file: they cover the
+// whole time without gap or overlap by intervals that have a length.
+func checkTextGrid(t rapid.TB, text string, tr *transcript.Transcript) {
+	head, tiers, _ := strings.Cut(text, "item []:\n")
+	end, err := strconv.ParseFloat(regexp.MustCompile(`xmax = ([\d.]+)`).FindStringSubmatch(head)[1], 64)
+	if err != nil || end < tr.Duration.Seconds()-1e-9 {
+		t.Fatalf("xmax %v, %v, want %v", end, err, tr.Duration)
+	}
+	crowded := 1 // intervals with text in the fullest tier
+	for tier := range strings.SplitSeq(tiers, "class = ") {
+		at, filled := 0.0, 0
+		found := interval.FindAllStringSubmatch(tier, -1)
+		for i, m := range found {
+			from, err1 := strconv.ParseFloat(m[2], 64)
+			to, err2 := strconv.ParseFloat(m[3], 64)
+			if err1 != nil || err2 != nil || from != at || to <= from || m[1] != strconv.Itoa(i+1) {
+				t.Errorf("interval %q does not follow %v", m[0], at)
+			}
+			at = to
+			if m[4] != "" {
+				filled++
+			}
+		}
+		if len(found) > 0 && (at != end || !strings.Contains(tier, "intervals: size = "+strconv.Itoa(len(found))+"\n")) {
+			t.Errorf("a tier of %d intervals ends at %v, want %v, in\n%s", len(found), at, end, text)
+		}
+		crowded = max(crowded, filled)
+	}
+	if end > max(tr.Duration.Seconds(), float64(crowded)/1000)+1e-9 {
+		t.Errorf("xmax is %v for a recording of %v, though there is room", end, tr.Duration)
 	}
 }
 

@@ -37,7 +37,8 @@ func writeTimed(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 
 // readText reads plain text, one segment a paragraph, all without times. If the text has
 // a blank line between other lines, blank lines end paragraphs, as in a book broken at
-// column 72; if it has none, each line is a paragraph, as writeText writes them.
+// column 72; if it has none, each line is a paragraph, as writeText writes them. Where
+// lines name their channels, those of a channel come to stand together.
 func readText(r io.Reader) (*Transcript, error) {
 	in := newLineReader(r)
 	t := &Transcript{}
