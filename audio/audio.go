@@ -37,6 +37,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
+
+	"asr-backend/audio/internal/mpeg"
 )
 
 // Open opens the recording at path. The context bounds the life of the whole stream:
@@ -103,26 +107,69 @@ func open(ctx context.Context, in *input, o Options) (*Stream, error) {
 	}
 	s, err := newStream(ctx, in, d, o)
 	if err != nil {
-		return nil, in.wrap("open", errors.Join(err, d.close()))
+		return nil, in.wrap("open", closeAfter(d, err))
 	}
 	return s, nil
 }
 
-// openDecoder chooses by content.
+// closeAfter closes a decoder that is not wanted because of err.
+func closeAfter(d decoder, err error) error {
+	if failed := d.close(); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return err
+}
+
+// openDecoder chooses by content: a decoder of our own, or ffmpeg where there is none or
+// where it finds something that it does not know.
 func openDecoder(ctx context.Context, in *input, o Options) (decoder, error) {
-	head, err := in.peek(sniffLen)
+	f, err := in.sniff()
 	if err != nil {
 		return nil, err
 	}
-	if len(head) == 0 {
-		return nil, &Error{Err: ErrEmpty, Hint: "the file has no content: was it fully written or uploaded?"}
+	if f.not {
+		return nil, &Error{
+			Err:  fmt.Errorf("%w: it is %s", ErrNotAudio, f.name),
+			Hint: "check the link or the path: what is there is not the recording",
+		}
 	}
-	f := sniff(head)
-	open, ok := map[format]func(*input) (decoder, error){
-		formatWAV: openWAV, formatFLAC: openFLAC, formatMP3: openMP3, formatOpus: openOpus,
-	}[f]
-	if ok {
-		return open(in)
+	if f.open != nil {
+		d, err := f.open(in)
+		foreign, ok := errors.AsType[*notBuiltIn](err)
+		if !ok {
+			return d, err
+		}
+		f.name = foreign.what
+		if err := in.rewind(); err != nil {
+			return nil, err
+		}
 	}
-	return nil, &Error{Err: fmt.Errorf("%w: %s", ErrUnsupported, f)}
+	if f.name == "" {
+		if named, ok := headerless[strings.ToLower(filepath.Ext(in.name))]; ok {
+			f = named
+		}
+	}
+	return openFFmpeg(ctx, in, f, o)
+}
+
+// sniff finds out the format. It passes over ID3 tags, which players tolerate before
+// any kind of file.
+func (in *input) sniff() (format, error) {
+	for {
+		head, err := in.peek(sniffLen)
+		if err != nil {
+			return unknown, err
+		}
+		if len(head) == 0 {
+			return unknown, &Error{Err: ErrEmpty, Hint: "was the file fully written, or the upload finished?"}
+		}
+		n := mpeg.TagSize(head)
+		if n == 0 || string(head[:3]) != "ID3" {
+			return sniff(head, len(head) < sniffLen), nil
+		}
+		if _, err := in.skip(n); err != nil {
+			return unknown, err
+		}
+		in.begin()
+	}
 }

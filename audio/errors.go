@@ -21,8 +21,11 @@ var (
 	ErrDamaged = errors.New("damaged audio file")
 )
 
-// errNotBuiltIn reports content for which there is no decoder in this program.
-var errNotBuiltIn = errors.New("no built-in decoder")
+// A notBuiltIn error reports that the decoder in this program cannot take a file of a
+// format that it knows; ffmpeg may.
+type notBuiltIn struct{ what string }
+
+func (e *notBuiltIn) Error() string { return "no built-in decoder for " + e.what }
 
 // An Error says which recording failed at what.
 type Error struct {
@@ -56,6 +59,8 @@ const (
 	Damaged Kind = "damaged"
 	// Mislabelled: the header contradicts the content, which was believed instead.
 	Mislabelled Kind = "mislabelled"
+	// Partial: the file holds more sound than was taken.
+	Partial Kind = "partial"
 	// Outside: the part asked for reaches past the end of the recording.
 	Outside Kind = "outside"
 )

@@ -8,8 +8,6 @@ import (
 )
 
 const (
-	// sniffLen is how much of the head decides on a format.
-	sniffLen = 4096
 	// maxRewind is how much of a stream is kept, so that another decoder can start over.
 	maxRewind = 4 << 20
 )
@@ -92,6 +90,13 @@ func (in *input) seekTo(offset int64) error {
 	return nil
 }
 
+// begin makes the present place the first byte of the recording, as rewind sees it.
+func (in *input) begin() {
+	if in.tape != nil {
+		in.tape.begin(in.buf.Buffered())
+	}
+}
+
 // rewind goes back to the first byte, for another decoder to try. A stream can do that
 // only while little of it has been read.
 func (in *input) rewind() error {
@@ -163,6 +168,15 @@ func (t *tape) rewind() bool {
 	}
 	t.at = 0
 	return true
+}
+
+// begin forgets everything but the last n bytes read.
+func (t *tape) begin(n int) {
+	if t.off {
+		return
+	}
+	t.kept = t.kept[max(0, t.at-n):]
+	t.at = min(n, t.at)
 }
 
 func (t *tape) stop() {

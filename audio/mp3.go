@@ -33,6 +33,7 @@ type mp3Decoder struct {
 	silent  int64 // samples of silence still to give for lost frames
 	damage  mp3Damage
 	started bool // sound was decoded without an error once
+	cut     bool // the last frame is incomplete
 	ended   bool
 
 	buf [2][]float32
@@ -55,7 +56,7 @@ func openMP3(in *input) (decoder, error) {
 		return nil, err
 	}
 	if f.Layer != 3 {
-		return nil, errNotBuiltIn
+		return nil, &notBuiltIn{fmt.Sprintf("MPEG layer %d", f.Layer)}
 	}
 	d.frame, d.pending = f, true
 	d.rate = f.Rate
@@ -166,6 +167,10 @@ func (d *mp3Decoder) decode() frames {
 	h := d.frame.Header
 	err := d.dec.Decode(h, d.frame.Data, [2][]float32{d.buf[0], d.buf[1]})
 	switch {
+	case err != nil && d.frame.Cut:
+		// Most of what a frame holds belongs to the next one, so it was worth a try.
+		d.cut = true
+		return frames{}
 	case err == nil:
 		d.started = true
 		d.flushDamage()
@@ -258,7 +263,7 @@ func (d *mp3Decoder) end() {
 	case declared >= 0 && at+frame < declared:
 		d.note(Truncated, at, fmt.Sprintf("The file is cut off: its header announces %v of sound, it ends at %v.",
 			declared.Duration(), at.Duration()))
-	case d.scanner.Cut():
+	case d.cut:
 		d.note(Truncated, at, fmt.Sprintf("The file is cut off within a frame, at %v.", at.Duration()))
 	case declared >= 0 && at > declared+frame:
 		d.note(Mislabelled, 0, fmt.Sprintf("The header announces %v of sound, the file has %v.", declared.Duration(), at.Duration()))

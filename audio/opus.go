@@ -79,17 +79,17 @@ func openOpus(in *input) (decoder, error) {
 // begin starts a stream from the page with its head.
 func (d *opusDecoder) begin(p ogg.Page) error {
 	if len(p.Packets) == 0 {
-		return errNotBuiltIn
+		return &notBuiltIn{"Ogg"}
 	}
 	// 8 bytes: mark; 8 bits each: version, channels; 16: pre-skip; 32: rate before
 	// encoding; 16: gain in 1/256 dB; 8: mapping family
 	b := p.Packets[0]
 	if len(b) < 19 || string(b[:8]) != "OpusHead" || b[8]>>4 != 0 {
-		return errNotBuiltIn
+		return &notBuiltIn{"Ogg"}
 	}
 	channels, family := int(b[9]), b[18]
 	if channels < 1 || channels > 2 || family > 1 || family == 1 && !plainMapping(b) {
-		return errNotBuiltIn
+		return &notBuiltIn{fmt.Sprintf("Ogg Opus with %d channels", channels)}
 	}
 	dec, err := opus.NewDecoderWithOutput(opusRate, channels)
 	if err != nil {

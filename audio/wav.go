@@ -94,7 +94,7 @@ func (d *wavDecoder) format(h riff.Header) error {
 	case riff.TagMuLaw:
 		e.Kind, name = pcm.MuLaw, "mu-law"
 	default:
-		return &Error{Err: fmt.Errorf("%w: WAV with format tag 0x%04x", ErrUnsupported, f.Tag)}
+		return &notBuiltIn{"WAV with " + codecOfTag(f.Tag)}
 	}
 	if !e.Valid() {
 		return damagedWAV("gives %d bytes to a sample of %s", size, name)
@@ -109,6 +109,23 @@ func (d *wavDecoder) format(h riff.Header) error {
 		SampleRate: f.Rate, Channels: f.Channels, BitsPerSample: bits, Declared: -1,
 	}
 	return nil
+}
+
+// codecOfTag names sound in WAV that is not stored sample by sample.
+func codecOfTag(tag uint16) string {
+	switch tag {
+	case 0x02:
+		return "Microsoft ADPCM"
+	case 0x11:
+		return "IMA ADPCM"
+	case 0x31:
+		return "GSM 06.10"
+	case 0x50:
+		return "MPEG layer II"
+	case 0x55:
+		return "MP3"
+	}
+	return fmt.Sprintf("format tag 0x%04x", tag)
 }
 
 func containerName(form string) string {

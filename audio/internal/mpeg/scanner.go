@@ -8,7 +8,8 @@ import (
 // A Frame is one frame as it lies in a file.
 type Frame struct {
 	Header
-	Data    []byte // all of it, valid until the next call of Next
+	Data    []byte // valid until the next call of Next
+	Cut     bool   // the file ends within the frame, so Data is only its beginning
 	Skipped int64  // bytes since the last frame that are neither frame nor tag
 }
 
@@ -24,14 +25,10 @@ type Scanner struct {
 	free   int // length of free format frames without padding
 
 	tail int64 // junk after the last frame
-	cut  bool  // the file ends within a frame
 }
 
 // NewScanner returns a scanner on r, whose buffer holds at least 16 KiB.
 func NewScanner(r *bufio.Reader) *Scanner { return &Scanner{r: r} }
-
-// Cut says, after io.EOF, whether the last frame was incomplete.
-func (s *Scanner) Cut() bool { return s.cut }
 
 // Tail returns, after io.EOF, how many bytes of junk follow the last frame.
 func (s *Scanner) Tail() int64 { return s.tail }
@@ -63,10 +60,11 @@ func (s *Scanner) Next() (Frame, error) {
 				_, err := s.r.Discard(size) // does not touch what Peek returned
 				return f, err
 			}
-			if s.inStep && size > len(b) && h.Like(s.last) {
-				s.cut = true
-				s.tail = int64(len(b))
-				return Frame{}, io.EOF
+			if s.inStep && size > len(b) && size <= maxFrame && h.Like(s.last) {
+				s.inStep = false
+				f := Frame{Header: h, Data: b, Cut: true, Skipped: skipped}
+				_, err := s.r.Discard(len(b))
+				return f, err
 			}
 		}
 		s.inStep = false

@@ -99,17 +99,24 @@ func parseXing(b []byte) Info {
 	return info
 }
 
-// Looks says whether b holds frames of layer III (or another layer): a few in a row
-// somewhere in it. Whole files of one or two frames count if nothing else follows.
+// Looks says whether b, the head of a file, holds frames: three in a row at its start or
+// many anywhere else, as samples of soft sound look like headers too often. Whole files
+// of one or two frames count if nothing else follows.
 func Looks(b []byte, whole bool) (Header, bool) {
-	for at := 0; at+HeaderSize <= len(b); at++ {
+	const atStart, elsewhere = 3, 8
+	if len(b) >= HeaderSize {
+		if h, err := ParseHeader(b); err == nil && chained(h, b, atStart, whole) {
+			return h, true
+		}
+	}
+	for at := 1; at+HeaderSize <= len(b); at++ {
 		next := bytes.IndexByte(b[at:], 0xff)
 		if next < 0 || at+next+HeaderSize > len(b) {
 			break
 		}
 		at += next
 		h, err := ParseHeader(b[at:])
-		if err == nil && chained(h, b[at:], 3, whole) {
+		if err == nil && h.Layer == 3 && chained(h, b[at:], elsewhere, whole) {
 			return h, true
 		}
 	}
@@ -126,8 +133,11 @@ func chained(h Header, b []byte, n int, whole bool) bool {
 		}
 	}
 	for i := range n {
-		if len(b) < HeaderSize || TagSize(b) > 0 {
+		if len(b) == 0 || TagSize(b) > 0 {
 			return whole && i > 0
+		}
+		if len(b) < HeaderSize {
+			return whole && i > 1
 		}
 		g, err := ParseHeader(b)
 		if err != nil || !g.Like(h) {
@@ -138,7 +148,7 @@ func chained(h Header, b []byte, n int, whole bool) bool {
 			size = free + g.padding()
 		}
 		if size > len(b) {
-			return whole && i > 0
+			return i > 4 || whole && i > 1
 		}
 		b = b[size:]
 	}
