@@ -55,9 +55,6 @@ func (c *cutter) cues(s *Segment) []cue {
 	if len(atoms) == 0 {
 		return nil
 	}
-	// The first and the last cue reach to the ends of the segment.
-	atoms[0].start = s.Start
-	atoms[len(atoms)-1].end = s.End
 	prefix := 0
 	if c.prefixed {
 		prefix = textWidth(channelName(s.Channel)) + 2
@@ -72,8 +69,16 @@ func (c *cutter) cues(s *Segment) []cue {
 			channel: s.Channel,
 			lines:   wrap(part, c.o.LineWidth, prefix),
 		}
-		if i+2 < len(cuts) {
+		// The first and the last cue reach to the ends of the segment, as far as they may;
+		// better after the words than before.
+		limit := millis(c.o.CueDuration)
+		if i+2 == len(cuts) {
+			q.end = min(millis(s.End), max(q.end, q.start+limit))
+		} else {
 			q.end = min(q.end, millis(atoms[cuts[i+1]].start)) // words may overlap
+		}
+		if i == 0 {
+			q.start = max(millis(s.Start), min(q.start, q.end-limit))
 		}
 		q.end = max(q.end, q.start+1)
 		cues = append(cues, q)

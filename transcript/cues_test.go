@@ -110,6 +110,11 @@ func TestCues(t *testing.T) {
 			transcript.WriteOptions{},
 			[]string{"0s-7s aaaa", "7s-14s bbbb"},
 		},
+		"a cue reaches into the silence of its segment no further than it may stand": {
+			transcript.Segment{Start: 0, End: at(60), Channel: transcript.Mixed, Text: "one two", Words: words(30, 32, "one", "two")},
+			transcript.WriteOptions{},
+			[]string{"30s-37s one two"},
+		},
 		"marks go with the word they touch": {
 			transcript.Segment{Start: 0, End: at(8), Channel: transcript.Mixed, Text: `he said "hello" — (quietly)`, Words: words(0, 8, "he", "said", "hello", "quietly")},
 			transcript.WriteOptions{LineWidth: 10, CueLines: 1},
