@@ -1,0 +1,3 @@
+package jobs
+
+func child(role string) error { return nil }

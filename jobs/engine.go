@@ -1,0 +1,195 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// engine is the NATS server inside this process. It opens no socket, syncs every write
+// before it is acknowledged, and can be stopped and started again under a connection,
+// which reconnects: a stream whose disk once refused a write takes no further writes until
+// then.
+type engine struct {
+	dir  string
+	lock *os.File
+	log  *slog.Logger
+
+	mu  sync.Mutex // guards srv
+	srv *server.Server
+}
+
+// openEngine takes the directory and starts the server on it.
+func openEngine(o *Options) (*engine, error) {
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{dir: o.Dir, lock: lock, log: o.Logger}
+	cleanDir(o.Dir)
+	if err = e.admit(o); err == nil {
+		err = e.start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return e, nil
+}
+
+// admit refuses a directory that cannot be served, before the server touches it.
+func (e *engine) admit(o *Options) error {
+	var s stamp
+	if _, err := readFile(e.dir, stampFile, &s); err != nil {
+		return err
+	}
+	if s.Format > format {
+		return fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, s.Format, format)
+	}
+	if err := probeDisk(e.dir); err != nil {
+		return err
+	}
+	free, err := o.free(e.dir)
+	if err != nil {
+		return diskError(err)
+	}
+	if least := o.Reserve / 4; free < least {
+		return &lowSpace{free, least}
+	}
+	return nil
+}
+
+// maxMemory bounds streams kept in memory. Nothing durable lives there, only the state of
+// the watch.
+const maxMemory = 64 << 20
+
+func (e *engine) start() error {
+	srv, err := server.NewServer(&server.Options{
+		ServerName: "asr-backend", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
+		JetStream: true, StoreDir: e.dir, SyncAlways: true,
+		JetStreamMaxMemory: maxMemory,
+		// The space on the disk is watched by the queue, which refuses new work in time;
+		// the server's own limit is set when it starts and cannot follow the disk.
+		JetStreamMaxStore: 1 << 60,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	log := &serverLog{log: e.log}
+	srv.SetLoggerV2(log, false, false, false)
+	srv.Start()
+	ok := srv.ReadyForConnections(30*time.Second) && srv.JetStreamEnabled()
+	if ok {
+		err = health(srv)
+	} else {
+		err = fmt.Errorf("%w: the server did not start%s", ErrUnavailable, log.last())
+	}
+	if err != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return err
+	}
+	e.mu.Lock()
+	e.srv = srv
+	e.mu.Unlock()
+	return nil
+}
+
+func (e *engine) stop() {
+	e.mu.Lock()
+	srv := e.srv
+	e.srv = nil
+	e.mu.Unlock()
+	if srv != nil {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	}
+}
+
+// health asks the server whether every stream was recovered and takes writes.
+func (e *engine) health() error {
+	e.mu.Lock()
+	srv := e.srv
+	e.mu.Unlock()
+	if srv == nil {
+		return fmt.Errorf("%w: the server is stopped", ErrUnavailable)
+	}
+	return health(srv)
+}
+
+func health(srv *server.Server) error {
+	h := srv.Healthz(&server.HealthzOptions{Details: true})
+	var errs []error
+	for _, e := range h.Errors {
+		// The texts are the server's; there is no code that tells the two apart.
+		kind := ErrUnavailable
+		if e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "could not be recovered") {
+			kind = ErrDamaged
+		}
+		errs = append(errs, fmt.Errorf("%w: %s", kind, e.Error))
+	}
+	if len(errs) == 0 && h.Error != "" {
+		errs = append(errs, fmt.Errorf("%w: %s", ErrUnavailable, h.Error))
+	}
+	return errors.Join(errs...)
+}
+
+// InProcessConn gives the client a connection to the server as it is now.
+func (e *engine) InProcessConn() (net.Conn, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.srv == nil {
+		return nil, errors.New("the server is stopped")
+	}
+	return e.srv.InProcessConn()
+}
+
+// close stops the server and gives the directory back.
+func (e *engine) close() error {
+	e.stop()
+	return e.lock.Close()
+}
+
+// serverLog passes the server's log on. Notices, which tell of every restart, are of
+// interest only when something is looked for.
+type serverLog struct {
+	log *slog.Logger
+	mu  sync.Mutex // guards bad
+	bad string     // the latest warning or error
+}
+
+func (l *serverLog) keep(level slog.Level, f string, a []any) {
+	msg := strings.TrimSpace(fmt.Sprintf(f, a...))
+	l.mu.Lock()
+	l.bad = msg
+	l.mu.Unlock()
+	l.log.Log(context.Background(), level, "jobs: store", "message", msg)
+}
+
+func (l *serverLog) last() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bad == "" {
+		return ""
+	}
+	return ": " + l.bad
+}
+
+func (l *serverLog) Noticef(f string, a ...any) {
+	l.log.Debug("jobs: store", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
+}
+func (l *serverLog) Debugf(string, ...any)     {}
+func (l *serverLog) Tracef(string, ...any)     {}
+func (l *serverLog) Warnf(f string, a ...any)  { l.keep(slog.LevelWarn, f, a) }
+func (l *serverLog) Errorf(f string, a ...any) { l.keep(slog.LevelError, f, a) }
+
+// Fatalf is called where the server would end the process; here the process goes on and
+// Open or Health tells.
+func (l *serverLog) Fatalf(f string, a ...any) { l.keep(slog.LevelError, f, a) }

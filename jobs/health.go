@@ -1,0 +1,242 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Health returns nil while jobs can be accepted and stored. Otherwise it returns an *Error
+// that wraps ErrNoSpace, ErrReadOnly, ErrUnavailable or ErrDamaged and says what can be done.
+// Reading goes on as far as it can; workers that hold a result wait. All but ErrDamaged
+// passes by itself when its cause does.
+func (q *Queue) Health() error {
+	q.condMu.Lock()
+	defer q.condMu.Unlock()
+	if q.cond != nil {
+		return q.cond
+	}
+	for key, err := range q.damaged {
+		return &Error{Op: "read", About: key, Err: err, Advice: "remove the job and enqueue it again; check the disk, and restore the data directory from a backup if more is missing"}
+	}
+	return nil
+}
+
+// broken returns the condition if it keeps every write from succeeding.
+func (q *Queue) broken() error {
+	q.condMu.Lock()
+	defer q.condMu.Unlock()
+	var low *lowSpace
+	if errors.As(q.cond, &low) {
+		return nil // the gate measures anew, and decides by what is to be written
+	}
+	return q.cond
+}
+
+// heals returns a channel that is closed when the store is well again.
+func (q *Queue) heals() <-chan struct{} {
+	q.condMu.Lock()
+	defer q.condMu.Unlock()
+	return q.healed
+}
+
+func (q *Queue) setHealth(err error) {
+	var cond error
+	if err != nil {
+		cond = &Error{Op: "store", About: q.o.Dir, Err: err, Advice: q.advice(err)}
+	}
+	q.condMu.Lock()
+	before := q.cond
+	q.cond = cond
+	if cond == nil {
+		close(q.healed)
+		q.healed = make(chan struct{})
+	}
+	q.condMu.Unlock()
+	switch {
+	case cond != nil && before == nil:
+		q.log.Error("jobs: the store is in trouble", "error", cond, "hint", q.advice(err))
+	case cond == nil && before != nil:
+		q.log.Info("jobs: the store is well again")
+	}
+}
+
+// setDamaged notes that a job's data cannot be read, or, with a nil error, that it no
+// longer matters.
+func (q *Queue) setDamaged(key string, err error) {
+	q.condMu.Lock()
+	defer q.condMu.Unlock()
+	if err == nil {
+		delete(q.damaged, key)
+		return
+	}
+	if q.damaged[key] == nil {
+		q.log.Error("jobs: stored data cannot be read", "job", key, "error", err)
+	}
+	q.damaged[key] = err
+}
+
+// supervise checks the store now and then, and when somebody got no answer.
+func (q *Queue) supervise(ctx context.Context) {
+	tick := time.NewTicker(q.o.check)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-q.recheck:
+		}
+		q.check(ctx)
+	}
+}
+
+func (q *Queue) check(ctx context.Context) {
+	var err error
+	if q.engine != nil {
+		err = q.checkEngine(ctx)
+	} else {
+		err = q.checkCluster(ctx)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		q.measure(ctx)
+		if q.engine != nil {
+			q.mark(ctx)
+		}
+	}
+	q.setHealth(err)
+}
+
+// checkEngine heals the server inside this process where it can. A stream to which the
+// disk once refused a write refuses all writes itself until the server is started anew,
+// which makes sense only when the disk takes writes again.
+func (q *Queue) checkEngine(ctx context.Context) error {
+	free, err := q.o.free(q.o.Dir)
+	if err != nil {
+		return diskError(err)
+	}
+	q.condMu.Lock()
+	q.free = free
+	q.condMu.Unlock()
+	if free < q.o.Reserve {
+		return &lowSpace{free, q.o.Reserve}
+	}
+	err = q.engine.health()
+	if err == nil || errors.Is(err, ErrDamaged) {
+		return err
+	}
+	if disk := probeDisk(q.o.Dir); disk != nil {
+		return disk
+	}
+	q.log.Warn("jobs: starting the store anew", "after", err)
+	q.engine.stop()
+	if err := q.engine.start(); err != nil {
+		return err
+	}
+	return q.awaitConnection(ctx)
+}
+
+// awaitConnection waits until the client has found the new server.
+func (q *Queue) awaitConnection(ctx context.Context) error {
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	status := q.nc.StatusChanged(nats.CONNECTED)
+	defer q.nc.RemoveStatusListener(status)
+	for !q.nc.IsConnected() {
+		select {
+		case <-status:
+		case <-actx.Done():
+			return fmt.Errorf("%w: no connection to the new server", ErrUnavailable)
+		}
+	}
+	return nil
+}
+
+func (q *Queue) checkCluster(ctx context.Context) error {
+	if !q.nc.IsConnected() {
+		return fmt.Errorf("%w: no connection to the NATS server", ErrUnavailable)
+	}
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	// The bucket of the jobs answers only when it has a leader, so this asks for more than
+	// a server.
+	_, err := q.streams[bucketJobs].Info(actx)
+	return translate(ctx, q.scrub(err))
+}
+
+// measure notes what the buckets take.
+func (q *Queue) measure(ctx context.Context) {
+	bytes := make(map[string]int64, len(q.streams))
+	for b, s := range q.streams {
+		actx, cancel := q.attempt(ctx)
+		info, err := s.Info(actx)
+		cancel()
+		if err != nil {
+			return
+		}
+		bytes[q.o.Prefix+b] = int64(info.State.Bytes)
+	}
+	q.condMu.Lock()
+	q.bytes = bytes
+	q.condMu.Unlock()
+}
+
+// watermark takes stock of what the directory holds.
+func (q *Queue) watermark(ctx context.Context) (watermark, error) {
+	jobs, seen := q.index.extent()
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	info, err := q.streams[bucketProjects].Info(actx)
+	if err != nil {
+		return watermark{}, q.answer(ctx, err)
+	}
+	return watermark{Jobs: jobs, Seq: seen, Values: info.State.Msgs, Changes: info.State.LastSeq}, nil
+}
+
+// mark writes the watermark if it has changed.
+func (q *Queue) mark(ctx context.Context) {
+	w, err := q.watermark(ctx)
+	if err != nil || w == q.marked {
+		return
+	}
+	if err := writeFile(q.o.Dir, markFile, w); err != nil {
+		q.log.Warn("jobs: the watermark was not written", "error", err)
+		return
+	}
+	q.marked = w
+}
+
+// checkMark compares the directory with the watermark of the process before.
+func (q *Queue) checkMark(ctx context.Context) error {
+	var before watermark
+	ok, err := readFile(q.o.Dir, markFile, &before)
+	if err != nil || !ok {
+		return err
+	}
+	now, err := q.watermark(ctx)
+	if err != nil {
+		return err
+	}
+	if lost := before.lost(now); lost != "" {
+		return fmt.Errorf("%w: %s", ErrDamaged, lost)
+	}
+	return nil
+}
+
+// Stats returns counts for metrics and status pages.
+func (q *Queue) Stats() Stats {
+	s := q.index.stats(time.Now())
+	q.mu.Lock()
+	s.Leases = len(q.held)
+	q.mu.Unlock()
+	q.condMu.Lock()
+	s.Bytes, s.Free = q.bytes, q.free
+	q.condMu.Unlock()
+	return s
+}

@@ -1,0 +1,286 @@
+package jobs
+
+import (
+	"container/heap"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+	"unique"
+)
+
+// index is what a process knows of all jobs: everything of their records but the payloads.
+// It is fed by the watch on the bucket and by the process's own writes, whichever comes
+// first; the revision tells which is newer. It chooses what to hand out, and the
+// compare-and-set on the record decides whether it was right, so an index that lags costs
+// an attempt and never a job.
+//
+// The methods take the time as an argument and do no input or output.
+type index struct {
+	mu      sync.Mutex // guards everything below
+	jobs    map[string]*entry
+	kinds   map[string]*[classes]lanes
+	due     entries                        // queued, waiting for their time
+	after   map[string]map[*entry]struct{} // queued, by the key of the job that must end first
+	waiters map[string]map[chan struct{}]struct{}
+	counts  map[countKey]Count
+	live    int           // jobs that have not ended
+	stored  int64         // bytes of all results
+	seen    uint64        // everything up to this revision has been applied
+	wake    chan struct{} // closed and replaced when there may be something to hand out
+}
+
+type countKey struct {
+	project, kind string
+	class         Class
+	state         State
+}
+
+type place uint8
+
+const (
+	inNone    place = iota // running or ended
+	inLane                 // ready
+	inClaim                // taken out of its lane by pick, the write is under way
+	inDue                  // in the heap of jobs that wait for their time
+	inBlocked              // waits for another job
+)
+
+type entry struct {
+	job     *Job // without payload; never changed, only replaced
+	id      string
+	afterID string
+	owner   string
+	lease   string
+	result  *resultRef
+	rev     uint64
+	seen    time.Time // when this process learnt of rev, by its own clock
+	where   place
+	at      int  // position in a heap
+	charged bool // the project has paid for the hand-out under way
+	damaged bool // the record cannot be read
+}
+
+func newIndex() *index {
+	return &index{
+		jobs:    make(map[string]*entry),
+		kinds:   make(map[string]*[classes]lanes),
+		due:     entries{before: sooner},
+		after:   make(map[string]map[*entry]struct{}),
+		waiters: make(map[string]map[chan struct{}]struct{}),
+		counts:  make(map[countKey]Count),
+		wake:    make(chan struct{}),
+	}
+}
+
+// apply takes over a record at a revision; an older one than is known is ignored.
+func (x *index) apply(r record, rev uint64, now time.Time) {
+	job := r.Job
+	job.Payload, job.Revision = nil, rev
+	job.Project, job.Kind = unique.Make(job.Project).Value(), unique.Make(job.Kind).Value()
+	x.put(&entry{
+		job: &job, id: r.ID, afterID: r.AfterID, owner: r.Owner, lease: r.Lease, result: r.Result, rev: rev, seen: now,
+	}, now)
+}
+
+// applyDamaged takes over a record that cannot be read. The job shows as dead with the
+// reason, is never handed out, and stays until somebody removes it.
+func (x *index) applyDamaged(key string, rev uint64, why error, now time.Time) {
+	reason, _ := describe(why)
+	x.put(&entry{damaged: true, rev: rev, seen: now, job: &Job{
+		Key: key, State: Dead, Updated: now, Ended: now, Revision: rev,
+		Reason: "the stored record cannot be read: " + reason,
+		Hint:   "the record was written by another program or is damaged; remove the job and enqueue it again",
+	}}, now)
+}
+
+func (x *index) put(e *entry, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old := x.jobs[e.job.Key]
+	if old != nil {
+		if e.rev <= old.rev {
+			return
+		}
+		x.unplace(old)
+		x.count(old, -1)
+		x.settle(old, e)
+	}
+	x.jobs[e.job.Key] = e
+	x.count(e, +1)
+	x.place(e, now)
+	if e.job.State.Ended() {
+		x.tell(e.job.Key)
+	}
+	x.reconsider(e.job.Key, now)
+}
+
+// drop forgets a job that was removed at rev.
+func (x *index) drop(key string, rev uint64, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.jobs[key]
+	if e == nil || rev <= e.rev {
+		return
+	}
+	x.unplace(e)
+	x.count(e, -1)
+	x.settle(e, nil)
+	delete(x.jobs, key)
+	x.tell(key)
+	x.reconsider(key, now)
+}
+
+// sweep forgets the jobs that a complete reading of the bucket up to seq did not show.
+func (x *index) sweep(shown map[string]struct{}, seq uint64, now time.Time) {
+	x.mu.Lock()
+	var gone []string
+	for key, e := range x.jobs {
+		if _, ok := shown[key]; !ok && e.rev <= seq {
+			gone = append(gone, key)
+		}
+	}
+	x.mu.Unlock()
+	for _, key := range gone {
+		x.drop(key, seq+1, now)
+	}
+}
+
+// settle keeps the account of a project straight when next replaces e: whoever hands out a
+// queued job, here or elsewhere, its project pays once.
+func (x *index) settle(e, next *entry) {
+	handedOut := e.job.State == Queued && next != nil && next.job.State == Running
+	switch ls := x.lanes(e.job); {
+	case handedOut && !e.charged:
+		ls.charge(e.job.Project, e.job.weight())
+	case !handedOut && e.charged:
+		ls.charge(e.job.Project, -e.job.weight())
+	}
+}
+
+func (x *index) lanes(j *Job) *lanes {
+	k := x.kinds[j.Kind]
+	if k == nil {
+		k = new([classes]lanes)
+		x.kinds[j.Kind] = k
+	}
+	return &k[j.Class]
+}
+
+func (x *index) place(e *entry, now time.Time) {
+	if e.job.State != Queued {
+		e.where = inNone
+		return
+	}
+	if p := e.job.After; p != "" {
+		if x.after[p] == nil {
+			x.after[p] = make(map[*entry]struct{})
+		}
+		x.after[p][e] = struct{}{}
+	}
+	switch {
+	case x.waits(e):
+		e.where = inBlocked
+		return
+	case e.job.NotBefore.After(now):
+		e.where = inDue
+		heap.Push(&x.due, e)
+		if e.at != 0 {
+			return
+		}
+	default:
+		e.where = inLane
+		x.lanes(e.job).add(e)
+	}
+	close(x.wake)
+	x.wake = make(chan struct{})
+}
+
+func (x *index) unplace(e *entry) {
+	switch e.where {
+	case inLane:
+		x.lanes(e.job).remove(e)
+	case inDue:
+		heap.Remove(&x.due, e.at)
+	}
+	e.where = inNone
+	if p := e.job.After; p != "" {
+		delete(x.after[p], e)
+		if len(x.after[p]) == 0 {
+			delete(x.after, p)
+		}
+	}
+}
+
+// waits tells whether the job that e waits for is there and has not ended.
+func (x *index) waits(e *entry) bool {
+	p := x.jobs[e.job.After]
+	return e.job.After != "" && p != nil && p.id == e.afterID && !p.job.State.Ended()
+}
+
+// reconsider puts the jobs that wait, or waited, for a job where they belong now.
+func (x *index) reconsider(key string, now time.Time) {
+	for _, e := range slices.Collect(maps.Keys(x.after[key])) {
+		if e.where != inClaim && (e.where == inBlocked) != x.waits(e) {
+			x.unplace(e)
+			x.place(e, now)
+		}
+	}
+}
+
+func (x *index) promote(now time.Time) {
+	for x.due.Len() > 0 && !x.due.list[0].job.NotBefore.After(now) {
+		e := x.due.list[0]
+		x.unplace(e)
+		x.place(e, now)
+	}
+}
+
+// pick takes the job whose turn it is out of its lane. With ok false there is none: wake is
+// closed when that may have changed, and at nextDue a job comes due (zero: none waits).
+func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bool, wake <-chan struct{}, nextDue time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.promote(now)
+	if k := x.kinds[kind]; k != nil {
+		for c := int(classes) - 1; c >= int(least); c-- {
+			if e := k[c].next(); e != nil {
+				e.where, e.charged = inClaim, true
+				return e.job.Key, true, nil, time.Time{}
+			}
+		}
+	}
+	if x.due.Len() > 0 {
+		nextDue = x.due.list[0].job.NotBefore
+	}
+	return "", false, x.wake, nextDue
+}
+
+// unpick puts a job back whose claim was not written.
+func (x *index) unpick(key string, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.jobs[key]
+	if e == nil || e.where != inClaim {
+		return
+	}
+	if e.charged {
+		x.lanes(e.job).charge(e.job.Project, -e.job.weight())
+		e.charged = false
+	}
+	x.place(e, now)
+}
+
+// urgent tells whether a job of the kind above the class is ready.
+func (x *index) urgent(kind string, c Class, now time.Time) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.promote(now)
+	k := x.kinds[kind]
+	for c++; k != nil && c < classes; c++ {
+		if k[c].n > 0 {
+			return true
+		}
+	}
+	return false
+}

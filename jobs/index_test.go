@@ -1,0 +1,235 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// summary is all of an index that does not depend on how it came about.
+func summary(x *index) map[string]string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := make(map[string]string)
+	places := []string{"none", "lane", "claim", "due", "blocked"}
+	for key, e := range x.jobs {
+		s[key] = fmt.Sprintf("%s rev %d %s %s", e.job.State, e.rev, e.job.Class, places[e.where])
+	}
+	for k, c := range x.counts {
+		s[fmt.Sprint("count ", k)] = fmt.Sprint(c)
+	}
+	for kind, ls := range x.kinds {
+		for c := range ls {
+			if ls[c].n > 0 {
+				s[fmt.Sprint("ready ", kind, c)] = fmt.Sprint(ls[c].n)
+			}
+		}
+	}
+	s["due"], s["blocked"], s["live"] = fmt.Sprint(x.due.Len()), fmt.Sprint(len(x.after)), fmt.Sprint(x.live)
+	return s
+}
+
+type change struct {
+	r    record
+	rev  uint64
+	gone bool
+}
+
+func (c change) apply(x *index, now time.Time) {
+	if c.gone {
+		x.drop(c.r.Key, c.rev, now)
+	} else {
+		x.apply(c.r, c.rev, now)
+	}
+}
+
+// A process hears of changes from the watch in order, and of its own ahead of that; it picks
+// jobs and puts them back in between. Whatever the interleaving, it ends up knowing what a
+// process knows that heard everything once, in order.
+func TestTheIndexDoesNotDependOnHowItHeard(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(t *rapid.T) {
+		var history []change
+		stored := make(map[string]record)
+		for i := range rapid.IntRange(1, 60).Draw(t, "changes") {
+			key := fmt.Sprint("job", rapid.IntRange(0, 7).Draw(t, "key"))
+			r, there := stored[key]
+			var err error
+			gone := false
+			switch {
+			case !there:
+				r = record{Format: format, ID: fmt.Sprint("id", i), Write: "w", Job: Job{Key: key, Project: fmt.Sprint(i % 3), Kind: "k", Created: now, Updated: now}}
+				if rapid.Bool().Draw(t, "later") {
+					r.NotBefore = now.Add(time.Hour)
+				}
+				if p, ok := stored[fmt.Sprint("job", rapid.IntRange(0, 7).Draw(t, "after"))]; ok && p.Key != key {
+					r.After, r.AfterID = p.Key, p.ID
+				}
+			case rapid.IntRange(0, 5).Draw(t, "remove") == 0:
+				gone = true
+			case r.State == Queued:
+				r, err = r.take(now, "o", "l")
+			case r.State == Running && rapid.Bool().Draw(t, "well"):
+				r, err = r.finish(now, resultRef{Name: r.ID + ".l", Size: 5})
+			case r.State == Running:
+				r, err = r.fail(now, errors.New("bad"))
+			case r.State == Dead:
+				r, err = r.requeue(now)
+			default:
+				gone = true
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			history = append(history, change{r, uint64(i + 1), gone})
+			if stored[key] = r; gone {
+				delete(stored, key)
+			}
+		}
+
+		heard, plain := newIndex(), newIndex()
+		for i, c := range history {
+			// Own writes come early, but a process reads a job before it writes it, and the
+			// job that it waits for, and learns of removals by the watch alone.
+			if ahead := i + rapid.IntRange(0, 3).Draw(t, "ahead"); ahead < len(history) && !history[ahead].gone {
+				_, known := heard.jobs[history[ahead].r.After]
+				removed := history[ahead].r.After != "" && !known
+				for _, m := range history[i:ahead] {
+					removed = removed || m.gone && m.r.Key == history[ahead].r.Key
+				}
+				if !removed {
+					history[ahead].apply(heard, now)
+				}
+			}
+			if rapid.Bool().Draw(t, "pick") {
+				if key, ok, _, _ := heard.pick("k", Batch, now); ok {
+					heard.unpick(key, now)
+				}
+			}
+			c.apply(heard, now)
+			c.apply(plain, now)
+		}
+		if d := cmp.Diff(summary(plain), summary(heard)); d != "" {
+			t.Fatalf("plain (-), interleaved (+):\n%s", d)
+		}
+	})
+}
+
+func readyJob(key, project string, c Class) record {
+	now := time.Unix(1000, 0).UTC()
+	return record{Format: format, ID: "id-" + key, Write: "w", Job: Job{Key: key, Project: project, Kind: "k", Class: c, Created: now, Updated: now}}
+}
+
+func TestAJobIsPickedOnceUntilItIsPutBack(t *testing.T) {
+	x, now := newIndex(), time.Unix(2000, 0)
+	x.apply(readyJob("a", "p", Batch), 1, now)
+	if key, ok, _, _ := x.pick("k", Batch, now); !ok || key != "a" {
+		t.Fatalf("first pick: got %q, %v", key, ok)
+	}
+	if key, ok, wake, _ := x.pick("k", Batch, now); ok || wake == nil {
+		t.Fatalf("second pick: got %q, %v", key, ok)
+	}
+	x.unpick("a", now)
+	if key, ok, _, _ := x.pick("k", Batch, now); !ok || key != "a" {
+		t.Errorf("after it was put back: got %q, %v", key, ok)
+	}
+}
+
+func TestPickingWakesAtTheTimeOfAJobAndWhenOneComes(t *testing.T) {
+	x, now := newIndex(), time.Unix(2000, 0)
+	r := readyJob("later", "p", Batch)
+	r.NotBefore = now.Add(time.Minute)
+	x.apply(r, 1, now)
+	_, ok, wake, next := x.pick("k", Batch, now)
+	if ok || !next.Equal(r.NotBefore) {
+		t.Fatalf("before its time: picked %v, next %v", ok, next)
+	}
+	x.apply(readyJob("now", "p", Batch), 2, now)
+	select {
+	case <-wake:
+	default:
+		t.Error("a new job does not wake who waits")
+	}
+	if key, _, _, _ := x.pick("k", Batch, now); key != "now" {
+		t.Errorf("got %q before its time", key)
+	}
+	if key, _, _, _ := x.pick("k", Batch, now.Add(time.Minute)); key != "later" {
+		t.Errorf("at its time: got %q", key)
+	}
+}
+
+func TestAHigherClassGoesFirstAndIsSeenAsUrgent(t *testing.T) {
+	x, now := newIndex(), time.Unix(2000, 0)
+	for i, c := range []Class{Batch, Interactive, Opened} {
+		x.apply(readyJob(c.String(), "p", c), uint64(i+1), now)
+	}
+	if !x.urgent("k", Opened, now) || x.urgent("k", Interactive, now) || x.urgent("other", Batch, now) {
+		t.Error("urgent does not tell of the classes above")
+	}
+	for _, want := range []Class{Interactive, Opened} {
+		if key, _, _, _ := x.pick("k", Opened, now); key != want.String() {
+			t.Errorf("got %q, want %v", key, want)
+		}
+	}
+	if key, ok, _, _ := x.pick("k", Opened, now); ok {
+		t.Errorf("a worker for opened tasks got %q", key)
+	}
+}
+
+func TestAClaimByAnotherProcessIsPaidForToo(t *testing.T) {
+	x, now := newIndex(), time.Unix(2000, 0)
+	for i := range 4 {
+		x.apply(readyJob(fmt.Sprint("a", i), "a", Batch), uint64(i+1), now)
+		x.apply(readyJob(fmt.Sprint("b", i), "b", Batch), uint64(i+11), now)
+	}
+	for i := range 2 { // another process takes two jobs of project a
+		r, _ := readyJob(fmt.Sprint("a", i), "a", Batch).take(now, "other", "l")
+		x.apply(r, uint64(100+i), now)
+	}
+	for range 2 {
+		if key, _, _, _ := x.pick("k", Batch, now); key[0] != 'b' {
+			t.Errorf("got %q, although project a has had two jobs and b none", key)
+		}
+	}
+}
+
+func TestRetentionTakesTheOldestAndLeavesWhatIsNeeded(t *testing.T) {
+	x, now := newIndex(), time.Unix(100_000, 0)
+	ended := func(key string, age time.Duration, size int64, rev uint64) {
+		r, _ := readyJob(key, "p", Batch).take(now, "o", "l")
+		r, _ = r.finish(now.Add(-age), resultRef{Name: r.ID + ".l", Size: size})
+		x.apply(r, rev, now)
+	}
+	ended("old", 10*time.Hour, 1, 1)
+	ended("needed", 9*time.Hour, 1, 2)
+	ended("young", time.Minute, 1, 3)
+	ended("younger", time.Second, 100, 4)
+	waits := readyJob("push", "p", Batch)
+	waits.After, waits.AfterID = "needed", "id-needed"
+	x.apply(waits, 5, now)
+	keys := func(o Options) (got []string) {
+		for _, e := range x.expired(&o, now) {
+			got = append(got, e.job.Key)
+		}
+		return got
+	}
+	for _, c := range []struct {
+		name string
+		o    Options
+		want []string
+	}{
+		{"nothing is over", Options{KeepDone: 24 * time.Hour, KeepJobs: 9, KeepBytes: 999}, nil},
+		{"too old", Options{KeepDone: time.Hour, KeepJobs: 9, KeepBytes: 999}, []string{"old"}},
+		{"too many", Options{KeepDone: 24 * time.Hour, KeepJobs: 2, KeepBytes: 999}, []string{"old", "young"}},
+		{"too large", Options{KeepDone: 24 * time.Hour, KeepJobs: 9, KeepBytes: 50}, []string{"old", "young", "younger"}},
+		{"a little too large", Options{KeepDone: 24 * time.Hour, KeepJobs: 9, KeepBytes: 102}, []string{"old"}},
+	} {
+		if d := cmp.Diff(c.want, keys(c.o)); d != "" {
+			t.Errorf("%s: want (-), got (+):\n%s", c.name, d)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Class is the priority of a job. A worker gets the job of the highest class; inside a
+// class the projects take turns.
+type Class uint8
+
+// The classes, lowest first. The zero value is Batch.
+const (
+	Batch       Class = iota // imported and waiting for somebody to open it
+	Opened                   // somebody has opened the task
+	Interactive              // somebody is looking at the screen
+	classes     = iota
+)
+
+var classNames = [classes]string{"batch", "opened", "interactive"}
+
+func (c Class) String() string {
+	if c < classes {
+		return classNames[c]
+	}
+	return fmt.Sprintf("class %d", uint8(c))
+}
+
+// MarshalText writes the name of the class.
+func (c Class) MarshalText() ([]byte, error) { return name(classNames[:], int(c), "class") }
+
+// UnmarshalText reads the name of a class.
+func (c *Class) UnmarshalText(text []byte) error {
+	i, err := number(classNames[:], text, "class")
+	*c = Class(i)
+	return err
+}
+
+// State is where a job is in its life.
+type State uint8
+
+// The states. Done and Dead are ends; only Requeue leads from Dead back to Queued.
+const (
+	Queued  State = iota // waits for a worker, for its time, or for another job
+	Running              // a worker holds the lease
+	Done                 // the result is stored
+	Dead                 // given up; Reason says why
+	states  = iota
+)
+
+var stateNames = [states]string{"queued", "running", "done", "dead"}
+
+func (s State) String() string {
+	if s < states {
+		return stateNames[s]
+	}
+	return fmt.Sprintf("state %d", uint8(s))
+}
+
+// Ended tells whether s is Done or Dead.
+func (s State) Ended() bool { return s == Done || s == Dead }
+
+// MarshalText writes the name of the state.
+func (s State) MarshalText() ([]byte, error) { return name(stateNames[:], int(s), "state") }
+
+// UnmarshalText reads the name of a state.
+func (s *State) UnmarshalText(text []byte) error {
+	i, err := number(stateNames[:], text, "state")
+	*s = State(i)
+	return err
+}
+
+func name(names []string, i int, what string) ([]byte, error) {
+	if i >= len(names) {
+		return nil, fmt.Errorf("there is no %s %d", what, i)
+	}
+	return []byte(names[i]), nil
+}
+
+func number(names []string, text []byte, what string) (int, error) {
+	for i, n := range names {
+		if n == string(text) {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("there is no %s %q", what, text)
+}
+
+// Spec describes a job to be enqueued.
+type Spec struct {
+	// Key names the job among all jobs: enqueueing it again finds the job that is there.
+	Key string
+	// Project shares the workers fairly with the other projects of its class.
+	Project string
+	// Kind chooses the workers: Take asks for one kind.
+	Kind  string
+	Class Class
+	// Payload is what the worker needs to know, up to MaxPayload; it is not interpreted.
+	Payload []byte
+	// Weight is what the job costs in any unit that the jobs of one kind share, such as
+	// seconds of audio. Fairness and Stats count it; 0 counts as 1.
+	Weight int64
+	// After is the key of a job that must end, one way or the other, before this one is
+	// handed out. It must exist when this job is enqueued. Once it is gone from the
+	// store it no longer holds this job back.
+	After string
+	// NotBefore is the earliest time at which the job is handed out.
+	NotBefore time.Time
+}
+
+func (s Spec) check() error {
+	err := errors.Join(checkName("key", s.Key), checkName("project", s.Project), checkKind(s.Kind))
+	switch {
+	case err != nil:
+	case s.Class >= classes:
+		err = fmt.Errorf("there is no class %d", s.Class)
+	case len(s.Payload) > MaxPayload:
+		err = fmt.Errorf("%w: the payload has %d bytes, at most %d fit", ErrTooLarge, len(s.Payload), MaxPayload)
+	case s.Weight < 0:
+		err = fmt.Errorf("the weight %d is negative", s.Weight)
+	case s.After == s.Key:
+		err = errors.New("the job waits for itself")
+	case len(s.After) > MaxName:
+		err = checkName("key of the job to wait for", s.After)
+	}
+	return err
+}
+
+// Job is a job as it stood at Revision. List leaves the payload out.
+type Job struct {
+	Key     string `json:"key"`
+	Project string `json:"project"`
+	Kind    string `json:"kind"`
+	Class   Class  `json:"class"`
+	State   State  `json:"state"`
+	Payload []byte `json:"payload,omitempty"`
+	Weight  int64  `json:"weight,omitempty"`
+	After   string `json:"after,omitempty"`
+
+	Created   time.Time `json:"created"`
+	Updated   time.Time `json:"updated"`
+	NotBefore time.Time `json:"notBefore,omitzero"` // queued: the earliest next hand-out
+	Taken     time.Time `json:"taken,omitzero"`     // the latest hand-out
+	Ended     time.Time `json:"ended,omitzero"`
+
+	// Deliveries counts how often the job was handed to a worker.
+	Deliveries int `json:"deliveries,omitempty"`
+	// Retries counts how often a worker gave it back with a reason.
+	Retries int `json:"retries,omitempty"`
+	// Losses counts the hand-outs in a row that ended without a word and without a new
+	// window result; Options.MaxDeliver of them make the job dead.
+	Losses int `json:"losses,omitempty"`
+
+	// Reason is the latest trouble in words, Hint what a person can do about it.
+	Reason string `json:"reason,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+
+	// Revision grows with every change of any job.
+	Revision uint64 `json:"-"`
+}

@@ -1,0 +1,273 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Lease is a job in the hands of one worker. A worker ends it with exactly one of Finish,
+// Fail, Retry and Release; defer Release, which does nothing after another. Until then the
+// queue tells the store three times in Options.Lease that the worker lives.
+type Lease struct {
+	q      *Queue
+	ctx    context.Context // the component's own lifetime, handed out by Context
+	cancel context.CancelCauseFunc
+	job    Job    // as handed out
+	jobID  string // files windows and results
+	id     string // of this hand-out
+
+	turn  chan struct{} // capacity 1; holding it guards what follows and the record
+	rec   record
+	rev   uint64
+	ended bool
+}
+
+// Take waits for a job of the kind in the class least or above and hands it out; the job
+// runs from then on. ctx bounds the wait and the lease: when it ends, so does the context of
+// the lease, and the worker should Release the job. A job whose turn has come is handed out
+// once among all processes.
+func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, error) {
+	for {
+		l, wake, next, err := q.tryTake(ctx, kind, least)
+		if err == nil {
+			return l, nil
+		}
+		if !errors.Is(err, ErrEmpty) && !passing(err) {
+			return nil, fail("take", kind, err)
+		}
+		// Timers follow the monotonic clock and NotBefore the wall clock, which may be
+		// set; so the wall clock is looked at once a minute.
+		wait := time.Minute
+		if passing(err) {
+			wait = q.o.check
+		} else if !next.IsZero() {
+			wait = min(wait, time.Until(next))
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-wake: // nil when the store is in trouble
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, fail("take", kind, context.Cause(ctx))
+		case <-q.closing:
+			timer.Stop()
+			return nil, fail("take", kind, ErrClosed)
+		}
+		timer.Stop()
+	}
+}
+
+// TryTake is Take that answers ErrEmpty instead of waiting.
+func (q *Queue) TryTake(ctx context.Context, kind string, least Class) (*Lease, error) {
+	l, _, _, err := q.tryTake(ctx, kind, least)
+	return l, fail("take", kind, err)
+}
+
+func (q *Queue) tryTake(ctx context.Context, kind string, least Class) (l *Lease, wake <-chan struct{}, next time.Time, err error) {
+	for {
+		if ctx.Err() != nil {
+			return nil, nil, next, context.Cause(ctx)
+		}
+		if err := q.gate(false); err != nil {
+			return nil, nil, next, err
+		}
+		key, ok, wake, due := q.index.pick(kind, least, time.Now())
+		if !ok {
+			return nil, wake, due, ErrEmpty
+		}
+		if l, err = q.claim(ctx, key); err == nil {
+			return l, nil, next, nil
+		}
+		q.index.unpick(key, time.Now())
+		if !errors.Is(err, errConflict) {
+			return nil, nil, next, err
+		}
+	}
+}
+
+// claim tries to become the one that runs a job. errConflict means that there was another,
+// or that the job is not there to be had; the index knows it then.
+func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
+	// Not abandoned half-way: a claim written for a caller that has left would keep the
+	// job from everybody until the lease runs out.
+	cctx := context.WithoutCancel(ctx)
+	r, rev, err := q.read(cctx, key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		q.vanished(cctx, key)
+		return nil, errConflict
+	case errors.Is(err, ErrDamaged):
+		q.setDamaged(key, err)
+		return nil, errConflict
+	case err != nil:
+		return nil, err
+	}
+	r, err = r.take(now(), q.owner, newID())
+	if err != nil {
+		return nil, errConflict
+	}
+	r.Write = newID()
+	if rev, err = q.write(cctx, r, rev); err != nil {
+		return nil, err
+	}
+	r.Revision = rev
+	l := &Lease{q: q, job: r.Job, jobID: r.ID, id: r.Lease, rec: r, rev: rev, turn: make(chan struct{}, 1)}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	q.mu.Lock()
+	closed := q.closed
+	if !closed {
+		q.held[key] = l
+		q.wg.Go(l.beat)
+	}
+	q.mu.Unlock()
+	if closed {
+		l.cancel(ErrClosed)
+		return nil, errors.Join(ErrClosed, l.giveBack(cctx))
+	}
+	return l, nil
+}
+
+// vanished finds out why a job that the index has is not in the bucket: removed a moment
+// ago, in which case the bucket still shows the removal, or lost.
+func (q *Queue) vanished(ctx context.Context, key string) {
+	e, ok := q.index.get(key)
+	if !ok {
+		return
+	}
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	m, err := q.streams[bucketJobs].GetLastMsgForSubject(actx, "$KV."+q.o.Prefix+bucketJobs+"."+escape(key))
+	if err == nil {
+		q.index.drop(key, m.Sequence, time.Now())
+		return
+	}
+	err = fmt.Errorf("%w: its record is gone", ErrDamaged)
+	q.index.applyDamaged(key, e.rev+1, err, time.Now())
+	q.setDamaged(key, err)
+}
+
+// Job returns the job as it was handed out.
+func (l *Lease) Job() Job { return l.job }
+
+// Context is cancelled when the lease ends, when it is lost, when the queue closes and when
+// the context given to Take is. context.Cause tells: ErrLeaseLost means that the job belongs
+// to somebody else or to nobody.
+func (l *Lease) Context() context.Context { return l.ctx }
+
+// Urgent tells whether a job of the same kind and a higher class is ready and nobody has
+// taken it. A worker in the middle of a long job may ask between two steps, and TryTake it.
+func (l *Lease) Urgent() bool { return l.q.index.urgent(l.job.Kind, l.job.Class, time.Now()) }
+
+// beat says that the worker lives until the lease ends.
+func (l *Lease) beat() {
+	tick := time.NewTicker(l.q.o.Lease / 3)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.q.closing:
+			return
+		case <-tick.C:
+		}
+		err := l.step(l.ctx, newID(), func(r record) (record, error) { return r.beat(now()) })
+		switch {
+		case err == nil:
+			last = time.Now()
+		case errors.Is(err, ErrLeaseLost):
+			return
+		case l.q.engine == nil && time.Since(last) > l.q.o.Lease:
+			// Others may have taken the job by now. With a data directory there are no
+			// others, and a full disk is no reason to give up hours of work.
+			l.lose(fmt.Errorf("%w: the store has not heard of this worker for %v", ErrLeaseLost, l.q.o.Lease))
+			return
+		}
+	}
+}
+
+// step writes the next record of the job under the name write, which a caller that tries
+// again keeps. It fails with ErrLeaseLost if the job is no longer this lease's.
+func (l *Lease) step(ctx context.Context, write string, next func(record) (record, error)) error {
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-l.turn }()
+	if l.ended {
+		return ErrLeaseLost
+	}
+	r, err := next(l.rec)
+	if err != nil {
+		return err
+	}
+	r.Write = write
+	for {
+		rev, err := l.q.write(ctx, r, l.rev)
+		if err == nil {
+			l.rec, l.rev = r, rev
+			if r.State != Running {
+				l.end(nil)
+			}
+			return nil
+		}
+		if !errors.Is(err, errConflict) {
+			return err
+		}
+		// Somebody wrote the record, which need not mean that the job was taken away.
+		stored, at, err := l.q.read(ctx, r.Key)
+		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) {
+			return err
+		}
+		if err != nil || stored.Lease != l.id {
+			l.end(ErrLeaseLost)
+			return ErrLeaseLost
+		}
+		l.rev = at
+	}
+}
+
+// end marks the lease as ended; turn is held.
+func (l *Lease) end(cause error) {
+	l.ended = true
+	l.cancel(cause)
+	l.q.mu.Lock()
+	if l.q.held[l.job.Key] == l {
+		delete(l.q.held, l.job.Key)
+	}
+	l.q.mu.Unlock()
+}
+
+// lose ends a lease that was taken away.
+func (l *Lease) lose(cause error) {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	if !l.ended {
+		l.end(cause)
+	}
+}
+
+// lostIfHeld ends the lease that this process holds on a job whose record names another
+// lease, or none, at revision rev.
+func (q *Queue) lostIfHeld(key string, rev uint64, lease string) {
+	q.mu.Lock()
+	l := q.held[key]
+	q.mu.Unlock()
+	if l == nil || lease == l.id || rev <= l.job.Revision {
+		return
+	}
+	select {
+	case l.turn <- struct{}{}:
+		if !l.ended {
+			l.end(ErrLeaseLost)
+		}
+		<-l.turn
+	default:
+		// The lease is writing. If this is what it writes, nothing is lost, and otherwise
+		// it will meet the conflict.
+	}
+}

@@ -1,0 +1,153 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+type hinted struct{ error }
+
+func (hinted) Hint() string { return "try something else" }
+
+// Whatever steps are tried in whatever order: only those of the diagram succeed, what they
+// write can be stored and read, and a step that fails changes nothing that is stored.
+func TestStepsKeepToTheDiagram(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		r := record{Format: format, ID: "id", Write: "w", Job: Job{
+			Key: "k", Project: "p", Kind: "asr", Created: clock, Updated: clock,
+		}}
+		const maxDeliver = 3
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			clock = clock.Add(time.Second)
+			before := r
+			step := rapid.SampledFrom([]string{"take", "beat", "finish", "fail", "retry", "release", "lose", "requeue", "raise"}).Draw(t, "step")
+			var err error
+			var next record
+			allowed := before.State == Running
+			switch step {
+			case "take":
+				allowed = before.State == Queued
+				next, err = r.take(clock, "owner", "lease")
+			case "beat":
+				next, err = r.beat(clock)
+			case "finish":
+				next, err = r.finish(clock, resultRef{Name: "id.lease"})
+			case "fail":
+				next, err = r.fail(clock, hinted{errors.New(rapid.String().Draw(t, "reason"))})
+			case "retry":
+				next, err = r.retry(clock, clock.Add(time.Hour), errors.New("refused"))
+			case "release":
+				next, err = r.release(clock)
+			case "lose":
+				next, err = r.lose(clock, rapid.IntRange(0, 5).Draw(t, "windows"), maxDeliver, "killed")
+			case "requeue":
+				allowed = before.State == Dead || before.State == Queued
+				next, err = r.requeue(clock)
+			case "raise":
+				allowed = before.State == Queued
+				next, err = r.raise(clock, Class(rapid.IntRange(0, classes-1).Draw(t, "class")))
+			}
+			if (err == nil) != allowed || err != nil && !errors.Is(err, ErrState) {
+				t.Fatalf("%s of a %s job: error %v", step, before.State, err)
+			}
+			if err != nil {
+				continue
+			}
+			data, err := next.encode()
+			if err != nil {
+				t.Fatalf("%s: encode: %v", step, err)
+			}
+			if r, err = decodeRecord(data); err != nil {
+				t.Fatalf("%s: decode: %v", step, err)
+			}
+			if r.Losses >= maxDeliver && r.State != Dead || r.Class < before.Class || r.Deliveries < before.Deliveries {
+				t.Fatalf("%s: from %+v to %+v", step, before, r)
+			}
+			if step == "fail" && r.Hint != "try something else" {
+				t.Fatalf("fail: got hint %q", r.Hint)
+			}
+		}
+	})
+}
+
+func TestLossesCountOnlyWithoutProgress(t *testing.T) {
+	now := time.Now().UTC()
+	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: now, Updated: now}}
+	for i, c := range []struct {
+		windows, losses int
+		state           State
+	}{{0, 1, Queued}, {4, 0, Queued}, {4, 1, Queued}, {5, 0, Queued}, {5, 1, Queued}, {5, 2, Dead}} {
+		r, _ = r.take(now, "o", "l")
+		r, _ = r.lose(now, c.windows, 2, "killed")
+		if r.Losses != c.losses || r.State != c.state {
+			t.Fatalf("loss %d with %d windows: got %d losses, %s; want %d, %s", i, c.windows, r.Losses, r.State, c.losses, c.state)
+		}
+	}
+	if r.Reason == "" || r.Hint == "" {
+		t.Errorf("a job dead of losses has reason %q, hint %q", r.Reason, r.Hint)
+	}
+}
+
+func TestReasonsAreCutToValidText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Repeat(string(rapid.SliceOf(rapid.Byte()).Draw(t, "text")), rapid.IntRange(1, 50).Draw(t, "times"))
+		n := rapid.IntRange(8, 200).Draw(t, "limit")
+		got := cut(s, n)
+		if len(got) > n || !utf8.ValidString(got) || len(s) <= n && utf8.ValidString(s) && got != s {
+			t.Fatalf("cut(%q, %d): got %q", s, n, got)
+		}
+	})
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Payload: []byte("x"), Created: now, Updated: now}}
+	running, _ := r.take(now, "o", "l")
+	done, _ := running.finish(now, resultRef{Name: "id.l", Size: 3})
+	dead, _ := running.fail(now, errors.New("no"))
+	for _, r := range []record{r, running, done, dead} {
+		data, err := r.encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`{"v":2}`))
+	f.Add([]byte(`{"v":1,"state":"done","result":{"name":"../x"}}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := decodeRecord(data)
+		if err != nil {
+			return
+		}
+		again, err := r.encode()
+		if err != nil {
+			t.Fatalf("a record that was read cannot be written: %v", err)
+		}
+		back, err := decodeRecord(again)
+		if err != nil || !reflect.DeepEqual(normal(t, back), normal(t, r)) {
+			t.Errorf("read, written and read again: %s", cmp.Diff(normal(t, r), normal(t, back)))
+		}
+	})
+}
+
+// normal is a record as plain JSON, for times that are equal may differ in memory.
+func normal(t *testing.T, r record) (v any) {
+	data, err := json.Marshal(r)
+	if err == nil {
+		err = json.Unmarshal(data, &v)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}

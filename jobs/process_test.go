@@ -1,0 +1,277 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// proxy stands between a queue and its server and can hold everything back, as a network
+// that is cut does.
+type proxy struct {
+	l    net.Listener
+	to   string
+	wg   sync.WaitGroup
+	gate sync.RWMutex // locked while the network is cut
+
+	mu    sync.Mutex // guards conns
+	conns []net.Conn
+}
+
+func newProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{l: l, to: strings.TrimPrefix(to, "nats://")}
+	p.wg.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", p.to)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, in, out)
+			p.mu.Unlock()
+			p.wg.Go(func() { p.copy(in, out) })
+			p.wg.Go(func() { p.copy(out, in) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		p.mu.Lock()
+		for _, c := range p.conns {
+			c.Close()
+		}
+		p.mu.Unlock()
+		p.wg.Wait()
+	})
+	return p
+}
+
+func (p *proxy) copy(dst, src net.Conn) {
+	defer dst.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := src.Read(buf)
+		p.gate.RLock()
+		if n > 0 {
+			_, _ = dst.Write(buf[:n])
+		}
+		p.gate.RUnlock()
+		if err != nil {
+			if err != io.EOF {
+				return
+			}
+			return
+		}
+	}
+}
+
+func (p *proxy) url() string { return "nats://" + p.l.Addr().String() }
+
+func TestAWorkerThatIsCutOffLosesItsJobToAnother(t *testing.T) {
+	s := serve(t)
+	p := newProxy(t, s.ClientURL())
+	const lease = 300 * time.Millisecond
+	o := Options{Lease: lease, attempt: 200 * time.Millisecond}
+	o.URL = p.url()
+	cutOff := open(t, o)
+	o.URL = s.ClientURL()
+	other := open(t, o)
+	ctx := t.Context()
+
+	enqueue(t, other, spec("k"))
+	l := take(t, cutOff, "asr")
+	if err := l.PutWindow(ctx, 0, []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	p.gate.Lock()
+	<-l.Context().Done()
+	if cause := context.Cause(l.Context()); !errors.Is(cause, ErrLeaseLost) {
+		t.Errorf("cause of the worker that was cut off: %v", cause)
+	}
+	l2 := take(t, other, "asr")
+	if j := l2.Job(); j.Key != "k" || j.Deliveries != 2 || !strings.Contains(j.Reason, "without a word") {
+		t.Errorf("the other got %+v", j)
+	}
+	if w, err := l2.Windows(ctx); err != nil || string(w[0]) != "kept" {
+		t.Errorf("windows: %v, %v", w, err)
+	}
+	p.gate.Unlock()
+	until(t, "the network is back", func() bool { return cutOff.Health() == nil })
+	wantErr(t, l.Finish(ctx, []byte("late")), ErrLeaseLost)
+	wantErr(t, l.PutWindow(ctx, 1, nil), ErrLeaseLost)
+	if err := l2.Finish(ctx, []byte("right")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the first process knows", func() bool { return len(cutOff.List(Filter{States: []State{Done}})) == 1 })
+	if got, err := cutOff.Result(ctx, "k"); err != nil || string(got) != "right" {
+		t.Errorf("Result: %q, %v", got, err)
+	}
+}
+
+// A late worker need not notice by itself: the compare-and-set refuses it.
+func TestALateResultIsRefusedByRevision(t *testing.T) {
+	q, ctx := open(t, Options{Dir: t.TempDir()}), t.Context()
+	enqueue(t, q, spec("k"))
+	late := take(t, q, "asr")
+	// What another process would do when the lease ran out, without this one hearing of it.
+	late.turn <- struct{}{}
+	if _, err := q.change(ctx, "k", func(r record) (record, error) { return r.lose(now(), 0, 5, "silent") }); err != nil {
+		t.Fatal(err)
+	}
+	next := take(t, q, "asr")
+	<-late.turn
+	wantErr(t, late.Finish(ctx, []byte("late")), ErrLeaseLost)
+	if err := next.Finish(ctx, []byte("right")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := q.Result(ctx, "k"); err != nil || string(got) != "right" {
+		t.Errorf("Result: %q, %v", got, err)
+	}
+}
+
+func TestAWorkerThatBeatsKeepsItsJob(t *testing.T) {
+	s := serve(t)
+	o := Options{Lease: 150 * time.Millisecond, URL: s.ClientURL()}
+	q, other := open(t, o), open(t, o)
+	enqueue(t, q, spec("k"))
+	l := take(t, q, "asr")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*o.Lease)
+	defer cancel()
+	if _, err := other.Take(ctx, "asr", Batch); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("another worker's Take: %v", err)
+	}
+	if err := l.Finish(t.Context(), nil); err != nil {
+		t.Errorf("after ten leases: %v", err)
+	}
+}
+
+func TestProcessesShareAClusterWithoutRunningAJobTwice(t *testing.T) {
+	s := serve(t)
+	ctx := t.Context()
+	const processes, jobs = 3, 60
+	var qs []*Queue
+	for range processes {
+		qs = append(qs, open(t, Options{URL: s.ClientURL()}))
+	}
+	var mu sync.Mutex
+	ran := make(map[string]int)
+	var wg sync.WaitGroup
+	wctx, stop := context.WithCancel(ctx)
+	for _, q := range qs {
+		for range 2 {
+			wg.Go(func() {
+				for {
+					l, err := q.Take(wctx, "asr", Batch)
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					ran[l.Job().Key]++
+					mu.Unlock()
+					if err := l.Finish(ctx, nil); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	for i := range jobs {
+		enqueue(t, qs[i%processes], spec(fmt.Sprint(i)))
+	}
+	for i := range jobs {
+		if j, err := qs[(i+1)%processes].Wait(ctx, fmt.Sprint(i)); err != nil || j.State != Done || j.Deliveries != 1 {
+			t.Errorf("job %d: %+v, %v", i, j, err)
+		}
+	}
+	stop()
+	wg.Wait()
+	for key, n := range ran {
+		if n != 1 {
+			t.Errorf("job %s ran %d times", key, n)
+		}
+	}
+}
+
+func TestAServerThatRestartsIsFoundAgain(t *testing.T) {
+	dir := t.TempDir()
+	keep := func(o *server.Options) { o.StoreDir = dir }
+	s := serve(t, keep)
+	port := s.Addr().(*net.TCPAddr).Port
+	q, ctx := open(t, Options{URL: s.ClientURL()}), t.Context()
+	enqueue(t, q, spec("before"))
+	ended := make(chan error, 1)
+	go func() {
+		_, err := q.Wait(ctx, "before")
+		ended <- err
+	}()
+	l := take(t, q, "asr")
+	s.Shutdown()
+	s.WaitForShutdown()
+	until(t, "the trouble is told", func() bool { return errors.Is(q.Health(), ErrUnavailable) })
+	_, _, err := q.Enqueue(ctx, spec("meanwhile"))
+	wantErr(t, err, ErrUnavailable)
+	finished := make(chan error, 1)
+	go func() { finished <- l.Finish(ctx, []byte("kept through the outage")) }()
+	serve(t, keep, func(o *server.Options) { o.Port = port })
+	if err := <-finished; err != nil {
+		t.Fatalf("Finish: %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatalf("Wait: %v", err)
+	}
+	until(t, "it is well", func() bool { return q.Health() == nil })
+	enqueue(t, q, spec("after"))
+	if j := take(t, q, "asr").Job(); j.Key != "after" {
+		t.Errorf("got %+v", j)
+	}
+	if err := q.Close(); err != nil { // before the server goes
+		t.Error(err)
+	}
+}
+
+func TestSecretsOfTheURLStayOutOfErrorsAndLogs(t *testing.T) {
+	s := serve(t, func(o *server.Options) { o.Username, o.Password = "user", "right" })
+	log := new(syncBuffer)
+	for name, u := range map[string]string{
+		"wrong password": "nats://user:s3cr%2Ft@" + s.Addr().String(),
+		"token":          "nats://s3cr%2Ft@" + s.Addr().String(),
+		"no server":      "nats://user:s3cr%2Ft@127.0.0.1:1",
+		"not a URL":      "nats://user:s3cr%2Ft@host:port:s3cr%2Ft",
+		"two servers":    "nats://user:s3cr%2Ft@127.0.0.1:1, nats://s3cr%2Ft@127.0.0.1:2",
+	} {
+		o := quick(Options{URL: u, Logger: bufferLog(log)})
+		_, err := Open(t.Context(), o)
+		if err == nil {
+			t.Fatalf("%s: opened", name)
+		}
+		for text := err; text != nil; text = errors.Unwrap(text) {
+			if strings.Contains(fmt.Sprintf("%+v", text), "s3cr") {
+				t.Errorf("%s: the error says %v", name, text)
+			}
+		}
+	}
+	good := open(t, Options{URL: "nats://user:right@" + s.Addr().String(), Logger: bufferLog(log)})
+	enqueue(t, good, spec("k"))
+	s.Shutdown()
+	until(t, "it is noticed", func() bool { return good.Health() != nil })
+	if text := log.String() + good.Health().Error(); strings.Contains(text, "s3cr") || strings.Contains(text, "right") {
+		t.Errorf("log and health: %s", text)
+	}
+}

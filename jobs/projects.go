@@ -1,0 +1,141 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Values are the strings that are kept for one project, such as what a backend's set and get
+// store. They are not subject to retention.
+type Values struct {
+	q       *Queue
+	project string
+}
+
+// Values returns the values of a project. Nothing need exist for it.
+func (q *Queue) Values(project string) Values { return Values{q, project} }
+
+func (v Values) name(key string) (string, error) {
+	err := errors.Join(checkName("project", v.project), checkName("key", key))
+	return escape(v.project) + "." + escape(key), err
+}
+
+// Get returns a value; ok is false if there is none.
+func (v Values) Get(ctx context.Context, key string) (value string, ok bool, err error) {
+	value, rev, err := v.get(ctx, key)
+	return value, rev > 0, fail("get value", key, err)
+}
+
+func (v Values) get(ctx context.Context, key string) (string, uint64, error) {
+	name, err := v.name(key)
+	if err != nil {
+		return "", 0, err
+	}
+	actx, cancel := v.q.attempt(ctx)
+	defer cancel()
+	e, err := v.q.projects.Get(actx, name)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, v.q.answer(ctx, err)
+	}
+	return string(e.Value()), e.Revision(), nil
+}
+
+// Set stores a value of up to MaxValue bytes.
+func (v Values) Set(ctx context.Context, key, value string) error {
+	_, err := v.put(ctx, key, value, nil)
+	return fail("set value", key, err)
+}
+
+// put stores a value, if rev is given only in place of that revision.
+func (v Values) put(ctx context.Context, key, value string, rev *uint64) (conflict bool, err error) {
+	name, err := v.name(key)
+	if err != nil {
+		return false, err
+	}
+	if len(value) > MaxValue {
+		return false, tooLarge("value", len(value), MaxValue)
+	}
+	if err := v.q.gate(true); err != nil {
+		return false, err
+	}
+	actx, cancel := v.q.attempt(ctx)
+	defer cancel()
+	switch {
+	case rev == nil:
+		_, err = v.q.projects.Put(actx, name, []byte(value))
+	case *rev == 0:
+		_, err = v.q.projects.Create(actx, name, []byte(value))
+	default:
+		_, err = v.q.projects.Update(actx, name, []byte(value), *rev)
+	}
+	if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+		return true, nil
+	}
+	return false, v.q.answer(ctx, err)
+}
+
+// Update replaces a value by what change makes of it, an empty string if there is none. It
+// calls change again when somebody else was faster. When an answer of the store is lost,
+// Update returns an error although the change may have been made.
+func (v Values) Update(ctx context.Context, key string, change func(old string) (string, error)) error {
+	for {
+		old, rev, err := v.get(ctx, key)
+		if err != nil {
+			return fail("update value", key, err)
+		}
+		next, err := change(old)
+		if err != nil {
+			return fail("update value", key, err)
+		}
+		conflict, err := v.put(ctx, key, next, &rev)
+		if !conflict {
+			return fail("update value", key, err)
+		}
+	}
+}
+
+// Delete removes a value; it is no error if there is none.
+func (v Values) Delete(ctx context.Context, key string) error {
+	name, err := v.name(key)
+	if err == nil {
+		err = v.q.gate(false)
+	}
+	if err != nil {
+		return fail("delete value", key, err)
+	}
+	actx, cancel := v.q.attempt(ctx)
+	defer cancel()
+	return fail("delete value", key, v.q.answer(ctx, v.q.projects.Purge(actx, name)))
+}
+
+// Keys returns the keys of the project's values in no particular order.
+func (v Values) Keys(ctx context.Context) ([]string, error) {
+	keys, err := v.keys(ctx)
+	return keys, fail("list values of", v.project, err)
+}
+
+func (v Values) keys(ctx context.Context) ([]string, error) {
+	if err := checkName("project", v.project); err != nil {
+		return nil, err
+	}
+	actx, cancel := v.q.attempt(ctx)
+	defer cancel()
+	lister, err := v.q.projects.ListKeysFiltered(actx, escape(v.project)+".*")
+	if err != nil {
+		return nil, v.q.answer(ctx, err)
+	}
+	var keys []string
+	for name := range lister.Keys() {
+		_, token, _ := strings.Cut(name, ".")
+		if key, err := unescape(token); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys, v.q.answer(ctx, actx.Err())
+}

@@ -1,0 +1,233 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+// Queue is an open store of jobs. Its methods may be called by any number of goroutines.
+type Queue struct {
+	o      Options
+	log    *slog.Logger
+	owner  string  // names this process in the records of its running jobs
+	engine *engine // nil with a cluster
+
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	jobs     jetstream.KeyValue
+	windows  jetstream.KeyValue
+	results  jetstream.KeyValue
+	projects jetstream.KeyValue
+	blobs    jetstream.ObjectStore
+	streams  map[string]jetstream.Stream // by bucket
+
+	index *index
+
+	// stop ends the goroutines of the queue and what they wait for; closing is its Done.
+	stop    context.CancelFunc
+	closing <-chan struct{}
+	wg      sync.WaitGroup
+	rewatch chan struct{} // capacity 1: read the bucket anew
+	recheck chan struct{} // capacity 1: check the store's health now
+
+	mu     sync.Mutex // guards held and closed
+	held   map[string]*Lease
+	closed bool
+
+	condMu  sync.Mutex // guards what follows
+	cond    error      // what Health says
+	healed  chan struct{}
+	bytes   map[string]int64
+	free    int64
+	damaged map[string]error // jobs met with unreadable data, by key
+
+	marked  watermark            // what is written; only touched by check and close
+	orphans map[string]time.Time // seen without a job, and since when; only touched by sweep
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens the data directory or connects to the cluster and reads what jobs there are.
+// ctx bounds the opening and not the life of the queue.
+//
+// With a data directory, the jobs that were running when the process that had it ended are
+// queued again before Open returns. An error that wraps ErrNoSpace, ErrReadOnly, ErrLocked or
+// ErrUnavailable may be cured by time: the caller may stay up and call Open again.
+func Open(ctx context.Context, o Options) (*Queue, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, fail("open", "", err)
+	}
+	q := &Queue{
+		o: o, log: o.Logger, owner: nuid.Next(), index: newIndex(),
+		rewatch: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
+		held: make(map[string]*Lease), healed: make(chan struct{}), damaged: make(map[string]error), free: -1,
+	}
+	if err := q.open(ctx); err != nil {
+		return nil, q.openError(err)
+	}
+	return q, nil
+}
+
+func (q *Queue) open(ctx context.Context) (err error) {
+	life, stop := context.WithCancel(context.Background())
+	q.stop, q.closing = stop, life.Done()
+	defer func() {
+		if err != nil {
+			stop()
+			q.wg.Wait()
+			q.shut()
+		}
+	}()
+	create := true
+	if q.o.Dir != "" {
+		if q.engine, err = openEngine(&q.o); err != nil {
+			return err
+		}
+		var s stamp
+		stamped, err := readFile(q.o.Dir, stampFile, &s)
+		if err != nil {
+			return err
+		}
+		if stamped && s.Prefix != q.o.Prefix {
+			return fmt.Errorf("%w: the directory was made with the prefix %q, not %q", ErrState, s.Prefix, q.o.Prefix)
+		}
+		create = !stamped
+	}
+	if err := q.connect(); err != nil {
+		return err
+	}
+	if err := q.buckets(ctx, create); err != nil {
+		return err
+	}
+	if q.engine != nil && create {
+		// From now on a stream that is missing was lost.
+		if err := writeFile(q.o.Dir, stampFile, stamp{Format: format, Prefix: q.o.Prefix}); err != nil {
+			return err
+		}
+	}
+	loaded := make(chan error, 1)
+	q.wg.Go(func() { q.watch(life, loaded) })
+	select {
+	case err := <-loaded:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if q.engine != nil {
+		if err := q.checkMark(ctx); err != nil {
+			return err
+		}
+		if err := q.reclaim(ctx, time.Now()); err != nil {
+			return err
+		}
+		q.sweep(ctx, 0)
+	}
+	q.check(life)
+	q.wg.Go(func() { q.supervise(life) })
+	q.wg.Go(func() { q.housekeep(life) })
+	return nil
+}
+
+// openError adds what a person can do.
+func (q *Queue) openError(err error) error {
+	e := fail("open", q.o.Dir, err).(*Error)
+	if e.Advice == "" {
+		e.Advice = q.advice(err)
+	}
+	return e
+}
+
+func (q *Queue) advice(err error) string {
+	dir := q.o.Dir
+	switch {
+	case dir == "":
+		return ""
+	case errors.Is(err, ErrLocked):
+		return "stop the other process, or give this one a data directory of its own"
+	case errors.Is(err, ErrNoSpace):
+		return "free some space on the disk of " + dir + ", or move the directory to a larger one"
+	case errors.Is(err, ErrReadOnly):
+		return "make " + dir + " writable for this user; if the file system was mounted read-only after an error, check it first"
+	case errors.Is(err, ErrFormat):
+		return "start the newer version of this program again, or give this one another data directory"
+	case errors.Is(err, ErrDamaged):
+		return "restore " + dir + " from a backup; or, to go on with what is left, move away the files named in the message (delete " + markFile + " if only numbers are named)"
+	}
+	return ""
+}
+
+// Close gives running jobs back, uncounted, and closes the store. The contexts of their
+// leases are cancelled with ErrClosed. It returns within Options.CloseWait, whatever hangs,
+// and may be called more than once. Stop the workers first: what they do afterwards is
+// refused.
+func (q *Queue) Close() error {
+	q.closeOnce.Do(func() { q.closeErr = fail("close", q.o.Dir, q.close()) })
+	return q.closeErr
+}
+
+func (q *Queue) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), q.o.CloseWait)
+	defer cancel()
+	q.mu.Lock()
+	q.closed = true
+	held := make([]*Lease, 0, len(q.held))
+	for _, l := range q.held {
+		held = append(held, l)
+	}
+	q.mu.Unlock()
+
+	done := make(chan error, 1)
+	go func() {
+		var errs []error
+		gctx, cancel := context.WithTimeout(ctx, q.o.CloseWait/3)
+		defer cancel()
+		for _, l := range held {
+			l.cancel(ErrClosed)
+			if err := l.giveBack(gctx); err != nil && !errors.Is(err, ErrLeaseLost) {
+				errs = append(errs, err)
+			}
+		}
+		q.stop()
+		q.wg.Wait()
+		if q.engine != nil && q.Health() == nil {
+			q.mark(ctx)
+		}
+		done <- errors.Join(append(errs, q.shut())...)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: the store did not close within %v", ErrUnavailable, q.o.CloseWait)
+	}
+}
+
+// shut closes what open opened, however far it came.
+func (q *Queue) shut() error {
+	if q.nc != nil {
+		q.nc.Close()
+	}
+	if q.engine != nil {
+		return q.engine.close()
+	}
+	return nil
+}
+
+func (q *Queue) kick(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

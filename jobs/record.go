@@ -1,0 +1,143 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// format is the version of everything this package stores: records, names, directory.
+const format = 1
+
+// record is a job as it is stored, one JSON object a job. The whole life of a job is in
+// this one value, so that one compare-and-set write is one step of the state machine.
+type record struct {
+	Job
+	Format int `json:"v"`
+	// ID is new for every incarnation of a key. Windows and results are filed under it, so
+	// that a job enqueued again after Remove never meets what its predecessor left.
+	ID string `json:"id"`
+	// Write is new for every write. When the answer to a write was lost, it tells whether
+	// the stored value is that write.
+	Write string `json:"write"`
+	// AfterID is the ID that After had when the job was enqueued. A job can only wait for
+	// an incarnation older than itself, so jobs never wait in a circle.
+	AfterID string `json:"afterId,omitempty"`
+	// Owner is the process and Lease the hand-out, while the job runs.
+	Owner string `json:"owner,omitempty"`
+	Lease string `json:"lease,omitempty"`
+	// Windows is how many window results were stored when the last lease was lost.
+	Windows int        `json:"windows,omitempty"`
+	Result  *resultRef `json:"result,omitempty"`
+}
+
+// resultRef says where the result of a done job lies.
+type resultRef struct {
+	Name string `json:"name"` // <job id>.<lease>
+	Blob bool   `json:"blob,omitempty"`
+	Size int64  `json:"size"`
+}
+
+func (r record) encode() ([]byte, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(r)
+}
+
+// decodeRecord reads a stored value. It accepts what encode writes and nothing that would
+// break the state machine, for the bucket can be written by anybody with the nats command.
+func decodeRecord(data []byte) (record, error) {
+	var r record
+	var head struct {
+		Format int `json:"v"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return record{}, fmt.Errorf("the record is not JSON: %w", err)
+	}
+	if head.Format != format {
+		return record{}, fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, head.Format, format)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return record{}, fmt.Errorf("the record cannot be read: %w", err)
+	}
+	if err := r.check(); err != nil {
+		return record{}, err
+	}
+	return r, nil
+}
+
+// check holds the invariants of a stored record.
+func (r record) check() error {
+	err := errors.Join(checkName("key", r.Key), checkName("project", r.Project), checkKind(r.Kind))
+	switch {
+	case err != nil:
+		return err
+	case r.Format != format || !token(r.ID) || r.Write == "":
+		return errors.New("the record has no version or identity")
+	case r.Class >= classes || r.State >= states:
+		return errors.New("the record's class or state is unknown")
+	case len(r.Payload) > MaxPayload || len(r.After) > MaxName || len(r.Reason) > maxReason || len(r.Hint) > maxReason:
+		return fmt.Errorf("%w: a field of the record", ErrTooLarge)
+	case min(r.Deliveries, r.Retries, r.Losses, r.Windows) < 0 || r.Weight < 0:
+		return errors.New("a count of the record is negative")
+	case (r.State == Running) != (r.Lease != "" && r.Owner != ""), r.Lease != "" && !token(r.Lease):
+		return errors.New("a lease and the state running belong together")
+	case r.State.Ended() != !r.Ended.IsZero():
+		return errors.New("a time of the end and an ended state belong together")
+	case r.State == Dead && r.Reason == "":
+		return errors.New("a dead job has no reason")
+	case (r.State == Done) != (r.Result != nil):
+		return errors.New("a result and the state done belong together")
+	case r.Result != nil && (r.Result.Size < 0 || !strings.HasPrefix(r.Result.Name, r.ID+".") || !token(r.Result.Name[len(r.ID)+1:])):
+		return errors.New("the result is not one of this job")
+	case r.State != Queued && !r.NotBefore.IsZero():
+		return errors.New("only a queued job has a time to wait for")
+	case r.Created.IsZero() || r.Updated.IsZero() || (r.State == Running && r.Taken.IsZero()):
+		return errors.New("a time of the record is missing")
+	case (r.After == "") != (r.AfterID == ""):
+		return errors.New("the job to wait for has no identity")
+	}
+	return nil
+}
+
+// token tells whether s can stand as one token of a subject, as the generated identities do.
+func token(s string) bool {
+	for i := range len(s) {
+		if !plain(s[i]) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+// describe takes the words for a person out of err, cut to what a record may hold.
+func describe(err error) (reason, hint string) {
+	if err == nil {
+		return "no reason was given", ""
+	}
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		hint = cut(h.Hint(), maxReason)
+	}
+	if reason = cut(err.Error(), maxReason); reason == "" {
+		reason = "no reason was given"
+	}
+	return reason, hint
+}
+
+// cut shortens s to n bytes of valid UTF-8. JSON writes the replacement character, three
+// bytes, for every invalid byte, so invalid text is mended before it is measured.
+func cut(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	n -= len("…")
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}

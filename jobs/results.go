@@ -1,0 +1,128 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// MaxResult is the largest result of a job, in bytes.
+const MaxResult = 64 << 20
+
+// inlineResult is the largest result that becomes one message, 128 KiB. It is also the size
+// of the chunks in which an object store cuts, so a larger one takes several anyway.
+const inlineResult = 128 << 10
+
+func tooLarge(what string, n, most int) error {
+	return fmt.Errorf("%w: the %s has %d bytes, at most %d fit", ErrTooLarge, what, n, most)
+}
+
+func (q *Queue) putResult(ctx context.Context, ref resultRef, data []byte) error {
+	if !ref.Blob {
+		actx, cancel := q.attempt(ctx)
+		defer cancel()
+		_, err := q.results.Put(actx, ref.Name, data)
+		return q.answer(ctx, err)
+	}
+	// Many messages: a bound for each is the server's business, one for all grows with them.
+	actx, cancel := context.WithTimeout(ctx, q.o.attempt*10)
+	defer cancel()
+	_, err := q.blobs.Put(actx, jetstream.ObjectMeta{Name: ref.Name}, bytes.NewReader(data))
+	return q.answer(ctx, err)
+}
+
+// Result returns what Finish stored. A job that is not done is ErrState.
+func (q *Queue) Result(ctx context.Context, key string) ([]byte, error) {
+	data, err := q.result(ctx, key)
+	return data, fail("result", key, err)
+}
+
+func (q *Queue) result(ctx context.Context, key string) ([]byte, error) {
+	if err := checkName("key", key); err != nil {
+		return nil, err
+	}
+	r, _, err := q.read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.expect(Done); err != nil {
+		return nil, err
+	}
+	data, err := q.getResult(ctx, *r.Result)
+	if errors.Is(err, ErrNotFound) || err == nil && int64(len(data)) != r.Result.Size {
+		err = fmt.Errorf("%w: the result of %d bytes is gone", ErrDamaged, r.Result.Size)
+	}
+	if errors.Is(err, ErrDamaged) {
+		// Retention may have removed the job between the two reads.
+		if _, _, again := q.read(ctx, key); errors.Is(again, ErrNotFound) {
+			return nil, again
+		}
+		q.setDamaged(key, err)
+		return nil, err
+	}
+	return data, err
+}
+
+func (q *Queue) getResult(ctx context.Context, ref resultRef) ([]byte, error) {
+	if !ref.Blob {
+		actx, cancel := q.attempt(ctx)
+		defer cancel()
+		e, err := q.results.Get(actx, ref.Name)
+		if err != nil {
+			return nil, q.answer(ctx, err)
+		}
+		return e.Value(), nil
+	}
+	actx, cancel := context.WithTimeout(ctx, q.o.attempt*10)
+	defer cancel()
+	data, err := q.blobs.GetBytes(actx, ref.Name)
+	if errors.Is(err, jetstream.ErrDigestMismatch) {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err != nil {
+		return nil, q.answer(ctx, err)
+	}
+	return data, nil
+}
+
+func (q *Queue) discardBlob(ctx context.Context, name string) error {
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	o, err := q.blobs.GetInfo(actx, name)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil
+	}
+	if err != nil {
+		return q.answer(ctx, err)
+	}
+	return q.deleteBlob(ctx, o)
+}
+
+func (q *Queue) listBlobs(ctx context.Context) ([]*jetstream.ObjectInfo, error) {
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	list, err := q.blobs.List(actx)
+	if errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil, nil
+	}
+	return list, q.answer(ctx, err)
+}
+
+// deleteBlob removes an object and its name. The library would leave a marker for every
+// name for ever, and a name is never used twice.
+func (q *Queue) deleteBlob(ctx context.Context, o *jetstream.ObjectInfo) error {
+	return errors.Join(
+		q.purgeBlob(ctx, "M."+base64.URLEncoding.EncodeToString([]byte(o.Name))),
+		q.purgeBlob(ctx, "C."+o.NUID),
+	)
+}
+
+func (q *Queue) purgeBlob(ctx context.Context, subject string) error {
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	return q.answer(ctx, q.streams[bucketBlobs].Purge(actx, jetstream.WithPurgeSubject("$O."+q.o.Prefix+bucketBlobs+"."+subject)))
+}

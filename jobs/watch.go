@@ -1,0 +1,170 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// errAgain says that the connection was lost while the bucket was read.
+var errAgain = errors.New("read again")
+
+// watch keeps the index in step with the bucket of the jobs until ctx ends. The first
+// complete reading, or what kept it from being complete, is told to loaded.
+//
+// A watch starts over, with a complete reading, when the connection was lost, and when it
+// has missed something, which the audit notices.
+func (q *Queue) watch(ctx context.Context, loaded chan<- error) {
+	told := false
+	for ctx.Err() == nil {
+		err := q.watchOnce(ctx, func() {
+			if !told {
+				told = true
+				loaded <- nil
+			}
+		})
+		switch {
+		case ctx.Err() != nil || err == nil:
+			continue
+		case !told:
+			loaded <- err
+			return
+		}
+		q.log.Warn("jobs: watching the jobs", "error", err)
+		q.kick(q.recheck)
+		select {
+		case <-ctx.Done():
+		case <-q.rewatch:
+		case <-time.After(q.o.check):
+		}
+	}
+}
+
+func (q *Queue) watchOnce(ctx context.Context, complete func()) error {
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	info, err := q.streams[bucketJobs].Info(actx)
+	if err != nil {
+		return q.answer(ctx, err)
+	}
+	// The context given to WatchAll ends the watch, so it is not the one of an attempt.
+	wctx, stop := context.WithCancel(ctx)
+	defer stop()
+	w, err := q.jobs.WatchAll(wctx)
+	if err != nil {
+		return q.answer(ctx, err)
+	}
+	defer func() {
+		_ = w.Stop()
+		// The watcher hands over under a lock that its end needs too.
+		for range w.Updates() {
+		}
+	}()
+	if err := q.load(ctx, w, info.State.LastSeq); errors.Is(err, errAgain) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	complete()
+	return q.follow(ctx, w)
+}
+
+// load reads the bucket as it is, up to the mark that the watcher sends after it.
+func (q *Queue) load(ctx context.Context, w jetstream.KeyWatcher, upTo uint64) error {
+	shown := make(map[string]struct{})
+	stall := time.NewTimer(q.o.loadStall)
+	defer stall.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-q.rewatch:
+			return errAgain
+		case <-stall.C:
+			// The server skips nothing: it stands still at a message it cannot read.
+			return fmt.Errorf("%w: reading the jobs stopped after %d of them", ErrDamaged, len(shown))
+		case e, ok := <-w.Updates():
+			if !ok {
+				return fmt.Errorf("%w: the watch ended", ErrUnavailable)
+			}
+			stall.Reset(q.o.loadStall)
+			if e == nil {
+				q.index.sweep(shown, upTo, time.Now())
+				q.index.saw(upTo)
+				return nil
+			}
+			if key, ok := q.notice(e); ok {
+				shown[key] = struct{}{}
+			}
+		}
+	}
+}
+
+// follow applies changes as they come. It returns nil when the bucket must be read anew.
+func (q *Queue) follow(ctx context.Context, w jetstream.KeyWatcher) error {
+	audit := time.NewTicker(5 * q.o.check)
+	defer audit.Stop()
+	behind := uint64(0) // the bucket's newest revision at the last audit, if it was not here yet
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-q.rewatch:
+			return nil
+		case e, ok := <-w.Updates():
+			if !ok {
+				return fmt.Errorf("%w: the watch ended", ErrUnavailable)
+			}
+			if e != nil {
+				q.notice(e)
+			}
+		case <-audit.C:
+			actx, cancel := q.attempt(ctx)
+			info, err := q.streams[bucketJobs].Info(actx)
+			cancel()
+			_, seen := q.index.extent()
+			switch {
+			case err != nil || seen >= info.State.LastSeq:
+				behind = 0
+			case behind > seen:
+				q.log.Warn("jobs: the watch fell silent; reading the jobs anew")
+				return nil
+			default:
+				behind = info.State.LastSeq
+			}
+		}
+	}
+}
+
+// notice takes over one change, and tells a worker that holds the job if it lost it. It
+// returns the key and whether there is a job of that key now.
+func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
+	defer q.index.saw(e.Revision())
+	now := time.Now()
+	key, err := unescape(e.Key())
+	if err != nil || key == "" {
+		q.log.Warn("jobs: a record under a foreign name is ignored", "bucket", q.o.Prefix+bucketJobs, "name", e.Key())
+		return "", false
+	}
+	if e.Operation() != jetstream.KeyValuePut {
+		q.index.drop(key, e.Revision(), now)
+		q.setDamaged(key, nil)
+		q.lostIfHeld(key, e.Revision(), "")
+		return key, false
+	}
+	r, err := decodeRecord(e.Value())
+	if err == nil && r.Key != key {
+		err = errors.New("the record is of another job")
+	}
+	if err != nil {
+		q.index.applyDamaged(key, e.Revision(), err, now)
+		q.setDamaged(key, fmt.Errorf("%w: %w", ErrDamaged, err))
+		return key, true
+	}
+	q.index.apply(r, e.Revision(), now)
+	q.lostIfHeld(key, e.Revision(), r.Lease)
+	return key, true
+}

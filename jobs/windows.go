@@ -1,0 +1,100 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// PutWindow stores a part of the work, so that whoever runs the job after a crash need not
+// do it again. data may have up to MaxValue bytes and replaces what was stored under the
+// index. The parts go when the job ends.
+//
+// Except for ErrLeaseLost an error does not end the job: the work can go on, and only a
+// crash would cost more.
+func (l *Lease) PutWindow(ctx context.Context, index int, data []byte) error {
+	return fail("store window "+strconv.Itoa(index)+" of", l.job.Key, l.putWindow(ctx, index, data))
+}
+
+func (l *Lease) putWindow(ctx context.Context, index int, data []byte) error {
+	if err := l.lost(); err != nil {
+		return err
+	}
+	switch {
+	case index < 0:
+		return fmt.Errorf("the index is negative")
+	case len(data) > MaxValue:
+		return tooLarge("window result", len(data), MaxValue)
+	}
+	if err := l.q.gate(true); err != nil {
+		return err
+	}
+	actx, cancel := l.q.attempt(ctx)
+	defer cancel()
+	_, err := l.q.windows.Put(actx, l.jobID+"."+strconv.Itoa(index), data)
+	return l.q.answer(ctx, err)
+}
+
+// Windows returns what PutWindow stored for this job, in this hand-out and earlier ones.
+func (l *Lease) Windows(ctx context.Context) (map[int][]byte, error) {
+	w, err := l.q.getWindows(ctx, l.jobID)
+	return w, fail("read the windows of", l.job.Key, err)
+}
+
+func (q *Queue) getWindows(ctx context.Context, id string) (map[int][]byte, error) {
+	wctx, stop := context.WithCancel(ctx)
+	defer stop()
+	w, err := q.windows.Watch(wctx, id+".*", jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, q.answer(ctx, err)
+	}
+	defer func() {
+		_ = w.Stop()
+		for range w.Updates() {
+		}
+	}()
+	found := make(map[int][]byte)
+	stall := time.NewTimer(q.o.attempt)
+	defer stall.Stop()
+	for {
+		select {
+		case e, ok := <-w.Updates():
+			switch {
+			case !ok:
+				return nil, q.answer(ctx, fmt.Errorf("the watch ended"))
+			case e == nil:
+				return found, nil
+			}
+			if i, err := strconv.Atoi(e.Key()[len(id)+1:]); err == nil && i >= 0 {
+				found[i] = e.Value()
+			}
+			stall.Reset(q.o.attempt)
+		case <-stall.C:
+			return nil, q.answer(ctx, context.DeadlineExceeded)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-q.closing:
+			return nil, ErrClosed
+		}
+	}
+}
+
+// countWindows returns how many window results a job has.
+func (q *Queue) countWindows(ctx context.Context, id string) (int, error) {
+	subjects, err := q.subjects(ctx, bucketWindows, "$KV."+q.o.Prefix+bucketWindows+"."+id+".*")
+	return len(subjects), err
+}
+
+// subjects lists the subjects of a stream that match.
+func (q *Queue) subjects(ctx context.Context, bucket, filter string) (map[string]uint64, error) {
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	info, err := q.streams[bucket].Info(actx, jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		return nil, q.answer(ctx, err)
+	}
+	return info.State.Subjects, nil
+}
