@@ -100,8 +100,9 @@ func FormatOfFile(name string) (Format, error) {
 // formats share one, so that all of them can lie side by side.
 func (f Format) Extension() string { return f.codec().extension }
 
-// Write writes t in format f. Memory does not grow with the length of t beyond a few
-// bytes a word. A transcript that breaks the rules of its type (order, negative times)
+// Write writes t in format f. Subtitles, CTM and TextGrid, which sort or look ahead, take
+// a few hundred bytes a word; no other format takes memory that grows with t. The
+// rounding rules stand in doc/formats.md. A transcript that breaks the rules of its type (order, negative times)
 // is written as if repaired; t itself is not changed.
 func Write(w io.Writer, f Format, t *Transcript, o WriteOptions) error {
 	c := f.codec()

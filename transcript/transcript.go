@@ -8,6 +8,12 @@
 // Times are exact distances from the first sample of the recording (time.Duration; a
 // sample at 16 kHz is 62,500 ns). An interval is half open: it contains its start and
 // not its end. Confidence is in 0..1, where 1 is certain.
+//
+// Write and Read know the formats, one file each; doc/formats.md shows them. Formats are
+// coarser than a transcript: writers round times to the format's unit without ever
+// changing their order, take out of texts what the format cannot hold, and never invent a
+// time where the format can do without. Readers take files as other programs and people
+// write them, within fixed limits of size, and put them in the order described here.
 package transcript
 
 import "time"
