@@ -1,0 +1,116 @@
+"""Training batches: clips drawn from stores by weight, augmented, and cut to batches without padding.
+
+All clips of a batch get exactly the same number of frames: a pool is sorted by the length its tempo asks for, and the
+last percent of a length is taken up by the tempo itself. So the network needs no masks while it trains.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+import augment
+from features import normalise
+from store import Store
+
+
+@dataclass
+class Mix:
+    """What the training data looks like at a moment of the run."""
+    strength: float = 1.0       # of augmentation, 0..1
+    longest: int = 2000         # frames
+    joined: float = 0.0         # share of audio in joined clips of 15-25 s
+
+
+class Source:
+    def __init__(self, stores, weights, encode, lexicon, seed, limit=None):
+        """stores: folders; weights: share of clips each gets; encode: text -> ids; lexicon: {word: phone codes}."""
+        self.stores = [Store(f) for f in stores]
+        if limit:
+            for s in self.stores:
+                s.clips = s.clips[:limit]
+        self.weights = np.array(weights, float) / sum(weights)
+        self.rng = np.random.default_rng(seed)
+        self.encode, self.lexicon = encode, lexicon
+        self.decks = [[] for _ in stores]
+
+    def draw(self, longest):
+        """The next clip: every store is a shuffled deck gone through before any clip comes again."""
+        while True:
+            i = int(self.rng.choice(len(self.stores), p=self.weights))
+            if not self.decks[i]:
+                self.decks[i] = list(self.rng.permutation(len(self.stores[i].clips)))
+            clip = self.stores[i].clips[self.decks[i].pop()]
+            if clip.frames <= longest:
+                return self.stores[i].frames(clip), clip.text
+
+    def item(self, mix):
+        """-> (list of log-mel arrays to join, text, frames wanted)."""
+        mel, text = self.draw(mix.longest)
+        parts, texts = [mel], [text]
+        if self.rng.random() < mix.joined:
+            goal = self.rng.integers(1300, 2450)
+            while sum(map(len, parts)) < goal:
+                mel, text = self.draw(mix.longest)
+                if sum(map(len, parts)) + len(mel) > 2500:
+                    break
+                parts.append(mel)
+                texts.append(text)
+        text = " ".join(texts)
+        ids = self.encode(text)
+        phones = [p for word in text.split() for p in self.lexicon[word]]
+        frames = sum(map(len, parts)) + 20 * (len(parts) - 1)
+        spread = 0.18 * mix.strength
+        frames = int(frames * np.exp(self.rng.uniform(-spread, spread)))
+        # CTC needs a row for every piece and one between equal neighbours; half rows likewise for phones.
+        need = max(repeats(ids), (repeats(phones) + 1) // 2) + 1
+        return parts, ids, phones, max(frames, 8 * need)
+
+    def features(self, parts, frames, mix):
+        """-> float32 [frames, 80], augmented and normalised."""
+        rng = self.rng
+        pieces = []
+        for part in parts:
+            part = part.astype(np.float32)
+            if pieces:
+                # Joined recordings differ in level; between them lies a little of the quieter one's background.
+                part = part + np.float32(rng.normal(0, 0.7 * mix.strength))
+                quiet = part[np.argsort(part.mean(1))[:10]]
+                pieces.append(quiet[rng.integers(0, len(quiet), 20)])
+            pieces.append(part)
+        mel = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+        mel = augment.tempo(mel, frames, rng, 0.12 * mix.strength)
+        if mix.strength:
+            babble = None
+            if rng.random() < 0.15:
+                other, _ = self.draw(mix.longest)
+                babble = other[np.arange(frames) % len(other)].astype(np.float32)
+            mel = augment.distort(mel, rng, mix.strength, babble)
+        mel = normalise(mel.astype(np.float32, copy=False))
+        return augment.mask(mel, rng, mix.strength) if mix.strength else mel
+
+    def batches(self, mix, budget, pool=24):
+        """Yields lists of items for `pool` batches of about `budget` frames, in random order."""
+        items, total = [], 0
+        while total < budget * pool:
+            items.append(self.item(mix))
+            total += items[-1][3]
+        items.sort(key=lambda i: i[3])
+        groups, group = [], []
+        for item in items:
+            group.append(item)
+            if sum(i[3] for i in group) >= budget:
+                groups.append(group)
+                group = []
+        for g in self.rng.permutation(len(groups)):
+            yield self.collate(groups[g], mix)
+
+    def collate(self, group, mix):
+        frames = -(-int(np.mean([i[3] for i in group])) // 8) * 8
+        frames = max(frames, 8 * max(max(repeats(i[1]), (repeats(i[2]) + 1) // 2) for i in group))
+        x = np.stack([self.features(parts, frames, mix) for parts, _, _, _ in group])
+        return torch.from_numpy(x), [i[1] for i in group], [i[2] for i in group]
+
+
+def repeats(ids):
+    """Rows CTC needs at least for a label sequence."""
+    return len(ids) + sum(a == b for a, b in zip(ids, ids[1:]))

@@ -1,0 +1,87 @@
+"""Human speech -> stores of log-mel features, split by speaker into train and held-out.
+
+  python data.py --speech FOLDER --out WORK/human [--clips N]        bundles: FOLDER/<set>/index.tsv and *.opus
+  python data.py --speech FOLDER --out WORK/human --fetch            first make FOLDER/<set>/ from the public homes
+
+Writes OUT/train, OUT/held and OUT/held.txt (the held-out text, which synthetic sentences must avoid).
+A bundle is one Ogg Opus file of many clips; index.tsv gives bundle, start_sample, samples, speaker, text at 16 kHz.
+"""
+import argparse
+import os
+import random
+import subprocess
+
+import numpy as np
+
+import fetch
+from lines import telephone
+from store import Writer
+from text import normalise
+
+SETS = ("librispeech-mini", "common-voice", "ljspeech", "speechocean762")
+# Whole speakers never trained on: named ones of LibriSpeech (two women, two men), and so many of the others.
+HELD = {"librispeech-mini": ("32", "1737", "3242", "3664"), "common-voice": 20, "speechocean762": 10, "ljspeech": 0}
+
+
+def decode(path):
+    """Any audio file -> float32 [N], 16 kHz mono."""
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-ar", "16000", "-ac", "1", "-f", "f32le", "-"],
+                         capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.float32)
+
+
+def held_speakers(set_, speakers, seed=1):
+    held = HELD[set_]
+    if isinstance(held, int):
+        held = random.Random(seed).sample(sorted(speakers), held)
+    return set(held)
+
+
+def read_index(folder):
+    with open(f"{folder}/index.tsv") as f:
+        next(f)
+        for line in f:
+            bundle, start, samples, speaker, text = line.rstrip("\n").split("\t")
+            yield bundle, int(start), int(samples), speaker, text
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--speech", required=True)
+    ap.add_argument("--out", required=True)
+    ap.add_argument("--fetch", action="store_true")
+    ap.add_argument("--clips", type=int, help="take only so many clips of every set (smoke runs)")
+    a = ap.parse_args()
+    if a.fetch:
+        fetch.all_sets(a.speech)
+    train, held = Writer(f"{a.out}/train"), Writer(f"{a.out}/held")
+    texts = open(f"{a.out}/held.txt", "w")
+    for set_ in SETS:
+        rows = list(read_index(f"{a.speech}/{set_}"))
+        out = held_speakers(set_, {r[3] for r in rows})
+        if a.clips:
+            rows = rows[:a.clips] + [r for r in rows[a.clips:] if r[3] in out][:a.clips]
+        name, audio, seconds = None, None, {True: 0.0, False: 0.0}
+        for bundle, start, samples, speaker, text in rows:
+            if bundle != name:
+                name, audio = bundle, decode(f"{a.speech}/{set_}/{bundle}")
+            text = normalise(text)
+            if text is None:
+                continue
+            is_held = speaker in out
+            clip = audio[start:start + samples]
+            (held if is_held else train).add(f"{set_}/{bundle}/{start}", set_, speaker, text, clip)
+            seconds[is_held] += len(clip) / 16000
+            if is_held:
+                texts.write(text + "\n")
+                if set_ == "librispeech-mini":
+                    held.add(f"{set_}/{bundle}/{start}/telephone", f"{set_}, telephone", speaker, text, telephone(clip))
+        print(f"{set_}: {seconds[False] / 3600:.2f} h to train on, {seconds[True] / 60:.1f} min of "
+              f"{len(out)} speakers held out", flush=True)
+    texts.close()
+    train.close()
+    held.close()
+
+
+if __name__ == "__main__":
+    main()

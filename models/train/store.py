@@ -1,0 +1,52 @@
+"""A set of clips on disk: mel.f16 (float16 log-mel frames of all clips, one after another, [frames, 80]) and clips.tsv
+(clip, set, speaker, first frame, frames, text). Written once, memory-mapped for reading."""
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from features import MELS, log_mel
+
+
+@dataclass
+class Clip:
+    name: str
+    set: str
+    speaker: str
+    start: int
+    frames: int
+    text: str
+
+
+class Writer:
+    def __init__(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        self.folder, self.at = folder, 0
+        self.mel = open(f"{folder}/mel.f16.part", "wb")
+        self.tsv = open(f"{folder}/clips.tsv.part", "w")
+
+    def add(self, name, set_, speaker, text, samples):
+        """samples: float32 [N] at 16 kHz."""
+        mel = log_mel(samples).astype(np.float16)
+        self.mel.write(mel.tobytes())
+        self.tsv.write(f"{name}\t{set_}\t{speaker}\t{self.at}\t{len(mel)}\t{text}\n")
+        self.at += len(mel)
+
+    def close(self):
+        for f, name in ((self.mel, "mel.f16"), (self.tsv, "clips.tsv")):
+            f.close()
+            os.replace(f"{self.folder}/{name}.part", f"{self.folder}/{name}")
+
+
+class Store:
+    def __init__(self, folder):
+        self.mel = np.memmap(f"{folder}/mel.f16", np.float16, "r").reshape(-1, MELS)
+        self.clips = []
+        with open(f"{folder}/clips.tsv") as f:
+            for line in f:
+                name, set_, speaker, start, frames, text = line.rstrip("\n").split("\t")
+                self.clips.append(Clip(name, set_, speaker, int(start), int(frames), text))
+
+    def frames(self, clip):
+        """float16 [T, 80] log-mel, a view of the map."""
+        return self.mel[clip.start:clip.start + clip.frames]
