@@ -19,7 +19,7 @@ import (
 type transcribeCommand struct {
 	Files  []string `arg:"" name:"FILE" help:"Recordings; a folder stands for all in it, - for standard input."`
 	Format string   `help:"${formats}. Default: timed on a terminal, else text." short:"f" placeholder:"FORMAT"`
-	Output string   `help:"File or folder for the results; standard output if not given." short:"o" placeholder:"PATH" type:"path"`
+	Output string   `help:"File or folder for the results; standard output if not given." short:"o" placeholder:"PATH"`
 
 	Channels string        `help:"mix, split (each channel by itself) or the number of one, from 0." default:"mix"`
 	Start    time.Duration `help:"Where to begin, such as 90s or 1h2m." default:"0s"`

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"asr-backend/internal/bench"
+	"asr-backend/internal/cli"
+)
+
+type benchCommand struct {
+	File   string          `arg:"" name:"FILE" help:"Recording to measure on, a minute or more; not needed for --memory." optional:""`
+	Rounds int             `help:"How often to measure." default:"5"`
+	Memory []time.Duration `help:"Hear generated recordings of these lengths and print the memory used, such as 10m,10h."`
+	JSON   bool            `help:"Print JSON."`
+	FFmpeg string          `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:""`
+	engineFlags
+}
+
+// Run measures and prints.
+func (c *benchCommand) Run(ctx context.Context, std streams) error {
+	if c.File == "" && len(c.Memory) == 0 {
+		return &cli.UsageError{Err: errors.New("nothing to measure: give a recording, or lengths with --memory")}
+	}
+	engine, err := c.engineFlags.open(ctx)
+	if err != nil {
+		return err
+	}
+	if len(c.Memory) > 0 {
+		return errors.Join(c.memory(ctx, std, engine), engine.close())
+	}
+	report, err := bench.Run(ctx, engine.recognizer, bench.Options{Recording: c.File, Rounds: c.Rounds, FFmpeg: c.FFmpeg})
+	if err != nil {
+		return errors.Join(err, engine.close())
+	}
+	report.Runtime = engine.runtime.Version()
+	if c.JSON {
+		err = json.NewEncoder(std.out).Encode(report)
+	} else {
+		_, err = fmt.Fprintf(std.out, `%s, %d rounds
+audio                 %s, %d windows
+read and resample     %8.0fx  one core
+log-mel features      %8.0fx  one core
+bare ONNX Runtime     %8.1fx
+whole                 %8.1fx
+whole / bare          %8.3f   (%.3f to %.3f)
+peak memory           %8.0f MB
+`, engine, c.Rounds, cli.Clock(report.Audio), report.Windows, report.Read, report.Features, report.Bare, report.Whole,
+			report.WholeToBare, report.Lowest, report.Highest, float64(report.PeakBytes)/(1<<20))
+	}
+	return errors.Join(err, engine.close())
+}
+
+func (c *benchCommand) memory(ctx context.Context, std streams, e *engine) error {
+	sizes, err := bench.Memory(ctx, e.recognizer, c.Memory)
+	if err != nil {
+		return err
+	}
+	for i, d := range c.Memory {
+		if _, err := fmt.Fprintf(std.out, "%10s of audio: %.1f MB resident\n", d, float64(sizes[i])/(1<<20)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
