@@ -2,8 +2,10 @@ package mpeg
 
 import "encoding/binary"
 
-// slack is how many bytes a bit reader may look at behind its end.
-const slack = 8
+// slack is how many bytes a bit reader may look at behind its end: those of a look, and
+// the scale factors of a granule, 180 bits at most, which are read before it is known
+// whether they fit.
+const slack = 8 + 24
 
 // bits reads a buffer from its most significant bit on. The buffer is longer by slack
 // than what is meant to be read, so that a look at the next 57 bits needs no check;

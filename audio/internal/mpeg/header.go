@@ -83,9 +83,6 @@ func ParseHeader(b []byte) (Header, error) {
 	// 2 bits: mode; 2 bits: its extension; 2 bits: copyright, original; 2 bits: emphasis
 	h.Mode = int(b[3] >> 6)
 	h.Extension = int(b[3] >> 4 & 3)
-	if b[3]&3 == 2 {
-		return h, ErrNoHeader // reserved, and a frequent mark of chance
-	}
 	return h, nil
 }
 

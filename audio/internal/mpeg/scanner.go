@@ -23,9 +23,14 @@ type Scanner struct {
 	last   Header
 	inStep bool
 	free   int // length of free format frames without padding
+	tries  int // searches for it in vain
 
 	tail int64 // junk after the last frame
 }
+
+// maxTries bounds the searches for the length of free format frames, which junk can ask
+// for at every byte.
+const maxTries = 1000
 
 // NewScanner returns a scanner on r, whose buffer holds at least 16 KiB.
 func NewScanner(r *bufio.Reader) *Scanner { return &Scanner{r: r} }
@@ -85,9 +90,13 @@ func (s *Scanner) frame(h Header, b []byte, atEnd bool) (size int, ok bool) {
 	size = h.Size()
 	if h.Bitrate == 0 {
 		if s.free == 0 || !h.Like(s.last) {
+			if s.tries >= maxTries {
+				return 0, false
+			}
 			s.free = freeSize(h, b)
 		}
 		if s.free == 0 {
+			s.tries++
 			return 0, false
 		}
 		size = s.free + h.padding()

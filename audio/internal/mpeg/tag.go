@@ -101,7 +101,8 @@ func parseXing(b []byte) Info {
 
 // Looks says whether b, the head of a file, holds frames: three in a row at its start or
 // many anywhere else, as samples of soft sound look like headers too often. Whole files
-// of one or two frames count if nothing else follows.
+// of one or two frames count if nothing else follows. Free format, whose frames take a
+// search to measure, is seen at the start only.
 func Looks(b []byte, whole bool) (Header, bool) {
 	const atStart, elsewhere = 3, 8
 	if len(b) >= HeaderSize {
@@ -116,7 +117,7 @@ func Looks(b []byte, whole bool) (Header, bool) {
 		}
 		at += next
 		h, err := ParseHeader(b[at:])
-		if err == nil && h.Layer == 3 && chained(h, b[at:], elsewhere, whole) {
+		if err == nil && h.Layer == 3 && h.Bitrate > 0 && chained(h, b[at:], elsewhere, whole) {
 			return h, true
 		}
 	}
