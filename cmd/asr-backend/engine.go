@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
@@ -61,7 +62,7 @@ func (e *engine) String() string {
 		text += fmt.Sprintf(" with %d threads", d.Threads)
 	}
 	text += ", ONNX Runtime " + e.runtime.Version()
-	if d.Reason != "" {
+	if _, err := os.Stat("/dev/nvidia0"); d.Reason != "" && err == nil {
 		text += " (no GPU: " + d.Reason + ")"
 	}
 	return text

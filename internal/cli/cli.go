@@ -10,6 +10,7 @@ import (
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
 	"asr-backend/audio"
+	"asr-backend/internal/doctor"
 )
 
 // Exit codes of the program.
@@ -43,7 +44,7 @@ func ExitCode(err error) int {
 		return ExitInterrupted
 	case errors.As(err, &usage):
 		return ExitUsage
-	case errors.Is(err, ort.ErrLibrary), errors.Is(err, ort.ErrCUDA), errors.As(err, &model):
+	case errors.Is(err, doctor.ErrFailures), errors.Is(err, ort.ErrLibrary), errors.Is(err, ort.ErrCUDA), errors.As(err, &model):
 		return ExitEnvironment
 	}
 	return ExitSome

@@ -1,0 +1,42 @@
+# Every target is a command that a person could type; see README.md.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LIBRARY := bin/libonnxruntime.so
+VENV    := .venv-test
+SAMPLE  := samples/reading.opus
+
+.PHONY: run build library test race test-env lint clean
+
+# Build the program and let it transcribe a recording.
+run: build
+	bin/asr-backend transcribe --format timed $(SAMPLE)
+
+# Build bin/asr-backend with the library it needs beside it.
+build: library
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/asr-backend ./cmd/asr-backend
+
+# Get the pinned ONNX Runtime library.
+library:
+	scripts/library.sh $(LIBRARY)
+
+# Run all tests, with everything they compare with.
+test: build test-env lint
+	ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -timeout 20m ./...
+
+# Run the tests with the race detector, without those that take hours of audio.
+race: library test-env
+	ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -race -short -timeout 20m ./...
+
+# Make the Python environment of the tests.
+test-env:
+	scripts/test-env.sh $(VENV)
+
+# Look for mistakes that compile. The tools are pinned in a module of their own.
+lint:
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on these files" >&2; exit 1; }
+	go vet ./...
+	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
+
+clean:
+	rm -rf bin $(VENV)
