@@ -2,15 +2,14 @@
 
 Works on one clip at a time, float32 [T, 80] natural-log mel power, before normalisation:
 tempo (also varying inside the clip), mel warp (pitch and formants move as with resampling), equaliser, reverberation,
-noise and babble added as power, telephone band, clipping of quiet parts, and masks in time and frequency.
+noise and babble added as power, telephone band, floors and levels, and masks in time and frequency.
 """
 import numpy as np
 from scipy.signal import lfilter
 
-from features import MELS, SILENCE, mel_hz
+from features import GUARD, MELS, mel_hz
 
 HZ = mel_hz()[1:-1]
-FLOOR = np.float32(SILENCE)
 
 
 def warp_matrix(ratio):
@@ -49,20 +48,17 @@ def smooth_curve(rng, spread, knots):
     return np.interp(np.linspace(0, knots - 1, MELS), np.arange(knots), y).astype(np.float32)
 
 
-def reverberate(mel, rng):
+def reverberate(power, rng):
     """Late reverberation as an exponential tail of power along time, T60 0.2-0.9 s, per band of another level."""
     decay = 10 ** (-6 * 0.01 / rng.uniform(0.2, 0.9))
     level = 10 ** (-rng.uniform(0, 12) / 10) * np.exp(smooth_curve(rng, 0.5, 4))
-    power = np.exp(mel)
-    tail = lfilter([0, 1 - decay], [1, -decay], power, axis=0).astype(np.float32)
-    return np.log(power + level * tail)
+    tail = lfilter(np.float32([0, 1 - decay]), np.float32([1, -decay]), power, axis=0)
+    return power + level * tail
 
 
-def add_power(mel, noise, snr):
-    """Mix noise power [T, 80] (linear) under the clip at a signal-to-noise ratio in dB."""
-    power = np.exp(mel)
-    scale = power.mean() / max(noise.mean(), 1e-12) * 10 ** (-snr / 10)
-    return np.log(power + scale * noise)
+def add_power(power, noise, snr):
+    """Mix noise [T, 80] under the clip at a signal-to-noise ratio in dB."""
+    return power + power.mean() / max(noise.mean(), 1e-12) * np.float32(10 ** (-snr / 10)) * noise
 
 
 def gamma_tape(frames, seed=0):
@@ -75,26 +71,29 @@ def gamma_tape(frames, seed=0):
 TAPE = gamma_tape(1 << 14)
 
 
+def steady(frames, rng):
+    """[T, 80] power of white noise of unit mean, a stretch of the tape."""
+    at = int(rng.integers(0, len(TAPE) - frames))
+    return TAPE[at:at + frames]
+
+
 def noise_like(frames, rng):
-    """[T, 80] linear power of coloured noise, steady or slowly changing."""
+    """[T, 80] power of coloured noise, steady or slowly changing."""
     colour = smooth_curve(rng, 1.5, int(rng.integers(2, 8))) + rng.uniform(-1.5, 0.5) * np.linspace(0, 3, MELS)
-    at = int(rng.integers(0, len(TAPE)))
-    noise = np.take(TAPE, range(at, at + frames), axis=0, mode="wrap")
+    noise = steady(frames, rng) * np.exp(colour).astype(np.float32)
     if rng.random() < 0.5:
         knots = max(2, frames // int(rng.integers(15, 100)))
         gain = np.interp(np.linspace(0, knots - 1, frames), np.arange(knots), rng.normal(0, 0.8, knots))
-        noise = noise * np.exp(gain)[:, None].astype(np.float32)
-    return noise * np.exp(colour).astype(np.float32)
+        noise *= np.exp(gain)[:, None].astype(np.float32)
+    return noise
 
 
-def telephone(mel, rng):
+def telephone(power, rng):
     """300-3400 Hz with soft edges; what is left outside is a noise floor as of companding or a codec."""
     low, high = rng.uniform(150, 400), rng.uniform(3100, 3900)
-    octaves = np.maximum(0, np.log2(low / HZ)) * rng.uniform(2, 6) + np.maximum(0, np.log2(HZ / high)) * 60
-    mel = mel - np.minimum(octaves, 14).astype(np.float32)
-    floor = mel.max() - rng.uniform(9, 13)
-    floor = (floor - np.minimum(octaves, 9)).astype(np.float32)
-    return np.logaddexp(mel, floor + 0.4 * rng.standard_normal(mel.shape, np.float32))
+    nepers = np.maximum(0, np.log2(low / HZ)) * rng.uniform(2, 6) + np.maximum(0, np.log2(HZ / high)) * 60
+    floor = power.max() * np.exp(-rng.uniform(9, 13) - np.minimum(nepers, 9)).astype(np.float32)
+    return power * np.exp(-np.minimum(nepers, 14)).astype(np.float32) + floor * steady(len(power), rng)
 
 
 def mask(mel, rng, strength):
@@ -113,25 +112,28 @@ def mask(mel, rng, strength):
 
 
 def distort(mel, rng, strength, babble=None):
-    """Everything between tempo and normalisation. strength 0..1 scales how often and how much."""
-    chance = lambda p: rng.random() < p * strength
+    """Everything between tempo and normalisation, log-mel in and out. strength 0..1 scales how often and how much."""
+    def chance(p):
+        return rng.random() < p * strength
+
     if chance(0.9):
         spread = 15 * strength
         mel = mel @ WARPS[int(np.clip(100 + rng.uniform(-spread, spread), 80, 125))]
     if chance(0.7):
         mel = mel + smooth_curve(rng, 0.8, int(rng.integers(3, 9)))
+    power = np.exp(mel)
     if chance(0.3):
-        mel = reverberate(mel, rng)
+        power = reverberate(power, rng)
     if chance(0.15):
-        mel = telephone(mel, rng)
-    if babble is not None and chance(0.15):
-        mel = add_power(mel, np.exp(babble), rng.uniform(5, 25))
+        power = telephone(power, rng)
+    if babble is not None:
+        power = add_power(power, np.exp(babble), rng.uniform(5, 25))
     if chance(0.5):
-        mel = add_power(mel, noise_like(len(mel), rng), rng.uniform(3, 35))
+        power = add_power(power, noise_like(len(mel), rng), rng.uniform(3, 35))
     if chance(0.3):
         # A limit on the dynamic range, as a noise gate's floor or lossy coding leaves it.
-        mel = np.logaddexp(mel, mel.max() - np.float32(rng.uniform(9, 16)))
+        power = power + power.max() * np.float32(np.exp(-rng.uniform(9, 16)))
     if chance(0.5):
         # Level matters where it meets the guard of the logarithm.
-        mel = np.logaddexp(mel + np.float32(rng.uniform(-6, 2)), FLOOR)
-    return mel
+        power = power * np.float32(np.exp(rng.uniform(-6, 2)))
+    return np.log(power + GUARD)

@@ -81,7 +81,7 @@ class Source:
         mel = augment.tempo(mel, frames, rng, 0.12 * mix.strength)
         if mix.strength:
             babble = None
-            if rng.random() < 0.15:
+            if rng.random() < 0.15 * mix.strength:
                 other, _ = self.draw(mix.longest)
                 babble = other[np.arange(frames) % len(other)].astype(np.float32)
             mel = augment.distort(mel, rng, mix.strength, babble)
