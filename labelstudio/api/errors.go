@@ -59,9 +59,14 @@ func Retryable(err error) (time.Duration, bool) {
 	if !errors.As(err, &e) || errors.Is(err, context.Canceled) {
 		return 0, false
 	}
+	return e.Retry()
+}
+
+// Retry is Retryable of the error.
+func (e *Error) Retry() (time.Duration, bool) {
 	switch {
-	case e.Status == 0, errors.Is(err, errBrokeOff):
-		return 0, true
+	case e.Status == 0, errors.Is(e.Err, errBrokeOff):
+		return 0, !errors.Is(e.Err, context.Canceled)
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooEarly,
 		e.Status == http.StatusTooManyRequests, e.Status >= 500 && e.Status != http.StatusNotImplemented:
 		return e.RetryAfter, true

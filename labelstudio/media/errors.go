@@ -1,0 +1,197 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Error is a recording that could not be had. Its text is for a person: what was asked
+// for, what happened where, and what to do. It has no secrets in it.
+type Error struct {
+	Kind   Kind
+	Value  string // as the task has it, without query and credentials
+	URL    string // of the request that failed, without query and credentials
+	Status int    // of its answer, or 0
+	Hint   string // a sentence
+	// RetryAfter is how long the other side asks to wait, or zero.
+	RetryAfter time.Duration
+	Err        error
+	retry      bool
+}
+
+// Error writes all that is known.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "recording %s", e.Value)
+	if e.URL != "" {
+		fmt.Fprintf(&b, ": GET %s", e.URL)
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.Hint != "" {
+		b.WriteString(map[bool]string{true: ". ", false: ": "}[e.URL != "" || e.Err != nil])
+		b.WriteString(e.Hint)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Retryable reports whether the recording may be had later without a change by a person,
+// and how long the other side asks to wait; zero leaves that to the caller.
+func Retryable(err error) (time.Duration, bool) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return 0, false
+	}
+	return e.RetryAfter, e.retry
+}
+
+// Causes of errors.
+var (
+	errClosed   = errors.New("the fetcher is closed")
+	errTooLong  = errors.New("it took too long")
+	errTooLarge = errors.New("it is too large")
+	errStalled  = errors.New("no more bytes came")
+	errCut      = errors.New("the connection was cut before the end")
+	errLength   = errors.New("the length is not the one that was promised")
+	errEmpty    = errors.New("it is empty")
+	errPage     = errors.New("the answer is a web page, not a recording")
+	errOutside  = errors.New("the path leaves its folder")
+	errBadData  = errors.New("the data URI does not decode")
+	errNoServer = errors.New("it is on Label Studio's host, which is not known: set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY")
+	errLoop     = errors.New("too many redirects")
+)
+
+// explain makes an Error of what went wrong with a download.
+func (f *Fetcher) explain(ctx context.Context, r Request, s source, err error) error {
+	if ctx.Err() != nil && errors.Is(context.Cause(ctx), errTooLong) {
+		err = fmt.Errorf("%w: more than %v", errTooLong, f.options.MaxTime)
+	} else if ctx.Err() != nil && f.life.Err() != nil {
+		err = errClosed
+	}
+	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripURL(err), retry: again(err)}
+	var failed *answerError
+	if errors.As(err, &failed) {
+		e.URL, e.Status, e.RetryAfter, e.Err = failed.url, failed.status, failed.retryAfter, failed.err
+	}
+	e.Hint = f.hint(s, e)
+	return e
+}
+
+// hint says what a person can do.
+func (f *Fetcher) hint(s source, e *Error) string {
+	var refused *insideError
+	var dns *net.DNSError
+	switch {
+	case errors.As(e.Err, &refused):
+		return "Tasks may not reach addresses inside the network. If this one is meant to be reached, add it to the allowed media hosts."
+	case errors.As(e.Err, &dns):
+		return fmt.Sprintf("The name %q is not known here.", dns.Name)
+	case errors.Is(e.Err, syscall.ENOSPC):
+		return fmt.Sprintf("The disk of the cache folder %s is full.", f.options.CacheDir)
+	case errors.Is(e.Err, errTooLarge):
+		return fmt.Sprintf("The limit is %d bytes.", f.options.MaxBytes)
+	case errors.Is(e.Err, errPage) && s.own:
+		return "Label Studio asks to log in: check LABEL_STUDIO_API_KEY."
+	}
+	if !s.own {
+		switch e.Status {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return "The server wants other credentials. They are the project's task data login, or part of the address; a signed address may have run out."
+		case http.StatusNotFound, http.StatusGone:
+			return "The recording is not there any more, or the address is wrong."
+		}
+		return ""
+	}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		return "Label Studio does not accept the token: check LABEL_STUDIO_API_KEY."
+	case http.StatusForbidden:
+		if s.kind == Cloud || s.kind == Resolved {
+			return "The storage or Label Studio refuses: is the user behind LABEL_STUDIO_API_KEY a member of the project, and are the storage's credentials good?"
+		}
+		return "Is the user behind LABEL_STUDIO_API_KEY a member of the project?"
+	case http.StatusNotFound:
+		switch s.kind {
+		case Cloud, Resolved:
+			return "No storage of the project matches this address: check the bucket and prefix under Settings, Cloud Storage."
+		case LocalFile:
+			return "Label Studio serves no such local file: check LOCAL_FILES_SERVING_ENABLED and LOCAL_FILES_DOCUMENT_ROOT, and that a Local Files storage covers the folder."
+		case Upload:
+			return "Label Studio does not have the upload (any more)."
+		}
+		return "Label Studio has no such path; does LABEL_STUDIO_URL lack a part?"
+	case http.StatusFailedDependency:
+		return "Label Studio cannot reach the storage: check its credentials under Settings, Cloud Storage."
+	}
+	return ""
+}
+
+// answerError is an answer that is no recording, or the end of tries to get one.
+type answerError struct {
+	url        string
+	status     int
+	retryAfter time.Duration
+	err        error // may be nil: the status says it
+}
+
+func (e *answerError) Error() string { return fmt.Sprintf("%s: %d: %v", e.url, e.status, e.err) }
+func (e *answerError) Unwrap() error { return e.err }
+
+// shown is a value as it may stand in messages: no query, no credentials, no megabytes.
+func shown(value string) string {
+	const most = 200
+	if _, after, ok := cutFold(strings.TrimSpace(value), "data:"); ok {
+		kind, _, _ := strings.Cut(after, ",")
+		value = "data:" + kind[:min(len(kind), 40)] + ",..."
+	} else if u, err := url.Parse(value); err == nil && u.Host != "" {
+		value = redact(u)
+	} else if path, query, ok := strings.Cut(value, "?"); ok {
+		// What stands behind d= and filepath= is a path, and the only thing that tells.
+		values, _ := url.ParseQuery(query)
+		value = path
+		for _, key := range []string{"d", "filepath"} {
+			if v := values.Get(key); v != "" {
+				value += "?" + key + "=" + v
+			}
+		}
+	}
+	value = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(value, "?"))
+	if len(value) > most {
+		value = strings.ToValidUTF8(value[:most], "") + "..."
+	}
+	return fmt.Sprintf("%q", value)
+}
+
+// redact writes an address without credentials and query.
+func redact(u *url.URL) string {
+	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return plain.String()
+}
+
+// stripURL takes the address out of an error of net/http: its query may be a signature.
+func stripURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

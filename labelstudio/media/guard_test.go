@@ -1,0 +1,183 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestAddressesInsideTheNetwork(t *testing.T) {
+	for ip, want := range map[string]bool{
+		"8.8.8.8": true, "93.184.216.34": true, "2606:4700::1111": true, "172.32.0.1": true, "100.128.0.1": true,
+		"127.0.0.1": false, "127.8.9.1": false, "0.0.0.0": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false,
+		"169.254.169.254": false, "100.100.100.200": false, "192.0.0.192": false, "168.63.129.16": false, "198.18.0.1": false,
+		"224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false,
+		"::": false, "::1": false, "fe80::1%eth0": false, "fd00:ec2::254": false, "ff02::1": false, "fec0::1": false,
+		"::ffff:127.0.0.1": false, "::ffff:8.8.8.8": true, "::7f00:1": false,
+		"64:ff9b::7f00:1": false, "64:ff9b::808:808": true, "2002:7f00:1::": false, "2002:a9fe:a9fe::1": false, "2002:808:808::": true,
+	} {
+		if got := foreign(netip.MustParseAddr(ip)); got != want {
+			t.Errorf("%s is foreign: %v, want %v", ip, got, want)
+		}
+	}
+}
+
+func TestGuardWatchesTheDial(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	port := server.Listener.Addr().(*net.TCPAddr).Port
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		allow []string
+		all   bool
+		host  string
+		ok    bool
+	}{
+		{"an address", nil, false, "127.0.0.1", false},
+		{"a name that resolves to it", nil, false, "localhost", false},
+		{"written as IPv6", nil, false, "[::ffff:127.0.0.1]", false},
+		{"everything is allowed", nil, true, "127.0.0.1", true},
+		{"the address is allowed", []string{"127.0.0.1"}, false, "127.0.0.1", true},
+		{"the address with its port is allowed", []string{u.Host}, false, "127.0.0.1", true},
+		{"another port is allowed", []string{"127.0.0.1:1"}, false, "127.0.0.1", false},
+		{"the name is allowed", []string{" LocalHost "}, false, "localhost", true},
+		{"the name is allowed, not the address", []string{"localhost"}, false, "127.0.0.1", false},
+		{"its network is allowed", []string{"127.0.0.0/8", "::1/128"}, false, "localhost", true},
+		{"another network is allowed", []string{"10.0.0.0/8"}, false, "127.0.0.1", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g, err := newGuard(c.allow, c.all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := newClient(Options{}, g)
+			defer client.CloseIdleConnections()
+			target := url.URL{Scheme: "http", Host: c.host + ":" + u.Port()}
+			w, err := client.Get(target.String())
+			if err == nil {
+				w.Body.Close()
+			}
+			var refused *insideError
+			if (err == nil) != c.ok || !c.ok && !errors.As(err, &refused) {
+				t.Errorf("port %d: %v", port, err)
+			}
+		})
+	}
+	for _, bad := range []string{"", "http://host", "a b", "10.0.0.0/99"} {
+		if _, err := newGuard([]string{bad}, false); err == nil {
+			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
+func TestGuardBehindAProxy(t *testing.T) {
+	var asked []string
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.String())
+	}))
+	defer proxy.Close()
+	at, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGuard(nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := newClient(Options{Transport: &http.Transport{Proxy: http.ProxyURL(at)}}, g)
+	defer client.CloseIdleConnections()
+	get := func(target string) error {
+		w, err := client.Get(target)
+		if err == nil {
+			w.Body.Close()
+		}
+		return err
+	}
+	if err := get("http://8.8.8.8/x.wav"); err != nil {
+		t.Error(err)
+	}
+	var refused *insideError
+	for _, inside := range []string{"http://127.0.0.1/x", "http://169.254.169.254/latest/meta-data", "http://localhost/x"} {
+		if err := get(inside); !errors.As(err, &refused) {
+			t.Errorf("%s: %v", inside, err)
+		}
+	}
+	if len(asked) != 1 || asked[0] != "http://8.8.8.8/x.wav" {
+		t.Errorf("the proxy was asked for %q", asked)
+	}
+}
+
+func FuzzClassify(f *testing.F) {
+	for _, v := range []string{
+		"https://u:p@h/x.wav?q#f", "/data/upload/45/x.wav", "upload/45/x", "/data/local-files/?d=a/../b", "s3://b/k", "gs://",
+		"/tasks/1/resolve/?fileuri=czM6Ly9iL2s=", "/storage-data/uploaded/?filepath=upload/1/x", "data:audio/wav;base64,AA==",
+		"http://ls/sub/data/upload/1/x", "http://localhost:9/data/upload/../x", "//host/x", "a:b", "%", "..", "/sub", "http://[::1",
+	} {
+		f.Add(v)
+	}
+	base, err := url.Parse("http://ls/sub")
+	if err != nil {
+		f.Fatal(err)
+	}
+	fetcher := &Fetcher{own: []*url.URL{base}}
+	f.Fuzz(func(t *testing.T, value string) {
+		s, err := fetcher.classify(Request{Value: value, Task: 1, Project: 2})
+		if err != nil {
+			if len(err.Error()) > 1500 {
+				t.Fatalf("%d bytes of error", len(err.Error()))
+			}
+			return
+		}
+		if s.key == "" || s.name == "" || strings.ContainsAny(s.name, "/\x00") && s.kind != Inline {
+			t.Fatalf("source %+v", s)
+		}
+		if strings.ContainsAny(fileName(s.name), "/\\\x00 ") {
+			t.Fatalf("file name %q", fileName(s.name))
+		}
+		d := download{fetcher: fetcher, source: s}
+		for _, route := range s.routes {
+			u, err := d.target(route)
+			if err != nil {
+				t.Fatalf("route %q of %q: %v", route, value, err)
+			}
+			if s.own && (u.Scheme != "http" || u.Host != "ls" || !strings.HasPrefix(u.Path, "/sub/")) {
+				t.Fatalf("route %q of %q leaves Label Studio: %s", route, value, u)
+			}
+			if strings.Contains("/"+u.Path+"/", "/../") && s.own {
+				t.Fatalf("route %q of %q has dots in it", route, value)
+			}
+			if s.token && !tokenRoute(u.Path) {
+				t.Fatalf("%q sends the token to %s", value, u)
+			}
+			if _, err := http.NewRequestWithContext(context.Background(), http.MethodGet, u.String(), nil); err != nil {
+				t.Fatalf("route %q of %q: %v", route, value, err)
+			}
+		}
+		if leaves(s.document) || s.upload != "" && leaves(s.upload) {
+			t.Fatalf("%q leaves its folder: %+v", value, s)
+		}
+	})
+}
+
+// tokenRoute says independently of the code which paths may get the token.
+func tokenRoute(p string) bool {
+	p = strings.TrimPrefix(p, "/sub")
+	for _, prefix := range []string{"/data/upload/", "/data/local-files/", "/storage-data/uploaded"} {
+		if strings.HasPrefix(p, prefix) {
+			return true
+		}
+	}
+	parts := strings.Split(strings.Trim(p, "/"), "/")
+	return len(parts) == 3 && (parts[0] == "tasks" || parts[0] == "projects") &&
+		(parts[2] == "resolve" || parts[2] == "presign" || parts[2] == "file-proxy")
+}

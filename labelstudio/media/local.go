@@ -1,0 +1,109 @@
+package media
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// roots are the folders of Label Studio that are mounted here. Lookups go through os.Root,
+// which no dots and no links can leave.
+type roots struct {
+	documents, media *os.Root // nil if not mounted
+}
+
+func openRoots(o Options) (r roots, err error) {
+	if o.DocumentRoot != "" {
+		if r.documents, err = os.OpenRoot(o.DocumentRoot); err != nil {
+			return r, fmt.Errorf("the folder of local files (LOCAL_FILES_DOCUMENT_ROOT): %w", err)
+		}
+	}
+	if o.MediaDir != "" {
+		if r.media, err = os.OpenRoot(o.MediaDir); err != nil {
+			r.close()
+			return r, fmt.Errorf("Label Studio's media folder: %w", err)
+		}
+	}
+	return r, nil
+}
+
+func (r roots) close() {
+	for _, root := range []*os.Root{r.documents, r.media} {
+		if root != nil {
+			root.Close()
+		}
+	}
+}
+
+// open returns the file of a source that is mounted here, or nil if it is not.
+func (r roots) open(s source) (*File, error) {
+	switch {
+	case s.document != "" && r.documents != nil:
+		return lookup(r.documents, s.document, s.name)
+	case s.upload != "" && r.media != nil:
+		return lookup(r.media, filepath.Join("upload", filepath.FromSlash(s.upload)), s.name)
+	}
+	return nil, nil
+}
+
+func lookup(root *os.Root, path, name string) (*File, error) {
+	path = filepath.FromSlash(strings.TrimLeft(path, "/"))
+	if path == "" {
+		return nil, nil
+	}
+	info, err := root.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !info.Mode().IsRegular():
+		return nil, nil // Label Studio may have it all the same.
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w: the mounted file may not be read by this process", err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errOutside, err)
+	case info.Size() == 0:
+		return nil, errEmpty
+	}
+	// The name without links is what decoders open. Whoever can change the folder in the
+	// meantime can put any file into it anyway.
+	real, err := filepath.EvalSymlinks(filepath.Join(root.Name(), path))
+	if err != nil {
+		return nil, err
+	}
+	return &File{Path: real, Size: info.Size(), Name: name}, nil
+}
+
+// writeData decodes a data URI into a file: "data:audio/wav;base64,..." or percent
+// encoded text.
+func writeData(file io.Writer, value string, limit int64) error {
+	_, rest, _ := cutFold(strings.TrimSpace(value), "data:")
+	head, body, ok := strings.Cut(rest, ",")
+	if !ok {
+		return fmt.Errorf("%w: it has no comma", errBadData)
+	}
+	var raw []byte
+	var err error
+	if encoded, isBase64 := strings.CutSuffix(strings.ToLower(head), ";base64"); isBase64 {
+		_ = encoded
+		body = strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=", "%2b", "+", "%2f", "/", "%3d", "=", "\n", "", "\r", "", " ", "").Replace(body)
+		raw, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(body, "="))
+	} else {
+		var text string
+		text, err = url.PathUnescape(body)
+		raw = []byte(text)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errBadData, err)
+	case len(raw) == 0:
+		return errEmpty
+	case int64(len(raw)) > limit:
+		return errTooLarge
+	}
+	_, err = file.Write(raw)
+	return err
+}
