@@ -171,6 +171,22 @@ func TestRefusedAccessTokenIsReplacedOnce(t *testing.T) {
 	}
 }
 
+func TestExchangeBelowAPath(t *testing.T) {
+	access := jwt(`{"token_type":"access","iat":0,"exp":300}`)
+	f := newFake(t, "/ls", map[string]http.HandlerFunc{
+		"POST /api/token/refresh/":     says(200, `{"access":"`+access+`"}`),
+		"GET /api/current-user/whoami": says(200, `{"id":1}`),
+	})
+	token := pat()
+	if _, err := client(t, f.URL+"/ls", token).Whoami(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := f.all()
+	if got[0].uri != "/ls/api/token/refresh/" || got[0].body != `{"refresh":"`+token+`"}` || got[0].auth != "" || got[1].auth != "Bearer "+access {
+		t.Errorf("requests %+v", got)
+	}
+}
+
 func TestLegacyTokenIsNotRepeated(t *testing.T) {
 	f := newFake(t, "", map[string]http.HandlerFunc{"GET /api/current-user/whoami": says(401, `{}`)})
 	if _, err := client(t, f.URL, legacy).Whoami(t.Context()); api.Status(err) != 401 || len(f.all()) != 1 {

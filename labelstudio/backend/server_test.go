@@ -291,3 +291,77 @@ func TestStatusLineOnTheWire(t *testing.T) {
 		t.Errorf("reply %s", raw)
 	}
 }
+
+// counting counts what is written into a store.
+type counting struct {
+	*labelstudio.Memory
+	sets int
+}
+
+func (c *counting) Set(ctx context.Context, project int64, key, value string) error {
+	c.sets++
+	return c.Memory.Set(ctx, project, key, value)
+}
+
+// TestConnecting goes through what "Validate and Save" does, and through the many setups
+// after it: state is written once, because a write costs a sync to disk.
+func TestConnecting(t *testing.T) {
+	store := &counting{Memory: labelstudio.NewMemory()}
+	b := start(t, backend.Options{Store: store, Ready: func() error { return errors.New("loading") }})
+	setup := `{"project":"45.1795332046","schema":"<View/>","hostname":"http://localhost:8080","access_token":"x","extra_params":{"a":1}}`
+	for _, path := range []string{"/health", "/setup", "/health", "/setup", "/health", "/setup"} {
+		method, body, want := "GET", "", `{"model_class":"asr-backend","status":"UP"}`
+		if path == "/setup" {
+			method, body, want = "POST", setup, `{"model_version":"fc-0123456789ab"}`
+		}
+		if w, got := ask(t, b, method, path, body); w.StatusCode != 200 || got != want {
+			t.Errorf("%s: %s %s", path, w.Status, got)
+		}
+	}
+	if store.sets != 3 {
+		t.Errorf("%d writes, want 3: configuration, parameters, version", store.sets)
+	}
+}
+
+// TestWorkOutlivesTheClient closes the connection in the middle of a prediction, as Label
+// Studio does when its time is up.
+func TestWorkOutlivesTheClient(t *testing.T) {
+	began, gone := make(chan struct{}), make(chan struct{})
+	ended := make(chan error, 1)
+	url, _, _ := serve(t, backend.Options{Model: model{
+		predict: func(ctx context.Context, _ *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
+			close(began)
+			<-gone
+			ended <- ctx.Err()
+			return make([]labelstudio.Predictions, len(tasks)), nil
+		},
+	}})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := predictBody(1)
+	fmt.Fprintf(conn, "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	<-began
+	conn.Close()
+	close(gone)
+	if err := <-ended; err != nil {
+		t.Errorf("the model's context ended with the client: %v", err)
+	}
+}
+
+func TestEventOfFiveThousandTasks(t *testing.T) {
+	got := make(chan int, 1)
+	b := start(t, backend.Options{Model: model{fit: func(_ context.Context, _ *labelstudio.Project, e *labelstudio.Event) error {
+		got <- len(e.Tasks)
+		return nil
+	}}})
+	task := `{"id":1,"data":{"audio":"/data/upload/1/x.wav"},"meta":{},"is_labeled":false},`
+	body := `{"action":"TASKS_CREATED","project":{"id":1},"tasks":[` + strings.TrimSuffix(strings.Repeat(task, 5000), ",") + `]}`
+	if w, answer := ask(t, b, "POST", "/webhook", body); w.StatusCode != 201 {
+		t.Fatalf("%s %s", w.Status, answer)
+	}
+	if n := <-got; n != 5000 {
+		t.Errorf("%d tasks", n)
+	}
+}
