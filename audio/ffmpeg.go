@@ -176,7 +176,7 @@ func (d *ffmpegDecoder) start(path, source string, f format) error {
 func (d *ffmpegDecoder) describe(f format) Info {
 	r := d.report.head()
 	info := d.wav.info()
-	info.Container, info.Codec, info.Declared = f.name, r.codec, -1
+	info.Container, info.Codec, info.Declared, info.Estimate = f.name, r.codec, -1, r.duration
 	info.Decoder, info.BitsPerSample = "ffmpeg "+r.version, 0
 	if f.length {
 		info.Declared = r.duration

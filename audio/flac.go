@@ -51,12 +51,13 @@ func openFLAC(in *input) (decoder, error) {
 		scale: 1 / float32(int64(1)<<(info.Bits-1)),
 		facts: Info{
 			Container: "FLAC", Codec: "FLAC", Decoder: builtIn, SampleRate: info.Rate,
-			Channels: info.Channels, BitsPerSample: info.Bits, Declared: -1,
+			Channels: info.Channels, BitsPerSample: info.Bits, Declared: -1, Estimate: -1,
 		},
 		buf: planar(info.Channels, max(info.MaxBlock, silentChunk)), out: make([][]float32, info.Channels),
 	}
 	if info.Samples > 0 {
 		d.facts.Declared = at16k(info.Rate, info.Samples)
+		d.facts.Estimate = d.facts.Declared
 	}
 	in.commit()
 	return d, nil

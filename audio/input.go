@@ -185,6 +185,32 @@ func (t *tape) stop() {
 	t.at = 0
 }
 
+// offset returns how many bytes of the recording were read. It needs a seeker.
+func (in *input) offset() (int64, error) {
+	at, err := in.seeker.Seek(0, io.SeekCurrent)
+	return at - in.origin - int64(in.buf.Buffered()), err
+}
+
+// tail returns the last n bytes of the recording, or nothing if it is a stream, and
+// stays where it is.
+func (in *input) tail(n int64) ([]byte, error) {
+	if in.seeker == nil {
+		return nil, nil
+	}
+	at, err := in.offset()
+	if err != nil {
+		return nil, err
+	}
+	if err := in.seekTo(max(0, in.size-n)); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(in.src, n))
+	if err != nil {
+		return nil, err
+	}
+	return b, in.seekTo(at)
+}
+
 // skip passes over up to n bytes and returns over how many it did.
 func (in *input) skip(n int64) (int64, error) {
 	if in.seeker == nil {
@@ -194,11 +220,10 @@ func (in *input) skip(n int64) (int64, error) {
 		}
 		return done, err
 	}
-	at, err := in.seeker.Seek(0, io.SeekCurrent)
+	at, err := in.offset()
 	if err != nil {
 		return 0, err
 	}
-	at -= in.origin + int64(in.buf.Buffered())
 	n = max(0, min(n, in.size-at))
 	return n, in.seekTo(at + n)
 }

@@ -62,7 +62,11 @@ func openMP3(in *input) (decoder, error) {
 	d.rate = f.Rate
 	d.facts = Info{
 		Container: "MP3", Codec: codecName(f.Header), Decoder: builtIn,
-		SampleRate: f.Rate, Channels: f.Channels(), Declared: -1,
+		SampleRate: f.Rate, Channels: f.Channels(), Declared: -1, Estimate: -1,
+	}
+	if in.size > 0 && f.Bitrate > 0 {
+		seconds := float64(in.size) * 8 / float64(f.Bitrate)
+		d.facts.Estimate = timeline.Sample(seconds * timeline.SampleRate)
 	}
 	if info, ok := mpeg.ParseInfo(f.Header, f.Data); ok {
 		d.pending = false
@@ -94,6 +98,7 @@ func (d *mp3Decoder) trim(info mpeg.Info, h mpeg.Header) {
 	}
 	if total > 0 {
 		d.facts.Declared = at16k(h.Rate, max(0, end-d.from))
+		d.facts.Estimate = d.facts.Declared
 	}
 }
 

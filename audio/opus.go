@@ -68,7 +68,14 @@ func openOpus(in *input) (decoder, error) {
 	}
 	d.facts = Info{
 		Container: "Ogg", Codec: "Opus", Decoder: builtIn,
-		SampleRate: opusRate, Channels: d.channels, Declared: -1,
+		SampleRate: opusRate, Channels: d.channels, Declared: -1, Estimate: -1,
+	}
+	tail, err := in.tail(ogg.MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	if last := ogg.LastGranule(tail); last > d.preSkip {
+		d.facts.Estimate = at16k(opusRate, last-d.preSkip)
 	}
 	d.interleaved = make([]float32, 2*maxOpusPacket)
 	d.buf, d.out = planar(2, maxOpusPacket), make([][]float32, d.channels)

@@ -25,6 +25,9 @@ type Info struct {
 	BitsPerSample int    // 0 where samples have no width of their own
 	// Declared is the length that the header claims, -1 if it claims none.
 	Declared timeline.Sample
+	// Estimate is the length to expect, good for a progress bar: Declared, or what size
+	// and bit rate or the last page tell; -1 if nothing does.
+	Estimate timeline.Sample
 }
 
 const builtIn = "built-in"

@@ -23,7 +23,8 @@ type wavDecoder struct {
 	at     int64 // frames given or skipped
 	bytes  []byte
 	dst    [][]float32
-	notNum int64 // samples that were no numbers
+	out    [][]float32 // dst, as far as it is filled
+	notNum int64       // samples that were no numbers
 	ended  bool
 }
 
@@ -47,7 +48,7 @@ func openWAV(in *input) (decoder, error) {
 	}
 	d.extent(h)
 	n := max(1, wavChunk/d.frame)
-	d.bytes, d.dst = make([]byte, n*d.frame), planar(d.facts.Channels, n)
+	d.bytes, d.dst, d.out = make([]byte, n*d.frame), planar(d.facts.Channels, n), make([][]float32, d.facts.Channels)
 	in.commit()
 	return d, nil
 }
@@ -106,7 +107,7 @@ func (d *wavDecoder) format(h riff.Header) error {
 	}
 	d.facts = Info{
 		Container: containerName(h.Form), Codec: name, Decoder: builtIn,
-		SampleRate: f.Rate, Channels: f.Channels, BitsPerSample: bits, Declared: -1,
+		SampleRate: f.Rate, Channels: f.Channels, BitsPerSample: bits, Declared: -1, Estimate: -1,
 	}
 	return nil
 }
@@ -167,6 +168,9 @@ func (d *wavDecoder) extent(h riff.Header) {
 	if d.in.size >= 0 {
 		rest = max(0, d.in.size-h.DataAt)
 	}
+	if rest >= 0 {
+		d.facts.Estimate = d.length(rest)
+	}
 	if d.left == riff.Unknown {
 		if b, _ := d.in.peek(8); rest == 0 || chunkFollows(b) {
 			d.left, d.facts.Declared = 0, 0
@@ -174,10 +178,14 @@ func (d *wavDecoder) extent(h riff.Header) {
 		return
 	}
 	d.facts.Declared = d.length(d.left)
+	if d.facts.Estimate < 0 || d.facts.Declared < d.facts.Estimate {
+		d.facts.Estimate = d.facts.Declared
+	}
 	// Beyond 4 GiB, a writer of 32-bit lengths has lost all but the remainder.
 	if h.Form != "RF64" && h.Form != "BW64" && rest-d.left >= 1<<32-1<<20 {
 		d.note(Mislabelled, 0, "The WAV header cannot express a length beyond 4 GiB; the file was read to its end.")
 		d.left = riff.Unknown
+		d.facts.Estimate = d.length(rest)
 	}
 }
 
@@ -218,13 +226,12 @@ func (d *wavDecoder) next() (frames, error) {
 		d.end()
 		return frames{}, io.EOF
 	}
-	f := frames{rate: d.facts.SampleRate, channels: make([][]float32, len(d.dst))}
 	for c := range d.dst {
-		f.channels[c] = d.dst[c][:count]
+		d.out[c] = d.dst[c][:count]
 	}
-	d.notNum += int64(d.encoding.Decode(f.channels, d.bytes))
+	d.notNum += int64(d.encoding.Decode(d.out, d.bytes))
 	d.at += int64(count)
-	return f, nil
+	return frames{rate: d.facts.SampleRate, channels: d.out}, nil
 }
 
 // end says what was wrong with the sound as a whole.

@@ -53,6 +53,7 @@ func (r *reader) unary() int {
 		if z := bits.LeadingZeros64(w); z < 56 {
 			n += z
 			r.pos += z + 1
+			r.short = r.short || r.pos > r.end
 			return n
 		}
 		n += 56

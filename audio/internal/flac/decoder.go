@@ -91,8 +91,9 @@ func (d *Decoder) decode() (header, int, error) {
 	return decodeFrame(d.buf[d.at:d.n+slack], d.n-d.at, &d.info, d.store)
 }
 
-// more gets more bytes and says whether there were any. What is used up makes room
-// first; only a frame longer than the window makes it grow.
+// more fills the window and says whether there was anything. What is used up makes room
+// first; only a frame longer than the window makes it grow. Filling it whole keeps a slow
+// reader from having the same frame tried at every byte.
 func (d *Decoder) more() bool {
 	if d.err != nil {
 		return false
@@ -107,10 +108,11 @@ func (d *Decoder) more() bool {
 		}
 		d.buf = append(d.buf, make([]byte, len(d.buf))...)
 	}
-	got := 0
-	for got == 0 && d.err == nil {
-		got, d.err = d.r.Read(d.buf[d.n : len(d.buf)-slack])
-		d.n += got
+	got, err := io.ReadFull(d.r, d.buf[d.n:len(d.buf)-slack])
+	d.n += got
+	if err == io.ErrUnexpectedEOF {
+		err = io.EOF
 	}
+	d.err = err
 	return got > 0
 }

@@ -207,6 +207,31 @@ func TestACutFileGivesItsWholeFrames(t *testing.T) {
 	}
 }
 
+// A frame that is not all there yet must ask for more, whatever bytes follow it in the
+// buffer, or a slow reader would lose frames.
+func TestAFrameCutAnywhereIsShortAndNotDamaged(t *testing.T) {
+	file := read(t, oracle.Data(t, "audio", "formats-bitdepths", "audio-stereo-16-bit-44100Hz.flac"))
+	r := bytes.NewReader(file)
+	info, err := ReadInfo(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := append(file[len(file)-r.Len():], make([]byte, slack)...)
+	channels := [][]int64{make([]int64, info.MaxBlock), make([]int64, info.MaxBlock)}
+	_, size, err := decodeFrame(b, len(b)-slack, &info, channels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fill := range []byte{0, 0x55, 0xff} {
+		for n := range size {
+			cut := append(bytes.Clone(b[:n]), bytes.Repeat([]byte{fill}, slack)...)
+			if _, _, err := decodeFrame(cut, n, &info, channels); err != errShort {
+				t.Fatalf("%d of %d bytes, then %#02x: got %v, want %v", n, size, fill, err, errShort)
+			}
+		}
+	}
+}
+
 func TestDescriptionsThatCannotBeAreRefused(t *testing.T) {
 	file := read(t, files(t)[0])
 	for name, change := range map[string]func([]byte){

@@ -33,14 +33,14 @@ func parseHeader(r *reader, info *Info) (header, error) {
 	// 14 bits: sync; 1 bit: zero; 1 bit: blocks may differ in length
 	sync := r.take(16)
 	if sync>>1 != 0xfff8>>1 {
-		return h, errFrame
+		return h, r.failure()
 	}
 	variable := sync&1 == 1
 	blockCode, rateCode := int(r.take(4)), int(r.take(4))
 	h.pairing = int(r.take(4))
 	depthCode := int(r.take(3))
 	if r.take(1) != 0 {
-		return h, errFrame
+		return h, r.failure()
 	}
 	number, ok := r.number()
 	if !ok {
@@ -49,7 +49,7 @@ func parseHeader(r *reader, info *Info) (header, error) {
 
 	switch {
 	case blockCode == 0:
-		return h, errFrame
+		return h, r.failure()
 	case blockCode == 1:
 		h.block = 192
 	case blockCode <= 5:
@@ -73,10 +73,10 @@ func parseHeader(r *reader, info *Info) (header, error) {
 		h.channels = 2
 	}
 	if h.pairing > midSide || h.channels != info.Channels {
-		return h, errFrame
+		return h, r.failure()
 	}
 	if h.block > info.MaxBlock {
-		return h, errFrame
+		return h, r.failure()
 	}
 	h.size = r.pos/8 + 1
 	want := uint8(r.take(8))

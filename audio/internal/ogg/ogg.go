@@ -14,6 +14,7 @@ package ogg
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 )
@@ -212,6 +213,23 @@ func (r *Reader) assemble(b []byte, drop bool) {
 	}
 	r.open = !ends && !drop
 	r.partial = append(r.partial[:0], r.store[start:]...)
+}
+
+// LastGranule returns the position on the last page that begins in b, the end of a file,
+// or NoGranule. It is an estimate: nothing is checked.
+func LastGranule(b []byte) int64 {
+	for {
+		at := bytes.LastIndex(b, []byte("OggS\x00"))
+		if at < 0 {
+			return NoGranule
+		}
+		if len(b)-at >= headSize {
+			if g := int64(binary.LittleEndian.Uint64(b[at+6:])); g >= 0 {
+				return g
+			}
+		}
+		b = b[:at]
+	}
 }
 
 // checksum is that of a page: x^32 + the polynomial 0x04c11db7, with its own field zero.
