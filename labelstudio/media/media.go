@@ -47,7 +47,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -107,7 +106,6 @@ type Options struct {
 	AllowPrivate bool
 
 	Transport *http.Transport // nil: like http.DefaultTransport; its dialer is not used
-	Logger    *slog.Logger    // nil: no log
 	// Observe is told of every recording that was asked for; nil: nobody. Bytes counts
 	// what came over the network.
 	Observe func(kind Kind, bytes int64, err error)
@@ -196,9 +194,6 @@ func (o *Options) complete() error {
 	or(&o.MaxAge, DefaultMaxAge)
 	or(&o.Tries, DefaultTries)
 	or(&o.Backoff, DefaultBackoff)
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
 	if o.Observe == nil {
 		o.Observe = func(Kind, int64, error) {}
 	}
