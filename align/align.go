@@ -6,9 +6,11 @@
 // Row r is centred on sample 1280·r and stands for [1280·r-640, 1280·r+640). NeMo prints
 // [1280·r, 1280·(r+1)) instead, which is 40 ms late; see NeMoSpan. A CTC model spikes
 // once in a piece and fills the rest with blank, so the rows a word won (its spike) are
-// inside the word but do not reach its edges. Each edge is therefore moved outwards into
-// the blank beside it, by at most half the gap to the neighbour and at most a quarter of
-// a second, and put where the sound is lowest. Words never overlap and stay in order.
+// inside the word but do not reach its edges. Each edge is therefore moved, in two steps:
+// by what the probabilities of the rows at the edge say, so that a row which is barely won
+// counts for half and times do not jump by whole rows; and then outwards into the blank
+// beside it, by at most half the gap to the neighbour and at most a quarter of a second,
+// to where the sound is lowest. Words never overlap and stay in order.
 //
 // # Regions
 //
@@ -91,17 +93,21 @@ func (h *Heard) place(words []Word) {
 	bounds, shift := h.bounds(), timeline.SampleAt(h.Shift)
 	for i := range words {
 		words[i].Spike = rowSpan(words[i].First, words[i].Last).within(bounds)
-		words[i].Span = words[i].Spike
+		words[i].Span = h.soften(words[i].First, words[i].Last).within(bounds)
 	}
+	edges := make([]Span, len(words))
 	for i := range words {
 		before, after := bounds.Start, bounds.End
 		if i > 0 {
-			before = words[i-1].Spike.End
+			before = words[i-1].Span.End
 		}
 		if i+1 < len(words) {
-			after = words[i+1].Spike.Start
+			after = words[i+1].Span.Start
 		}
-		h.refine(&words[i], before, after)
+		edges[i] = h.refine(words[i].Span, before, after)
+	}
+	for i := range words {
+		words[i].Span = edges[i]
 	}
 	for i := range words {
 		words[i].Span = words[i].Span.moved(shift).within(bounds)

@@ -1,6 +1,8 @@
 package align
 
 import (
+	"math"
+
 	"asr-backend/asr/mel"
 	"asr-backend/timeline"
 )
@@ -12,15 +14,51 @@ const reach timeline.Sample = timeline.SampleRate / 4
 // count as the end of the sound: half a nat, about two decibels.
 const quiet mel.Level = mel.LevelsPerNat / 2
 
-// refine moves the edges of a word outwards. Before and after are the ends of what its
-// neighbours' spikes (or the recording) leave free.
-func (h *Heard) refine(w *Word, before, after timeline.Sample) {
-	if room := min((w.Spike.Start-before)/2, reach); room > 0 {
-		w.Span.Start = h.onset(w.Spike.Start-room, w.Spike.Start)
+// soften returns the span of rows first to last with edges that move smoothly as
+// probability moves from a row to its neighbour. The outer rows count as much as the
+// probability of their piece, and a blank row beside them as much as it is not blank.
+func (h *Heard) soften(first, last timeline.Row) Span {
+	s := rowSpan(first, last)
+	lost, end := 1-h.mass(first), 1-h.mass(last)
+	if first == last { // what one row lost is lost on both sides
+		lost, end = lost/2, end/2
 	}
-	if room := min((after-w.Spike.End)/2, reach); room > 0 {
-		w.Span.End = h.offset(w.Spike.End, w.Spike.End+room)
+	s.Start += part(lost) - part(h.leak(first-1))
+	s.End += part(h.leak(last+1)) - part(end)
+	return s
+}
+
+// part is a share of a row in samples.
+func part(share float64) timeline.Sample {
+	return timeline.Sample(math.Round(share * timeline.SamplesPerRow))
+}
+
+// mass is the probability of the best piece of a row.
+func (h *Heard) mass(r timeline.Row) float64 {
+	return min(math.Exp(float64(h.Rows[r-h.First].LogProb)), 1)
+}
+
+// leak is the probability that a row won by blank gives to pieces, at most a half; rows
+// that another piece won, or that do not exist, give nothing.
+func (h *Heard) leak(r timeline.Row) float64 {
+	i := r - h.First
+	if i < 0 || int(i) >= len(h.Rows) || h.Rows[i].Best != h.Vocabulary.Blank() {
+		return 0
 	}
+	return min(max(1-math.Exp(float64(h.Rows[i].Blank)), 0), 0.5)
+}
+
+// refine moves the edges of a span outwards. Before and after are the ends of what its
+// neighbours (or the recording) leave free.
+func (h *Heard) refine(s Span, before, after timeline.Sample) Span {
+	out := s
+	if room := min((s.Start-before)/2, reach); room > 0 {
+		out.Start = h.onset(s.Start-room, s.Start)
+	}
+	if room := min((after-s.End)/2, reach); room > 0 {
+		out.End = h.offset(s.End, s.End+room)
+	}
+	return out
 }
 
 // onset returns the last place in [from, to] that is as quiet as it gets there, or from

@@ -11,10 +11,12 @@
 // alignment of its own text: no path can beat the row-wise maxima. So the time of a
 // token is simply the run of rows in which it won.
 //
-// Confidence follows NeMo's default: Tsallis entropy of the row with α = 0.33,
-// mapped exponentially to 0..1, the minimum over the rows of a token and over the tokens
-// of a word. Entropy tells wrong words from right ones better than the winner's
-// probability does (Laptev and Ginsburg, arXiv:2212.08703).
+// Confidence follows NeMo: Tsallis entropy of the row with α = 0.33, mapped to 0..1, the
+// minimum over the rows of a token and over the tokens of a word. Entropy tells wrong
+// words from right ones better than the winner's probability does (Laptev and Ginsburg,
+// arXiv:2212.08703). The map is linear, where NeMo's default is exponential: the order of
+// words by confidence is the same, but with the exponential map nearly every word of a
+// small model has a confidence of nearly 0, and means over words say nothing.
 //
 // References: Graves et al., ICML 2006; sentencepiece (Decode); NeMo
 // asr/parts/submodules/ctc_decoding.py and asr/parts/utils/asr_confidence_utils.py.
@@ -86,10 +88,10 @@ func Greedy(rows []Row, blank Piece, start timeline.Row) []Token {
 	return tokens
 }
 
-// Measure computes the confidence of rows of a given width: exponentially normalised
-// Tsallis entropy.
+// Measure computes the confidence of rows of a given width: linearly normalised Tsallis
+// entropy.
 type Measure struct {
-	alpha, floor float64
+	most float64 // the sum of p^α when nothing is known, minus one
 }
 
 // tsallisAlpha is NeMo's default.
@@ -97,8 +99,7 @@ const tsallisAlpha = 0.33
 
 // NewMeasure returns the measure for rows of width values, blank included.
 func NewMeasure(width int) *Measure {
-	v, a := float64(width), tsallisAlpha
-	return &Measure{alpha: a, floor: math.Exp((1 - math.Pow(v, 1-a)) / (1 - a))}
+	return &Measure{most: math.Pow(float64(width), 1-tsallisAlpha) - 1}
 }
 
 // Confidence returns 1 for a row that is certain of one piece and 0 for one that knows
@@ -106,8 +107,7 @@ func NewMeasure(width int) *Measure {
 func (m *Measure) Confidence(logProbs []float32) float32 {
 	var sum float64
 	for _, v := range logProbs {
-		sum += math.Exp(m.alpha * float64(v))
+		sum += math.Exp(tsallisAlpha * float64(v))
 	}
-	c := (math.Exp((1-sum)/(1-m.alpha)) - m.floor) / (1 - m.floor)
-	return float32(min(max(c, 0), 1))
+	return float32(min(max(1-(sum-1)/m.most, 0), 1))
 }

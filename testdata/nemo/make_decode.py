@@ -61,7 +61,7 @@ def main(out, tiny):
     rows = [(torch.randn(129, generator=g) * s).log_softmax(-1) for s in (0.01, 0.3, 1, 2, 4, 8, 16) for _ in range(4)]
     rows.append(torch.full((129,), 1 / 129).log())
     rows = torch.stack(rows)
-    confidence = get_confidence_measure_bank()["entropy_tsallis_exp"](rows, 129, 0.33)
+    confidence = get_confidence_measure_bank()["entropy_tsallis_lin"](rows, 129, 0.33)
     np.save(f"{out}/confidence.npy", torch.cat([rows, confidence[:, None]], 1).numpy())
 
 

@@ -1,0 +1,64 @@
+package transcribe_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"asr-backend/asr"
+	"asr-backend/asr/ort"
+	"asr-backend/internal/oracle"
+	"asr-backend/models"
+	"asr-backend/transcribe"
+
+	"go.uber.org/goleak"
+)
+
+// library and recognizer are shared by all tests.
+var (
+	library    *ort.Runtime
+	recognizer *asr.Recognizer
+)
+
+func TestMain(m *testing.M) {
+	if err := open(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if recognizer != nil {
+			if err := recognizer.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = max(code, 1)
+			}
+			if err := library.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = max(code, 1)
+			}
+		}
+		os.Exit(code)
+	}), goleak.IgnoreAnyFunction("asr-backend/asr.(*worker).work"))
+}
+
+func open() (err error) {
+	path := oracle.Library()
+	if path == "" {
+		return nil
+	}
+	if library, err = ort.Open(path); err != nil {
+		return err
+	}
+	bundle, err := models.Open(models.DefaultName, "")
+	if err != nil {
+		return err
+	}
+	recognizer, err = asr.New(ctx, library, bundle, asr.Options{Provider: ort.CPU})
+	return err
+}
+
+// transcriber returns one on the embedded model.
+func transcriber(t testing.TB, o transcribe.Options) *transcribe.Transcriber {
+	t.Helper()
+	oracle.NeedLibrary(t)
+	return transcribe.New(recognizer, o)
+}

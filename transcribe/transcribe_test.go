@@ -1,0 +1,198 @@
+package transcribe_test
+
+import (
+	"context"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"asr-backend/audio"
+	"asr-backend/internal/oracle"
+	"asr-backend/transcribe"
+	"asr-backend/transcript"
+)
+
+var ctx = context.Background()
+
+// words returns all words of a transcript.
+func words(t *transcript.Transcript) []transcript.Word {
+	var all []transcript.Word
+	for _, s := range t.Segments {
+		all = append(all, s.Words...)
+	}
+	return all
+}
+
+func text(words []transcript.Word) string {
+	var b []string
+	for _, w := range words {
+		b = append(b, w.Text)
+	}
+	return strings.Join(b, " ")
+}
+
+// The same recording in lossless formats gives the same words at the same times.
+func TestLosslessFormatsGiveTheSameTranscript(t *testing.T) {
+	dir := t.TempDir()
+	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0003.flac")
+	tr := transcriber(t, transcribe.Options{})
+	want, err := tr.File(t.Context(), source, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.wav", "a.aiff", "a.w64"} {
+		path := filepath.Join(dir, name)
+		convert(t, source, path)
+		got, err := tr.File(t.Context(), path, transcribe.Request{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !slices.Equal(words(got), words(want)) {
+			t.Errorf("%s: got %q, want %q", name, text(words(got)), text(words(want)))
+		}
+	}
+}
+
+// Lossy formats at good rates give the same words, and each within 40 ms: none of them
+// adds or loses time at its start.
+func TestLossyFormatsGiveTheSameWordsWithin40Milliseconds(t *testing.T) {
+	dir := t.TempDir()
+	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0003.flac")
+	tr := transcriber(t, transcribe.Options{})
+	want, err := tr.File(t.Context(), source, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, options string }{
+		{"a.mp3", "-c:a libmp3lame -b:a 128k"}, {"b.mp3", "-c:a libmp3lame -q:a 2"}, {"a.opus", "-c:a libopus -b:a 96k"},
+		{"a.m4a", "-c:a aac -b:a 160k"}, {"a.ogg", "-c:a libvorbis -q:a 7"}, {"a.webm", "-c:a libopus -b:a 96k"},
+	} {
+		path := filepath.Join(dir, c.name)
+		convert(t, source, path, strings.Fields(c.options)...)
+		got, err := tr.File(t.Context(), path, transcribe.Request{})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		g, w := words(got), words(want)
+		if text(g) != text(w) {
+			t.Errorf("%s: got %q, want %q", c.name, text(g), text(w))
+			continue
+		}
+		for i := range g {
+			if d := max((g[i].Start - w[i].Start).Abs(), (g[i].End - w[i].End).Abs()); d > 40*time.Millisecond {
+				t.Errorf("%s: word %d %q is at %v to %v, want %v to %v", c.name, i, g[i].Text, g[i].Start, g[i].End, w[i].Start, w[i].End)
+			}
+		}
+	}
+}
+
+func convert(t *testing.T, from, to string, options ...string) {
+	t.Helper()
+	run(t, oracle.FFmpeg(t), append(append([]string{"-v", "error", "-y", "-i", from}, options...), to)...)
+}
+
+func TestAStretchIsHeardAsInTheWhole(t *testing.T) {
+	source := oracle.Data(t, "speech", "radio", "gb0.flac")
+	tr := transcriber(t, transcribe.Options{})
+	whole, err := tr.File(t.Context(), source, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := 40*time.Second, 52*time.Second
+	part, err := tr.File(t.Context(), source, transcribe.Request{Start: from, End: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part.Duration != to+3200*time.Millisecond && part.Duration != whole.Duration {
+		t.Errorf("duration %v of a recording of %v", part.Duration, whole.Duration)
+	}
+	for _, w := range words(part) {
+		if middle := (w.Start + w.End) / 2; middle < from || middle >= to {
+			t.Errorf("word %q at %v to %v lies outside of %v to %v", w.Text, w.Start, w.End, from, to)
+		}
+	}
+	if n := len(words(part)); n < 15 {
+		t.Errorf("got %d words in twelve seconds of speech", n)
+	}
+	if len(part.Diagnostics.Warnings) > 0 {
+		t.Errorf("warnings %q", part.Diagnostics.Warnings)
+	}
+}
+
+func TestChannelsAreKeptApart(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "two.wav")
+	left, right := oracle.Data(t, "speech", "ljspeech", "LJ001-0002.flac"), oracle.Data(t, "speech", "ljspeech", "LJ001-0004.flac")
+	run(t, oracle.FFmpeg(t), "-v", "error", "-y", "-i", left, "-i", right, "-filter_complex", "[0:a]apad[l];[l][1:a]join=inputs=2:channel_layout=stereo", "-shortest", source)
+	one, err := transcriber(t, transcribe.Options{}).File(t.Context(), left, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := transcriber(t, transcribe.Options{}).File(t.Context(), right, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	split, err := transcriber(t, transcribe.Options{Channels: audio.Split}).File(t.Context(), source, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := map[int][]string{}
+	for i, s := range split.Segments {
+		heard[s.Channel] = append(heard[s.Channel], s.Text)
+		if i > 0 && s.Start < split.Segments[i-1].Start {
+			t.Error("segments are not in order")
+		}
+	}
+	if got, want := strings.Join(heard[0], " "), one.Text(); similarity(got, want) < 0.7 {
+		t.Errorf("left channel: got %q, want %q", got, want)
+	}
+	if got, want := strings.Join(heard[1], " "), two.Text(); similarity(got, want) < 0.7 {
+		t.Errorf("right channel: got %q, want %q", got, want)
+	}
+	only, err := transcriber(t, transcribe.Options{Channels: audio.Only(1)}).File(t.Context(), source, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range only.Segments {
+		if s.Channel != 1 {
+			t.Errorf("got channel %d, want 1", s.Channel)
+		}
+	}
+}
+
+// similarity is the share of the words of b that a has.
+func similarity(a, b string) float64 {
+	n, of := 0, strings.Fields(b)
+	for _, w := range of {
+		if slices.Contains(strings.Fields(a), w) {
+			n++
+		}
+	}
+	return float64(n) / math.Max(float64(len(of)), 1)
+}
+
+func TestSilenceIsSaid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "silence.wav")
+	run(t, oracle.FFmpeg(t), "-v", "error", "-y", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=30", path)
+	got, err := transcriber(t, transcribe.Options{}).File(t.Context(), path, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Text() != "" || got.Confidence != 1 || len(got.Diagnostics.Warnings) != 1 || got.Duration != 30*time.Second {
+		t.Errorf("got %q, confidence %v, warnings %q, duration %v", got.Text(), got.Confidence, got.Diagnostics.Warnings, got.Duration)
+	}
+}
+
+func TestVersionsChangeWithWhatChangesTheAnswer(t *testing.T) {
+	plain := transcriber(t, transcribe.Options{}).Version()
+	if again := transcriber(t, transcribe.Options{FFmpeg: "/usr/bin/ffmpeg"}).Version(); again != plain {
+		t.Errorf("got %q and %q for the same answers", plain, again)
+	}
+	if other := transcriber(t, transcribe.Options{Channels: audio.Split}).Version(); other == plain {
+		t.Errorf("got %q for other answers", other)
+	}
+}
