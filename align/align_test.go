@@ -1,0 +1,164 @@
+package align_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"asr-backend/align"
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/mel"
+	"asr-backend/timeline"
+
+	"pgregory.net/rapid"
+)
+
+// pieces are those of the tests: two words of one piece, one of two, and a mark.
+var pieces = []string{"<unk>", "▁a", "▁b", "▁c", "d", "."}
+
+func vocabulary(t interface{ Fatal(...any) }) *ctc.Vocabulary {
+	v, err := ctc.NewVocabulary(pieces)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// heard makes rows from a line such as "_ a _ c d d _", a character a row; a capital
+// letter is a row barely won. Levels are loud in rows won by pieces and low elsewhere.
+func heard(t interface{ Fatal(...any) }, line string) *align.Heard {
+	v := vocabulary(t)
+	h := &align.Heard{Vocabulary: v}
+	for _, c := range strings.ReplaceAll(line, " ", "") {
+		r := ctc.Row{Best: v.Blank(), Confidence: 1}
+		loud := mel.Level(10)
+		if i := slices.IndexFunc(pieces, func(p string) bool { return strings.HasSuffix(p, strings.ToLower(string(c))) && len(p) <= 4 }); i >= 0 {
+			r = ctc.Row{Best: ctc.Piece(i), Blank: -20, Confidence: 0.5}
+			loud = 120
+		}
+		h.Rows = append(h.Rows, r)
+		for range timeline.FramesPerRow {
+			h.Levels = append(h.Levels, loud)
+		}
+	}
+	h.Samples = timeline.Row(len(h.Rows)).Sample()
+	return h
+}
+
+func TestWordsAreTheRunsOfTheirPieces(t *testing.T) {
+	for _, c := range []struct{ name, rows, want string }{
+		{"nothing", "____", ""},
+		{"one row", "__a__", "a:2-2"},
+		{"a run", "__aa__", "a:2-3"},
+		{"two pieces", "_c_d_", "cd:1-3"},
+		{"twice the same word", "_a_a_", "a:1-1 a:3-3"},
+		{"neighbours", "_ab_", "a:1-1 b:2-2"},
+		{"a mark belongs to the word before it", "_a__._b", "a.:1-4 b:6-6"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, w := range heard(t, c.rows).Words() {
+				got = append(got, fmt.Sprintf("%s:%d-%d", w.Text, w.First, w.Last))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestASpikeIsWhatItsRowsStandFor(t *testing.T) {
+	w := heard(t, "__aa______").Words()[0]
+	if want := (align.Span{Start: 2*1280 - 640, End: 3*1280 + 640}); w.Spike != want {
+		t.Errorf("got %+v, want %+v", w.Spike, want)
+	}
+	if got, want := align.NeMoSpan(w.First, w.Last), (align.Span{Start: 2 * 1280, End: 4 * 1280}); got != want {
+		t.Errorf("NeMo: got %+v, want %+v", got, want)
+	}
+}
+
+// The sound goes on for five frames before and after the row in which the word was seen.
+func TestEdgesGoToWhereTheSoundEnds(t *testing.T) {
+	h := heard(t, "______a_______")
+	for f := 6*8 - 9; f < 6*8+10; f++ {
+		h.Levels[f] = 120
+	}
+	w := h.Words()[0]
+	start, end := timeline.Frame(6*8-9).Sample(), timeline.Frame(6*8+10).Sample()
+	near := func(a, b timeline.Sample) bool { return max(a-b, b-a) <= 2*timeline.SamplesPerFrame }
+	if !near(w.Span.Start, start) || !near(w.Span.End, end) {
+		t.Errorf("got %+v, want %d to %d within two frames", w.Span, start, end)
+	}
+}
+
+func TestEdgesReachNoFurtherThanAQuarterSecond(t *testing.T) {
+	h := heard(t, "__________a__________")
+	for f := range h.Levels {
+		h.Levels[f] = 120 // sound everywhere
+	}
+	h.Levels[0], h.Levels[len(h.Levels)-1] = 0, 0
+	w := h.Words()[0]
+	if reach := timeline.SampleAt(250 * time.Millisecond); w.Span.Start < w.Spike.Start-reach || w.Span.End > w.Spike.End+reach {
+		t.Errorf("got %+v around %+v", w.Span, w.Spike)
+	}
+}
+
+func TestARowBarelyWonCountsForHalf(t *testing.T) {
+	sure, unsure, lost := heard(t, "__aa_b__"), heard(t, "__aa_b__"), heard(t, "__a__b__")
+	unsure.Rows[3].LogProb, unsure.Rows[3].Blank = -0.673, -0.714 // 0.51 against 0.49
+	lost.Rows[3].LogProb, lost.Rows[3].Blank = -0.673, -0.673     // 0.51 blank
+	ends := make([]timeline.Sample, 3)
+	for i, h := range []*align.Heard{sure, unsure, lost} {
+		for f := range h.Levels {
+			h.Levels[f] = 100 // nothing to snap to
+		}
+		ends[i] = h.Words()[0].Span.End
+	}
+	if d := ends[1] - ends[2]; d < -100 || d > 100 {
+		t.Errorf("as the row is won or lost by a hair, the end jumps by %d samples", d)
+	}
+	if ends[0] <= ends[1] {
+		t.Errorf("ends %v: a row surely won should reach furthest", ends)
+	}
+}
+
+func TestTheModelsConstantMovesAllTimes(t *testing.T) {
+	h := heard(t, "___a_____b___")
+	before := h.Words()
+	h.Shift = -50 * time.Millisecond
+	for i, w := range h.Words() {
+		if w.Span.Start != before[i].Span.Start-800 || w.Span.End != before[i].Span.End-800 || w.Spike.Start != before[i].Spike.Start-800 {
+			t.Errorf("word %d: got %+v, want %+v 800 samples earlier", i, w.Span, before[i].Span)
+		}
+	}
+}
+
+// Whatever is heard: words are in order, do not overlap, lie inside the recording, and
+// contain none of the rows of others.
+func TestWordsAreOrderedAndApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := vocabulary(t)
+		h := &align.Heard{Vocabulary: v, First: timeline.Row(rapid.IntRange(0, 1000).Draw(t, "first"))}
+		for range rapid.IntRange(1, 60).Draw(t, "rows") {
+			p := rapid.Float32Range(0.01, 1).Draw(t, "p")
+			best := ctc.Piece(rapid.IntRange(1, len(pieces)).Draw(t, "best"))
+			h.Rows = append(h.Rows, ctc.Row{Best: best, LogProb: p - 1, Blank: p - 1.2})
+			for range timeline.FramesPerRow {
+				h.Levels = append(h.Levels, mel.Level(rapid.IntRange(0, 255).Draw(t, "level")))
+			}
+		}
+		cut := rapid.IntRange(0, 7).Draw(t, "frames missing at the end")
+		h.Levels = h.Levels[:len(h.Levels)-cut]
+		h.Samples = timeline.Frame(len(h.Levels)).Sample() + 159
+		begin := h.First.Sample()
+		at := begin
+		for _, w := range h.Words() {
+			if w.Span.Start < at || w.Span.End < w.Span.Start || w.Span.End > begin+h.Samples {
+				t.Fatalf("word %q at %+v after %d, in a recording of %d", w.Text, w.Span, at, h.Samples)
+			}
+			at = w.Span.End
+		}
+	})
+}
