@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -24,8 +23,7 @@ func main() {
 
 // streams are the program's standard streams.
 type streams struct {
-	in       io.Reader
-	out, err *os.File
+	in, out, err *os.File
 }
 
 // commands is the command line.

@@ -77,7 +77,7 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 		Transcribe: func(ctx context.Context, in cli.Input, progress func(asr.Progress), opened func(audio.Info)) (*transcript.Transcript, error) {
 			q := transcribe.Request{Start: c.Start, End: c.End, Priority: asr.Batch, Progress: progress, Opened: opened}
 			if in.Path == cli.Stdin {
-				return t.Reader(ctx, std.in, "standard input", q)
+				return t.Reader(ctx, cli.Interruptible(ctx, std.in), "standard input", q)
 			}
 			return t.File(ctx, in.Path, q)
 		}}
