@@ -25,8 +25,13 @@ type Device struct {
 	TF32       bool
 }
 
-// sessionThreads is the number of threads inside one run on a CPU.
-func (o *Options) sessionThreads() int { return o.Threads }
+// mostRuns bounds how many runs share the cores, since each needs memory of its own.
+const mostRuns = 8
+
+// sessionThreads is the number of threads inside one run on a CPU. Runs of one thread
+// side by side take about a tenth less CPU time than one run of all threads, and bear
+// other work on the machine better; see doc/performance.md.
+func (o *Options) sessionThreads() int { return (o.Threads + mostRuns - 1) / mostRuns }
 
 // place puts the model on the device that o asks for. It takes over the CPU session,
 // which has been used to check the model.
@@ -47,15 +52,22 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 	return r.useCPU(rt, cpu, o)
 }
 
+// useCPU lets workers share the session.
 func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error {
 	r.sessions = append(r.sessions, cpu)
-	r.inFlight = 2 * r.device.Batch
-	w := &worker{}
-	for n := 1; n <= r.device.Batch; n++ {
-		w.sizes = append(w.sizes, n)
-		w.sessions = append(w.sessions, cpu)
+	workers := max(o.Threads/o.sessionThreads(), 1)
+	r.inFlight = 2 * workers * r.device.Batch
+	for range workers {
+		w := &worker{}
+		for n := 1; n <= r.device.Batch; n++ {
+			w.sizes = append(w.sizes, n)
+			w.sessions = append(w.sessions, cpu)
+		}
+		if err := r.addWorker(rt, w); err != nil {
+			return err
+		}
 	}
-	return r.addWorker(rt, w)
+	return nil
 }
 
 // useCUDA loads a session for single windows and one for whole batches, since every
