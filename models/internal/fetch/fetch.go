@@ -1,0 +1,246 @@
+// Package fetch downloads large files over connections that break, through proxies and
+// mirrors, and gives them their final name only when they are whole and right.
+//
+// While a file is under way its bytes are in NAME.part, and NAME.part.json says where
+// they came from: the address, the server's validator (ETag or Last-Modified), the whole
+// size. Whatever ends the process leaves both behind, and the next try asks for the rest
+// alone: "Range: bytes=N-" with "If-Range: validator" (RFC 9110, sections 13.1.5 and 14),
+// which a server answers with 206 and the rest, or with 200 and the whole file if it has
+// changed. A server that gives no strong validator is asked for the rest only if the
+// digest of the whole is known; otherwise two versions could be joined unnoticed.
+//
+// A file is right if its length is the one that was declared and its SHA-256 is, in this
+// order, the one the caller knows, the one the server publishes (Hugging Face gives it
+// for large files as X-Linked-ETag), or, failing both, what it is: then the Origin says
+// FirstUse and the caller should tell.
+//
+// Failures that may pass (5xx, 429, time-outs, cut connections) are tried again after
+// 1, 2, 4, ... seconds, or when the server's Retry-After says; every attempt that brings
+// bytes starts the count anew. Everything else ends at once.
+package fetch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Options tell how to download. The zero value is useful.
+type Options struct {
+	// Mirror is the address of a server that holds files under HOST/PATH of their own
+	// address: with "https://mirror.example/m", https://host/a/b is asked for at
+	// https://mirror.example/m/host/a/b.
+	Mirror string
+	// HuggingFace replaces https://huggingface.co, if there is no Mirror.
+	HuggingFace string
+	// Attempts is how often in a row a download may fail without a byte; 0 means 6.
+	Attempts int
+	// Stall is how long nothing may arrive before the connection is given up; 0 means a
+	// minute.
+	Stall time.Duration
+	// UserAgent names the program to servers.
+	UserAgent string
+	// Transport makes the connections; nil means http.DefaultTransport's settings, with
+	// the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name.
+	Transport http.RoundTripper
+	// Pause waits between attempts; nil means by the clock.
+	Pause func(ctx context.Context, d time.Duration) error
+}
+
+// Client downloads files. It may be used by many goroutines, for different files.
+type Client struct {
+	o      Options
+	client *http.Client
+	own    *http.Transport // to be closed, unless the caller brought one
+}
+
+// New returns a client. The caller closes it.
+func New(o Options) (*Client, error) {
+	for _, address := range []string{o.Mirror, o.HuggingFace} {
+		u, err := url.Parse(address)
+		if address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			return nil, fmt.Errorf("%q is not an http or https address", address)
+		}
+	}
+	if o.Attempts <= 0 {
+		o.Attempts = 6
+	}
+	if o.Stall <= 0 {
+		o.Stall = time.Minute
+	}
+	if o.Pause == nil {
+		o.Pause = pause
+	}
+	c := &Client{o: o}
+	if o.Transport == nil {
+		c.own = http.DefaultTransport.(*http.Transport).Clone()
+		o.Transport = c.own
+	}
+	c.client = &http.Client{Transport: o.Transport, CheckRedirect: checkRedirect}
+	return c, nil
+}
+
+// Close closes idle connections.
+func (c *Client) Close() {
+	if c.own != nil {
+		c.own.CloseIdleConnections()
+	}
+}
+
+// Request is one file to download.
+type Request struct {
+	URL string
+	// Path is where the file goes. Its folder must exist.
+	Path string
+	// Size and SHA256 (hex) are what the file must have; zero values are not checked.
+	Size   int64
+	SHA256 string
+	// Progress, if set, is called with the bytes that are there and their final number,
+	// 0 if unknown.
+	Progress func(have, total int64)
+}
+
+// Origin says where the digest that a file was checked against came from.
+type Origin string
+
+// The origins.
+const (
+	Known    Origin = "known"     // the caller's
+	Server   Origin = "server"    // published by the server
+	FirstUse Origin = "first use" // computed from what arrived
+)
+
+// Result says what was downloaded.
+type Result struct {
+	Size   int64
+	SHA256 string
+	Origin Origin
+}
+
+// File makes sure that the file at q.Path is there and right, downloading what is
+// missing. When ctx ends, what has arrived stays for the next call. One call at a time
+// may work on one path.
+func (c *Client) File(ctx context.Context, q Request) (*Result, error) {
+	if r, err := c.existing(q); r != nil || err != nil {
+		return r, err
+	}
+	failures := 0
+	for {
+		got, err := c.attempt(ctx, q)
+		if err == nil {
+			return c.finish(q)
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		if failures++; got > 0 {
+			failures = 0
+		}
+		wait, again := retry(err, failures)
+		if !again || failures >= c.o.Attempts {
+			return nil, fmt.Errorf("download %s: %w", q.URL, err)
+		}
+		if err := c.o.Pause(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// existing returns the result for a file that is there and right already.
+func (c *Client) existing(q Request) (*Result, error) {
+	sum, size, err := Digest(q.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if q.Size > 0 && size != q.Size || q.SHA256 != "" && !strings.EqualFold(sum, q.SHA256) {
+		return nil, os.Remove(q.Path)
+	}
+	origin := FirstUse
+	if q.SHA256 != "" {
+		origin = Known
+	}
+	return &Result{size, sum, origin}, nil
+}
+
+// finish checks the part, which is as long as it should be, and gives it its name.
+func (c *Client) finish(q Request) (*Result, error) {
+	p, err := openPart(q.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer p.file.Close() // synced; only read since
+	r := &Result{Origin: FirstUse}
+	if r.SHA256, r.Size, err = digest(p.file); err != nil {
+		return nil, err
+	}
+	want := p.source.SHA256
+	if want != "" {
+		r.Origin = Server
+	}
+	if q.SHA256 != "" {
+		want, r.Origin = q.SHA256, Known
+	}
+	if want != "" && !strings.EqualFold(want, r.SHA256) {
+		return nil, errors.Join(&DigestError{URL: q.URL, Got: r.SHA256, Want: want, Origin: r.Origin}, p.discard())
+	}
+	return r, p.commit()
+}
+
+// Digest returns the SHA-256 of the file at path, in hex, and its size in bytes.
+func Digest(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close() // only read
+	return digest(f)
+}
+
+func digest(f *os.File) (string, int64, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", 0, err
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return "", 0, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), n, nil
+}
+
+// longestPause bounds waits; a server that wants more is left alone.
+const longestPause = 2 * time.Minute
+
+// retry says whether an error may pass, and how long to wait for that.
+func retry(err error, failures int) (time.Duration, bool) {
+	var status *StatusError
+	if errors.As(err, &status) && status.RetryAfter > 0 {
+		return status.RetryAfter, status.temporary() && status.RetryAfter <= longestPause
+	}
+	wait := min(time.Second<<max(failures-1, 0), 30*time.Second)
+	return wait + rand.N(wait/4), temporary(err)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
