@@ -3,6 +3,7 @@ package audio
 import (
 	"fmt"
 	"io"
+	"math"
 
 	"asr-backend/audio/internal/mpeg"
 	"asr-backend/timeline"
@@ -28,8 +29,10 @@ type mp3Decoder struct {
 	from    int64           // decoded samples before this one are delay
 	drop    [2]int64        // and those in here are padding
 
-	sizes   int64 // bytes of all frames, to estimate what junk replaced
-	count   int64
+	// Lengths of the frames so far in bytes, to judge what junk stands for.
+	sizes, count      int64
+	shortest, longest int
+
 	silent  int64 // samples of silence still to give for lost frames
 	damage  mp3Damage
 	started bool // sound was decoded without an error once
@@ -143,23 +146,20 @@ func (d *mp3Decoder) scan() error {
 		return err
 	}
 	d.frame, d.pending = f, true
-	if f.Rate != d.rate {
-		d.flushDamage()
-		d.before, d.decoded, d.from, d.drop = d.position(), 0, 0, [2]int64{}
-		d.rate = f.Rate
-	}
 	if f.Skipped > 0 && d.count > 0 {
 		d.lost(f.Skipped)
 	}
 	return nil
 }
 
-// lost decides what bytes that are no frame stood for. If they are as long as frames
-// here are, a whole number of them was destroyed in place.
+// lost decides what bytes that are no frame stood for. Where all frames have one length,
+// a whole number of them was destroyed in place, or the bytes were put in between; where
+// lengths differ, the average says how many frames it was.
 func (d *mp3Decoder) lost(skipped int64) {
 	average := float64(d.sizes) / float64(d.count)
 	n := int64(float64(skipped)/average + 0.5)
-	if off := float64(skipped) - float64(n)*average; n > 0 && off > -4 && off < 4 {
+	off := math.Abs(float64(skipped) - float64(n)*average)
+	if constant := d.longest-d.shortest <= 1; n > 0 && (!constant || off < 4) {
 		d.damaged(int(n))
 		d.silent = n * int64(d.frame.Samples())
 		return
@@ -167,9 +167,24 @@ func (d *mp3Decoder) lost(skipped int64) {
 	d.note(Damaged, d.position(), fmt.Sprintf("%d bytes that are not MP3 were skipped at %v.", skipped, d.position().Duration()))
 }
 
+// tally takes a frame into the statistics that lost needs.
+func (d *mp3Decoder) tally(size int) {
+	if d.count == 0 || size < d.shortest {
+		d.shortest = size
+	}
+	d.longest = max(d.longest, size)
+	d.sizes += int64(size)
+	d.count++
+}
+
 // decode decodes the frame at hand.
 func (d *mp3Decoder) decode() frames {
 	h := d.frame.Header
+	if h.Rate != d.rate {
+		d.flushDamage()
+		d.before, d.decoded, d.from, d.drop = d.position(), 0, 0, [2]int64{}
+		d.rate = h.Rate
+	}
 	err := d.dec.Decode(h, d.frame.Data, [2][]float32{d.buf[0], d.buf[1]})
 	switch {
 	case err != nil && d.frame.Cut:
@@ -184,8 +199,7 @@ func (d *mp3Decoder) decode() frames {
 	default:
 		d.damaged(1)
 	}
-	d.sizes += int64(len(d.frame.Data))
-	d.count++
+	d.tally(len(d.frame.Data))
 
 	// The number of channels may change within a file, that of the stream may not.
 	n := h.Samples()
@@ -291,13 +305,12 @@ func (d *mp3Decoder) skip(n int64) (int64, error) {
 			}
 		}
 		after := d.decoded + d.silent + int64(warmUp+1)*int64(d.frame.Samples())
-		if d.silent > 0 || d.rate != d.facts.SampleRate || after > start+n {
+		if d.silent > 0 || d.frame.Rate != d.rate || after > start+n {
 			break
 		}
 		d.dec.Skip(d.frame.Header, d.frame.Data)
 		d.started = true
-		d.sizes += int64(len(d.frame.Data))
-		d.count++
+		d.tally(len(d.frame.Data))
 		d.decoded += int64(d.frame.Samples())
 		d.pending = false
 	}

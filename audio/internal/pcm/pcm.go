@@ -52,6 +52,15 @@ func (e Encoding) Valid() bool {
 // Floats that are no numbers become silence; it returns how many there were.
 func (e Encoding) Decode(dst [][]float32, src []byte) (notNumbers int) {
 	stride := e.Bytes * len(dst)
+	if e.Kind == Signed && e.Bytes == 2 && !e.BigEndian && len(dst) <= 2 {
+		// The path of nearly every recording.
+		if len(dst) == 1 {
+			int16Mono(dst[0], src)
+		} else {
+			int16Stereo(dst[0], dst[1], src)
+		}
+		return 0
+	}
 	for c, d := range dst {
 		if len(d) == 0 {
 			continue
@@ -68,8 +77,6 @@ func (e Encoding) Decode(dst [][]float32, src []byte) (notNumbers int) {
 			notNumbers += e.float64s(d, s, stride)
 		case e.Kind == Low24:
 			e.low24s(d, s, stride)
-		case e.Kind == Signed && e.Bytes == 2 && !e.BigEndian:
-			int16s(d, s, stride)
 		default:
 			e.integers(d, s, stride)
 		}
@@ -77,10 +84,36 @@ func (e Encoding) Decode(dst [][]float32, src []byte) (notNumbers int) {
 	return notNumbers
 }
 
-// int16s is the path of nearly every recording.
-func int16s(dst []float32, src []byte, stride int) {
+// int16Mono takes four samples at a time.
+func int16Mono(dst []float32, src []byte) {
+	const scale = 1. / (1 << 15)
+	for len(dst) >= 4 && len(src) >= 8 {
+		v := binary.LittleEndian.Uint64(src)
+		dst[0] = float32(int16(v)) * scale
+		dst[1] = float32(int16(v>>16)) * scale
+		dst[2] = float32(int16(v>>32)) * scale
+		dst[3] = float32(int16(v>>48)) * scale
+		dst, src = dst[4:], src[8:]
+	}
 	for i := range dst {
-		dst[i] = float32(int16(binary.LittleEndian.Uint16(src[i*stride:]))) * (1. / (1 << 15))
+		dst[i] = float32(int16(binary.LittleEndian.Uint16(src[2*i:]))) * scale
+	}
+}
+
+// int16Stereo takes two frames at a time.
+func int16Stereo(left, right []float32, src []byte) {
+	const scale = 1. / (1 << 15)
+	for len(left) >= 2 && len(right) >= 2 && len(src) >= 8 {
+		v := binary.LittleEndian.Uint64(src)
+		left[0] = float32(int16(v)) * scale
+		right[0] = float32(int16(v>>16)) * scale
+		left[1] = float32(int16(v>>32)) * scale
+		right[1] = float32(int16(v>>48)) * scale
+		left, right, src = left[2:], right[2:], src[8:]
+	}
+	for i := range left {
+		v := binary.LittleEndian.Uint32(src[4*i:])
+		left[i], right[i] = float32(int16(v))*scale, float32(int16(v>>16))*scale
 	}
 }
 

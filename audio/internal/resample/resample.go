@@ -22,7 +22,10 @@
 // J. O. Smith, Digital Audio Resampling Home Page, is the classic description.
 package resample
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Rate is the output rate in samples per second.
 const Rate = 16000
@@ -114,16 +117,23 @@ func (r *Resampler) Finish(dst []float32) []float32 {
 func (r *Resampler) drain(dst []float32, end int64) []float32 {
 	f := r.f
 	at := int(r.pos - int64(f.taps/2-1) - r.base) // first tap's index in buf
+	n := 0
+	if room := len(r.buf) - f.taps - at; room >= 0 {
+		// Output k from here lies (phase + k·down)/up inputs on.
+		n = int(min(int64(((room+1)*f.up-1-r.phase)/f.down+1), end-r.next))
+	}
+	from := len(dst)
+	dst = slices.Grow(dst, n)[:from+n]
 	first, phase := at, r.phase
-	for n := r.next; n < end && at+f.taps <= len(r.buf); n++ {
-		dst = append(dst, f.at(r.buf[at:at+f.taps], phase))
+	for i := range dst[from:] {
+		dst[from+i] = f.at(r.buf[at:at+f.taps], phase)
 		at += f.step
 		if phase += f.rest; phase >= f.up {
 			phase -= f.up
 			at++
 		}
-		r.next = n + 1
 	}
+	r.next += int64(n)
 	r.pos += int64(at - first)
 	r.phase = phase
 	drop := min(at, len(r.buf))
