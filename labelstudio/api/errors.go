@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	if e.Hint != "" {
-		fmt.Fprintf(&b, ". %s", e.Hint)
+		return strings.TrimRight(b.String(), ".") + ". " + e.Hint
 	}
 	return b.String()
 }

@@ -155,7 +155,8 @@ func (c *Client) AddBackend(ctx context.Context, s BackendSettings) (Backend, er
 	return b, err
 }
 
-// UpdateBackend changes a backend's settings, which makes Label Studio connect it again.
+// UpdateBackend changes a backend's settings, which makes Label Studio connect it again:
+// URL, Project and, if the backend asks for them, User and Password have to be given.
 func (c *Client) UpdateBackend(ctx context.Context, id int64, s BackendSettings) (Backend, error) {
 	var b Backend
 	err := c.do(ctx, call{op: fmt.Sprintf("change backend %d", id), method: http.MethodPatch,

@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -185,11 +186,22 @@ func cause(ctx context.Context, err error) error {
 	return stripURL(err)
 }
 
-// said returns the start of an error's body if it is text for people.
+// said returns what an error's body says to people: the detail of Label Studio's JSON, or
+// the start of a text.
 func said(w *http.Response) error {
-	raw, err := io.ReadAll(io.LimitReader(w.Body, 2<<10))
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(raw), "?")), " ")
-	if err != nil || text == "" || strings.HasPrefix(text, "<") {
+	raw, err := io.ReadAll(io.LimitReader(w.Body, 8<<10))
+	if err != nil {
+		return nil
+	}
+	var body struct {
+		Detail string `json:"detail"`
+	}
+	text := string(raw)
+	if json.Unmarshal(raw, &body) == nil {
+		text = body.Detail
+	}
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
+	if text == "" || strings.HasPrefix(text, "<") {
 		return nil
 	}
 	const most = 200
@@ -197,6 +209,13 @@ func said(w *http.Response) error {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
 	return errors.New(text)
+}
+
+// missingUpload recognises how Label Studio answers for an upload that it does not have:
+// with an error of its own.
+func missingUpload(kind Kind, status int, err error) bool {
+	return kind == Upload && status == http.StatusInternalServerError && err != nil &&
+		strings.Contains(err.Error(), "'NoneType' object has no attribute 'has_permission'")
 }
 
 func retryAfter(h http.Header) time.Duration {

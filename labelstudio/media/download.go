@@ -246,7 +246,11 @@ func (d *download) accept(w *http.Response, at string) (done bool, err error) {
 		if d.probing && w.StatusCode < 500 && w.StatusCode != http.StatusTooManyRequests {
 			return d.unsure(), nil
 		}
-		return false, &answerError{url: at, status: w.StatusCode, err: said(w), retryAfter: retryAfter(w.Header)}
+		why := said(w)
+		if missingUpload(d.source.kind, w.StatusCode, why) {
+			return false, &answerError{url: at, status: http.StatusNotFound}
+		}
+		return false, &answerError{url: at, status: w.StatusCode, err: why, retryAfter: retryAfter(w.Header)}
 	}
 	switch {
 	case strings.HasPrefix(w.Header.Get("Content-Type"), "text/html"):

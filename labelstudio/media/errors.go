@@ -39,11 +39,13 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
-	if e.Hint != "" {
-		b.WriteString(map[bool]string{true: ". ", false: ": "}[e.URL != "" || e.Err != nil])
-		b.WriteString(e.Hint)
+	switch {
+	case e.Hint == "":
+		return b.String()
+	case e.URL == "" && e.Err == nil:
+		return b.String() + ": " + e.Hint
 	}
-	return b.String()
+	return strings.TrimRight(b.String(), ".") + ". " + e.Hint
 }
 
 // Unwrap returns the cause.
@@ -118,6 +120,9 @@ func (f *Fetcher) hint(s source, e *Error) string {
 	}
 	switch e.Status {
 	case http.StatusUnauthorized:
+		if !s.token {
+			return "This path on Label Studio's host is none of those for media, so it was asked without the token."
+		}
 		return "Label Studio does not accept the token: check LABEL_STUDIO_API_KEY."
 	case http.StatusForbidden:
 		if s.kind == Cloud || s.kind == Resolved {

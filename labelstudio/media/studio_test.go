@@ -3,6 +3,7 @@ package media_test
 import (
 	"bytes"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -224,11 +225,15 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 }
 
 func TestStatusesOfLabelStudio(t *testing.T) {
+	const missing = `{"status_code":500,"detail":"'NoneType' object has no attribute 'has_permission'"}`
 	for _, c := range []struct {
 		status      int
 		value, want string
 		retry       bool
 	}{
+		{401, "/api/projects/", "asked without the token", false},
+		{500, "/data/upload/1/a.wav", "404 Not Found. Label Studio does not have the upload", false},
+		{500, "/data/local-files/?d=a.wav", "500 Internal Server Error: 'NoneType'", true},
 		{403, "/data/upload/1/a.wav", "a member of the project?", false},
 		{403, "s3://b/k.wav", "storage's credentials", false},
 		{404, "s3://b/k.wav", "No storage of the project matches", false},
@@ -239,7 +244,12 @@ func TestStatusesOfLabelStudio(t *testing.T) {
 		{502, "/data/upload/1/a.wav", "502 Bad Gateway", true},
 	} {
 		h := &web{ServeMux: http.NewServeMux()}
-		h.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
+		h.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(c.status)
+			if c.status == 500 {
+				io.WriteString(w, missing)
+			}
+		})
 		f := fetcher(t, media.Options{Server: &studio{url: host(t, h)}, Tries: 2})
 		_, _, err := get(t, f, media.Request{Value: c.value, Task: 1})
 		if _, retry := media.Retryable(err); err == nil || !strings.Contains(err.Error(), c.want) || retry != c.retry {

@@ -63,7 +63,9 @@ type Output struct {
 	Items   []labelstudio.Item
 	// Score is the prediction's, in 0..1.
 	Score float64
-	// Patch are the keys of the task's data to replace, nil for none.
+	// Patch are the keys of the task's data to replace, nil for none. A plan that only
+	// patches does not predict; a prediction without items may mark the task as done all
+	// the same, once the patch is in place: the page shows each text once.
 	Patch labelstudio.Data
 	// Notes say what was left as it is, and why.
 	Notes []string

@@ -27,6 +27,9 @@ type Wanted struct {
 //
 // A text that a person typed or changed is never asked for again. What was predicted is
 // known from the item's meta or, where that was lost, from the task's predictions.
+//
+// Regions in which nothing was said stay without a text, so they are wanted each time.
+// The answers of several regions go into one result, one after the other.
 func Wants(c *labelstudio.Context, task *labelstudio.Task, p *labelconfig.Plan) []Wanted {
 	if c == nil || p.Regions == nil || p.Regions.Text == nil {
 		return nil

@@ -3,6 +3,8 @@ package results_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -86,6 +88,27 @@ func TestWantedRegions(t *testing.T) {
 				t.Errorf("wanted regions (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWantsOfRealPage reads what a real page sent: it repeats every region of the label,
+// with the meta that the prediction had.
+func TestWantsOfRealPage(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("testdata", "page.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c labelstudio.Context
+	if err := json.Unmarshal(raw, &c); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := plan(t, "speech-transcription")
+	got := results.Wants(&c, new(labelstudio.Task), p)
+	if len(got) != 2 || got[0].ID != "fR2yq" || got[1].ID != "n8tyj" {
+		t.Fatalf("wanted %+v", got)
+	}
+	if at := 10674900 * time.Microsecond; got[1].Span.Start.Round(time.Microsecond) != at {
+		t.Errorf("starts at %v, want %v", got[1].Span.Start, at)
 	}
 }
 
