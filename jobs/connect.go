@@ -23,7 +23,12 @@ func (q *Queue) connect() error {
 		// later, when the caller has long been told otherwise.
 		nats.ReconnectBufSize(-1),
 		nats.ReconnectHandler(func(*nats.Conn) { q.kick(q.rewatch); q.kick(q.recheck) }),
-		nats.DisconnectErrHandler(func(*nats.Conn, error) { q.kick(q.recheck) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // nil when the queue closes
+				q.log.Warn("jobs: the connection is lost", "error", q.scrub(err).Error())
+			}
+			q.kick(q.recheck)
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			q.log.Warn("jobs: connection", "error", q.scrub(err).Error())
 		}),
@@ -96,8 +101,8 @@ func (s *scrubbed) Is(target error) bool { return errors.Is(s.err, target) }
 // formatKey is the entry of a stream's metadata that holds the version of its content.
 const formatKey = "asr-backend.jobs.format"
 
-// buckets opens the streams, and makes those that are missing when make is set.
-func (q *Queue) buckets(ctx context.Context, create bool) error {
+// buckets opens the streams, and makes those that are missing.
+func (q *Queue) buckets(ctx context.Context) error {
 	info, err := q.js.AccountInfo(ctx)
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
@@ -107,71 +112,117 @@ func (q *Queue) buckets(ctx context.Context, create bool) error {
 	case info.API.Level < 1:
 		return &Error{Err: fmt.Errorf("%w: the NATS server is too old", ErrUnavailable), Advice: "use nats-server 2.11 or newer"}
 	}
-	if err := q.admit(ctx, create); err != nil {
+	have, err := q.admit(ctx)
+	if err != nil {
 		return err
 	}
-	p, meta := q.o.Prefix, map[string]string{formatKey: strconv.Itoa(format)}
-	// The bucket of the jobs is made as a stream, for two things that a bucket's
-	// configuration does not offer: reads by the leader alone, since a replica's copy may
-	// be old, and no limit in bytes, which would refuse the very writes that end jobs.
-	if _, err = q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: "KV_" + p + bucketJobs, Subjects: []string{"$KV." + p + bucketJobs + ".>"}, Metadata: meta,
-		Description: "asr-backend: one record a job", MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew,
-		MaxBytes: -1, MaxMsgs: -1, MaxConsumers: -1, MaxMsgSize: -1, Duplicates: time.Minute,
-		AllowRollup: true, AllowMsgTTL: true, Replicas: q.o.Replicas,
-	}); err != nil {
-		return q.bucketError(ctx, bucketJobs, err)
-	}
-	if q.jobs, err = q.js.KeyValue(ctx, p+bucketJobs); err != nil {
-		return q.bucketError(ctx, bucketJobs, err)
-	}
-	for _, b := range []struct {
-		kv  *jetstream.KeyValue
-		cfg jetstream.KeyValueConfig
-	}{
-		{&q.windows, jetstream.KeyValueConfig{Bucket: p + bucketWindows, Description: "asr-backend: window results of running jobs", MaxBytes: q.o.WindowBytes, TTL: q.o.WindowAge}},
-		{&q.results, jetstream.KeyValueConfig{Bucket: p + bucketResults, Description: "asr-backend: results", Compression: true}},
-		{&q.projects, jetstream.KeyValueConfig{Bucket: p + bucketProjects, Description: "asr-backend: values of projects"}},
+	q.streams = make(map[string]jetstream.Stream)
+	for _, open := range []func(context.Context, map[string]*jetstream.StreamConfig) (string, error){
+		q.openJobs, q.openValues, q.openBlobs,
 	} {
-		b.cfg.Metadata, b.cfg.Replicas = meta, q.o.Replicas
-		if *b.kv, err = q.js.CreateOrUpdateKeyValue(ctx, b.cfg); err != nil {
-			return q.bucketError(ctx, b.cfg.Bucket, err)
+		if bucket, err := open(ctx, have); err != nil {
+			return q.bucketError(ctx, bucket, err)
 		}
 	}
-	q.blobs, err = q.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-		Bucket: p + bucketBlobs, Description: "asr-backend: large results", Compression: true, Metadata: meta, Replicas: q.o.Replicas,
-	})
-	if err != nil {
-		return q.bucketError(ctx, bucketBlobs, err)
-	}
-	q.streams = make(map[string]jetstream.Stream)
-	for _, b := range []string{bucketJobs, bucketWindows, bucketResults, bucketBlobs, bucketProjects} {
-		if q.streams[b], err = q.js.Stream(ctx, streamName(p, b)); err != nil {
+	for _, b := range buckets {
+		if q.streams[b], err = q.js.Stream(ctx, streamName(q.o.Prefix, b)); err != nil {
 			return q.bucketError(ctx, b, err)
 		}
 	}
 	return nil
 }
 
-// admit refuses streams of a newer version, and in a data directory that had all of them
-// the absence of one: it was lost, and making it anew would hide that.
-func (q *Queue) admit(ctx context.Context, create bool) error {
-	for _, b := range []string{bucketJobs, bucketWindows, bucketResults, bucketBlobs, bucketProjects} {
-		s, err := q.js.Stream(ctx, streamName(q.o.Prefix, b))
+var buckets = []string{bucketJobs, bucketWindows, bucketResults, bucketBlobs, bucketProjects}
+
+// admit returns the streams that are there. It refuses those of a newer version, and in a
+// data directory that had all of them the absence of one: it was lost, and making it anew
+// would hide that.
+func (q *Queue) admit(ctx context.Context) (map[string]*jetstream.StreamConfig, error) {
+	have := make(map[string]*jetstream.StreamConfig)
+	for _, b := range buckets {
+		name := streamName(q.o.Prefix, b)
+		s, err := q.js.Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			if !create {
-				return fmt.Errorf("%w: the stream %s is gone", ErrDamaged, streamName(q.o.Prefix, b))
+			if q.engine != nil && !q.engine.fresh {
+				return nil, fmt.Errorf("%w: the stream %s is gone", ErrDamaged, name)
 			}
 		case err != nil:
-			return q.bucketError(ctx, b, err)
+			return nil, q.bucketError(ctx, b, err)
 		default:
-			if v, err := strconv.Atoi(s.CachedInfo().Config.Metadata[formatKey]); err == nil && v > format {
-				return fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, v, format)
+			cfg := s.CachedInfo().Config
+			if v, err := strconv.Atoi(cfg.Metadata[formatKey]); err == nil && v > format {
+				return nil, fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, v, format)
 			}
+			have[b] = &cfg
 		}
 	}
-	return nil
+	return have, nil
+}
+
+// fits tells whether a stream is as the options want it. One that is, is left alone: the
+// server writes the description of a stream in two steps, and a crash between them would
+// make it unreadable.
+func (q *Queue) fits(cfg *jetstream.StreamConfig, bytes int64, age time.Duration) bool {
+	return cfg != nil && cfg.Replicas == q.o.Replicas && cfg.MaxBytes == bytes && cfg.MaxAge == age
+}
+
+var formatMeta = map[string]string{formatKey: strconv.Itoa(format)}
+
+// openJobs makes the bucket of the jobs as a stream, for two things that a bucket's
+// configuration does not offer: reads by the leader alone, since a replica's copy may be
+// old, and no limit in bytes, which would refuse the very writes that end jobs.
+func (q *Queue) openJobs(ctx context.Context, have map[string]*jetstream.StreamConfig) (string, error) {
+	bucket := q.o.Prefix + bucketJobs
+	if !q.fits(have[bucketJobs], -1, 0) {
+		if _, err := q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+			Name: streamName(q.o.Prefix, bucketJobs), Subjects: []string{"$KV." + bucket + ".>"}, Metadata: formatMeta,
+			Description: "asr-backend: one record a job", MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew,
+			MaxBytes: -1, MaxMsgs: -1, MaxConsumers: -1, MaxMsgSize: -1, Duplicates: time.Minute,
+			AllowRollup: true, AllowMsgTTL: true, Replicas: q.o.Replicas,
+		}); err != nil {
+			return bucketJobs, err
+		}
+	}
+	var err error
+	q.jobs, err = q.js.KeyValue(ctx, bucket)
+	return bucketJobs, err
+}
+
+func (q *Queue) openValues(ctx context.Context, have map[string]*jetstream.StreamConfig) (string, error) {
+	for _, b := range []struct {
+		name string
+		kv   *jetstream.KeyValue
+		cfg  jetstream.KeyValueConfig
+	}{
+		{bucketWindows, &q.windows, jetstream.KeyValueConfig{Description: "asr-backend: window results of running jobs", MaxBytes: q.o.WindowBytes, TTL: q.o.WindowAge}},
+		{bucketResults, &q.results, jetstream.KeyValueConfig{Description: "asr-backend: results", MaxBytes: -1, Compression: true}},
+		{bucketProjects, &q.projects, jetstream.KeyValueConfig{Description: "asr-backend: values of projects", MaxBytes: -1}},
+	} {
+		b.cfg.Bucket, b.cfg.Metadata, b.cfg.Replicas = q.o.Prefix+b.name, formatMeta, q.o.Replicas
+		var err error
+		if q.fits(have[b.name], b.cfg.MaxBytes, b.cfg.TTL) {
+			*b.kv, err = q.js.KeyValue(ctx, b.cfg.Bucket)
+		} else {
+			*b.kv, err = q.js.CreateOrUpdateKeyValue(ctx, b.cfg)
+		}
+		if err != nil {
+			return b.name, err
+		}
+	}
+	return "", nil
+}
+
+func (q *Queue) openBlobs(ctx context.Context, have map[string]*jetstream.StreamConfig) (_ string, err error) {
+	bucket := q.o.Prefix + bucketBlobs
+	if q.fits(have[bucketBlobs], -1, 0) {
+		q.blobs, err = q.js.ObjectStore(ctx, bucket)
+	} else {
+		q.blobs, err = q.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+			Bucket: bucket, Description: "asr-backend: large results", MaxBytes: -1, Compression: true, Metadata: formatMeta, Replicas: q.o.Replicas,
+		})
+	}
+	return bucketBlobs, err
 }
 
 func streamName(prefix, bucket string) string {

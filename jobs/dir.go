@@ -15,8 +15,9 @@ import (
 	"asr-backend/internal/atomicfile"
 )
 
-// Files of the data directory. The server keeps its own under jetstream/.
+// Files of the data directory, and the folder that the server keeps its own in.
 const (
+	serverDir = "jetstream"
 	lockFile  = "lock"
 	stampFile = "asr-jobs.json" // what the directory holds, in which version
 	markFile  = "watermark.json"
@@ -27,6 +28,9 @@ const (
 type stamp struct {
 	Format int    `json:"v"`
 	Prefix string `json:"prefix"`
+	// Making is set until all streams have been made for the first time. Nothing was
+	// stored before.
+	Making bool `json:"making,omitempty"`
 }
 
 // watermark is what a directory holds at least. The server cuts a damaged file off at the
@@ -84,6 +88,9 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// probeSize is more than the largest message.
+const probeSize = 2 << 20
+
 // probeDisk writes and syncs a file of some size, to learn from the operating system
 // whether the directory takes writes.
 func probeDisk(dir string) error {
@@ -91,7 +98,7 @@ func probeDisk(dir string) error {
 	if err != nil {
 		return diskError(err)
 	}
-	_, err = f.Write(make([]byte, 64<<10))
+	_, err = f.Write(make([]byte, probeSize))
 	err = errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
 	return diskError(err)
 }

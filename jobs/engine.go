@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -19,9 +20,10 @@ import (
 // which reconnects: a stream whose disk once refused a write takes no further writes until
 // then.
 type engine struct {
-	dir  string
-	lock *os.File
-	log  *slog.Logger
+	dir   string
+	fresh bool // nothing has been stored yet
+	lock  *os.File
+	log   *slog.Logger
 
 	mu  sync.Mutex // guards srv
 	srv *server.Server
@@ -47,11 +49,14 @@ func openEngine(o *Options) (*engine, error) {
 // admit refuses a directory that cannot be served, before the server touches it.
 func (e *engine) admit(o *Options) error {
 	var s stamp
-	if _, err := readFile(e.dir, stampFile, &s); err != nil {
+	stamped, err := readFile(e.dir, stampFile, &s)
+	switch {
+	case err != nil:
 		return err
-	}
-	if s.Format > format {
+	case s.Format > format:
 		return fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, s.Format, format)
+	case stamped && s.Prefix != o.Prefix:
+		return fmt.Errorf("%w: the directory was made with the prefix %q, not %q", ErrState, s.Prefix, o.Prefix)
 	}
 	if err := probeDisk(e.dir); err != nil {
 		return err
@@ -63,7 +68,31 @@ func (e *engine) admit(o *Options) error {
 	if least := o.Reserve / 4; free < least {
 		return &lowSpace{free, least}
 	}
+	e.fresh = !stamped || s.Making
+	server := filepath.Join(e.dir, serverDir)
+	switch _, err := os.Stat(server); {
+	case err == nil && !stamped:
+		return &Error{Err: fmt.Errorf("%w: there is a folder %s and no %s", ErrDamaged, serverDir, stampFile),
+			Advice: "the folder was not made by this program, or the file was lost; choose an empty directory, or restore this one from a backup"}
+	case s.Making:
+		// A process was killed while it made the streams; a half-made one cannot be opened.
+		if err := os.RemoveAll(server); err != nil {
+			return diskError(err)
+		}
+	}
+	if e.fresh {
+		return writeFile(e.dir, stampFile, stamp{Format: format, Prefix: o.Prefix, Making: true})
+	}
 	return nil
+}
+
+// made notes that all streams are there. From now on one that is missing was lost.
+func (e *engine) made(o *Options) error {
+	if !e.fresh {
+		return nil
+	}
+	e.fresh = false
+	return writeFile(e.dir, stampFile, stamp{Format: format, Prefix: o.Prefix})
 }
 
 // maxMemory bounds streams kept in memory. Nothing durable lives there, only the state of
@@ -126,6 +155,12 @@ func (e *engine) health() error {
 
 func health(srv *server.Server) error {
 	h := srv.Healthz(&server.HealthzOptions{Details: true})
+	// It gives itself a millisecond to find out whether it accepts connections, which on a
+	// busy machine says nothing, and then looks at nothing else.
+	for tries := 0; tries < 100 && len(h.Errors) == 1 && h.Errors[0].Type == server.HealthzErrorConn; tries++ {
+		time.Sleep(time.Duration(tries) * time.Millisecond)
+		h = srv.Healthz(&server.HealthzOptions{Details: true})
+	}
 	var errs []error
 	for _, e := range h.Errors {
 		// The texts are the server's; there is no code that tells the two apart.
@@ -134,9 +169,6 @@ func health(srv *server.Server) error {
 			kind = ErrDamaged
 		}
 		errs = append(errs, fmt.Errorf("%w: %s", kind, e.Error))
-	}
-	if len(errs) == 0 && h.Error != "" {
-		errs = append(errs, fmt.Errorf("%w: %s", ErrUnavailable, h.Error))
 	}
 	return errors.Join(errs...)
 }

@@ -107,6 +107,12 @@ func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 		// Registered before looking, so that an end in between is not missed.
 		ended := q.index.await(key)
 		r, _, err := q.read(ctx, key)
+		if passing(err) && ctx.Err() == nil {
+			// Not known is not lost: the end will be seen when the store is back.
+			if e, ok := q.index.get(key); ok && !e.job.State.Ended() {
+				r.Job, err = *e.job, nil
+			}
+		}
 		if err != nil || r.State.Ended() {
 			q.index.unawait(key, ended)
 			return r.Job, fail("wait", key, err)

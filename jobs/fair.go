@@ -11,7 +11,8 @@ import "container/heap"
 // that both have work all the while differ in served weight by at most the heaviest job
 // of the one plus the heaviest job of the other.
 type lanes struct {
-	virtual int64 // the start tag of the latest hand-out
+	virtual int64                  // the start tag of the latest hand-out
+	before  func(a, b *entry) bool // orders the jobs of a lane
 	of      map[string]*lane
 	busy    laneHeap // lanes with jobs, smallest start tag first
 	n       int      // jobs in all lanes
@@ -30,7 +31,7 @@ func (ls *lanes) lane(project string) *lane {
 		if ls.of == nil {
 			ls.of = make(map[string]*lane)
 		}
-		l = &lane{project: project, start: ls.virtual, jobs: entries{before: older}, at: -1}
+		l = &lane{project: project, start: ls.virtual, jobs: entries{before: ls.before}, at: -1}
 		ls.of[project] = l
 	}
 	return l
@@ -150,6 +151,15 @@ func older(a, b *entry) bool {
 		return a.job.Created.Before(b.job.Created)
 	}
 	return a.job.Key < b.job.Key
+}
+
+// lessLost orders suspects: the one that was in the fewest accidents is the least likely to
+// cause the next.
+func lessLost(a, b *entry) bool {
+	if a.job.Losses != b.job.Losses {
+		return a.job.Losses < b.job.Losses
+	}
+	return older(a, b)
 }
 
 // sooner orders the jobs that wait for their time.

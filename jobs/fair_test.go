@@ -20,7 +20,7 @@ func entryOf(project string, n int, weight int64) *entry {
 // heaviest packet of the one plus the heaviest of the other.
 func TestProjectsWithWorkGetEqualWeight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var ls lanes
+		ls := lanes{before: older}
 		projects := rapid.IntRange(2, 6).Draw(t, "projects")
 		heaviest := make([]int64, projects)
 		left := make([]int, projects)
@@ -63,7 +63,7 @@ func TestProjectsWithWorkGetEqualWeight(t *testing.T) {
 }
 
 func TestALateProjectDoesNotWaitForTheBacklogOfAnother(t *testing.T) {
-	var ls lanes
+	ls := lanes{before: older}
 	for i := range 1000 {
 		ls.add(entryOf("big", i, 1))
 	}
@@ -81,7 +81,7 @@ func TestALateProjectDoesNotWaitForTheBacklogOfAnother(t *testing.T) {
 }
 
 func TestIdlenessEarnsNothing(t *testing.T) {
-	var ls lanes
+	ls := lanes{before: older}
 	ls.add(entryOf("idle", 0, 1))
 	for i := range 100 {
 		ls.add(entryOf("busy", i, 1))
@@ -105,7 +105,7 @@ func TestIdlenessEarnsNothing(t *testing.T) {
 }
 
 func TestALaneIsInOrderOfAgeAndEntriesCanLeave(t *testing.T) {
-	var ls lanes
+	ls := lanes{before: older}
 	var all []*entry
 	for _, n := range []int{5, 3, 9, 1, 7} {
 		e := entryOf("p", n, 1)

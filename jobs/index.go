@@ -19,7 +19,7 @@ import (
 type index struct {
 	mu      sync.Mutex // guards everything below
 	jobs    map[string]*entry
-	kinds   map[string]*[classes]lanes
+	kinds   map[string]*[classes]turns
 	due     entries                        // queued, waiting for their time
 	after   map[string]map[*entry]struct{} // queued, by the key of the job that must end first
 	waiters map[string]map[chan struct{}]struct{}
@@ -28,6 +28,19 @@ type index struct {
 	stored  int64         // bytes of all results
 	seen    uint64        // everything up to this revision has been applied
 	wake    chan struct{} // closed and replaced when there may be something to hand out
+
+	// A job that was lost this often is a suspect; suspect is the one that this process
+	// runs, if any.
+	suspicious int
+	suspect    string
+}
+
+// turns are the ready jobs of one kind and class. Suspects stand apart and go first, one
+// at a time: when a job kills its process, the jobs beside it are lost too, and being run
+// without each other tells which of them it was.
+type turns struct {
+	lanes
+	suspects lanes
 }
 
 type countKey struct {
@@ -61,15 +74,18 @@ type entry struct {
 	damaged bool // the record cannot be read
 }
 
-func newIndex() *index {
+func newIndex(maxDeliver int) *index {
 	return &index{
-		jobs:    make(map[string]*entry),
-		kinds:   make(map[string]*[classes]lanes),
-		due:     entries{before: sooner},
-		after:   make(map[string]map[*entry]struct{}),
-		waiters: make(map[string]map[chan struct{}]struct{}),
-		counts:  make(map[countKey]Count),
-		wake:    make(chan struct{}),
+		// One loss is common: a stop, a loss of power. With few deliveries to go there is
+		// no time to wait for a second.
+		suspicious: max(1, min(2, maxDeliver-1)),
+		jobs:       make(map[string]*entry),
+		kinds:      make(map[string]*[classes]turns),
+		due:        entries{before: sooner},
+		after:      make(map[string]map[*entry]struct{}),
+		waiters:    make(map[string]map[chan struct{}]struct{}),
+		counts:     make(map[countKey]Count),
+		wake:       make(chan struct{}),
 	}
 }
 
@@ -107,6 +123,9 @@ func (x *index) put(e *entry, now time.Time) {
 		x.settle(old, e)
 	}
 	x.jobs[e.job.Key] = e
+	if e.job.State != Running {
+		x.cleared(e.job.Key)
+	}
 	x.count(e, +1)
 	x.place(e, now)
 	if e.job.State.Ended() {
@@ -127,6 +146,7 @@ func (x *index) drop(key string, rev uint64, now time.Time) {
 	x.count(e, -1)
 	x.settle(e, nil)
 	delete(x.jobs, key)
+	x.cleared(key)
 	x.tell(key)
 	x.reconsider(key, now)
 }
@@ -161,10 +181,29 @@ func (x *index) settle(e, next *entry) {
 func (x *index) lanes(j *Job) *lanes {
 	k := x.kinds[j.Kind]
 	if k == nil {
-		k = new([classes]lanes)
+		k = new([classes]turns)
+		for c := range k {
+			k[c].before, k[c].suspects.before = older, lessLost
+		}
 		x.kinds[j.Kind] = k
 	}
-	return &k[j.Class]
+	if j.Losses >= x.suspicious {
+		return &k[j.Class].suspects
+	}
+	return &k[j.Class].lanes
+}
+
+// cleared ends the isolation of the suspect that this process has run.
+func (x *index) cleared(key string) {
+	if x.suspect == key {
+		x.suspect = ""
+		x.signal()
+	}
+}
+
+func (x *index) signal() {
+	close(x.wake)
+	x.wake = make(chan struct{})
 }
 
 func (x *index) place(e *entry, now time.Time) {
@@ -192,8 +231,7 @@ func (x *index) place(e *entry, now time.Time) {
 		e.where = inLane
 		x.lanes(e.job).add(e)
 	}
-	close(x.wake)
-	x.wake = make(chan struct{})
+	x.signal()
 }
 
 func (x *index) unplace(e *entry) {
@@ -244,7 +282,16 @@ func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bo
 	x.promote(now)
 	if k := x.kinds[kind]; k != nil {
 		for c := int(classes) - 1; c >= int(least); c-- {
-			if e := k[c].next(); e != nil {
+			e := (*entry)(nil)
+			if x.suspect == "" {
+				if e = k[c].suspects.next(); e != nil {
+					x.suspect = e.job.Key
+				}
+			}
+			if e == nil {
+				e = k[c].next()
+			}
+			if e != nil {
 				e.where, e.charged = inClaim, true
 				return e.job.Key, true, nil, time.Time{}
 			}
@@ -260,6 +307,7 @@ func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bo
 func (x *index) unpick(key string, now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.cleared(key)
 	e := x.jobs[key]
 	if e == nil || e.where != inClaim {
 		return
@@ -278,7 +326,7 @@ func (x *index) urgent(kind string, c Class, now time.Time) bool {
 	x.promote(now)
 	k := x.kinds[kind]
 	for c++; k != nil && c < classes; c++ {
-		if k[c].n > 0 {
+		if k[c].n > 0 || k[c].suspects.n > 0 && x.suspect == "" {
 			return true
 		}
 	}

@@ -24,8 +24,8 @@ func summary(x *index) map[string]string {
 	}
 	for kind, ls := range x.kinds {
 		for c := range ls {
-			if ls[c].n > 0 {
-				s[fmt.Sprint("ready ", kind, c)] = fmt.Sprint(ls[c].n)
+			if ls[c].n+ls[c].suspects.n > 0 {
+				s[fmt.Sprint("ready ", kind, c)] = fmt.Sprint(ls[c].n, ls[c].suspects.n)
 			}
 		}
 	}
@@ -91,7 +91,7 @@ func TestTheIndexDoesNotDependOnHowItHeard(t *testing.T) {
 			}
 		}
 
-		heard, plain := newIndex(), newIndex()
+		heard, plain := newIndex(5), newIndex(5)
 		for i, c := range history {
 			// Own writes come early, but a process reads a job before it writes it, and the
 			// job that it waits for, and learns of removals by the watch alone.
@@ -125,7 +125,7 @@ func readyJob(key, project string, c Class) record {
 }
 
 func TestAJobIsPickedOnceUntilItIsPutBack(t *testing.T) {
-	x, now := newIndex(), time.Unix(2000, 0)
+	x, now := newIndex(5), time.Unix(2000, 0)
 	x.apply(readyJob("a", "p", Batch), 1, now)
 	if key, ok, _, _ := x.pick("k", Batch, now); !ok || key != "a" {
 		t.Fatalf("first pick: got %q, %v", key, ok)
@@ -140,7 +140,7 @@ func TestAJobIsPickedOnceUntilItIsPutBack(t *testing.T) {
 }
 
 func TestPickingWakesAtTheTimeOfAJobAndWhenOneComes(t *testing.T) {
-	x, now := newIndex(), time.Unix(2000, 0)
+	x, now := newIndex(5), time.Unix(2000, 0)
 	r := readyJob("later", "p", Batch)
 	r.NotBefore = now.Add(time.Minute)
 	x.apply(r, 1, now)
@@ -163,7 +163,7 @@ func TestPickingWakesAtTheTimeOfAJobAndWhenOneComes(t *testing.T) {
 }
 
 func TestAHigherClassGoesFirstAndIsSeenAsUrgent(t *testing.T) {
-	x, now := newIndex(), time.Unix(2000, 0)
+	x, now := newIndex(5), time.Unix(2000, 0)
 	for i, c := range []Class{Batch, Interactive, Opened} {
 		x.apply(readyJob(c.String(), "p", c), uint64(i+1), now)
 	}
@@ -181,7 +181,7 @@ func TestAHigherClassGoesFirstAndIsSeenAsUrgent(t *testing.T) {
 }
 
 func TestAClaimByAnotherProcessIsPaidForToo(t *testing.T) {
-	x, now := newIndex(), time.Unix(2000, 0)
+	x, now := newIndex(5), time.Unix(2000, 0)
 	for i := range 4 {
 		x.apply(readyJob(fmt.Sprint("a", i), "a", Batch), uint64(i+1), now)
 		x.apply(readyJob(fmt.Sprint("b", i), "b", Batch), uint64(i+11), now)
@@ -198,7 +198,7 @@ func TestAClaimByAnotherProcessIsPaidForToo(t *testing.T) {
 }
 
 func TestRetentionTakesTheOldestAndLeavesWhatIsNeeded(t *testing.T) {
-	x, now := newIndex(), time.Unix(100_000, 0)
+	x, now := newIndex(5), time.Unix(100_000, 0)
 	ended := func(key string, age time.Duration, size int64, rev uint64) {
 		r, _ := readyJob(key, "p", Batch).take(now, "o", "l")
 		r, _ = r.finish(now.Add(-age), resultRef{Name: r.ID + ".l", Size: size})
@@ -231,5 +231,50 @@ func TestRetentionTakesTheOldestAndLeavesWhatIsNeeded(t *testing.T) {
 		if d := cmp.Diff(c.want, keys(c.o)); d != "" {
 			t.Errorf("%s: want (-), got (+):\n%s", c.name, d)
 		}
+	}
+}
+
+func TestSuspectsRunOneAtATime(t *testing.T) {
+	x, now := newIndex(5), time.Unix(2000, 0)
+	rev := uint64(0)
+	put := func(r record) {
+		rev++
+		x.apply(r, rev, now)
+	}
+	lost := func(key string, losses int) record {
+		r := readyJob(key, "p", Batch)
+		r.Losses = losses
+		return r
+	}
+	put(lost("often", 4))
+	put(lost("twice", 2))
+	put(lost("once", 1))
+	put(readyJob("never", "p", Batch))
+	pick := func() string {
+		key, _, _, _ := x.pick("k", Batch, now)
+		return key
+	}
+	var got []string
+	for range 4 {
+		got = append(got, pick())
+	}
+	if d := cmp.Diff([]string{"twice", "never", "once", ""}, got); d != "" {
+		t.Fatalf("want (-), got (+):\n%s", d)
+	}
+	running, _ := lost("twice", 2).take(now, "o", "l")
+	put(running)
+	if key := pick(); key != "" {
+		t.Errorf("picked %q beside a running suspect", key)
+	}
+	_, _, wake, _ := x.pick("k", Batch, now)
+	done, _ := running.finish(now, resultRef{Name: running.ID + ".l"})
+	put(done)
+	select {
+	case <-wake:
+	default:
+		t.Error("the end of a suspect wakes nobody")
+	}
+	if key := pick(); key != "often" {
+		t.Errorf("after the suspect has ended: picked %q", key)
 	}
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -34,16 +35,38 @@ func (v Values) get(ctx context.Context, key string) (string, uint64, error) {
 	if err != nil {
 		return "", 0, err
 	}
+	for tries := 0; ; tries++ {
+		actx, cancel := v.q.attempt(ctx)
+		e, err := v.q.projects.Get(actx, name)
+		cancel()
+		if err == nil {
+			return string(e.Value()), e.Revision(), nil
+		}
+		if !errors.Is(err, jetstream.ErrKeyNotFound) {
+			return "", 0, v.q.answer(ctx, err)
+		}
+		// It may have been set since, once or twice.
+		if err = v.absent(ctx, name); !errors.Is(err, ErrDamaged) || tries == 2 {
+			return "", 0, err
+		}
+	}
+}
+
+// absent tells a value that is not there from one that the server cannot read, of which it
+// says the same. The server still counts what it cannot read.
+func (v Values) absent(ctx context.Context, name string) error {
+	subject := "$KV." + v.q.o.Prefix + bucketProjects + "." + name
 	actx, cancel := v.q.attempt(ctx)
 	defer cancel()
-	e, err := v.q.projects.Get(actx, name)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return "", 0, nil
+	_, err := v.q.streams[bucketProjects].GetLastMsgForSubject(actx, subject)
+	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return v.q.answer(ctx, err) // nil: there is the mark of a deletion
 	}
-	if err != nil {
-		return "", 0, v.q.answer(ctx, err)
+	left, err := v.q.subjects(ctx, bucketProjects, subject)
+	if err == nil && left[subject] > 0 {
+		return fmt.Errorf("%w: the value cannot be read", ErrDamaged)
 	}
-	return string(e.Value()), e.Revision(), nil
+	return err
 }
 
 // Set stores a value of up to MaxValue bytes.

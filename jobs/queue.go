@@ -68,7 +68,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 		return nil, fail("open", "", err)
 	}
 	q := &Queue{
-		o: o, log: o.Logger, owner: nuid.Next(), index: newIndex(),
+		o: o, log: o.Logger, owner: nuid.Next(), index: newIndex(o.MaxDeliver),
 		rewatch: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 		held: make(map[string]*Lease), healed: make(chan struct{}), damaged: make(map[string]error), free: -1,
 	}
@@ -88,30 +88,19 @@ func (q *Queue) open(ctx context.Context) (err error) {
 			q.shut()
 		}
 	}()
-	create := true
 	if q.o.Dir != "" {
 		if q.engine, err = openEngine(&q.o); err != nil {
 			return err
 		}
-		var s stamp
-		stamped, err := readFile(q.o.Dir, stampFile, &s)
-		if err != nil {
-			return err
-		}
-		if stamped && s.Prefix != q.o.Prefix {
-			return fmt.Errorf("%w: the directory was made with the prefix %q, not %q", ErrState, s.Prefix, q.o.Prefix)
-		}
-		create = !stamped
 	}
 	if err := q.connect(); err != nil {
 		return err
 	}
-	if err := q.buckets(ctx, create); err != nil {
+	if err := q.buckets(ctx); err != nil {
 		return err
 	}
-	if q.engine != nil && create {
-		// From now on a stream that is missing was lost.
-		if err := writeFile(q.o.Dir, stampFile, stamp{Format: format, Prefix: q.o.Prefix}); err != nil {
+	if q.engine != nil {
+		if err := q.engine.made(&q.o); err != nil {
 			return err
 		}
 	}

@@ -51,17 +51,19 @@ func (r record) encode() ([]byte, error) {
 // break the state machine, for the bucket can be written by anybody with the nats command.
 func decodeRecord(data []byte) (record, error) {
 	var r record
+	err := json.Unmarshal(data, &r)
+	// A newer version may have changed the type of a field before this one.
 	var head struct {
 		Format int `json:"v"`
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return record{}, fmt.Errorf("the record is not JSON: %w", err)
+	if err != nil && json.Unmarshal(data, &head) == nil {
+		r.Format = head.Format
 	}
-	if head.Format != format {
-		return record{}, fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, head.Format, format)
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return record{}, fmt.Errorf("the record cannot be read: %w", err)
+	switch {
+	case r.Format > format:
+		return record{}, fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, r.Format, format)
+	case err != nil:
+		return record{}, fmt.Errorf("the record is not one: %w", err)
 	}
 	if err := r.check(); err != nil {
 		return record{}, err

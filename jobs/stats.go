@@ -67,14 +67,19 @@ func (x *index) stats(now time.Time) Stats {
 		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Class, b.Class), cmp.Compare(a.State, b.State))
 	})
-	for kind, lanes := range x.kinds {
-		for c := range lanes {
-			if e := lanes[c].oldest(); e != nil {
-				if s.Oldest[kind] == nil {
-					s.Oldest[kind] = make(map[Class]time.Time)
-				}
-				s.Oldest[kind][Class(c)] = e.job.Created
+	for kind, turns := range x.kinds {
+		for c := range turns {
+			first := turns[c].oldest()
+			if e := turns[c].suspects.oldest(); e != nil && (first == nil || older(e, first)) {
+				first = e
 			}
+			if first == nil {
+				continue
+			}
+			if s.Oldest[kind] == nil {
+				s.Oldest[kind] = make(map[Class]time.Time)
+			}
+			s.Oldest[kind][Class(c)] = first.job.Created
 		}
 	}
 	return s

@@ -103,11 +103,14 @@ func (q *Queue) load(ctx context.Context, w jetstream.KeyWatcher, upTo uint64) e
 	}
 }
 
+// never is a revision that is not reached.
+const never = ^uint64(0)
+
 // follow applies changes as they come. It returns nil when the bucket must be read anew.
 func (q *Queue) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 	audit := time.NewTicker(5 * q.o.check)
 	defer audit.Stop()
-	behind := uint64(0) // the bucket's newest revision at the last audit, if it was not here yet
+	stuck := never // what had been seen at the last audit, if there was more to see
 	for {
 		select {
 		case <-ctx.Done():
@@ -128,12 +131,12 @@ func (q *Queue) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 			_, seen := q.index.extent()
 			switch {
 			case err != nil || seen >= info.State.LastSeq:
-				behind = 0
-			case behind > seen:
+				stuck = never
+			case stuck == seen:
 				q.log.Warn("jobs: the watch fell silent; reading the jobs anew")
 				return nil
 			default:
-				behind = info.State.LastSeq
+				stuck = seen
 			}
 		}
 	}
