@@ -154,6 +154,8 @@ func (d *ffmpegDecoder) start(path, source string, f format) error {
 		return fmt.Errorf("%w: %w", ErrNoFFmpeg, err)
 	}
 	d.report = readReport(stderr, "file:"+source+": ")
+	// A wrapper script that was killed may leave a child with the pipe behind, too.
+	context.AfterFunc(d.ctx, func() { stdout.Close() })
 
 	pipe, err := newInput(stdout, "ffmpeg")
 	if err != nil {
@@ -243,11 +245,11 @@ func (d *ffmpegDecoder) end() {
 		d.note(Truncated, at, fmt.Sprintf("The file is cut off or damaged: it announces %v of sound, it ends at %v.",
 			declared.Duration(), at.Duration()))
 	case d.exit != nil:
-		d.note(Truncated, at, fmt.Sprintf("ffmpeg stopped at %v: %s", at.Duration(), said))
+		d.note(Truncated, at, fmt.Sprintf("Decoding by ffmpeg failed at %v: %s.", at.Duration(), said))
 		return
 	}
 	if said != "" {
-		d.note(Damaged, at, "ffmpeg reported damage: "+said)
+		d.note(Damaged, at, fmt.Sprintf("While decoding, ffmpeg said: %s.", said))
 	}
 }
 

@@ -22,10 +22,18 @@ type outcome struct {
 	kinds  []audio.Kind    // of diagnostics
 	err    error
 	ffmpeg bool // another program is needed
+	// trimmed is the length by newer versions of ffmpeg (9.0, not 5.1), which cut away the
+	// padding of AAC as well.
+	trimmed timeline.Sample
 }
 
 func length(n timeline.Sample, kinds ...audio.Kind) outcome { return outcome{length: n, kinds: kinds} }
 func fails(err error) outcome                               { return outcome{err: err} }
+
+func orTrimmed(o outcome, n timeline.Sample) outcome {
+	o.trimmed = n
+	return o
+}
 
 func byFFmpeg(o outcome) outcome {
 	o.ffmpeg = true
@@ -41,7 +49,7 @@ var outcomes = map[string]map[string]outcome{
 		"mono.zero.wav":  fails(audio.ErrEmpty),
 		"p001.flac":      length(143778, audio.Truncated), // its last frame is damaged
 		"p001.aac":       byFFmpeg(length(144149)),
-		"p001.mp4":       byFFmpeg(length(144149)),
+		"p001.mp4":       byFFmpeg(orTrimmed(length(144149), 143920)),
 		"p001.ogg":       byFFmpeg(length(143920)),
 		"p001.webm":      byFFmpeg(length(144219)),
 	},
@@ -57,7 +65,7 @@ var outcomes = map[string]map[string]outcome{
 		"jfk.wav":         length(176000),
 		"jfk.mp3":         length(176000),
 		"jfk.opus":        length(176000),
-		"jfk.m4a":         byFFmpeg(length(176128)),
+		"jfk.m4a":         byFFmpeg(orTrimmed(length(176128), 176000)),
 		"jfk.webm":        byFFmpeg(length(176000)),
 		"jfk-vorbis.webm": byFFmpeg(length(176128)),
 		"jfk.aac":         byFFmpeg(length(177152)),
@@ -267,6 +275,9 @@ func TestEveryFileHasItsLengthOrAStatedError(t *testing.T) {
 					t.Errorf("the error does not say which file: %#v", err)
 				}
 				return
+			}
+			if want.trimmed > 0 && got.length == want.trimmed {
+				want.length = want.trimmed
 			}
 			if got.length != want.length || len(got.channels[0]) != int(want.length) {
 				t.Errorf("got %d samples, Length %d, want %d", len(got.channels[0]), got.length, want.length)
