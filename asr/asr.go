@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"asr-backend/asr/ctc"
 	"asr-backend/asr/mel"
@@ -49,7 +50,7 @@ type Recognizer struct {
 	bank       *mel.Bank
 	window     Window
 	device     Device
-	digest     string
+	identity   Identity
 	inFlight   int // windows of one track between cutting and stitching
 	melWorkers int
 
@@ -65,7 +66,11 @@ func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	rec := &Recognizer{bundle: b, vocabulary: b.Vocabulary, window: o.Window, queue: newQueue(), melWorkers: o.Threads}
+	digest, err := b.Digest()
+	if err != nil {
+		return nil, err
+	}
+	rec := &Recognizer{bundle: b, identity: o.Identity(b, digest), vocabulary: b.Vocabulary, window: o.Window, queue: newQueue(), melWorkers: o.Threads}
 	if err := rec.load(ctx, r, o); err != nil {
 		return nil, errors.Join(err, rec.release())
 	}
@@ -79,9 +84,6 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	source, err := r.bundle.source()
 	if err != nil {
 		return &ModelError{r.bundle.Card.Name, err}
-	}
-	if r.digest, err = r.bundle.Digest(); err != nil {
-		return err
 	}
 	signature, err := rt.Inspect(source)
 	if err != nil {
@@ -147,8 +149,8 @@ func (r *Recognizer) Contract() Contract { return r.contract }
 // Device says what computes and why.
 func (r *Recognizer) Device() Device { return r.device }
 
-// Digest returns the SHA-256 of the model, see Bundle.Digest.
-func (r *Recognizer) Digest() string { return r.digest }
+// Identity returns what the rows depend on beside the recording.
+func (r *Recognizer) Identity() Identity { return r.identity }
 
 // Window returns the geometry in use.
 func (r *Recognizer) Window() Window { return r.window }
@@ -173,6 +175,24 @@ type Options struct {
 	Batch int
 	// Window is the geometry of runs; zero means DefaultWindow.
 	Window Window
+}
+
+// Identity is all that rows depend on beside the recording: equal identities give equal
+// rows, up to what a GPU rounds differently. It is known before a model is loaded.
+type Identity struct {
+	Name   string // of the model, for people
+	Digest string // see Bundle.Digest
+	Window Window
+	TF32   bool
+	Shift  time.Duration // the model's constant, see Card
+}
+
+// Identity returns the identity of a bundle that New would load with these options.
+func (o Options) Identity(b *Bundle, digest string) Identity {
+	if o.Window == (Window{}) {
+		o.Window = DefaultWindow
+	}
+	return Identity{Name: b.Card.Name, Digest: digest, Window: o.Window, TF32: o.TF32, Shift: b.Card.WordShift()}
 }
 
 func (o *Options) validate() error {

@@ -46,24 +46,26 @@ const generation = 1
 
 // New returns a Transcriber. The recognizer stays the caller's to close.
 func New(r *asr.Recognizer, o Options) *Transcriber {
+	return &Transcriber{r, o, o.Version(r.Identity())}
+}
+
+// Version names a model and all settings that change its answers: equal versions give
+// equal transcripts of equal recordings. It is the model's name and twelve hex digits.
+func (o Options) Version(id asr.Identity) string {
 	settings, err := json.Marshal(struct {
 		Generation int
-		Model      string
-		Window     asr.Window
+		Model      asr.Identity
 		Channels   audio.Channels
 		Regions    align.RegionOptions
-		Shift      time.Duration
-		TF32       bool
-	}{generation, r.Digest(), r.Window(), o.Channels, o.Regions, r.Bundle().Card.WordShift(), r.Device().TF32})
+	}{generation, id, o.Channels, o.Regions})
 	if err != nil {
 		panic(err) // only plain values
 	}
 	sum := sha256.Sum256(settings)
-	return &Transcriber{r, o, r.Bundle().Card.Name + "-" + hex.EncodeToString(sum[:6])}
+	return id.Name + "-" + hex.EncodeToString(sum[:6])
 }
 
-// Version names the model and all settings that change its answers: equal versions give
-// equal transcripts of equal recordings.
+// Version returns Options.Version for the recognizer in use.
 func (t *Transcriber) Version() string { return t.version }
 
 // Request is one recording to transcribe.
