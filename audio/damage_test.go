@@ -316,7 +316,7 @@ func TestADamagedFLACFrameBecomesSilenceOfItsLength(t *testing.T) {
 }
 
 // oggPages cuts an Ogg file into its pages.
-func oggPages(t *testing.T, file []byte) (pages [][]byte) {
+func oggPages(t testing.TB, file []byte) (pages [][]byte) {
 	t.Helper()
 	for len(file) > 0 {
 		size := 27 + int(file[26])

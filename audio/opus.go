@@ -278,7 +278,10 @@ func (d *opusDecoder) give(n int) frames {
 	d.granule += int64(n)
 	start := min(int64(n), d.preSkip)
 	d.preSkip -= start
-	stop := int64(n) - max(0, min(int64(n), d.granule-d.stop))
+	stop := int64(n)
+	if d.granule > d.stop {
+		stop = max(0, stop-(d.granule-d.stop))
+	}
 	if start >= stop {
 		return frames{}
 	}
