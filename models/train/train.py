@@ -22,7 +22,7 @@ import lexicon
 from batches import Mix, Source
 from evaluate import load_piece_model, quick
 from model import Dropout, Shape, build
-from optim import AdamW, Flat
+from optim import Flat, Optimizer
 
 
 def options():
@@ -98,8 +98,7 @@ def save(path, flat, opt, net, hours, since, a, full=True):
     state = {"shape": asdict(net.shape), "hours": hours, "since": since, "mean": flat.state(opt.mean),
              "buffers": dict(net.named_buffers()), "arguments": vars(a)}
     if full:
-        state |= {"weights": flat.state([m.detach() for m in flat.master]), "adam": opt.adam.state_dict(),
-                  "steps": opt.steps}
+        state |= {"weights": flat.state(flat.master), "optimizer": opt.state()}
     torch.save(state, path + ".part")
     os.replace(path + ".part", path)
 
@@ -109,13 +108,10 @@ def restore(a, folder, flat, opt, net):
     last = f"{folder}/last.pt"
     if os.path.exists(last):
         state = torch.load(last, weights_only=False)
-        with torch.no_grad():
-            flat.load([m.detach() for m in flat.master], state["weights"])
-            flat.load(opt.mean, state["mean"])
-            flat.publish()
-        if "adam" in state:
-            opt.adam.load_state_dict(state["adam"])
-            opt.steps = state["steps"]
+        flat.load(flat.master, state["weights"])
+        flat.load(opt.mean, state["mean"])
+        flat.publish()
+        opt.load(state["optimizer"])
         net.load_state_dict(state["buffers"], strict=False)
         return state["hours"], state.get("since")
     if a.start:
@@ -125,10 +121,9 @@ def restore(a, folder, flat, opt, net):
         else:
             state = torch.load(a.start, weights_only=False)
             weights = state["mean"] | state["buffers"]
-        with torch.no_grad():
-            for tensors in ([m.detach() for m in flat.master], opt.mean):
-                flat.load(tensors, weights)
-            flat.publish()
+        for tensors in (flat.master, opt.mean):
+            flat.load(tensors, weights)
+        flat.publish()
         net.load_state_dict({k: v for k, v in weights.items() if "running_" in k}, strict=False)
         return 0.0, 0.0
     return 0.0, None
@@ -145,7 +140,7 @@ def work(rank, a, port):
     torch.manual_seed(a.seed)
     net = build(shape)
     flat = Flat(net)
-    opt = AdamW(flat, a.decay)
+    opt = Optimizer(flat, a.decay)
     hours, since = restore(a, folder, flat, opt, net)
     engines = sorted(e for e in os.listdir(f"{a.work}/tts") if not e.endswith("-held")
                      and os.path.exists(f"{a.work}/tts/{e}/clips.tsv"))
