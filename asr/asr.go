@@ -175,6 +175,16 @@ type Options struct {
 	Batch int
 	// Window is the geometry of runs; zero means DefaultWindow.
 	Window Window
+	// Observe, if set, is told of every batch that was run, from the worker's goroutine.
+	Observe func(Run)
+}
+
+// Run is a batch that was run.
+type Run struct {
+	Windows int // of recordings
+	Size    int // of the batch, Windows and what filled it up
+	Took    time.Duration
+	Err     error
 }
 
 // Identity is all that rows depend on beside the recording: equal identities give equal

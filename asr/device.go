@@ -63,7 +63,7 @@ func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error 
 			w.sizes = append(w.sizes, n)
 			w.sessions = append(w.sessions, cpu)
 		}
-		if err := r.addWorker(rt, w); err != nil {
+		if err := r.addWorker(rt, w, o); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,7 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 		r.sessions = append(r.sessions, s)
 		w.sessions = append(w.sessions, s)
 	}
-	if err := r.addWorker(rt, w); err != nil {
+	if err := r.addWorker(rt, w, o); err != nil {
 		return err
 	}
 	if err := w.warm(ctx); err != nil {
@@ -100,8 +100,8 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 	return r.compare(ctx, rt, cpu, w)
 }
 
-func (r *Recognizer) addWorker(rt *ort.Runtime, w *worker) error {
-	w.runtime, w.contract, w.window = rt, &r.contract, r.window
+func (r *Recognizer) addWorker(rt *ort.Runtime, w *worker, o Options) error {
+	w.runtime, w.contract, w.window, w.observe = rt, &r.contract, r.window, o.Observe
 	w.blank, w.measure = r.vocabulary.Blank(), ctc.NewMeasure(r.contract.Width)
 	r.workers = append(r.workers, w)
 	for _, n := range w.sizes {

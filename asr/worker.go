@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"asr-backend/asr/ctc"
 	"asr-backend/asr/mel"
@@ -25,7 +26,8 @@ type worker struct {
 	buffers  []*ort.Buffers // full windows, by size
 	// fixed means that shapes are dear: every run has a full window's shape and one of
 	// the sizes, filled up where needed.
-	fixed bool
+	fixed   bool
+	observe func(Run)
 }
 
 // largest is how many windows a batch may hold.
@@ -50,7 +52,11 @@ func (w *worker) work(q *queue) {
 
 // run computes the rows of a batch of windows of equal length and closes each one's done.
 func (w *worker) run(batch []*window) {
+	start := time.Now()
 	err := w.compute(batch)
+	if w.observe != nil {
+		w.observe(Run{Windows: len(batch), Size: w.sizes[w.sizeFor(len(batch))], Took: time.Since(start), Err: err})
+	}
 	for _, win := range batch {
 		if err != nil {
 			win.fail(err)
