@@ -1,5 +1,22 @@
-// Package models holds the models that come with asr-backend and the catalogue of those
-// that others publish.
+// Package models knows where models are: the one inside the program, those that others
+// publish, and those on this machine.
+//
+// # The catalogue
+//
+// catalogue.json lists the published FastConformer and Parakeet models that write by
+// CTC: languages, size, casing, licence, error rates as published and where that is
+// written, and its builds, which are ready ONNX files with the addresses they are at. A
+// model without a build has to be exported first. A build of reduced precision has a
+// name of its own, NAME-int8. To add a model is to add one entry.
+//
+// # The folder
+//
+// Pulled models lie in one folder, a folder each, named like the model: files as they
+// were published and a card, model.json, with the digests. Whatever else is in there and
+// is a model can be used by the name of its folder. Names beginning with a dot are the
+// program's own: unfinished downloads (.NAME.part) and locks (.NAME.lock). The folder of
+// a model appears in one step, when all of it is there and checked; to remove a model is
+// to remove its folder.
 package models
 
 import (
@@ -24,10 +41,14 @@ func Default() fs.FS {
 // DefaultName is the name of the model inside the program.
 const DefaultName = "default"
 
-// Open returns the model of that name, or at that path, see asr.OpenBundle.
+// Open returns a model by its name or path, from the usual folder; see Store.Open.
 func Open(model, variant string) (*asr.Bundle, error) {
 	if model == "" || model == DefaultName {
 		return asr.OpenBundleFS(Default(), variant)
 	}
-	return asr.OpenBundle(model, variant)
+	s, err := NewStore("")
+	if err != nil {
+		return nil, err
+	}
+	return s.Open(model, variant)
 }

@@ -1,0 +1,76 @@
+package models
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"asr-backend/internal/atomicfile"
+	"asr-backend/models/internal/fetch"
+)
+
+// cardName is the file that asr.OpenBundle reads a model's card from.
+const cardName = "model.json"
+
+// card is model.json as it is written for a pulled model: an asr.Card, and where the
+// files came from.
+type card struct {
+	Name     string `json:"name"`
+	Language string `json:"language"`
+	Casing   Casing `json:"casing,omitempty"`
+	Licence  string `json:"licence,omitempty"`
+	Source   string `json:"source"`
+	Mels     int    `json:"mels,omitempty"`
+	// SHA256 holds digests by file name, Origins how each was known.
+	SHA256  map[string]string       `json:"sha256"`
+	Origins map[string]fetch.Origin `json:"digests"`
+
+	Upstream  string    `json:"upstream"`
+	Home      string    `json:"home"`
+	Precision Precision `json:"precision"`
+}
+
+func newCard(m *Model, b *Build) *card {
+	return &card{Name: m.BuildName(b), Language: strings.Join(m.Languages, ","), Casing: m.Casing, Licence: m.Licence, Source: b.Home, Mels: m.Mels,
+		SHA256: map[string]string{}, Origins: map[string]fetch.Origin{}, Upstream: m.Upstream, Home: m.Home, Precision: b.Precision}
+}
+
+// add notes a file.
+func (c *card) add(name, digest string, o fetch.Origin) {
+	c.SHA256[name], c.Origins[name] = digest, o
+}
+
+// write puts the card into a folder.
+func (c *card) write(folder string) error {
+	raw, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := atomicfile.Create(filepath.Join(folder, cardName))
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(append(raw, '\n')); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return f.Commit()
+}
+
+// readCard reads the card in a folder. A folder without one gives an empty card.
+func readCard(folder string) (*card, error) {
+	var c card
+	raw, err := os.ReadFile(filepath.Join(folder, cardName))
+	if errors.Is(err, os.ErrNotExist) {
+		return &c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return nil, fmt.Errorf("%s: %w", cardName, err)
+	}
+	return &c, nil
+}
