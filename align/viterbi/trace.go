@@ -1,0 +1,30 @@
+package viterbi
+
+import "asr-backend/timeline"
+
+// trace is the way back from each state of a block of rows.
+type trace struct {
+	first  timeline.Row // of the block
+	states []uint64     // 4 bits for the label and the blank of a token
+	hubs   []uint64     // 2 bits a word
+	record []record
+}
+
+// record is the way back of one row: tokens [lo, hi) and, once the window has reached
+// the end, the last blank; words [from, to).
+type record struct {
+	lo, hi   int
+	from, to int
+	states   []uint64
+	hubs     []uint64
+}
+
+func (r *record) label(i int) uint64 { i -= r.lo; return r.states[i>>4] >> (i & 15 * 4) & 3 }
+func (r *record) blank(i int) uint64 { i -= r.lo; return r.states[i>>4] >> (i&15*4 + 2) & 3 }
+func (r *record) hub(w int) uint64   { w -= r.from; return r.hubs[w>>5] >> (w & 31 * 2) & 3 }
+
+func (r *record) setLabel(i int, code uint64) { i -= r.lo; set(&r.states[i>>4], i&15*4, code) }
+func (r *record) setBlank(i int, code uint64) { i -= r.lo; set(&r.states[i>>4], i&15*4+2, code) }
+func (r *record) setHub(w int, code uint64)   { w -= r.from; set(&r.hubs[w>>5], w&31*2, code) }
+
+func set(word *uint64, shift int, code uint64) { *word = *word&^(3<<shift) | code<<shift }

@@ -1,0 +1,180 @@
+// Package viterbi places a sequence of tokens on rows of CTC output in the best possible
+// way: it finds the path of greatest probability through the tokens and the blanks
+// between them.
+//
+// # Lattice
+//
+// N tokens have 2N+1 states: a label l[i] for each token, a blank b[i] before it, and a
+// last blank b[N]. Each row is spent in one state. A path begins in b[0] or l[0], ends in
+// l[N-1] or b[N], and from one row to the next
+//
+//	b[i] comes from b[i] (stay) or l[i-1] (step)
+//	l[i] comes from l[i] (stay), b[i] (step), or l[i-1] (skip), the last only if token i
+//	     differs from token i-1, since equal neighbours need a blank between them
+//
+// So T rows can hold N tokens with R equal neighbours only if T >= N + R.
+//
+// Scores are summed in float64 in the order of the rows. Of equal ways stay is taken
+// before step and step before skip, and at the end the label before the blank. Without
+// ties the path is that of torchaudio's forced_align; where step and skip are equal and
+// better than stay, torchaudio 2.11 stays, and its path is not the best.
+//
+// # Exceptions
+//
+// A text that does not match its recording can still be forced on it, and every word near
+// the mismatch suffers. With [Exceptions] a path may instead leave the lattice at any word
+// boundary, drop rows, words, or both at a price, and come back at any later word
+// boundary: a hub h[w] before each word w,
+//
+//	h[w] comes from h[w] (drop the row), h[w-1] in the same row (drop the word), or
+//	     b or l before word w in the same row (leave the lattice)
+//
+// and b and l of the first token of word w may also come from h[w]. What was dropped is
+// reported, rows and words together.
+//
+// # Memory
+//
+// The way back takes two bits a state and row. Beyond [maxTrace] bytes the rows are
+// cut into blocks: a first pass keeps the scores at the start of each, then each block is
+// run again, the last first. [Problem.Band] limits the states of a row to those near a
+// line, for recordings in which even time would not suffice.
+//
+// References: Graves et al., ICML 2006; torchaudio.functional.forced_align; Kürzinger et
+// al., arXiv:2007.09127.
+package viterbi
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/timeline"
+)
+
+// Scores returns the log-probabilities of row t, counted from the first row of the
+// problem: a value for each piece, blank included. The slice is valid until the next call.
+type Scores func(t timeline.Row) []float32
+
+// Problem is a token sequence and the rows on which to place it.
+type Problem struct {
+	Scores Scores
+	Rows   timeline.Row
+	Blank  ctc.Piece
+	// Tokens must not hold Blank.
+	Tokens []ctc.Piece
+	// Exceptions, if set, let words and rows that do not match be dropped.
+	Exceptions *Exceptions
+	// Band, if set, limits row t to tokens lo <= i < hi. Neither may ever fall.
+	Band func(t timeline.Row) (lo, hi int)
+}
+
+// Exceptions are the prices of leaving the lattice, in nats.
+type Exceptions struct {
+	// Words are the indices of the first tokens of words, rising from 0. Nothing is dropped
+	// or found missing inside a word.
+	Words []int
+	// Leave is the price of an exception, whatever it drops.
+	Leave float64
+	// Token is the price of dropping a token of the text.
+	Token float64
+	// Row returns the score of dropping row t: at most 0 for what fits no piece at all.
+	Row func(t timeline.Row) float64
+}
+
+// Span is the rows of a token, inclusive. The span of a token that was dropped is empty:
+// Last is before First.
+type Span struct {
+	First, Last timeline.Row
+}
+
+// Dropped is what one exception dropped: rows [First, End) and words [From, To). Either
+// may be empty, and both are where equal neighbours do without the blank between them.
+type Dropped struct {
+	First, End timeline.Row
+	From, To   int
+}
+
+// Path is the best path.
+type Path struct {
+	// Spans holds the rows of each token.
+	Spans []Span
+	// Dropped holds the exceptions, in order.
+	Dropped []Dropped
+	// Score is the sum of the log-probabilities along the path, and of the prices.
+	Score float64
+	// AtEdge reports that the path touches an edge of the band that could be widened, so
+	// that a better path may exist beyond it.
+	AtEdge bool
+}
+
+// TooShortError says that a text has more tokens than fit on its rows.
+type TooShortError struct {
+	Rows            timeline.Row
+	Tokens, Repeats int
+}
+
+func (e *TooShortError) Error() string {
+	return fmt.Sprintf("%d rows are too few for %d tokens and the %d blanks that equal neighbours need between them: at least %d rows", e.Rows, e.Tokens, e.Repeats, e.Tokens+e.Repeats)
+}
+
+// errNoPath is returned where no path has a probability above zero.
+var errNoPath = errors.New("viterbi: the text has no path of probability above zero through the rows")
+
+// Align returns the best path. Tokens that cannot fit are a *TooShortError, unless words
+// may be dropped.
+func Align(p *Problem) (*Path, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	if len(p.Tokens) == 0 && p.Exceptions == nil {
+		return p.blank()
+	}
+	return newLattice(p).run()
+}
+
+// Repeats returns how many tokens equal their left neighbour.
+func Repeats(tokens []ctc.Piece) int {
+	n := 0
+	for i := 1; i < len(tokens); i++ {
+		if tokens[i] == tokens[i-1] {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *Problem) validate() error {
+	for i, token := range p.Tokens {
+		if token == p.Blank || token < 0 {
+			return fmt.Errorf("viterbi: token %d is %d; blank (%d) and negative numbers are no tokens", i, token, p.Blank)
+		}
+	}
+	if x := p.Exceptions; x != nil {
+		for w, at := range x.Words {
+			if w == 0 && at != 0 || w > 0 && at <= x.Words[w-1] || at >= len(p.Tokens) {
+				return fmt.Errorf("viterbi: word %d begins at token %d of %d", w, at, len(p.Tokens))
+			}
+		}
+		if len(x.Words) == 0 && len(p.Tokens) > 0 {
+			return errors.New("viterbi: tokens without words")
+		}
+		return nil
+	}
+	if n, r := len(p.Tokens), Repeats(p.Tokens); int64(p.Rows) < int64(n+r) {
+		return &TooShortError{p.Rows, n, r}
+	}
+	return nil
+}
+
+// blank is the path of a text without tokens.
+func (p *Problem) blank() (*Path, error) {
+	path := &Path{}
+	for t := range p.Rows {
+		path.Score += float64(p.Scores(t)[p.Blank])
+	}
+	if math.IsInf(path.Score, -1) {
+		return nil, errNoPath
+	}
+	return path, nil
+}
