@@ -5,12 +5,12 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
+	"strings"
 )
 
-const (
-	// maxRewind is how much of a stream is kept, so that another decoder can start over.
-	maxRewind = 4 << 20
-)
+// maxRewind is how much of a stream is kept, so that another decoder can start over.
+const maxRewind = 4 << 20
 
 // An input is the bytes of a recording, from the first on.
 type input struct {
@@ -53,8 +53,12 @@ func newInput(r io.Reader, name string) (*input, error) {
 	return in, nil
 }
 
-// pathOf returns f's path if the file is still there under its name.
+// pathOf returns f's path if another process finds the same file there. Standard input
+// and the like have names that mean something else to each process.
 func pathOf(f *os.File) string {
+	if strings.HasPrefix(f.Name(), "/dev/") || strings.HasPrefix(f.Name(), "/proc/") {
+		return ""
+	}
 	there, err := os.Stat(f.Name())
 	if err != nil {
 		return ""
@@ -181,7 +185,7 @@ func (t *tape) begin(n int) {
 
 func (t *tape) stop() {
 	t.off = true
-	t.kept = t.kept[t.at:]
+	t.kept = slices.Clone(t.kept[t.at:])
 	t.at = 0
 }
 

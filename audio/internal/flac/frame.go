@@ -8,9 +8,6 @@ var (
 	errFrame = errors.New("not a FLAC frame")
 )
 
-// maxHeader is the longest frame header in bytes.
-const maxHeader = 16
-
 // Ways to store two channels.
 const (
 	leftSide  = 8

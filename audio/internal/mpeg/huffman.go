@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-var errHuffman = errors.New("Huffman codes run over")
+var errHuffman = errors.New("codes run over their end")
 
 // codes is a Huffman table to look codes up in: the first eight bits of a code lead to
 // its leaf, or to a second table for the rest. An entry is
