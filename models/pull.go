@@ -213,7 +213,7 @@ func (p *pull) packed(ctx context.Context) error {
 		return err
 	}
 	for _, f := range p.build.Files {
-		digest, _, err := fetch.Digest(filepath.Join(p.staging(), f.Name))
+		digest, _, err := fetch.Digest(ctx, filepath.Join(p.staging(), f.Name))
 		if err != nil {
 			return err
 		}

@@ -131,14 +131,14 @@ type Result struct {
 // missing. When ctx ends, what has arrived stays for the next call. One call at a time
 // may work on one path.
 func (c *Client) File(ctx context.Context, q Request) (*Result, error) {
-	if r, err := c.existing(q); r != nil || err != nil {
+	if r, err := c.existing(ctx, q); r != nil || err != nil {
 		return r, err
 	}
 	failures := 0
 	for {
 		got, err := c.attempt(ctx, q)
 		if err == nil {
-			return c.finish(q)
+			return c.finish(ctx, q)
 		}
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
@@ -157,8 +157,8 @@ func (c *Client) File(ctx context.Context, q Request) (*Result, error) {
 }
 
 // existing returns the result for a file that is there and right already.
-func (c *Client) existing(q Request) (*Result, error) {
-	sum, size, err := Digest(q.Path)
+func (c *Client) existing(ctx context.Context, q Request) (*Result, error) {
+	sum, size, err := Digest(ctx, q.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -176,14 +176,14 @@ func (c *Client) existing(q Request) (*Result, error) {
 }
 
 // finish checks the part, which is as long as it should be, and gives it its name.
-func (c *Client) finish(q Request) (*Result, error) {
+func (c *Client) finish(ctx context.Context, q Request) (*Result, error) {
 	p, err := openPart(q.Path)
 	if err != nil {
 		return nil, err
 	}
 	defer p.file.Close() // synced; only read since
 	r := &Result{Origin: FirstUse}
-	if r.SHA256, r.Size, err = digest(p.file); err != nil {
+	if r.SHA256, r.Size, err = digest(ctx, p.file); err != nil {
 		return nil, err
 	}
 	want := p.source.SHA256
@@ -200,25 +200,38 @@ func (c *Client) finish(q Request) (*Result, error) {
 }
 
 // Digest returns the SHA-256 of the file at path, in hex, and its size in bytes.
-func Digest(path string) (sum string, size int64, err error) {
+func Digest(ctx context.Context, path string) (sum string, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", 0, err
 	}
 	defer f.Close() // only read
-	return digest(f)
+	return digest(ctx, f)
 }
 
-func digest(f *os.File) (string, int64, error) {
+func digest(ctx context.Context, f *os.File) (string, int64, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return "", 0, err
 	}
 	h := sha256.New()
-	n, err := io.Copy(h, f)
+	n, err := io.Copy(h, &cancelled{ctx, f})
 	if err != nil {
 		return "", 0, fmt.Errorf("read %s: %w", f.Name(), err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), n, nil
+}
+
+// cancelled is a reader that ends with its context.
+type cancelled struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *cancelled) Read(b []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	return c.r.Read(b)
 }
 
 // longestPause bounds waits; a server that wants more is left alone.

@@ -39,6 +39,7 @@ func TestAKilledProcessLosesNothing(t *testing.T) {
 	}
 	b := content(2 << 20)
 	s := serve(t, b)
+	s.mu.Lock() // nothing else orders this before the requests of another process
 	s.fault = func(r *http.Request, n int) any {
 		if n > 0 {
 			return nil
@@ -50,6 +51,7 @@ func TestAKilledProcessLosesNothing(t *testing.T) {
 			<-r.Context().Done()
 		}
 	}
+	s.mu.Unlock()
 	path := filepath.Join(t.TempDir(), "m")
 	child := command(t, "TestAKilledProcessLosesNothing", "FETCH_TEST_URL="+s.URL, "FETCH_TEST_PATH="+path)
 	var out bytes.Buffer

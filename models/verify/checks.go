@@ -1,0 +1,154 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"asr-backend/asr"
+	"asr-backend/asr/ort"
+	"asr-backend/internal/doctor"
+	"asr-backend/learn"
+	"asr-backend/models"
+	"asr-backend/transcribe"
+)
+
+// open finds the model and reads its vocabulary and card.
+func open(_ context.Context, s *Subject) ([]doctor.Finding, error) {
+	bundle, err := s.Store.Open(s.Name, "")
+	if err != nil {
+		return []doctor.Finding{{Check: "model", Status: doctor.Failure, Detail: err.Error()}}, nil
+	}
+	s.Bundle = bundle
+	detail := bundle.Card.Name + ", inside the program"
+	if dir := s.folder(); dir != "" {
+		detail = fmt.Sprintf("%s, %s in %s", bundle.Card.Name, bundle.Graph, dir)
+	}
+	return []doctor.Finding{{Check: "model", Status: doctor.OK, Detail: detail}}, nil
+}
+
+// files compares digests.
+func files(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
+	if s.Bundle == nil || s.folder() == "" {
+		return nil, nil // the program's own files are as whole as the program
+	}
+	digests, err := s.Store.Digests(ctx, s.folder(), s.Bundle.Graph)
+	if err != nil {
+		return []doctor.Finding{{Check: "files", Status: doctor.Failure, Detail: err.Error()}}, nil
+	}
+	var findings []doctor.Finding
+	for _, d := range digests {
+		f := doctor.Finding{Check: "file", Status: doctor.OK, Detail: fmt.Sprintf("%s is what the %s says (SHA-256 %.12s...)", d.File, d.By, d.Got)}
+		switch {
+		case d.Err != nil:
+			f.Status, f.Detail = doctor.Failure, fmt.Sprintf("%s: %v", d.File, d.Err)
+		case d.Want == "":
+			f.Status, f.Detail = doctor.Warning, fmt.Sprintf("%s: nobody has noted a digest to compare with; it is %s", d.File, d.Got)
+		case !d.OK():
+			f.Status, f.Detail = doctor.Failure, fmt.Sprintf("%s has SHA-256 %s, not %s as the %s says", d.File, d.Got, d.Want, d.By)
+		}
+		if f.Status == doctor.Failure && s.inStore() {
+			f.Hint = fmt.Sprintf("remove %s and run `asr-backend models pull %s`", s.folder(), s.Name)
+		}
+		findings = append(findings, f)
+	}
+	return findings, nil
+}
+
+// licence tells under which conditions the model may be used.
+func licence(_ context.Context, s *Subject) ([]doctor.Finding, error) {
+	if s.Bundle == nil {
+		return nil, nil
+	}
+	card := &s.Bundle.Card
+	f := doctor.Finding{Check: "licence", Status: doctor.OK, Detail: card.Licence}
+	switch {
+	case card.Licence == "":
+		f.Status, f.Detail = doctor.Warning, "not stated"
+		f.Hint = "look where the model comes from"
+		if card.Source != "" {
+			f.Hint += ": " + card.Source
+		}
+	case strings.Contains(card.Licence, "-NC"):
+		f.Status, f.Detail = doctor.Warning, card.Licence+": not for commercial use"
+	}
+	findings := []doctor.Finding{f}
+	if strings.Contains(s.Bundle.Graph, "."+string(models.INT8)+".") {
+		findings = append(findings, doctor.Finding{Check: "precision", Status: doctor.Warning, Detail: "int8: " + models.INT8.Warning()})
+	}
+	return findings, nil
+}
+
+// contract loads the model on the CPU, which probes it, and tells what was found.
+func contract(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
+	if s.Bundle == nil {
+		return nil, nil
+	}
+	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU})
+	var refused *asr.ModelError
+	if errors.As(err, &refused) {
+		return []doctor.Finding{{Check: "contract", Status: doctor.Failure, Detail: refused.Err.Error(), Hint: "see doc/models.md for what a model must be"}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.Recognizer = r
+	c := r.Contract()
+	ok := func(check, detail string) doctor.Finding {
+		return doctor.Finding{Check: check, Status: doctor.OK, Detail: detail}
+	}
+	features := "normalised per band over each window"
+	if c.RawFeatures {
+		features = "as they are"
+	}
+	output := "log-probabilities"
+	if c.Unnormalised {
+		output = "logits, made log-probabilities here"
+	}
+	padding := "harmless: windows of any length share a run"
+	if !c.Padding {
+		padding = "changes what is heard (exported before NeMo 2.5): the last window of a recording is run by itself"
+	}
+	return []doctor.Finding{
+		ok("contract", fmt.Sprintf("kept; at most %d rows (%.0f s) in one run", c.MaxRows, c.MaxRows.Duration().Seconds())),
+		ok("features", fmt.Sprintf("%d mel bands, %s", c.Bands, features)),
+		ok("vocabulary", fmt.Sprintf("%d pieces and blank", c.Width-1)),
+		ok("output", output),
+		ok("padding", padding),
+	}, nil
+}
+
+// The sample is read English; see SOURCE.md.
+//
+//go:embed sample.opus
+var recording []byte
+
+const (
+	spoken = "produced the block books, which were the immediate predecessors of the true printed book,"
+	// useless is the word error rate from which on a model has understood nothing.
+	useless = 0.8
+)
+
+// sample lets a model that knows English hear some.
+func sample(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
+	if s.Recognizer == nil || !slices.Contains(strings.Split(s.Bundle.Card.Language, ","), "en") {
+		return nil, nil
+	}
+	t, err := transcribe.New(s.Recognizer, transcribe.Options{}).Reader(ctx, bytes.NewReader(recording), "sample.opus", transcribe.Request{})
+	if err != nil {
+		return nil, err
+	}
+	text := t.Text()
+	rate := learn.Compare(spoken, text).Rate()
+	f := doctor.Finding{Check: "sample", Status: doctor.OK, Detail: fmt.Sprintf("heard %q: word error rate %.0f %%, confidence %.2f", text, 100*rate, t.Confidence)}
+	if rate >= useless {
+		f.Status = doctor.Failure
+		f.Detail = fmt.Sprintf("heard %q where %q is said", text, spoken)
+		f.Hint = "the model may want other features, or its vocabulary belongs to another; or its card names the wrong language"
+	}
+	return []doctor.Finding{f}, nil
+}

@@ -1,0 +1,203 @@
+package verify_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"asr-backend/asr/ort"
+	"asr-backend/internal/doctor"
+	"asr-backend/internal/oracle"
+	"asr-backend/models"
+	"asr-backend/models/verify"
+
+	"go.uber.org/goleak"
+)
+
+// library is the ONNX Runtime all tests share: a process can open one.
+var library *ort.Runtime
+
+func TestMain(m *testing.M) {
+	if path := oracle.Library(); path != "" {
+		var err error
+		if library, err = ort.Open(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if library != nil {
+			if err := library.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = max(code, 1)
+			}
+		}
+		os.Exit(code)
+	}))
+}
+
+// examine runs all checks on a model.
+func examine(t *testing.T, s *models.Store, name string) []doctor.Finding {
+	t.Helper()
+	oracle.NeedLibrary(t)
+	findings, err := verify.Model(t.Context(), &verify.Subject{Name: name, Store: s, Runtime: library}, verify.Checks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		t.Logf("%s %s: %s (%s)", f.Status, f.Check, f.Detail, f.Hint)
+	}
+	return findings
+}
+
+// find returns the finding of a check.
+func find(t *testing.T, findings []doctor.Finding, check string) doctor.Finding {
+	t.Helper()
+	at := slices.IndexFunc(findings, func(f doctor.Finding) bool { return f.Check == check })
+	if at < 0 {
+		t.Fatalf("no finding %q", check)
+	}
+	return findings[at]
+}
+
+func store(t *testing.T) *models.Store {
+	t.Helper()
+	s, err := models.NewStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// toy copies a model of testdata into a folder of its own with the given card.
+func toy(t *testing.T, folder, toy string, card map[string]any) {
+	t.Helper()
+	if err := errors.Join(os.RemoveAll(folder), os.CopyFS(folder, os.DirFS(oracle.Data(t, "models", "toys", toy)))); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "model.json"), raw, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheEmbeddedModelHearsTheSample(t *testing.T) {
+	findings := examine(t, store(t), "default")
+	if err := doctor.Verdict(findings); err != nil {
+		t.Error(err)
+	}
+	for check, want := range map[string]string{
+		"model": "inside the program", "features": "80 mel bands, normalised", "vocabulary": "pieces and blank",
+		"contract": "at most 5000 rows (400 s)", "sample": "predecessors", "licence": "CC-BY-SA-4.0",
+	} {
+		if f := find(t, findings, check); f.Status != doctor.OK || !strings.Contains(f.Detail, want) {
+			t.Errorf("%s: got %+v, want %q", check, f, want)
+		}
+	}
+}
+
+func TestAGoodFolder(t *testing.T) {
+	s := store(t)
+	folder := filepath.Join(t.TempDir(), "m")
+	toy(t, folder, "tones", nil)
+	digests, err := s.Digests(t.Context(), folder, "model.onnx", "tokens.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]string{}
+	for _, d := range digests {
+		sums[d.File] = d.Got
+	}
+	toy(t, folder, "tones", map[string]any{"licence": "CC-BY-4.0", "sha256": sums})
+	findings := examine(t, s, folder)
+	for _, f := range findings {
+		if f.Status != doctor.OK || f.Check == "sample" {
+			t.Errorf("got %+v; want all good, and no English for a model that does not say it knows some", f)
+		}
+	}
+}
+
+func TestWhatIsWrongWithAModelIsSaid(t *testing.T) {
+	s := store(t)
+	for name, test := range map[string]struct {
+		toy    string
+		folder string // in the store, if set
+		card   map[string]any
+		spoil  string // file to remove
+		check  string
+		status doctor.Status
+		say    string
+	}{
+		"a file is another":                  {toy: "tones", card: map[string]any{"sha256": map[string]string{"tokens.txt": strings.Repeat("0", 64)}}, check: "file", status: doctor.Failure, say: "as the card says"},
+		"a file of the card is gone":         {toy: "tones", card: map[string]any{"sha256": map[string]string{"more.bin": strings.Repeat("0", 64)}}, check: "file", status: doctor.Failure, say: "more.bin: missing"},
+		"the card points out of the folder":  {toy: "tones", card: map[string]any{"sha256": map[string]string{"../x": strings.Repeat("0", 64)}}, check: "file", status: doctor.Failure, say: "outside"},
+		"no digests":                         {toy: "tones", check: "file", status: doctor.Warning, say: "nobody has noted a digest"},
+		"no licence":                         {toy: "tones", card: map[string]any{"source": "https://a.example"}, check: "licence", status: doctor.Warning, say: "not stated"},
+		"a licence that forbids trade":       {toy: "tones", card: map[string]any{"licence": "CC-BY-NC-4.0"}, check: "licence", status: doctor.Warning, say: "not for commercial use"},
+		"a pulled model with another file":   {toy: "tones", folder: "parakeet-110m", check: "file", status: doctor.Failure, say: "as the catalogue says"},
+		"no vocabulary":                      {toy: "tones", spoil: "tokens.txt", check: "model", status: doctor.Failure, say: "tokens.txt"},
+		"no such folder":                     {check: "model", status: doctor.Failure, say: "does not exist"},
+		"a model of another kind":            {toy: "two-rows", check: "contract", status: doctor.Failure, say: "subsample"},
+		"a model that makes no numbers":      {toy: "nan", check: "contract", status: doctor.Failure, say: "not numbers"},
+		"a model that streams":               {toy: "cached", check: "contract", status: doctor.Failure, say: "streaming"},
+		"padding that leaks":                 {toy: "leaky", check: "padding", status: doctor.OK, say: "changes what is heard"},
+		"outputs that are not normalised":    {toy: "logits", check: "output", status: doctor.OK, say: "logits"},
+		"a model that does not know English": {toy: "tones", card: map[string]any{"language": "en"}, check: "sample", status: doctor.Failure, say: "is said"},
+		"a model that knows German":          {toy: "tones", card: map[string]any{"language": "de"}, check: "padding", status: doctor.OK, say: "harmless"},
+		"English among other languages":      {toy: "tones", card: map[string]any{"language": "de,en"}, check: "sample", status: doctor.Failure, say: "is said"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join(t.TempDir(), "m")
+			if test.folder != "" {
+				folder = filepath.Join(s.Dir, test.folder)
+			}
+			if test.toy != "" {
+				toy(t, folder, test.toy, test.card)
+			}
+			if test.spoil != "" {
+				if err := os.Remove(filepath.Join(folder, test.spoil)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			findings := examine(t, s, folder)
+			if !slices.ContainsFunc(findings, func(f doctor.Finding) bool {
+				return f.Check == test.check && f.Status == test.status && strings.Contains(f.Detail, test.say)
+			}) {
+				t.Errorf("got %+v, want %s of %s with %q", findings, test.status, test.check, test.say)
+			}
+			if failed := doctor.Verdict(findings) != nil; test.status == doctor.Failure && !failed {
+				t.Error("the verdict is good")
+			}
+		})
+	}
+}
+
+func TestAnInt8ModelIsMarked(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "m")
+	toy(t, folder, "tones", nil)
+	if err := os.Rename(filepath.Join(folder, "model.onnx"), filepath.Join(folder, "model.int8.onnx")); err != nil {
+		t.Fatal(err)
+	}
+	if f := find(t, examine(t, store(t), folder), "precision"); f.Status != doctor.Warning || !strings.Contains(f.Detail, "CPU only") {
+		t.Errorf("got %+v", f)
+	}
+}
+
+func TestCancelling(t *testing.T) {
+	oracle.NeedLibrary(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := verify.Model(ctx, &verify.Subject{Name: "default", Store: store(t), Runtime: library}, verify.Checks())
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
