@@ -54,7 +54,7 @@ func New(rate int) (*Filter, error) {
 	}
 	f.table = make([]float32, rows*f.taps)
 	row := make([]float64, f.taps)
-	for p := range rows {
+	for p := range f.rows/2 + 1 {
 		// Each row sums to one: a constant stays that constant, whatever the phase.
 		sum := 0.0
 		for k := range row {
@@ -62,8 +62,13 @@ func New(rate int) (*Filter, error) {
 			row[k] = kernel(t * scale)
 			sum += row[k]
 		}
+		// The kernel is symmetric, so that each row serves backwards as well.
+		mirror := f.rows - p
 		for k, v := range row {
 			f.table[p*f.taps+k] = float32(v / sum)
+			if mirror < rows {
+				f.table[mirror*f.taps+f.taps-1-k] = float32(v / sum)
+			}
 		}
 	}
 	return f, nil
@@ -97,9 +102,10 @@ func kernel(t float64) float64 {
 
 // besselI0 is the modified Bessel function of order zero, by its power series.
 func besselI0(x float64) float64 {
+	q := x * x / 4
 	sum, term := 1.0, 1.0
-	for k := 1.0; term > sum*1e-17; k++ {
-		term *= (x / 2 / k) * (x / 2 / k)
+	for k := 1.0; term > sum*1e-12; k++ {
+		term *= q / (k * k)
 		sum += term
 	}
 	return sum
