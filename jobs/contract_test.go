@@ -346,9 +346,11 @@ var contract = []struct {
 			for i := range data {
 				data[i] = byte(rand.Uint32())
 			}
-			if err := take(t, q, "asr").Finish(ctx, data); err != nil {
+			l := take(t, q, "asr")
+			if err := l.Finish(ctx, data); err != nil {
 				t.Fatalf("%d bytes: %v", n, err)
 			}
+			wantErr(t, l.Finish(ctx, []byte("again")), ErrLeaseLost)
 			if got, err := q.Result(ctx, key); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("%d bytes: got %d, %v", n, len(got), err)
 			}
@@ -612,7 +614,9 @@ var contract = []struct {
 		if err := q.Remove(ctx, "poison"); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "it is gone", func() bool { return len(q.List(Filter{})) == 0 && q.Health() == nil })
+		if len(q.List(Filter{})) != 0 || q.Health() != nil {
+			t.Errorf("after Remove: %v, %v", q.List(Filter{}), q.Health())
+		}
 		enqueue(t, q, spec("poison"))
 	}},
 	{"everything is refused after Close", func(t *testing.T, open func(Options) *Queue) {

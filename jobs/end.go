@@ -15,7 +15,9 @@ func (l *Lease) Finish(ctx context.Context, result []byte) error {
 }
 
 func (l *Lease) finish(ctx context.Context, result []byte) error {
-	ref := resultRef{Name: l.jobID + "." + l.id, Blob: len(result) > inlineResult, Size: int64(len(result))}
+	// Filed under a name of its own, so that whoever comes late, another worker or a second
+	// call, overwrites nothing: the record names the one that counts, sweep removes others.
+	ref := resultRef{Name: l.jobID + "." + newID(), Blob: len(result) > inlineResult, Size: int64(len(result))}
 	if len(result) > MaxResult {
 		return tooLarge("result", len(result), MaxResult)
 	}
@@ -27,8 +29,6 @@ func (l *Lease) finish(ctx context.Context, result []byte) error {
 	}); err != nil {
 		return err
 	}
-	// The result is filed under this lease, so a worker that has lost its job has not
-	// overwritten anything; sweep finds what it left.
 	return l.conclude(ctx, func(r record) (record, error) { return r.finish(now(), ref) })
 }
 
@@ -90,11 +90,14 @@ func (l *Lease) conclude(ctx context.Context, next func(record) (record, error))
 	return nil
 }
 
-// lost tells whether the lease was taken away. A lease whose own context was cancelled
+// lost tells whether the lease has ended or was taken away. One whose context was cancelled
 // for another reason may still be ended.
 func (l *Lease) lost() error {
 	if cause := context.Cause(l.ctx); errors.Is(cause, ErrLeaseLost) {
 		return cause
+	}
+	if l.ended.Load() {
+		return ErrLeaseLost
 	}
 	return nil
 }

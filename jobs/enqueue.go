@@ -171,7 +171,26 @@ func (q *Queue) remove(ctx context.Context, key string) error {
 	if err := q.jobs.Purge(actx, escape(key), jetstream.PurgeTTL(goneFor)); err != nil {
 		return q.answer(ctx, err)
 	}
+	q.forgotten(actx, key, e.id)
 	return q.discard(ctx, e.id, e.result)
+}
+
+// forgotten waits until the watch has brought the removal, so that whoever lists the jobs
+// next does not find the one that was removed.
+func (q *Queue) forgotten(ctx context.Context, key, id string) {
+	for {
+		gone := q.index.await(key)
+		if e, ok := q.index.get(key); !ok || e.id != id {
+			q.index.unawait(key, gone)
+			return
+		}
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			q.index.unawait(key, gone)
+			return
+		}
+	}
 }
 
 // discard deletes the windows and the result of a job; what a failure leaves, sweep finds.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,10 +19,10 @@ type Lease struct {
 	jobID  string // files windows and results
 	id     string // of this hand-out
 
-	turn  chan struct{} // capacity 1; holding it guards what follows and the record
+	turn  chan struct{} // capacity 1; whoever holds it may write the record and what follows
 	rec   record
 	rev   uint64
-	ended bool
+	ended atomic.Bool
 }
 
 // Take waits for a job of the kind in the class least or above and hands it out; the job
@@ -198,7 +199,7 @@ func (l *Lease) step(ctx context.Context, write string, next func(record) (recor
 		return context.Cause(ctx)
 	}
 	defer func() { <-l.turn }()
-	if l.ended {
+	if l.ended.Load() {
 		return ErrLeaseLost
 	}
 	r, err := next(l.rec)
@@ -233,7 +234,7 @@ func (l *Lease) step(ctx context.Context, write string, next func(record) (recor
 
 // end marks the lease as ended; turn is held.
 func (l *Lease) end(cause error) {
-	l.ended = true
+	l.ended.Store(true)
 	l.cancel(cause)
 	l.q.mu.Lock()
 	if l.q.held[l.job.Key] == l {
@@ -246,7 +247,7 @@ func (l *Lease) end(cause error) {
 func (l *Lease) lose(cause error) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
-	if !l.ended {
+	if !l.ended.Load() {
 		l.end(cause)
 	}
 }
@@ -262,7 +263,7 @@ func (q *Queue) lostIfHeld(key string, rev uint64, lease string) {
 	}
 	select {
 	case l.turn <- struct{}{}:
-		if !l.ended {
+		if !l.ended.Load() {
 			l.end(ErrLeaseLost)
 		}
 		<-l.turn

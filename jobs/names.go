@@ -24,8 +24,8 @@ const (
 const (
 	bucketJobs     = "-jobs"     // key-value: one record a job
 	bucketWindows  = "-windows"  // key-value: <job id>.<index>
-	bucketResults  = "-results"  // key-value: <job id>.<lease>, results up to inlineResult
-	bucketBlobs    = "-blobs"    // object store: <job id>.<lease>, larger results
+	bucketResults  = "-results"  // key-value: <job id>.<result id>, results up to inlineResult
+	bucketBlobs    = "-blobs"    // object store: <job id>.<result id>, larger results
 	bucketProjects = "-projects" // key-value: <project>.<key>
 )
 

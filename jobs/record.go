@@ -35,7 +35,7 @@ type record struct {
 
 // resultRef says where the result of a done job lies.
 type resultRef struct {
-	Name string `json:"name"` // <job id>.<lease>
+	Name string `json:"name"` // <job id>.<result id>
 	Blob bool   `json:"blob,omitempty"`
 	Size int64  `json:"size"`
 }

@@ -153,8 +153,8 @@ func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 		return "", false
 	}
 	if e.Operation() != jetstream.KeyValuePut {
-		q.index.drop(key, e.Revision(), now)
 		q.setDamaged(key, nil)
+		q.index.drop(key, e.Revision(), now) // last, for Remove waits for it
 		q.lostIfHeld(key, e.Revision(), "")
 		return key, false
 	}
