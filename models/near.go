@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// near returns up to three names that somebody may have meant by name, the likeliest
-// first: those that differ by few letters and those that contain it.
+// near returns up to three names that somebody may have meant by name: those that differ
+// by the fewest letters, if these are few, or contain it.
 func near(name string, names []string) []string {
 	name = strings.ToLower(name)
 	type guess struct {
@@ -27,7 +27,7 @@ func near(name string, names []string) []string {
 	slices.SortStableFunc(guesses, func(a, b guess) int { return cmp.Compare(a.far, b.far) })
 	var likely []string
 	for _, g := range guesses[:min(len(guesses), 3)] {
-		if g.far <= guesses[0].far+1 {
+		if g.far == guesses[0].far {
 			likely = append(likely, g.name)
 		}
 	}

@@ -114,7 +114,7 @@ func TestWhatIsNotThereSaysWhatToDo(t *testing.T) {
 		"parakeet-110m-int8":   "asr-backend models pull parakeet-110m-int8",
 		"parakeet-110":         "did you mean parakeet-110m",
 		"PARAKEET-110M":        "did you mean parakeet-110m",
-		"fastconformer-ge":     "did you mean fastconformer-be or fastconformer-de or fastconformer-en?",
+		"fastconformer-ge":     "did you mean fastconformer-be or fastconformer-de?",
 		"our-ow":               "did you mean our-own?",
 		"zz":                   "see asr-backend models list",
 		"fastconformer-ctc-en": "has to be exported from nvidia/stt_en_fastconformer_ctc_large; doc/models.md says how",

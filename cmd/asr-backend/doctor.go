@@ -6,7 +6,6 @@ import (
 
 	"asr-backend/asr"
 	"asr-backend/internal/doctor"
-	"asr-backend/models"
 )
 
 type doctorCommand struct {
@@ -19,7 +18,7 @@ type doctorCommand struct {
 func (c *doctorCommand) Run(ctx context.Context, std streams) error {
 	findings := doctor.Examine(ctx, doctor.Options{
 		Version: version, Library: c.Library, FFmpeg: c.FFmpeg, Device: c.Device,
-		Model:   func() (*asr.Bundle, error) { return models.Open(c.Model, "") },
+		Model:   func() (*asr.Bundle, error) { return c.bundle("") },
 		Folders: map[string]string{os.TempDir(): "temporary files"},
 	})
 	show := doctor.Print

@@ -14,6 +14,7 @@ import (
 // engineFlags choose the model and what computes it.
 type engineFlags struct {
 	Model     string `help:"Name of a model, or path of its folder or ONNX file." default:"default" placeholder:"NAME|PATH" group:"Model and device"`
+	ModelsDir string `help:"Folder of pulled models; ~/.local/share/asr-backend/models if empty." type:"path" placeholder:"DIR" group:"Model and device"`
 	Provider  string `help:"What computes: auto, cpu or cuda. auto takes a GPU if it can be had." enum:"auto,cpu,cuda" default:"auto" group:"Model and device"`
 	Device    int    `help:"Index of the GPU." default:"0" group:"Model and device"`
 	Precision string `help:"fp32, tf32 (faster on GPUs, slightly off) or fp16 (needs the model's fp16 variant)." enum:"fp32,tf32,fp16" default:"fp32" group:"Model and device"`
@@ -33,7 +34,7 @@ func (f *engineFlags) open(ctx context.Context) (*engine, error) {
 	if f.Precision == "fp16" {
 		variant = "fp16"
 	}
-	bundle, err := models.Open(f.Model, variant)
+	bundle, err := f.bundle(variant)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +51,15 @@ func (f *engineFlags) open(ctx context.Context) (*engine, error) {
 		return nil, errors.Join(err, runtime.Close())
 	}
 	return &engine{runtime, recognizer}, nil
+}
+
+// bundle opens the model.
+func (f *engineFlags) bundle(variant string) (*asr.Bundle, error) {
+	store, err := models.NewStore(f.ModelsDir)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(f.Model, variant)
 }
 
 // String says in one line what computes.

@@ -30,6 +30,7 @@ type streams struct {
 type commands struct {
 	Transcribe transcribeCommand `cmd:"" help:"Transcribe recordings to text with times."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what works on this machine, what does not, and what to do."`
+	Models     modelsCommand     `cmd:"" help:"List, download and check models."`
 	Bench      benchCommand      `cmd:"" help:"Measure speed and memory on this machine."`
 	Version    versionCommand    `cmd:"" help:"Print the version of the program."`
 }

@@ -24,17 +24,20 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/*.txt. Run with -update to rewrite what they expect.
 func TestScripts(t *testing.T) {
 	oracle.NeedLibrary(t)
+	published := newMirror(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ASR_BACKEND_ONNXRUNTIME", oracle.Library())
 			e.Setenv("ASR_BACKEND_PROVIDER", "cpu")
+			e.Setenv("ASR_BACKEND_MODELS_DIR", filepath.Join(e.WorkDir, "models"))
+			e.Setenv("ASR_BACKEND_MODELS_MIRROR", published.URL)
 			e.Setenv("DATA", filepath.Join(oracle.Root(t), "testdata"))
 			e.Setenv("TONES", filepath.Join(oracle.Root(t), "testdata", "models", "toys", "tones"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"nopartial": noPartial, "bleeps": bleeps},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"nopartial": noPartial, "bleeps": bleeps, "half": published.half},
 		Condition: func(c string) (bool, error) {
 			switch {
 			case c == "root":

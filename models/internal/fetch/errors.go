@@ -105,6 +105,22 @@ func temporary(err error) bool {
 	return !errors.As(err, &disk) // what is left is the network
 }
 
+// hint says what a person can do about a connection that could not be made.
+func hint(err error) string {
+	var (
+		name        *net.DNSError
+		dial        *net.OpError
+		certificate *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.As(err, &certificate):
+		return "; a proxy or mirror may stand between whose certificate this machine does not know"
+	case errors.As(err, &name), errors.As(err, &dial) && dial.Op == "dial":
+		return "; if this machine has no direct way out, set HTTPS_PROXY, or name a mirror"
+	}
+	return ""
+}
+
 // diskError is a failure on this side.
 type diskError struct{ err error }
 

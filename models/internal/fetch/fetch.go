@@ -148,7 +148,7 @@ func (c *Client) File(ctx context.Context, q Request) (*Result, error) {
 		}
 		wait, again := retry(err, failures)
 		if !again || failures >= c.o.Attempts {
-			return nil, fmt.Errorf("download %s: %w", q.URL, err)
+			return nil, fmt.Errorf("download %s: %w%s", q.URL, err, hint(err))
 		}
 		if err := c.o.Pause(ctx, wait); err != nil {
 			return nil, err

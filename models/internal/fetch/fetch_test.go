@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -484,6 +486,28 @@ func TestARedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 	_, err := c.File(t.Context(), fetch.Request{URL: front.URL, Path: filepath.Join(t.TempDir(), "m")})
 	if err == nil || !strings.Contains(err.Error(), "from https to http") || len(target.requests()) != 0 {
 		t.Errorf("got %v after %d requests", err, len(target.requests()))
+	}
+}
+
+func TestAConnectionThatCannotBeMadeSaysWhatToDo(t *testing.T) {
+	closed := serve(t, nil)
+	closed.Close()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(secure.Close)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	for url, test := range map[string]struct {
+		say   string
+		waits int
+	}{
+		closed.URL:                 {"HTTPS_PROXY", 5},
+		"http://host.invalid/file": {"mirror", 0},
+		secure.URL:                 {"certificate", 0},
+	} {
+		c, waits := client(t, fetch.Options{})
+		_, err := c.File(t.Context(), fetch.Request{URL: url, Path: filepath.Join(t.TempDir(), "m")})
+		if err == nil || !strings.Contains(err.Error(), test.say) || len(*waits) != test.waits {
+			t.Errorf("got %v after %d waits, want %q after %d", err, len(*waits), test.say, test.waits)
+		}
 	}
 }
 

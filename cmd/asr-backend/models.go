@@ -1,0 +1,185 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"asr-backend/asr/ort"
+	"asr-backend/internal/doctor"
+	"asr-backend/models"
+	"asr-backend/models/verify"
+
+	"golang.org/x/term"
+)
+
+type modelsCommand struct {
+	ModelsDir string `help:"Folder of pulled models; ~/.local/share/asr-backend/models if empty." type:"path" placeholder:"DIR"`
+
+	List   listCommand   `cmd:"" help:"List the models that are here and those that could be."`
+	Pull   pullCommand   `cmd:"" help:"Download models; an interrupted download goes on where it was."`
+	Path   pathCommand   `cmd:"" help:"Print where a model lies."`
+	Verify verifyCommand `cmd:"" help:"Check the files of a model, load it, and say what it is."`
+}
+
+type listCommand struct {
+	JSON bool `help:"Print JSON, with sources, error rates and addresses."`
+}
+
+// Run prints the list.
+func (c *listCommand) Run(parent *modelsCommand, std streams) error {
+	store, err := models.NewStore(parent.ModelsDir)
+	if err != nil {
+		return err
+	}
+	list, err := store.List()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		e := json.NewEncoder(std.out)
+		e.SetIndent("", "  ")
+		return e.Encode(map[string]any{"folder": store.Dir, "models": list})
+	}
+	return printList(std.out, store, list)
+}
+
+func printList(w io.Writer, store *models.Store, list []models.Entry) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tLANGUAGE\tSIZE\tTEXT\tLICENCE\tSTATE")
+	for _, e := range list {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Languages, " "), entrySize(&e), entryText(&e), cmp.Or(e.Licence, "not stated"), e.State)
+	}
+	fmt.Fprintf(t, "\nPulled models lie in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
+	return t.Flush()
+}
+
+// entrySize is the size of the files, or about what they must be.
+func entrySize(e *models.Entry) string {
+	switch {
+	case e.Bytes > 0:
+		return megabytes(e.Bytes)
+	case e.Precision == models.INT8:
+		return "~" + megabytes(int64(e.Parameters)*1.15e6)
+	case e.Parameters > 0:
+		return "~" + megabytes(int64(e.Parameters)*4e6)
+	}
+	return ""
+}
+
+func entryText(e *models.Entry) string {
+	text := map[models.Casing]string{models.Cased: "cased", models.Lower: "lower case", models.Caseless: "no case"}[e.Casing]
+	if e.Punctuation {
+		text += ", punctuated"
+	}
+	return text
+}
+
+// megabytes writes a size as download pages do, in units of 1000.
+func megabytes(n int64) string {
+	if n >= 1e9 {
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	}
+	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+}
+
+type pullCommand struct {
+	Names       []string `arg:"" name:"NAME" help:"Names of models, see models list."`
+	Mirror      string   `help:"Server that holds files under HOST/PATH of their own address, such as https://mirror.example/huggingface.co/..." env:"ASR_BACKEND_MODELS_MIRROR" placeholder:"URL"`
+	HuggingFace string   `help:"What to use for https://huggingface.co, if there is no mirror." name:"hf-endpoint" env:"HF_ENDPOINT" placeholder:"URL"`
+	Quiet       bool     `help:"Print failures only." short:"q"`
+}
+
+// Run pulls one model after another; one that fails does not keep the others back.
+func (c *pullCommand) Run(ctx context.Context, parent *modelsCommand, std streams) error {
+	store, err := models.NewStore(parent.ModelsDir)
+	if err != nil {
+		return err
+	}
+	m := &meter{w: std.err, terminal: !c.Quiet && term.IsTerminal(int(std.err.Fd()))}
+	var errs []error
+	for _, name := range c.Names {
+		o := models.PullOptions{Mirror: c.Mirror, HuggingFace: c.HuggingFace, UserAgent: "asr-backend/" + version, Progress: m.progress}
+		if !c.Quiet {
+			o.Notice = m.line
+		}
+		pulled, err := store.Pull(ctx, name, o)
+		m.end()
+		switch {
+		case ctx.Err() != nil:
+			m.line("stopped; what has arrived is kept, and the same command goes on from there")
+			return context.Cause(ctx)
+		case err != nil:
+			errs = append(errs, err)
+		case c.Quiet:
+		case pulled.Already:
+			m.line(pulled.Name + " is here already, in " + pulled.Path)
+		default:
+			m.line(pulled.Name + " is in " + pulled.Path + "; use it with --model " + pulled.Name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+type pathCommand struct {
+	Name string `arg:"" name:"NAME" help:"Name of a model, see models list."`
+}
+
+// Run prints the folder.
+func (c *pathCommand) Run(parent *modelsCommand, std streams) error {
+	store, err := models.NewStore(parent.ModelsDir)
+	if err != nil {
+		return err
+	}
+	path, err := store.Path(c.Name)
+	if err == nil {
+		_, err = fmt.Fprintln(std.out, path)
+	}
+	return err
+}
+
+type verifyCommand struct {
+	Model   string `arg:"" name:"NAME|PATH" help:"Name of a model, or path of its folder or ONNX file." default:"default" optional:""`
+	JSON    bool   `help:"Print JSON."`
+	Library string `help:"ONNX Runtime library, file or folder; looked for beside the program and in the system if empty." name:"onnxruntime" type:"path"`
+}
+
+// Run examines the model.
+func (c *verifyCommand) Run(ctx context.Context, parent *modelsCommand, std streams) error {
+	store, err := models.NewStore(parent.ModelsDir)
+	if err != nil {
+		return err
+	}
+	runtime, err := ort.Open(c.Library)
+	if err != nil {
+		return err
+	}
+	findings, err := verify.Model(ctx, &verify.Subject{Name: c.Model, Store: store, Runtime: runtime}, verify.Checks())
+	if err = errors.Join(err, runtime.Close()); err != nil {
+		return err
+	}
+	if c.JSON {
+		err = doctor.PrintJSON(std.out, findings)
+	} else {
+		err = printVerdict(std.out, c.Model, findings)
+	}
+	return errors.Join(err, doctor.Verdict(findings))
+}
+
+func printVerdict(w *os.File, model string, findings []doctor.Finding) error {
+	if err := doctor.Print(w, findings); err != nil {
+		return err
+	}
+	verdict := "can be used"
+	if doctor.Verdict(findings) != nil {
+		verdict = "cannot be relied on"
+	}
+	_, err := fmt.Fprintf(w, "\n%s %s\n", model, verdict)
+	return err
+}
