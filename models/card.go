@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
+	"asr-backend/asr"
 	"asr-backend/internal/atomicfile"
 	"asr-backend/models/internal/fetch"
 )
@@ -18,12 +18,14 @@ const cardName = "model.json"
 // card is model.json as it is written for a pulled model: an asr.Card, and where the
 // files came from.
 type card struct {
-	Name     string `json:"name"`
-	Language string `json:"language"`
-	Casing   Casing `json:"casing,omitempty"`
-	Licence  string `json:"licence,omitempty"`
-	Source   string `json:"source"`
-	Mels     int    `json:"mels,omitempty"`
+	Name string `json:"name"`
+	// Language is empty for a model of several: no transcript of it has a known one.
+	Language  string   `json:"language,omitempty"`
+	Languages []string `json:"languages"`
+	Casing    Casing   `json:"casing,omitempty"`
+	Licence   string   `json:"licence,omitempty"`
+	Source    string   `json:"source"`
+	Mels      int      `json:"mels,omitempty"`
 	// SHA256 holds digests by file name, Origins how each was known.
 	SHA256  map[string]string       `json:"sha256"`
 	Origins map[string]fetch.Origin `json:"digests"`
@@ -34,8 +36,27 @@ type card struct {
 }
 
 func newCard(m *Model, b *Build) *card {
-	return &card{Name: m.BuildName(b), Language: strings.Join(m.Languages, ","), Casing: m.Casing, Licence: m.Licence, Source: b.Home, Mels: m.Mels,
+	language := ""
+	if len(m.Languages) == 1 {
+		language = m.Languages[0]
+	}
+	return &card{Name: m.BuildName(b), Language: language, Languages: m.Languages, Casing: m.Casing, Licence: m.Licence, Source: b.Home, Mels: m.Mels,
 		SHA256: map[string]string{}, Origins: map[string]fetch.Origin{}, Upstream: m.Upstream, Home: m.Home, Precision: b.Precision}
+}
+
+// Languages returns the languages that a model's card says it knows.
+func Languages(b *asr.Bundle) []string {
+	if b.Card.Language != "" {
+		return []string{b.Card.Language}
+	}
+	if b.Dir == "" {
+		return nil
+	}
+	c, err := readCard(b.Dir)
+	if err != nil {
+		return nil // the bundle could not have been opened with such a card
+	}
+	return c.Languages
 }
 
 // add notes a file.

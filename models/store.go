@@ -167,7 +167,7 @@ func (s *Store) List() ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []Entry{{Name: DefaultName, State: Embedded, Languages: languages(b.Card.Language), Bytes: folderSize(Default()),
+	list := []Entry{{Name: DefaultName, State: Embedded, Languages: Languages(b), Bytes: folderSize(Default()),
 		Casing: Casing(b.Card.Casing), Licence: b.Card.Licence, Note: b.Card.Source, Precision: FP32}}
 	for _, name := range s.own() {
 		if m, _ := s.Catalogue.Find(name); m == nil {
@@ -215,7 +215,7 @@ func (s *Store) ownEntry(name string) Entry {
 		e.State, e.Problem = Broken, err.Error()
 		return e
 	}
-	e.Languages, e.Casing, e.Licence, e.Note = languages(b.Card.Language), Casing(b.Card.Casing), b.Card.Licence, b.Card.Source
+	e.Languages, e.Casing, e.Licence, e.Note = Languages(b), Casing(b.Card.Casing), b.Card.Licence, b.Card.Source
 	return e
 }
 
@@ -232,11 +232,6 @@ func (s *Store) own() []string {
 		}
 	}
 	return names
-}
-
-// languages reads the language of a card, which for several is "en,de".
-func languages(card string) []string {
-	return strings.FieldsFunc(card, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // folderSize returns the bytes in all files of a folder that can be looked at.

@@ -135,7 +135,7 @@ const (
 
 // sample lets a model that knows English hear some.
 func sample(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
-	if s.Recognizer == nil || !slices.Contains(strings.Split(s.Bundle.Card.Language, ","), "en") {
+	if s.Recognizer == nil || !slices.Contains(models.Languages(s.Bundle), "en") {
 		return nil, nil
 	}
 	t, err := transcribe.New(s.Recognizer, transcribe.Options{}).Reader(ctx, bytes.NewReader(recording), "sample.opus", transcribe.Request{})

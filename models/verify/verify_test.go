@@ -153,7 +153,7 @@ func TestWhatIsWrongWithAModelIsSaid(t *testing.T) {
 		"outputs that are not normalised":    {toy: "logits", check: "output", status: doctor.OK, say: "logits"},
 		"a model that does not know English": {toy: "tones", card: map[string]any{"language": "en"}, check: "sample", status: doctor.Failure, say: "is said"},
 		"a model that knows German":          {toy: "tones", card: map[string]any{"language": "de"}, check: "padding", status: doctor.OK, say: "harmless"},
-		"English among other languages":      {toy: "tones", card: map[string]any{"language": "de,en"}, check: "sample", status: doctor.Failure, say: "is said"},
+		"English among other languages":      {toy: "tones", card: map[string]any{"languages": []string{"de", "en"}}, check: "sample", status: doctor.Failure, say: "is said"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join(t.TempDir(), "m")
