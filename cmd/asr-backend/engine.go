@@ -29,11 +29,20 @@ type engine struct {
 	recognizer *asr.Recognizer
 }
 
-func (f *engineFlags) open(ctx context.Context) (*engine, error) {
-	variant := ""
+// options returns the variant of the model that the flags ask for, and how to run it.
+func (f *engineFlags) options() (variant string, o asr.Options) {
 	if f.Precision == "fp16" {
 		variant = "fp16"
 	}
+	o = asr.Options{Device: f.Device, TF32: f.Precision == "tf32", Threads: f.Threads, Batch: f.Batch}
+	if f.Provider != "auto" {
+		o.Provider = ort.Provider(f.Provider)
+	}
+	return variant, o
+}
+
+func (f *engineFlags) open(ctx context.Context) (*engine, error) {
+	variant, o := f.options()
 	bundle, err := f.bundle(variant)
 	if err != nil {
 		return nil, err
@@ -41,10 +50,6 @@ func (f *engineFlags) open(ctx context.Context) (*engine, error) {
 	runtime, err := ort.Open(f.Library)
 	if err != nil {
 		return nil, err
-	}
-	o := asr.Options{Device: f.Device, TF32: f.Precision == "tf32", Threads: f.Threads, Batch: f.Batch}
-	if f.Provider != "auto" {
-		o.Provider = ort.Provider(f.Provider)
 	}
 	recognizer, err := asr.New(ctx, runtime, bundle, o)
 	if err != nil {

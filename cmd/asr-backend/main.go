@@ -29,6 +29,7 @@ type streams struct {
 // commands is the command line.
 type commands struct {
 	Transcribe transcribeCommand `cmd:"" help:"Transcribe recordings to text with times."`
+	Serve      serveCommand      `cmd:"" help:"Serve Label Studio as a machine learning backend."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what works on this machine, what does not, and what to do."`
 	Models     modelsCommand     `cmd:"" help:"List, download and check models."`
 	Bench      benchCommand      `cmd:"" help:"Measure speed and memory on this machine."`
@@ -39,7 +40,7 @@ type commands struct {
 func run(args []string, std streams) (status int) {
 	var c commands
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("asr-backend"), kong.Description(description), kong.Vars{"formats": formats()},
+	parser, err := kong.New(&c, kong.Name("asr-backend"), kong.Description(description), kong.Vars{"formats": formats(), "data_dir": defaultDataDir()},
 		kong.DefaultEnvars("ASR_BACKEND"), kong.Writers(std.out, std.err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { exited = code; panic(errExit) }))

@@ -1,0 +1,148 @@
+package service
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"asr-backend/align"
+	"asr-backend/audio"
+	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/labelstudio/results"
+	"asr-backend/transcribe"
+)
+
+// Settings are what a project may choose: the JSON object typed under "Any extra params
+// to pass during model connection". Every field may be missing.
+type Settings struct {
+	// Model is the name of a model, as `asr-backend models list` shows it.
+	Model string `json:"model"`
+	// Channels is "mix", "split" or the number of a channel. Without it, channels are kept
+	// apart if the page shows them apart.
+	Channels string `json:"channels"`
+	// MaxRegion and MinPause shape regions, in seconds.
+	MaxRegion float64 `json:"max_region"`
+	MinPause  float64 `json:"min_pause"`
+	// Sentences says whether regions end with sentences.
+	Sentences *bool `json:"sentences"`
+	// Label is the label that speech gets, Text the TextArea that text goes into.
+	Label string `json:"label"`
+	Text  string `json:"text"`
+	// Words says whether word times are stored with the text.
+	Words *bool `json:"words"`
+	// Author names the speaker in Paragraphs.
+	Author string `json:"author"`
+	// Overwrite replaces task data that people or other programs filled.
+	Overwrite bool `json:"overwrite"`
+}
+
+// parseSettings reads what was typed at connection, over the defaults. An empty string
+// is as good as nothing; a string may hold the object.
+func parseSettings(raw json.RawMessage, defaults Settings) (Settings, error) {
+	s := defaults
+	raw = bytes.TrimSpace(raw)
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		raw = bytes.TrimSpace([]byte(text))
+	}
+	if len(raw) == 0 || string(raw) == "null" || string(raw) == "{}" {
+		return s, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, fmt.Errorf("extra params: %w", explainSettings(err))
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return s, errors.New("extra params: want one JSON object and nothing after it")
+	}
+	if err := s.validate(); err != nil {
+		return s, fmt.Errorf("extra params: %w", err)
+	}
+	// Paths are for whoever runs the service, not for whoever may connect to it.
+	if s.Model != defaults.Model && !modelName.MatchString(s.Model) {
+		return s, fmt.Errorf("extra params: model: %q is not the name of a model", s.Model)
+	}
+	return s, nil
+}
+
+var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+func explainSettings(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return fmt.Errorf("%s: got a %s, want a %v", wrong.Field, wrong.Value, wrong.Type)
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("%s is not known; known are %s", field, strings.Join(settingNames(), ", "))
+	}
+	return fmt.Errorf(`want a JSON object such as {"channels": "split"}: %w`, err)
+}
+
+func settingNames() []string {
+	var names []string
+	for f := range reflect.TypeFor[Settings]().Fields() {
+		names = append(names, f.Tag.Get("json"))
+	}
+	return names
+}
+
+func (s *Settings) validate() error {
+	if s.Channels != "" {
+		if _, err := audio.ParseChannels(s.Channels); err != nil {
+			return err
+		}
+	}
+	if s.MaxRegion < 0 || s.MaxRegion > 600 {
+		return fmt.Errorf("max_region: %g seconds; want 1 to 600", s.MaxRegion)
+	}
+	if s.MinPause < 0 || s.MinPause > 60 {
+		return fmt.Errorf("min_pause: %g seconds; want 0.1 to 60", s.MinPause)
+	}
+	return nil
+}
+
+// transcription returns what of the settings changes a transcript, for a page that shows
+// channels apart or not.
+func (s *Settings) transcription(split bool, ffmpeg string) transcribe.Options {
+	o := transcribe.Options{FFmpeg: ffmpeg, Regions: align.RegionOptions{
+		MaxLength:   time.Duration(s.MaxRegion * float64(time.Second)),
+		MinPause:    time.Duration(s.MinPause * float64(time.Second)),
+		NoSentences: s.Sentences != nil && !*s.Sentences,
+	}}
+	switch {
+	case s.Channels != "":
+		o.Channels, _ = audio.ParseChannels(s.Channels) // validated
+	case split:
+		o.Channels = audio.Split
+	}
+	return o
+}
+
+func (s *Settings) plans() labelconfig.Options {
+	return labelconfig.Options{Label: s.Label, Text: s.Text}
+}
+
+func (s *Settings) results() results.Options {
+	return results.Options{NoWords: s.Words != nil && !*s.Words, Author: s.Author, Overwrite: s.Overwrite}
+}
+
+// fingerprint is a digest of values, for versions and keys.
+func fingerprint(values ...any) string {
+	h := sha256.New()
+	e := json.NewEncoder(h)
+	for _, v := range values {
+		if err := e.Encode(v); err != nil {
+			panic(err) // only plain values are given
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6])
+}

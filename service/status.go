@@ -1,0 +1,205 @@
+package service
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"asr-backend/asr/ort"
+	"asr-backend/jobs"
+)
+
+// Status is what /status says.
+type Status struct {
+	Version    string          `json:"version"`
+	Started    time.Time       `json:"started"`
+	Ready      bool            `json:"ready"`
+	NotReady   string          `json:"not_ready,omitempty"` // why
+	Model      ModelStatus     `json:"model"`
+	Store      string          `json:"store,omitempty"` // what is wrong with it
+	API        string          `json:"label_studio,omitempty"`
+	APITrouble string          `json:"label_studio_trouble,omitempty"`
+	Running    []Running       `json:"running"`
+	Waiting    int64           `json:"waiting"` // recordings
+	Projects   []ProjectStatus `json:"projects"`
+}
+
+// ModelStatus is what computes.
+type ModelStatus struct {
+	Name       string       `json:"name"`
+	Provider   ort.Provider `json:"provider,omitempty"`
+	Reason     string       `json:"reason,omitempty"` // why there is no GPU
+	Difference float64      `json:"gpu_difference,omitempty"`
+	Threads    int          `json:"threads,omitempty"`
+	Batch      int          `json:"batch,omitempty"`
+}
+
+// ProjectStatus is a project as the service sees it.
+type ProjectStatus struct {
+	ID       int64          `json:"id"`
+	Version  string         `json:"model_version,omitempty"`
+	Serves   []string       `json:"serves,omitempty"`
+	Notes    []string       `json:"notes,omitempty"`
+	Trouble  *Trouble       `json:"trouble,omitempty"`
+	Tasks    []TaskStatus   `json:"tasks"`
+	Counts   map[string]int `json:"counts"` // of tasks, by state
+	ErrorsBy []VersionRate  `json:"word_error_rates,omitempty"`
+}
+
+// TaskStatus is the state of a task's prediction.
+type TaskStatus struct {
+	ID      int64     `json:"id"`
+	Version string    `json:"model_version,omitempty"`
+	State   string    `json:"state"`
+	Updated time.Time `json:"updated"`
+	Reason  string    `json:"reason,omitempty"`
+	Hint    string    `json:"hint,omitempty"`
+	Retries int       `json:"retries,omitempty"`
+}
+
+// VersionRate is the word error rate of a version, by what people corrected.
+type VersionRate struct {
+	Version string  `json:"model_version"`
+	Words   int     `json:"words"`
+	Rate    float64 `json:"rate"`
+}
+
+// mostTasks bounds how many tasks of a project are listed, those changed last first.
+const mostTasks = 200
+
+// Status gathers what /status says.
+func (s *Service) Status(ctx context.Context) Status {
+	out := Status{Version: s.options.Version, Started: s.started, Running: s.progress.list(), Projects: []ProjectStatus{}}
+	if err := s.Ready(); err != nil {
+		out.NotReady = err.Error()
+	}
+	out.Ready = out.NotReady == ""
+	out.Model = ModelStatus{Name: s.options.Defaults.Model}
+	if d, ok := s.engines.device(s.options.Defaults.Model); ok {
+		out.Model = ModelStatus{s.options.Defaults.Model, d.Provider, d.Reason, d.Difference, d.Threads, d.Batch}
+	}
+	if s.client != nil {
+		out.API = s.client.Base().Redacted()
+	} else {
+		out.APITrouble = s.clientErr.Error()
+	}
+	if err := s.store.health(); err != nil {
+		out.Store = err.Error()
+	}
+	q, err := s.store.jobs()
+	if err != nil {
+		return out
+	}
+	for _, g := range q.Stats().Groups {
+		if g.Kind == kindTranscribe && g.State == jobs.Queued {
+			out.Waiting += g.Jobs
+		}
+	}
+	for _, id := range s.store.projects(ctx) {
+		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id))
+	}
+	return out
+}
+
+func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) ProjectStatus {
+	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}, Counts: map[string]int{}}
+	whole, tasks := s.troubles.of(id)
+	out.Trouble = whole
+	if p, err := s.store.project(ctx, id); err == nil {
+		if r, err := s.resolve(p); err == nil {
+			out.Version = r.version
+			for _, plan := range r.plans {
+				out.Serves = append(out.Serves, plan.String())
+				out.Notes = append(out.Notes, plan.Notes...)
+			}
+			if len(r.plans) == 0 && r.why != "" {
+				out.Notes = append(out.Notes, r.why)
+			}
+		}
+	}
+	hearings := map[string]jobs.Job{}
+	for _, job := range q.List(jobs.Filter{Kind: kindTranscribe}) {
+		hearings[job.Key] = job
+	}
+	seen := map[int64]bool{}
+	for _, job := range q.List(jobs.Filter{Project: projectName(id), Kind: kindDeliver}) {
+		_, task, version, ok := parseErrandKey(job.Key)
+		if !ok || seen[task] {
+			continue // an older version's
+		}
+		seen[task] = true
+		one := taskState(job, hearings[job.After])
+		one.ID, one.Version = task, version
+		out.Counts[one.State]++
+		if len(out.Tasks) < mostTasks {
+			out.Tasks = append(out.Tasks, one)
+		}
+	}
+	for task, trouble := range tasks {
+		out.Counts["not accepted"]++
+		out.Tasks = append(out.Tasks, TaskStatus{ID: task, State: "not accepted", Updated: trouble.At, Reason: trouble.What, Hint: trouble.Hint})
+	}
+	slices.SortFunc(out.Tasks, func(a, b TaskStatus) int { return b.Updated.Compare(a.Updated) })
+	rates, err := s.errorRates(ctx, id)
+	if err == nil {
+		for version, e := range rates {
+			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Words, e.Rate()})
+		}
+		slices.SortFunc(out.ErrorsBy, func(a, b VersionRate) int { return strings.Compare(a.Version, b.Version) })
+	}
+	return out
+}
+
+// taskState tells the state of a task from its delivery and its recording.
+func taskState(deliver, hear jobs.Job) TaskStatus {
+	t := TaskStatus{Updated: deliver.Updated, Reason: deliver.Reason, Hint: deliver.Hint, Retries: deliver.Retries}
+	switch {
+	case deliver.State == jobs.Done && hear.State == jobs.Dead:
+		t.State, t.Reason, t.Hint, t.Updated = "failed", hear.Reason, hear.Hint, hear.Updated
+	case deliver.State == jobs.Done:
+		t.State, t.Reason = "delivered", ""
+	case deliver.State == jobs.Dead:
+		t.State = "not delivered"
+	case hear.State == jobs.Done:
+		t.State = "to be delivered"
+	case hear.State == jobs.Running:
+		t.State = "being heard"
+	case hear.State == jobs.Dead:
+		t.State, t.Reason, t.Hint, t.Updated = "failed", hear.Reason, hear.Hint, hear.Updated
+	default:
+		t.State = "waiting"
+		if hear.Reason != "" {
+			t.Reason, t.Hint, t.Retries, t.Updated = hear.Reason, hear.Hint, hear.Retries, hear.Updated
+		}
+	}
+	return t
+}
+
+//go:embed status.html
+var statusPage string
+
+// serveStatus answers with JSON, or with a page for a browser.
+func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
+	status := s.Status(r.Context())
+	if r.URL.Query().Get("format") != "html" && !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Content-Type", "application/json")
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		_ = e.Encode(status) // the client is gone; there is nobody to tell
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	page, err := template.New("status").Funcs(template.FuncMap{"ago": ago, "percent": percent, "clock": clock}).Parse(statusPage)
+	if err == nil {
+		err = page.Execute(w, status)
+	}
+	if err != nil {
+		s.log.Error("status page", "error", err)
+	}
+}

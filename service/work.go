@@ -1,0 +1,166 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"asr-backend/asr"
+	"asr-backend/jobs"
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/labelconfig"
+)
+
+// Kinds of jobs.
+const (
+	kindTranscribe = "transcribe"
+	kindDeliver    = "deliver"
+	kindEvent      = "event"
+)
+
+// hearing is the payload of a job that transcribes a recording.
+type hearing struct {
+	Value    string `json:"value"` // as the task has it
+	Task     int64  `json:"task"`
+	Project  int64  `json:"project"`
+	Login    string `json:"login,omitempty"`
+	Password string `json:"password,omitempty"`
+	// Settings and Split choose how it is heard, Version is what that comes to.
+	Settings Settings `json:"settings"`
+	Split    bool     `json:"split"`
+	Version  string   `json:"version"`
+}
+
+// errand is the payload of a job that delivers a task's prediction.
+type errand struct {
+	Task    int64    `json:"task"`
+	Project int64    `json:"project"`
+	Version string   `json:"version"`
+	Plans   []int    `json:"plans"` // indices
+	Hear    []string `json:"hear"`  // keys of the transcriptions, one a plan
+}
+
+// hearingKey names the transcription of a recording: the same for every task and project
+// that shows it, unless the project opens it with credentials of its own.
+func hearingKey(p *labelstudio.Project, value, version string) string {
+	if p.Login != "" {
+		return kindTranscribe + "/" + version + "/" + fingerprint(value, p.ID, p.Login)
+	}
+	return kindTranscribe + "/" + version + "/" + fingerprint(value)
+}
+
+// errandKey names the delivery of a version to a task.
+func errandKey(project, task int64, version string) string {
+	return fmt.Sprintf("%s/%d/%d/%s", kindDeliver, project, task, version)
+}
+
+// parseErrandKey is the inverse of errandKey.
+func parseErrandKey(key string) (project, task int64, version string, ok bool) {
+	parts := strings.SplitN(key, "/", 4)
+	if len(parts) != 4 || parts[0] != kindDeliver {
+		return 0, 0, "", false
+	}
+	project, err1 := strconv.ParseInt(parts[1], 10, 64)
+	task, err2 := strconv.ParseInt(parts[2], 10, 64)
+	return project, task, parts[3], err1 == nil && err2 == nil
+}
+
+// order is what was enqueued for a task.
+type order struct {
+	task  *labelstudio.Task
+	plans []*labelconfig.Plan
+	keys  []string // of the transcriptions, one a plan
+}
+
+// errNoRecording means that a task has nothing to hear.
+var errNoRecording = errors.New("the task has no recording")
+
+// deadAgain is how long a transcription that was given up stays so when it is asked for
+// again: what was missing may be there now.
+const deadAgain = time.Minute
+
+// enqueue makes sure that a task's recordings are, or will be, heard, and its prediction
+// delivered.
+func (s *Service) enqueue(ctx context.Context, p *labelstudio.Project, r *resolved, t *labelstudio.Task, class jobs.Class) (*order, error) {
+	q, err := s.store.jobs()
+	if err != nil {
+		return nil, err
+	}
+	o := &order{task: t}
+	for _, plan := range r.plans {
+		value, ok := plan.Recording(t.Data)
+		if !ok {
+			continue
+		}
+		key := hearingKey(p, value, r.hearing)
+		payload, err := json.Marshal(hearing{Value: value, Task: t.ID, Project: p.ID, Login: p.Login, Password: p.Password.Reveal(),
+			Settings: r.settings, Split: r.split(), Version: r.hearing})
+		if err != nil {
+			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
+		}
+		job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projectName(p.ID), Kind: kindTranscribe, Class: class, Payload: payload})
+		if err != nil {
+			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
+		}
+		if job.State == jobs.Dead && time.Since(job.Ended) > deadAgain {
+			if _, err := q.Requeue(ctx, key); err != nil && !errors.Is(err, jobs.ErrState) {
+				return nil, fmt.Errorf("enqueue task %d again: %w", t.ID, err)
+			}
+		}
+		o.plans = append(o.plans, plan)
+		o.keys = append(o.keys, key)
+	}
+	if len(o.keys) == 0 {
+		return nil, errNoRecording
+	}
+	return o, s.order(ctx, q, p, r, o, class)
+}
+
+// order enqueues the delivery, unless there is no API to deliver through, or no task to
+// deliver to: requests made by hand may have none.
+func (s *Service) order(ctx context.Context, q *jobs.Queue, p *labelstudio.Project, r *resolved, o *order, class jobs.Class) error {
+	if s.client == nil || o.task.ID == 0 || p.ID == 0 {
+		return nil
+	}
+	e := errand{Task: o.task.ID, Project: p.ID, Version: r.version, Hear: o.keys}
+	for _, plan := range o.plans {
+		e.Plans = append(e.Plans, plan.Index)
+	}
+	payload, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("enqueue the delivery to task %d: %w", e.Task, err)
+	}
+	key := errandKey(p.ID, e.Task, r.version)
+	job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projectName(p.ID), Kind: kindDeliver, Class: class, Payload: payload, After: o.keys[len(o.keys)-1]})
+	if err == nil && job.State == jobs.Dead && time.Since(job.Ended) > deadAgain {
+		_, err = q.Requeue(ctx, key)
+	}
+	if err != nil && !errors.Is(err, jobs.ErrState) {
+		return fmt.Errorf("enqueue the delivery to task %d: %w", e.Task, err)
+	}
+	return nil
+}
+
+func (r *resolved) split() bool {
+	for _, p := range r.plans {
+		if p.Split {
+			return true
+		}
+	}
+	return false
+}
+
+// priority is the class of a job as the recognizer orders windows.
+func priority(c jobs.Class) asr.Priority {
+	switch c {
+	case jobs.Interactive:
+		return asr.Interactive
+	case jobs.Opened:
+		return asr.Opened
+	}
+	return asr.Batch
+}
