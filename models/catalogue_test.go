@@ -108,7 +108,7 @@ func TestWhichBuildsLackDigestsIsKnown(t *testing.T) {
 }
 
 // unlicensed are the models whose licence the catalogue does not state.
-var unlicensed = strings.Fields("fastconformer-es-nc fastconformer-hr parakeet-0.6b-vi fastconformer-eu4 fastconformer-eu10")
+var unlicensed = strings.Fields("fastconformer-hr parakeet-0.6b-vi fastconformer-eu4 fastconformer-eu10")
 
 func TestWhichModelsLackALicenceIsKnown(t *testing.T) {
 	var got []string
