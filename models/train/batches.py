@@ -18,7 +18,8 @@ class Mix:
     """What the training data looks like at a moment of the run."""
     strength: float = 1.0       # of augmentation, 0..1
     longest: int = 2000         # frames
-    joined: float = 0.0         # share of audio in joined clips of 15-25 s
+    joined: float = 0.0         # share of joined clips of 13-25 s
+    spliced: float = 0.0        # share of aligned clips replaced by phrases of one speaker in new order
 
 
 class Source:
@@ -32,26 +33,51 @@ class Source:
         self.rng = np.random.default_rng(seed)
         self.encode, self.lexicon = encode, lexicon
         self.decks = [[] for _ in stores]
+        # Clips with known word boundaries, by store and speaker.
+        self.voices = {}
+        for i, s in enumerate(self.stores):
+            for clip in s.clips:
+                if clip.name in s.words:
+                    self.voices.setdefault((i, clip.speaker), []).append(clip)
 
-    def draw(self, longest):
-        """The next clip: every store is a shuffled deck gone through before any clip comes again."""
+    def draw(self, mix):
+        """The next clip (log-mel, text): every store is a shuffled deck gone through before any clip comes again."""
         while True:
             i = int(self.rng.choice(len(self.stores), p=self.weights))
             if not self.decks[i]:
                 self.decks[i] = list(self.rng.permutation(len(self.stores[i].clips)))
             clip = self.stores[i].clips[self.decks[i].pop()]
-            if clip.frames <= longest:
+            if clip.frames <= mix.longest:
+                if clip.name in self.stores[i].words and self.rng.random() < mix.spliced:
+                    return self.splice(i, clip)
                 return self.stores[i].frames(clip), clip.text
+
+    def splice(self, i, clip):
+        """About as much speech as the clip holds, by its speaker: phrases of 2-7 words from any of that voice's clips."""
+        store, rng = self.stores[i], self.rng
+        voice = self.voices[i, clip.speaker]
+        mels, texts, frames = [], [], 0
+        while frames < clip.frames - 50:
+            other = voice[rng.integers(len(voice))]
+            cuts, words = store.words[other.name], other.text.split()
+            count = min(int(rng.integers(2, 8)), len(words))
+            first = int(rng.integers(0, len(words) - count + 1))
+            mels.append(store.frames(other)[cuts[first]:cuts[first + count]])
+            texts += words[first:first + count]
+            frames += len(mels[-1])
+            if frames > 2000:
+                break
+        return np.concatenate(mels), " ".join(texts)
 
     def item(self, mix):
         """-> (list of log-mel arrays to join, text, frames wanted)."""
-        mel, text = self.draw(mix.longest)
+        mel, text = self.draw(mix)
         parts, texts = [mel], [text]
         if self.rng.random() < mix.joined:
             goal = self.rng.integers(1300, 2450)
             while sum(map(len, parts)) < goal:
-                mel, text = self.draw(mix.longest)
-                if sum(map(len, parts)) + len(mel) > 2500:
+                mel, text = self.draw(mix)
+                if sum(map(len, parts)) + len(mel) > 2550:
                     break
                 parts.append(mel)
                 texts.append(text)
@@ -82,7 +108,7 @@ class Source:
         if mix.strength:
             babble = None
             if rng.random() < 0.15 * mix.strength:
-                other, _ = self.draw(mix.longest)
+                other, _ = self.draw(mix)
                 babble = other[np.arange(frames) % len(other)].astype(np.float32)
             mel = augment.distort(mel, rng, mix.strength, babble)
         mel = normalise(mel.astype(np.float32, copy=False))

@@ -1,5 +1,6 @@
 """A set of clips on disk: mel.f16 (float16 log-mel frames of all clips, one after another, [frames, 80]) and clips.tsv
-(clip, set, speaker, first frame, frames, text). Written once, memory-mapped for reading."""
+(clip, set, speaker, first frame, frames, text). Written once, memory-mapped for reading. words.tsv, where align.py wrote
+it, holds word boundaries: clip name and frames."""
 import os
 from dataclasses import dataclass
 
@@ -46,6 +47,12 @@ class Store:
             for line in f:
                 name, set_, speaker, start, frames, text = line.rstrip("\n").split("\t")
                 self.clips.append(Clip(name, set_, speaker, int(start), int(frames), text))
+        self.words = {}
+        if os.path.exists(f"{folder}/words.tsv"):
+            with open(f"{folder}/words.tsv") as f:
+                for line in f:
+                    name, cuts = line.split("\t")
+                    self.words[name] = [int(c) for c in cuts.split()]
 
     def frames(self, clip):
         """float16 [T, 80] log-mel, a view of the map."""

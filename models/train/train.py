@@ -53,6 +53,8 @@ def options():
     run.add_argument("--ramp", type=float, default=100, help="then length and augmentation grow over so many hours")
     run.add_argument("--strength", type=float, default=1.0, help="of augmentation, in the end")
     run.add_argument("--joined", type=float, default=0.0, help="share of joined clips of 13-25 s")
+    run.add_argument("--spliced", type=float, default=0.0, help="share of aligned human clips (align.py) replaced by "
+                                                               "phrases of the same speaker in new order")
     run.add_argument("--human", type=float, default=0.7, help="share of human speech among the clips, in the end")
     reg = ap.add_argument_group("regularisation")
     reg.add_argument("--dropout", type=float, default=0.1)
@@ -81,7 +83,7 @@ def growth(a, hours, since):
 
 def mix_at(a, grown):
     return Mix(strength=a.strength * grown, longest=int(500 + 1700 * min(1.0, 2 * grown)),
-               joined=a.joined if grown == 1 else 0.0)
+               joined=a.joined if grown == 1 else 0.0, spliced=a.spliced if grown == 1 else 0.0)
 
 
 def ctc(logits, labels, blank):
