@@ -38,9 +38,9 @@ func (s *Service) deliver(ctx context.Context, lease *jobs.Lease) error {
 	case err != nil:
 		return err
 	case state == jobs.Dead:
-		return lease.Finish(ctx, []byte(unheard))
+		return finish(ctx, lease, []byte(unheard))
 	case state != jobs.Done:
-		return lease.Retry(ctx, 5*time.Second, errors.New("another recording of the task is still being heard"))
+		return later(ctx, lease, 5*time.Second, errors.New("another recording of the task is still being heard"))
 	}
 	p, err := s.store.project(ctx, e.Project)
 	if err != nil {
@@ -51,11 +51,11 @@ func (s *Service) deliver(ctx context.Context, lease *jobs.Lease) error {
 		return err
 	}
 	if r.version != e.Version {
-		return lease.Finish(ctx, []byte(superseded))
+		return finish(ctx, lease, []byte(superseded))
 	}
 	wait, end := s.deliveries.deliver(deliveryKey{e.Task, e.Version})
 	if end == nil {
-		return lease.Retry(ctx, wait, errors.New("an answer to Label Studio's own request comes first"))
+		return later(ctx, lease, wait, errors.New("an answer to Label Studio's own request comes first"))
 	}
 	outcome, err := s.store1(ctx, p, r, &e)
 	end(err == nil)
@@ -65,7 +65,7 @@ func (s *Service) deliver(ctx context.Context, lease *jobs.Lease) error {
 	}
 	s.metrics.delivered(outcome)
 	s.log.Info("delivery ended", "project", e.Project, "task", e.Task, "version", e.Version, "outcome", outcome, "retries", lease.Job().Retries)
-	return lease.Finish(ctx, []byte(outcome))
+	return finish(ctx, lease, []byte(outcome))
 }
 
 // heardAll returns Done if all recordings of a task have been heard, Dead if one was

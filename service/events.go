@@ -87,7 +87,7 @@ func (s *Service) fit(ctx context.Context, lease *jobs.Lease) error {
 		err = json.Unmarshal(body, &e)
 	}
 	if err != nil {
-		return lease.Fail(ctx, fmt.Errorf("the event cannot be read: %w", err))
+		return fail(ctx, lease, fmt.Errorf("the event cannot be read: %w", err))
 	}
 	id := e.ProjectID
 	if id == 0 { // a webhook without payload: its project may stand in its address
@@ -100,7 +100,7 @@ func (s *Service) fit(ctx context.Context, lease *jobs.Lease) error {
 	if err := s.Fit(ctx, p, &e); err != nil {
 		return err
 	}
-	return lease.Finish(ctx, nil)
+	return finish(ctx, lease, nil)
 }
 
 // Fit implements labelstudio.Model: it is told what happened in a project.

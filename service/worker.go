@@ -83,16 +83,43 @@ func (s *Service) settle(ctx context.Context, lease *jobs.Lease, cause error) {
 	delay, again := retry(cause, job)
 	if again && time.Since(job.Created) < s.options.GiveUp {
 		s.log.Warn("job will be tried again", "job", job.Key, "in_s", delay.Seconds(), "error", cause)
-		if err := lease.Retry(ctx, delay, hinted(cause)); err != nil && ctx.Err() == nil {
+		if err := later(ctx, lease, delay, cause); err != nil && ctx.Err() == nil {
 			s.log.Error("job not put back", "job", job.Key, "error", err)
 		}
 		return
 	}
 	s.log.Error("job given up", "job", job.Key, "error", cause, "hint", hintOf(cause))
 	s.metrics.failed(job.Kind)
-	if err := lease.Fail(ctx, hinted(cause)); err != nil && ctx.Err() == nil {
+	if err := fail(ctx, lease, cause); err != nil && ctx.Err() == nil {
 		s.log.Error("job not ended", "job", job.Key, "error", err)
 	}
+}
+
+// ending is a context for bringing the end of a job to the store: neither the end of the
+// lease nor a service that stops may cut that short.
+func ending(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+}
+
+// finish ends a job with its result.
+func finish(ctx context.Context, lease *jobs.Lease, result []byte) error {
+	ctx, cancel := ending(ctx)
+	defer cancel()
+	return lease.Finish(ctx, result)
+}
+
+// fail gives a job up.
+func fail(ctx context.Context, lease *jobs.Lease, cause error) error {
+	ctx, cancel := ending(ctx)
+	defer cancel()
+	return lease.Fail(ctx, hinted(cause))
+}
+
+// later puts a job back.
+func later(ctx context.Context, lease *jobs.Lease, delay time.Duration, cause error) error {
+	ctx, cancel := ending(ctx)
+	defer cancel()
+	return lease.Retry(ctx, delay, hinted(cause))
 }
 
 // attempts is how often a job is tried that fails for no reason that time cures.
@@ -164,7 +191,7 @@ func (s *Service) transcribe(ctx context.Context, lease *jobs.Lease) error {
 	if err := transcript.Write(&out, transcript.JSON, heard, transcript.WriteOptions{}); err != nil {
 		return err
 	}
-	if err := lease.Finish(ctx, out.Bytes()); err != nil {
+	if err := finish(ctx, lease, out.Bytes()); err != nil {
 		return err
 	}
 	took := time.Since(start)
@@ -179,7 +206,7 @@ func (s *Service) transcribe(ctx context.Context, lease *jobs.Lease) error {
 // outdated ends a job whose model or settings are no longer what they were when it was
 // enqueued, as after an update of the program. Whoever asks now asks for another version.
 func (s *Service) outdated(ctx context.Context, lease *jobs.Lease, h *hearing, now string) error {
-	return lease.Fail(ctx, fmt.Errorf("version %s can no longer be made, the model and settings now give %s; the task is heard again when it is asked for", h.Version, now))
+	return fail(ctx, lease, fmt.Errorf("version %s can no longer be made, the model and settings now give %s; the task is heard again when it is asked for", h.Version, now))
 }
 
 // request keeps the rows of windows with the job, so that a crash costs a batch.
