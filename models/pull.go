@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -30,7 +31,7 @@ type PullOptions struct {
 	Pause     func(ctx context.Context, d time.Duration) error
 }
 
-// Progress is how far a pull is.
+// Progress is how far a pull is. File is "unpacking" while an archive is.
 type Progress struct {
 	Model, File string
 	// Have of Total bytes of the file are there; Total is 0 if unknown.
@@ -168,11 +169,28 @@ func (p *pull) space() error {
 
 // fetch downloads a file of the model.
 func (p *pull) fetch(ctx context.Context, name, url, path string, size int64, digest string) (*fetch.Result, error) {
-	q := fetch.Request{URL: url, Path: path, Size: size, SHA256: digest}
+	report := func(have, total int64) { p.progress(name, have, total) }
+	return p.client.File(ctx, fetch.Request{URL: url, Path: path, Size: size, SHA256: digest, Progress: report})
+}
+
+func (p *pull) progress(file string, have, total int64) {
 	if p.o.Progress != nil {
-		q.Progress = func(have, total int64) { p.o.Progress(Progress{p.name, name, have, total}) }
+		p.o.Progress(Progress{p.name, file, have, total})
 	}
-	return p.client.File(ctx, q)
+}
+
+// counted is a reader that tells how much has been read.
+type counted struct {
+	r    io.Reader
+	tell func(int64)
+	n    int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	c.tell(c.n)
+	return n, err
 }
 
 // single brings the files of a build one by one.
@@ -209,9 +227,10 @@ func (p *pull) packed(ctx context.Context) error {
 	for _, f := range p.build.Files {
 		files = append(files, unpack.File{Name: p.build.Root + "/" + f.Name, To: filepath.Join(p.staging(), f.Name), Size: f.Size})
 	}
-	if err := unpack.BZ2(ctx, f, files); err != nil {
+	if err := unpack.BZ2(ctx, &counted{f, func(n int64) { p.progress("unpacking", n, r.Size) }, 0}, files); err != nil {
 		return err
 	}
+	p.progress("unpacking", r.Size, r.Size)
 	for _, f := range p.build.Files {
 		digest, _, err := fetch.Digest(ctx, filepath.Join(p.staging(), f.Name))
 		if err != nil {
