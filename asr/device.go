@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"asr-backend/asr/ctc"
 	"asr-backend/asr/ort"
@@ -41,6 +42,10 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 		return r.useCPU(rt, cpu, o)
 	}
 	err := rt.CheckCUDA(o.Device)
+	if err == nil && strings.Contains(r.bundle.Graph, ".int8.") {
+		// Its quantised operators have no kernels on a GPU: all data would go to and fro.
+		err = fmt.Errorf("%w for %s: an int8 model is slower on a GPU than on a CPU; take the full model", ort.ErrCUDA, r.bundle.Card.Name)
+	}
 	switch {
 	case err == nil:
 		err = r.useCUDA(ctx, rt, source, cpu, o)
