@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,4 +66,76 @@ func startNode(t *testing.T, i, port int, routes []*url.URL) *server.Server {
 		s.WaitForShutdown()
 	})
 	return s
+}
+
+// The server that leads the jobs goes in the middle of the work. With three replicas the
+// other two carry on, and no job is lost or ends twice.
+func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("electing leaders takes seconds")
+	}
+	servers, ctx := cluster(t), t.Context()
+	var urls []string
+	for _, s := range servers {
+		urls = append(urls, s.ClientURL())
+	}
+	// Longer than an election takes.
+	q := open(t, Options{URL: strings.Join(urls, ","), Replicas: 3, Lease: 20 * time.Second})
+	const jobs = 40
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	finished := make(map[string]int)
+	for range 3 {
+		wg.Go(func() {
+			for {
+				l, err := q.Take(ctx, "asr", Batch)
+				if err != nil {
+					return
+				}
+				key := l.Job().Key
+				if err := l.Finish(ctx, []byte("text of "+key)); err != nil {
+					t.Errorf("%s: %v", key, err)
+				}
+				mu.Lock()
+				finished[key]++
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range jobs {
+		if i == jobs/2 {
+			info, err := q.streams[bucketJobs].Info(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range servers {
+				if s.Name() == info.Cluster.Leader {
+					s.Shutdown()
+				}
+			}
+		}
+		// Whoever is told that the store does not answer asks again.
+		until(t, "the job is accepted", func() bool {
+			_, _, err := q.Enqueue(ctx, spec(fmt.Sprint(i)))
+			return err == nil
+		})
+	}
+	for i := range jobs {
+		key := fmt.Sprint(i)
+		if j, err := q.Wait(ctx, key); err != nil || j.State != Done || j.Losses != 0 {
+			t.Errorf("job %s: %+v, %v", key, j, err)
+		}
+		if got, err := q.Result(ctx, key); err != nil || string(got) != "text of "+key {
+			t.Errorf("result of %s: %q, %v", key, got, err)
+		}
+	}
+	if err := q.Close(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	for key, n := range finished {
+		if n != 1 {
+			t.Errorf("job %s was finished %d times", key, n)
+		}
+	}
 }

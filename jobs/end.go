@@ -48,8 +48,8 @@ func (l *Lease) Retry(ctx context.Context, delay time.Duration, cause error) err
 	}))
 }
 
-// Release gives the job back as if it had not been handed out, as when the worker is asked
-// to stop. What windows were stored stay. It does nothing after the lease has ended.
+// Release gives the job back at once and blames nobody, as when the worker is asked to stop.
+// Its place in the queue and its windows stay. It does nothing after the lease has ended.
 func (l *Lease) Release() error {
 	// ctx of the caller has usually ended when this is called.
 	ctx, cancel := context.WithTimeout(context.Background(), l.q.o.attempt)

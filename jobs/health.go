@@ -134,7 +134,11 @@ func (q *Queue) checkEngine(ctx context.Context) error {
 	if disk := probeDisk(q.o.Dir); disk != nil {
 		return disk
 	}
+	if wait := time.Until(q.restart); wait > 0 {
+		return err
+	}
 	q.log.Warn("jobs: starting the store anew", "after", err)
+	q.restart = time.Now().Add(5 * q.o.check)
 	q.engine.stop()
 	if err := q.engine.start(); err != nil {
 		return err

@@ -120,11 +120,11 @@ func (x *index) silent(since time.Time, held map[string]bool) []string {
 
 // expired chooses the ended jobs that retention gives up, the longest ended first. A job
 // stays while another waits for it or has yet to look at how it ended.
-func (x *index) expired(o *Options, now time.Time) []entry {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	needed := make(map[string]bool)
+func (x *index) expired(o *Options, now time.Time) []*entry {
 	var ended []*entry
+	needed := make(map[string]bool)
+	x.mu.Lock()
+	bytes := x.stored
 	for _, e := range x.jobs {
 		switch {
 		case !e.job.State.Ended():
@@ -133,19 +133,22 @@ func (x *index) expired(o *Options, now time.Time) []entry {
 			ended = append(ended, e)
 		}
 	}
+	x.mu.Unlock()
+	// What is read here of an entry never changes.
+	ended = slices.DeleteFunc(ended, func(e *entry) bool { return needed[e.job.Key] })
 	slices.SortFunc(ended, func(a, b *entry) int { return a.job.Ended.Compare(b.job.Ended) })
-	var gone []entry
-	over, bytes := len(ended)-o.KeepJobs, x.stored
+	var gone []*entry
+	over := len(ended) - o.KeepJobs
 	for _, e := range ended {
 		keep := o.KeepDone
 		if e.job.State == Dead {
 			keep = o.KeepDead
 		}
 		tooMuch := e.result != nil && bytes > o.KeepBytes
-		if (over <= 0 && !tooMuch && now.Sub(e.job.Ended) <= keep) || needed[e.job.Key] {
+		if over <= 0 && !tooMuch && now.Sub(e.job.Ended) <= keep {
 			continue
 		}
-		gone = append(gone, *e)
+		gone = append(gone, e)
 		over--
 		if e.result != nil {
 			bytes -= e.result.Size

@@ -224,7 +224,7 @@ func TestRetentionTakesTheOldestAndLeavesWhatIsNeeded(t *testing.T) {
 	}{
 		{"nothing is over", Options{KeepDone: 24 * time.Hour, KeepJobs: 9, KeepBytes: 999}, nil},
 		{"too old", Options{KeepDone: time.Hour, KeepJobs: 9, KeepBytes: 999}, []string{"old"}},
-		{"too many", Options{KeepDone: 24 * time.Hour, KeepJobs: 2, KeepBytes: 999}, []string{"old", "young"}},
+		{"too many", Options{KeepDone: 24 * time.Hour, KeepJobs: 1, KeepBytes: 999}, []string{"old", "young"}},
 		{"too large", Options{KeepDone: 24 * time.Hour, KeepJobs: 9, KeepBytes: 50}, []string{"old", "young", "younger"}},
 		{"a little too large", Options{KeepDone: 24 * time.Hour, KeepJobs: 9, KeepBytes: 102}, []string{"old"}},
 	} {

@@ -108,12 +108,12 @@ func (o Options) withDefaults() (Options, error) {
 	case (o.Dir == "") == (o.URL == ""):
 		return o, errors.New("exactly one of Dir and URL must be set")
 	case o.Dir != "" && (o.Credentials != "" || o.RootCA != "" || o.Replicas != 1):
-		return o, errors.New("Credentials, RootCA and Replicas belong to URL")
+		return o, errors.New("the options Credentials, RootCA and Replicas belong to URL")
 	case !validURL(o.URL):
 		// Without the text: where a password begins and ends in it cannot be told.
-		return o, errors.New("URL is not a list of addresses such as nats://user:password@host:4222")
+		return o, errors.New("the option URL is not a list of addresses such as nats://user:password@host:4222")
 	case o.Replicas < 1 || o.Replicas > 5:
-		return o, fmt.Errorf("Replicas is %d, 1 to 5 are possible", o.Replicas)
+		return o, fmt.Errorf("the option Replicas is %d, 1 to 5 are possible", o.Replicas)
 	case !token(o.Prefix) || len(o.Prefix) > 32:
 		return o, fmt.Errorf("the Prefix %q must have 1 to 32 letters, digits, - and _", o.Prefix)
 	case o.Lease < 10*time.Millisecond:

@@ -50,6 +50,7 @@ type Queue struct {
 	damaged map[string]error // jobs met with unreadable data, by key
 
 	marked  watermark            // what is written; only touched by check and close
+	restart time.Time            // of the engine, not before; only touched by check
 	orphans map[string]time.Time // seen without a job, and since when; only touched by sweep
 
 	closeOnce sync.Once
@@ -141,18 +142,20 @@ func (q *Queue) openError(err error) error {
 func (q *Queue) advice(err error) string {
 	dir := q.o.Dir
 	switch {
-	case dir == "":
-		return ""
-	case errors.Is(err, ErrLocked):
-		return "stop the other process, or give this one a data directory of its own"
+	case errors.Is(err, ErrFormat):
+		return "start the newer version of this program again, or give this one another data directory or prefix"
+	case dir == "" && errors.Is(err, ErrNoSpace):
+		return "raise the storage limit of the NATS account, or free some space on its servers"
+	case dir == "" && errors.Is(err, ErrUnavailable):
+		return "check the NATS servers and the network between here and there"
 	case errors.Is(err, ErrNoSpace):
 		return "free some space on the disk of " + dir + ", or move the directory to a larger one"
 	case errors.Is(err, ErrReadOnly):
 		return "make " + dir + " writable for this user; if the file system was mounted read-only after an error, check it first"
-	case errors.Is(err, ErrFormat):
-		return "start the newer version of this program again, or give this one another data directory"
-	case errors.Is(err, ErrDamaged):
-		return "restore " + dir + " from a backup; or, to go on with what is left, move away the files named in the message (delete " + markFile + " if only numbers are named)"
+	case errors.Is(err, ErrLocked):
+		return "stop the other process, or give this one a data directory of its own"
+	case errors.Is(err, ErrDamaged) && dir != "":
+		return "restore " + dir + " from a backup; or, to go on with what is left, delete " + markFile + " in it if the message gives numbers, and else move the directory away"
 	}
 	return ""
 }

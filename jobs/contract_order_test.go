@@ -1,0 +1,178 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var contractOrder = []promise{
+	{"many workers run every job once", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		const jobs = 60
+		for i := range jobs {
+			enqueue(t, q, Spec{Key: fmt.Sprint(i), Project: fmt.Sprint(i % 4), Kind: "asr"})
+		}
+		var mu sync.Mutex
+		ran := make(map[string]int)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for {
+					l, err := q.TryTake(ctx, "asr", Batch)
+					if errors.Is(err, ErrEmpty) {
+						return
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					ran[l.Job().Key]++
+					mu.Unlock()
+					if err := l.Finish(ctx, []byte(l.Job().Key)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for i := range jobs {
+			if n := ran[fmt.Sprint(i)]; n != 1 {
+				t.Errorf("job %d ran %d times", i, n)
+			}
+		}
+	}},
+	{"classes go in order and projects take turns", func(t *testing.T, open func(Options) *Queue) {
+		q := open(Options{})
+		for i := range 6 {
+			enqueue(t, q, Spec{Key: fmt.Sprint("big", i), Project: "big", Kind: "asr"})
+		}
+		enqueue(t, q, Spec{Key: "small0", Project: "small", Kind: "asr"})
+		enqueue(t, q, Spec{Key: "small1", Project: "small", Kind: "asr"})
+		enqueue(t, q, Spec{Key: "opened", Project: "big", Kind: "asr", Class: Opened})
+		enqueue(t, q, Spec{Key: "now", Project: "big", Kind: "asr", Class: Interactive})
+		enqueue(t, q, Spec{Key: "push", Project: "big", Kind: "push", Class: Interactive})
+		var got []string
+		for range 10 {
+			got = append(got, take(t, q, "asr").Job().Key)
+		}
+		want := []string{"now", "opened", "big0", "small0", "big1", "small1", "big2", "big3", "big4", "big5"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("order, want (-), got (+):\n%s", d)
+		}
+	}},
+	{"a worker hears of more urgent work and can let it through", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		enqueue(t, q, spec("long"))
+		l := take(t, q, "asr")
+		if l.Urgent() {
+			t.Error("urgent before anything waits")
+		}
+		enqueue(t, q, spec("other")) // of the same class
+		if l.Urgent() {
+			t.Error("urgent for a job of the same class")
+		}
+		if _, err := q.TryTake(ctx, "asr", Interactive); !errors.Is(err, ErrEmpty) {
+			t.Errorf("TryTake with nothing urgent: %v", err)
+		}
+		if j, _, err := q.Enqueue(ctx, Spec{Key: "other", Project: "p", Kind: "asr", Class: Interactive}); err != nil || j.Class != Interactive {
+			t.Fatalf("raised: %+v, %v", j, err)
+		}
+		if !l.Urgent() {
+			t.Error("not urgent although an interactive job waits")
+		}
+		u, err := q.TryTake(ctx, "asr", Interactive)
+		if err != nil || u.Job().Key != "other" {
+			t.Fatalf("TryTake: %v", err)
+		}
+		if l.Urgent() {
+			t.Error("still urgent after it was taken")
+		}
+	}},
+	{"a job waits for another to end", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		_, _, err := q.Enqueue(ctx, Spec{Key: "push", Project: "p", Kind: "push", After: "asr"})
+		wantErr(t, err, ErrNotFound)
+		enqueue(t, q, spec("asr"))
+		enqueue(t, q, Spec{Key: "push", Project: "p", Kind: "push", After: "asr"})
+		l := take(t, q, "asr")
+		if _, err := q.TryTake(ctx, "push", Batch); !errors.Is(err, ErrEmpty) {
+			t.Fatalf("handed out while the other runs: %v", err)
+		}
+		if err := l.Finish(ctx, []byte("text")); err != nil {
+			t.Fatal(err)
+		}
+		p := take(t, q, "push")
+		if got, err := q.Result(ctx, p.Job().After); err != nil || string(got) != "text" {
+			t.Errorf("the result it waited for: %q, %v", got, err)
+		}
+		if err := p.Retry(ctx, 0, errors.New("once more")); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Remove(ctx, "asr"); err != nil {
+			t.Fatal(err)
+		}
+		if j := take(t, q, "push").Job(); j.Key != "push" {
+			t.Errorf("got %+v", j)
+		}
+	}},
+	{"hundreds wait for jobs", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		const jobs, each = 5, 60
+		var wg sync.WaitGroup
+		for i := range jobs {
+			key := fmt.Sprint(i)
+			enqueue(t, q, spec(key))
+			for range each {
+				wg.Go(func() {
+					if j, err := q.Wait(ctx, key); err != nil || j.State != Done {
+						t.Errorf("Wait: %+v, %v", j, err)
+					}
+				})
+			}
+		}
+		short, cancel := context.WithCancel(ctx)
+		wg.Go(func() {
+			_, err := q.Wait(short, "0")
+			if !errors.Is(err, context.Canceled) && err != nil {
+				t.Errorf("Wait that is given up: %v", err)
+			}
+		})
+		cancel()
+		for range jobs {
+			if err := take(t, q, "asr").Finish(ctx, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wg.Wait()
+		_, err := q.Wait(ctx, "nobody")
+		wantErr(t, err, ErrNotFound)
+		if n := len(q.index.waiters); n != 0 {
+			t.Errorf("%d keys are still waited for", n)
+		}
+	}},
+	{"removing a job ends the waiting for it", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		enqueue(t, q, spec("k"))
+		got := make(chan error)
+		go func() {
+			_, err := q.Wait(ctx, "k")
+			got <- err
+		}()
+		until(t, "it waits", func() bool {
+			q.index.mu.Lock()
+			defer q.index.mu.Unlock()
+			return len(q.index.waiters) == 1
+		})
+		if err := q.Remove(ctx, "k"); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, <-got, ErrNotFound)
+		wantErr(t, q.Remove(ctx, "k"), ErrNotFound)
+	}},
+}
