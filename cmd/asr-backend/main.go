@@ -28,12 +28,13 @@ type streams struct {
 
 // commands is the command line.
 type commands struct {
-	Transcribe transcribeCommand `cmd:"" help:"Transcribe recordings to text with times."`
-	Serve      serveCommand      `cmd:"" help:"Serve Label Studio as a machine learning backend."`
-	Doctor     doctorCommand     `cmd:"" help:"Say what works on this machine, what does not, and what to do."`
-	Models     modelsCommand     `cmd:"" help:"List, download and check models."`
-	Bench      benchCommand      `cmd:"" help:"Measure speed and memory on this machine."`
-	Version    versionCommand    `cmd:"" help:"Print the version of the program."`
+	Transcribe     transcribeCommand     `cmd:"" help:"Transcribe recordings to text with times."`
+	Serve          serveCommand          `cmd:"" help:"Serve Label Studio as a machine learning backend."`
+	ExportManifest exportManifestCommand `cmd:"" help:"Write a manifest for training with NeMo from what people corrected."`
+	Doctor         doctorCommand         `cmd:"" help:"Say what works on this machine, what does not, and what to do."`
+	Models         modelsCommand         `cmd:"" help:"List, download and check models."`
+	Bench          benchCommand          `cmd:"" help:"Measure speed and memory on this machine."`
+	Version        versionCommand        `cmd:"" help:"Print the version of the program."`
 }
 
 // run is the program; it returns the exit status.
