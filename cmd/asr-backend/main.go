@@ -31,6 +31,7 @@ type commands struct {
 	Transcribe     transcribeCommand     `cmd:"" help:"Transcribe recordings to text with times."`
 	Serve          serveCommand          `cmd:"" help:"Serve Label Studio as a machine learning backend."`
 	ExportManifest exportManifestCommand `cmd:"" help:"Write a manifest for training with NeMo from what people corrected."`
+	Health         healthCommand         `cmd:"" help:"Ask a running service whether it is well; for health checks of containers."`
 	Doctor         doctorCommand         `cmd:"" help:"Say what works on this machine, what does not, and what to do."`
 	Models         modelsCommand         `cmd:"" help:"List, download and check models."`
 	Bench          benchCommand          `cmd:"" help:"Measure speed and memory on this machine."`

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"asr-backend/internal/cli"
+	"asr-backend/labelstudio"
+)
+
+// healthCommand asks a running service how it is, for container runtimes and scripts. The
+// flags have the names and variables of serve, so that inside a container it needs none.
+type healthCommand struct {
+	URL   string `arg:"" optional:"" help:"Address of the service; the one that serve listens on here if missing."`
+	Ready bool   `help:"Ask whether it can hear recordings already, not only whether it answers."`
+
+	Host string `help:"Address that the service listens on." default:""`
+	Port int    `help:"Port that the service listens on." short:"p" default:"9090" env:"ASR_BACKEND_PORT,PORT"`
+
+	BasicUser     string             `help:"User for HTTP Basic authentication." env:"BASIC_AUTH_USER"`
+	BasicPassword labelstudio.Secret `help:"Password for HTTP Basic authentication." env:"BASIC_AUTH_PASS"`
+}
+
+// healthWithin bounds the question; health checks of containers are given about as long.
+const healthWithin = 4 * time.Second
+
+// Run prints the answer and returns an error unless it is a good one.
+func (c *healthCommand) Run(ctx context.Context, std streams) error {
+	target, err := c.target()
+	if err != nil {
+		return &cli.UsageError{Err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthWithin)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return &cli.UsageError{Err: err}
+	}
+	if c.BasicUser != "" && target.User == nil {
+		r.SetBasicAuth(c.BasicUser, c.BasicPassword.Reveal())
+	}
+	direct := &http.Client{Transport: &http.Transport{}} // a proxy would answer for itself
+	w, err := direct.Do(r)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer within %v", healthWithin)
+		}
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // its address may hold a password
+		}
+		return fmt.Errorf("%s: %w", target.Redacted(), err)
+	}
+	defer w.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(w.Body, 4<<10))
+	if err != nil {
+		return fmt.Errorf("%s: %w", target.Redacted(), err)
+	}
+	answer := strings.TrimSpace(string(body))
+	if w.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s %s", target.Redacted(), w.Status, answer)
+	}
+	_, err = fmt.Fprintln(std.out, answer)
+	return err
+}
+
+// target is the address to ask.
+func (c *healthCommand) target() (*url.URL, error) {
+	address := c.URL
+	if address == "" {
+		host := c.Host
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			host = "localhost"
+		}
+		address = "http://" + net.JoinHostPort(host, strconv.Itoa(c.Port))
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, errors.New("the address is none with http:// or https://")
+	}
+	route := "health"
+	if c.Ready {
+		route = "ready"
+	}
+	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/health")
+	return u.JoinPath(route), nil
+}
