@@ -159,6 +159,27 @@ var contractLife = []promise{
 			t.Errorf("after a retry: %+v", j)
 		}
 	}},
+	{"postpone hands out later and counts nothing", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		enqueue(t, q, spec("k"))
+		l := take(t, q, "asr")
+		before := time.Now()
+		const delay = 300 * time.Millisecond
+		if err := l.Postpone(ctx, delay); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, l.Finish(ctx, nil), ErrLeaseLost)
+		if _, err := q.TryTake(ctx, "asr", Batch); !errors.Is(err, ErrEmpty) {
+			t.Fatalf("before its time: %v", err)
+		}
+		j := take(t, q, "asr").Job()
+		if waited := time.Since(before); waited < delay-time.Millisecond {
+			t.Errorf("handed out again after %v", waited)
+		}
+		if j.Retries != 0 || j.Losses != 0 || j.Reason != "" {
+			t.Errorf("after a postponement: %+v", j)
+		}
+	}},
 	{"requeue brings a waiting or dead job forward and nothing else", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, Spec{Key: "k", Project: "p", Kind: "asr", NotBefore: time.Now().Add(time.Hour)})

@@ -31,6 +31,16 @@ func TestADirectoryBelongsToOneProcess(t *testing.T) {
 	open(t, Options{Dir: dir})
 }
 
+func TestTheServerInsideSyncsEveryWriteAndListensToNobody(t *testing.T) {
+	q := open(t, Options{Dir: t.TempDir()})
+	if c := q.engine.srv.JetStreamConfig(); !c.SyncAlways {
+		t.Error("acknowledged writes are lost with the power")
+	}
+	if a := q.engine.srv.Addr(); a != nil {
+		t.Errorf("it listens at %v", a)
+	}
+}
+
 func TestJobsSurviveAnOrderlyStop(t *testing.T) {
 	dir, ctx := t.TempDir(), t.Context()
 	q := open(t, Options{Dir: dir})

@@ -48,6 +48,15 @@ func (l *Lease) Retry(ctx context.Context, delay time.Duration, cause error) err
 	}))
 }
 
+// Postpone gives the job back to be handed out again after delay and blames nobody: it counts
+// as no retry, and the reason of an earlier one stays. It is for work whose time has not come.
+func (l *Lease) Postpone(ctx context.Context, delay time.Duration) error {
+	return fail("postpone", l.job.Key, l.conclude(ctx, func(r record) (record, error) {
+		t := now()
+		return r.postpone(t, t.Add(max(delay, 0)))
+	}))
+}
+
 // Release gives the job back at once and blames nobody, as when the worker is asked to stop.
 // Its place in the queue and its windows stay. It does nothing after the lease has ended.
 func (l *Lease) Release() error {

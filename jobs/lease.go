@@ -9,8 +9,8 @@ import (
 )
 
 // Lease is a job in the hands of one worker. A worker ends it with exactly one of Finish,
-// Fail, Retry and Release; defer Release, which does nothing after another. Until then the
-// queue tells the store three times in Options.Lease that the worker lives.
+// Fail, Retry, Postpone and Release; defer Release, which does nothing after another. Until
+// then the queue tells the store three times in Options.Lease that the worker lives.
 type Lease struct {
 	q      *Queue
 	ctx    context.Context // the component's own lifetime, handed out by Context
@@ -22,6 +22,7 @@ type Lease struct {
 	turn  chan struct{} // capacity 1; whoever holds it may write the record and what follows
 	rec   record
 	rev   uint64
+	sent  string // the write whose answer was lost, if any
 	ended atomic.Bool
 }
 
@@ -217,6 +218,7 @@ func (l *Lease) step(ctx context.Context, write string, next func(record) (recor
 			return nil
 		}
 		if !errors.Is(err, errConflict) {
+			l.sent = write
 			return err
 		}
 		// Somebody wrote the record, which need not mean that the job was taken away.
@@ -252,9 +254,9 @@ func (l *Lease) lose(cause error) {
 	}
 }
 
-// lostIfHeld ends the lease that this process holds on a job whose record names another
-// lease, or none, at revision rev.
-func (q *Queue) lostIfHeld(key string, rev uint64, lease string) {
+// lostIfHeld ends the lease that this process holds on a job whose record, written as write
+// at revision rev, names another lease or none.
+func (q *Queue) lostIfHeld(key string, rev uint64, lease, write string) {
 	q.mu.Lock()
 	l := q.held[key]
 	q.mu.Unlock()
@@ -263,7 +265,7 @@ func (q *Queue) lostIfHeld(key string, rev uint64, lease string) {
 	}
 	select {
 	case l.turn <- struct{}{}:
-		if !l.ended.Load() {
+		if !l.ended.Load() && (write == "" || write != l.sent) {
 			l.end(ErrLeaseLost)
 		}
 		<-l.turn

@@ -14,6 +14,7 @@ import (
 //	running --fail-->    dead
 //	running --retry-->   queued, not before a time
 //	running --release--> queued
+//	running --postpone-> queued, not before a time
 //	running --lose-->    queued, or dead after MaxDeliver losses in a row
 //	dead    --requeue--> queued       queued --requeue--> queued, now
 //	queued  --raise-->   queued in a higher class
@@ -85,6 +86,14 @@ func (r record) release(now time.Time) (record, error) {
 		return r, err
 	}
 	return r.step(Queued, now), nil
+}
+
+// postpone is release until a time. That the worker spoke shows that the job did not kill it.
+func (r record) postpone(now, notBefore time.Time) (record, error) {
+	r, err := r.release(now)
+	r.Losses, r.Windows = 0, 0
+	r.NotBefore = notBefore
+	return r, err
 }
 
 // lose ends a hand-out that ended without a word. windows is how many window results are

@@ -29,7 +29,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			clock = clock.Add(time.Second)
 			before := r
-			step := rapid.SampledFrom([]string{"take", "beat", "finish", "fail", "retry", "release", "lose", "requeue", "raise"}).Draw(t, "step")
+			step := rapid.SampledFrom([]string{"take", "beat", "finish", "fail", "retry", "postpone", "release", "lose", "requeue", "raise"}).Draw(t, "step")
 			var err error
 			var next record
 			allowed := before.State == Running
@@ -45,6 +45,8 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 				next, err = r.fail(clock, hinted{errors.New(rapid.String().Draw(t, "reason"))})
 			case "retry":
 				next, err = r.retry(clock, clock.Add(time.Hour), errors.New("refused"))
+			case "postpone":
+				next, err = r.postpone(clock, clock.Add(time.Hour))
 			case "release":
 				next, err = r.release(clock)
 			case "lose":

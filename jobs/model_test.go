@@ -160,6 +160,12 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 				delete(m.held, key)
 				m.jobs[key].state = Queued
 			},
+			"postpone": func(t *rapid.T) {
+				key, l := lease()
+				must(l.Postpone(ctx, 0))
+				delete(m.held, key)
+				m.jobs[key].state = Queued
+			},
 			"release": func(t *rapid.T) {
 				key, l := lease()
 				must(l.Release())

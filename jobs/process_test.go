@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ type proxy struct {
 	to   string
 	wg   sync.WaitGroup
 	gate sync.RWMutex // locked while the network is cut
+	back sync.RWMutex // locked while only what the server says is held back
 
 	mu    sync.Mutex // guards conns
 	conns []net.Conn
@@ -47,8 +47,8 @@ func newProxy(t *testing.T, to string) *proxy {
 			p.mu.Lock()
 			p.conns = append(p.conns, in, out)
 			p.mu.Unlock()
-			p.wg.Go(func() { p.copy(in, out) })
-			p.wg.Go(func() { p.copy(out, in) })
+			p.wg.Go(func() { p.copy(in, out, &p.back) })
+			p.wg.Go(func() { p.copy(out, in, new(sync.RWMutex)) })
 		}
 	})
 	t.Cleanup(func() {
@@ -63,20 +63,19 @@ func newProxy(t *testing.T, to string) *proxy {
 	return p
 }
 
-func (p *proxy) copy(dst, src net.Conn) {
+func (p *proxy) copy(dst, src net.Conn, hold *sync.RWMutex) {
 	defer dst.Close()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := src.Read(buf)
 		p.gate.RLock()
+		hold.RLock()
 		if n > 0 {
 			_, _ = dst.Write(buf[:n])
 		}
+		hold.RUnlock()
 		p.gate.RUnlock()
 		if err != nil {
-			if err != io.EOF {
-				return
-			}
 			return
 		}
 	}
@@ -143,6 +142,80 @@ func TestALateResultIsRefusedByRevision(t *testing.T) {
 	}
 	if got, err := q.Result(ctx, "k"); err != nil || string(got) != "right" {
 		t.Errorf("Result: %q, %v", got, err)
+	}
+}
+
+// The write is carried out and its answer is lost. Whoever tries again must find that it was
+// its own, and not take it for somebody else's.
+func TestALostAnswerIsNotALostJob(t *testing.T) {
+	s := serve(t)
+	p := newProxy(t, s.ClientURL())
+	q, ctx := open(t, Options{URL: p.url(), attempt: 150 * time.Millisecond, Lease: time.Minute}), t.Context()
+	direct := open(t, Options{URL: s.ClientURL()})
+
+	p.back.Lock()
+	_, _, err := q.Enqueue(ctx, spec("k"))
+	wantErr(t, err, ErrUnavailable)
+	if j, err := direct.Get(ctx, "k"); err != nil || j.State != Queued {
+		t.Fatalf("the request that was not answered: %+v, %v", j, err)
+	}
+	p.back.Unlock()
+	until(t, "it is well", func() bool { return q.Health() == nil })
+	if _, created, err := q.Enqueue(ctx, spec("k")); created || err != nil {
+		t.Errorf("enqueued again: created %v, %v", created, err)
+	}
+
+	l := take(t, q, "asr")
+	p.back.Lock()
+	finished := make(chan error, 1)
+	go func() { finished <- l.Finish(ctx, nil) }()
+	// The result is stored only when its answer has come, so let one through.
+	until(t, "the result is there", func() bool {
+		r, err := direct.subjects(ctx, bucketResults, ">")
+		return err == nil && len(r) > 0
+	})
+	time.Sleep(2 * q.o.attempt) // more than one attempt goes unanswered
+	p.back.Unlock()
+	if err := <-finished; err != nil {
+		t.Errorf("Finish: %v", err)
+	}
+
+	// A step of the record alone, unanswered until it has been carried out.
+	enqueue(t, q, spec("push"))
+	l = take(t, q, "asr")
+	p.back.Lock()
+	go func() { finished <- l.Retry(ctx, time.Hour, errors.New("later")) }()
+	until(t, "the step is carried out", func() bool { return state(t, direct, "push") == Queued })
+	time.Sleep(2 * q.o.attempt)
+	p.back.Unlock()
+	if err := <-finished; err != nil {
+		t.Errorf("Retry: %v", err)
+	}
+	if j, err := direct.Get(ctx, "push"); err != nil || j.Retries != 1 {
+		t.Errorf("after Retry: %+v, %v", j, err)
+	}
+}
+
+func TestCloseIsBoundedWhenTheServerHangs(t *testing.T) {
+	s := serve(t)
+	p := newProxy(t, s.ClientURL())
+	o := quick(Options{URL: p.url(), CloseWait: 300 * time.Millisecond, Logger: testLog(t)})
+	q, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enqueue(t, q, spec("k"))
+	l := take(t, q, "asr")
+	p.gate.Lock()
+	defer p.gate.Unlock()
+	closed := make(chan error, 1)
+	go func() { closed <- q.Close() }()
+	<-l.Context().Done()
+	if err := <-closed; err == nil {
+		t.Error("Close says that it gave the job back")
+	}
+	if cause := context.Cause(l.Context()); !errors.Is(cause, ErrClosed) {
+		t.Errorf("cause: %v", cause)
 	}
 }
 

@@ -192,7 +192,10 @@ func (q *Queue) close() error {
 			}
 		}
 		q.stop()
+		// A request that hangs ends with the connection.
+		force := time.AfterFunc(q.o.CloseWait/3, q.nc.Close)
 		q.wg.Wait()
+		force.Stop()
 		if q.engine != nil && q.Health() == nil {
 			q.mark(ctx)
 		}

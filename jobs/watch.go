@@ -155,7 +155,7 @@ func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 	if e.Operation() != jetstream.KeyValuePut {
 		q.setDamaged(key, nil)
 		q.index.drop(key, e.Revision(), now) // last, for Remove waits for it
-		q.lostIfHeld(key, e.Revision(), "")
+		q.lostIfHeld(key, e.Revision(), "", "")
 		return key, false
 	}
 	r, err := decodeRecord(e.Value())
@@ -168,6 +168,6 @@ func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 		return key, true
 	}
 	q.index.apply(r, e.Revision(), now)
-	q.lostIfHeld(key, e.Revision(), r.Lease)
+	q.lostIfHeld(key, e.Revision(), r.Lease, r.Write)
 	return key, true
 }
