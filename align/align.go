@@ -38,6 +38,9 @@ type Heard struct {
 	Levels []mel.Level
 	// Shift is added to every time: the model's measured constant.
 	Shift time.Duration
+	// LogProbs returns the log-probabilities of Rows[i], if they were kept. The slice is
+	// valid until the next call. Align needs them.
+	LogProbs func(i timeline.Row) []float32
 }
 
 // Span is a stretch of a recording, half open.
@@ -52,7 +55,13 @@ type Word struct {
 	First, Last timeline.Row
 	// Spike is what those rows stand for, and Span the word with its edges refined.
 	Spike, Span Span
-	Confidence  float32
+	// Confidence is in 0..1. For a word that was recognised it says how sure the model was
+	// of it, for a word of a Script it is the probability that the model gives to it there.
+	Confidence float32
+	// Verdict is how a word of a Script agrees with the recording.
+	Verdict Verdict
+
+	edges [2]float64 // probability of its first piece in First and of its last in Last
 }
 
 // NeMoSpan returns the span that NeMo's tools print for rows first to last.
@@ -74,6 +83,7 @@ func (h *Heard) Words() []Word {
 	words := make([]Word, len(texts))
 	for i, t := range texts {
 		w := Word{Text: t.Text, First: tokens[t.First].First, Last: tokens[t.Last].Last, Confidence: 1}
+		w.edges = [2]float64{h.mass(w.First), h.mass(w.Last)}
 		for _, token := range tokens[t.First : t.Last+1] {
 			w.Confidence = min(w.Confidence, token.Confidence)
 		}
@@ -93,7 +103,7 @@ func (h *Heard) place(words []Word) {
 	bounds, shift := h.bounds(), timeline.SampleAt(h.Shift)
 	for i := range words {
 		words[i].Spike = rowSpan(words[i].First, words[i].Last).within(bounds)
-		words[i].Span = h.soften(words[i].First, words[i].Last).within(bounds)
+		words[i].Span = h.soften(&words[i]).within(bounds)
 	}
 	edges := make([]Span, len(words))
 	for i := range words {

@@ -14,17 +14,17 @@ const reach timeline.Sample = timeline.SampleRate / 4
 // count as the end of the sound: half a nat, about two decibels.
 const quiet mel.Level = mel.LevelsPerNat / 2
 
-// soften returns the span of rows first to last with edges that move smoothly as
-// probability moves from a row to its neighbour. The outer rows count as much as the
-// probability of their piece, and a blank row beside them as much as it is not blank.
-func (h *Heard) soften(first, last timeline.Row) Span {
-	s := rowSpan(first, last)
-	lost, end := 1-h.mass(first), 1-h.mass(last)
-	if first == last { // what one row lost is lost on both sides
-		lost, end = lost/2, end/2
+// soften returns the span of a word's rows with edges that move smoothly as probability
+// moves from a row to its neighbour. The outer rows count as much as the probability of
+// their piece, and a blank row beside them as much as it is not blank.
+func (h *Heard) soften(w *Word) Span {
+	s := rowSpan(w.First, w.Last)
+	start, end := 1-min(w.edges[0], 1), 1-min(w.edges[1], 1)
+	if w.First == w.Last { // what one row lost is lost on both sides
+		start, end = start/2, end/2
 	}
-	s.Start += part(lost) - part(h.leak(first-1))
-	s.End += part(h.leak(last+1)) - part(end)
+	s.Start += part(start) - part(h.leak(w.First-1))
+	s.End += part(h.leak(w.Last+1)) - part(end)
 	return s
 }
 

@@ -1,0 +1,125 @@
+package align
+
+import (
+	"slices"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/timeline"
+)
+
+// Anchors cut a long recording into blocks that are aligned one by one. An anchor is a
+// place where the model heard, piece by piece, what stands in the text: there the argmax
+// path is the alignment, whatever comes before and after.
+const (
+	// gram is how many pieces are compared at once.
+	gram = 5
+	// mostAlike is how often a sequence may occur in the text and still be compared: of
+	// what occurs more often, as in a litany, each place fits as well as the next.
+	mostAlike = 64
+	// anchorPieces is the length of an anchor in pieces, about five words.
+	anchorPieces = 12
+	// cutAbove is how many cells (rows times pieces) are aligned without being cut.
+	cutAbove = 1 << 22
+	// blockRows is the least length of a block: 20 s.
+	blockRows timeline.Row = 250
+)
+
+// pair is a place in what was heard and one in the text where the same sequence begins.
+type pair struct{ heard, text int32 }
+
+// alike returns the longest list of pairs that rises on both sides.
+func alike(heard, text []ctc.Piece) []pair {
+	places := map[[gram]ctc.Piece][]int32{}
+	for j := 0; j+gram <= len(text); j++ {
+		key := [gram]ctc.Piece(text[j:])
+		if p := places[key]; len(p) <= mostAlike {
+			places[key] = append(p, int32(j))
+		}
+	}
+	// Patience sorting: ends[n] is the pair with the smallest place in the text at which a
+	// list of n+1 pairs can end, and before its predecessor in that list.
+	var pairs []pair
+	var before, ends []int32
+	for i := 0; i+gram <= len(heard); i++ {
+		found := places[[gram]ctc.Piece(heard[i:])]
+		if len(found) > mostAlike {
+			continue
+		}
+		for _, j := range slices.Backward(found) { // downwards, so that none follows another of the same place
+			n, _ := slices.BinarySearchFunc(ends, j, func(e, j int32) int { return int(pairs[e].text) - int(j) })
+			previous := int32(-1)
+			if n > 0 {
+				previous = ends[n-1]
+			}
+			at := int32(len(pairs))
+			pairs, before = append(pairs, pair{int32(i), j}), append(before, previous)
+			if n == len(ends) {
+				ends = append(ends, at)
+			} else {
+				ends[n] = at
+			}
+		}
+	}
+	if len(ends) == 0 {
+		return nil
+	}
+	list := make([]pair, len(ends))
+	for n, at := len(ends)-1, ends[len(ends)-1]; n >= 0; n, at = n-1, before[at] {
+		list[n] = pairs[at]
+	}
+	return list
+}
+
+// block is a part of a recording and the words to be found in it.
+type block struct {
+	first, end timeline.Row // rows, counted from the first of the stretch
+	from, to   int          // words
+}
+
+// blocks cuts rows and words at anchors: between two words, in the middle of a sequence
+// that was heard as it is written.
+func blocks(rows timeline.Row, heard []ctc.Token, t *tokens) []block {
+	all := block{0, rows, 0, len(t.words)}
+	if int64(rows)*int64(len(t.pieces)) <= cutAbove {
+		return []block{all}
+	}
+	pieces := make([]ctc.Piece, len(heard))
+	for i := range heard {
+		pieces[i] = heard[i].Piece
+	}
+	var out []block
+	last := all
+	list := alike(pieces, t.pieces)
+	for i := 0; i < len(list); {
+		n := 1
+		for i+n < len(list) && list[i+n].heard == list[i].heard+int32(n) && list[i+n].text == list[i].text+int32(n) {
+			n++
+		}
+		run := n + gram - 1
+		if at, word, ok := middle(list[i], run, t); run >= anchorPieces && ok {
+			// The rows of the piece before the word belong to what ends here.
+			if row := heard[at].Last + 1; row-last.first >= blockRows && rows-row >= blockRows && word > last.from {
+				out = append(out, block{last.first, row, last.from, word})
+				last.first, last.from = row, word
+			}
+		}
+		i += n
+	}
+	return append(out, last)
+}
+
+// middle returns the word that begins nearest the middle of a run, and the place of the
+// piece before it among what was heard. At least two pieces of the run are on each side.
+func middle(p pair, run int, t *tokens) (before, word int, ok bool) {
+	want := int(p.text) + run/2
+	w, _ := slices.BinarySearch(t.words, want)
+	for _, w := range []int{w, w - 1} {
+		if w <= 0 || w >= len(t.words) {
+			continue
+		}
+		if d := t.words[w] - int(p.text); d >= 2 && d <= run-2 && t.pieces[t.words[w]] != t.pieces[t.words[w]-1] {
+			return int(p.heard) + d - 1, w, true
+		}
+	}
+	return 0, 0, false
+}

@@ -1,0 +1,152 @@
+package align
+
+import (
+	"math"
+	"unicode/utf8"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/timeline"
+)
+
+// finish gives all words their times and verdicts.
+func (a *aligner) finish() (*Alignment, error) {
+	out := &Alignment{Words: make([]Word, len(a.script))}
+	for i := range out.Words {
+		out.Words[i].Text = a.script[i].Text
+	}
+	holes := a.holes()
+	for i := range holes {
+		g := &holes[i]
+		v := g.verdict()
+		for w := g.From; w < g.To; w++ {
+			out.Words[w].Verdict = v
+		}
+		if v == Differs {
+			if _, err := a.force(g); err != nil {
+				return nil, err
+			}
+		}
+	}
+	a.place(out.Words)
+	for i := range holes {
+		g := &holes[i]
+		if g.verdict() == Matches {
+			continue
+		}
+		s := a.stretch(g, out.Words)
+		out.Stretches = append(out.Stretches, s)
+		if g.From < g.To && a.spans[g.From] == nil {
+			shareOut(out.Words, s)
+		}
+	}
+	return out, nil
+}
+
+// place gives the words that were placed their times and scores.
+func (a *aligner) place(words []Word) {
+	var placed []Word
+	for i := range words {
+		if a.spans[i] != nil {
+			a.settle(&words[i], i)
+			placed = append(placed, words[i])
+		}
+	}
+	a.h.place(placed)
+	n := 0
+	for i := range words {
+		if a.spans[i] != nil {
+			words[i] = placed[n]
+			n++
+		}
+	}
+}
+
+// settle sets rows and score of a placed word.
+func (a *aligner) settle(w *Word, i int) {
+	spans, pieces := a.spans[i], a.script[i].Readings[a.chosen[i]]
+	wild := Wildcard(a.h.Vocabulary)
+	blank := a.h.Vocabulary.Blank()
+	if last := len(spans) - 1; pieces[last] == wild { // a wildcard reaches into silence for nothing
+		for spans[last].Last > spans[last].First && a.h.Rows[spans[last].Last].Best == blank {
+			spans[last].Last--
+		}
+	}
+	if pieces[0] == wild {
+		for spans[0].First < spans[0].Last && a.h.Rows[spans[0].First].Best == blank {
+			spans[0].First++
+		}
+	}
+	sum := 0.0
+	for k, s := range spans {
+		logProb := 0.0
+		for t := s.First; t <= s.Last; t++ {
+			row := a.scores(t)
+			logProb += float64(row[pieces[k]])
+			if k == 0 && t == s.First {
+				w.edges[0] = a.share(t, row, pieces[k], a.neighbour(i-1, true))
+			}
+			if k == len(spans)-1 && t == s.Last {
+				w.edges[1] = a.share(t, row, pieces[k], a.neighbour(i+1, false))
+			}
+		}
+		sum += math.Exp(logProb / float64(s.Last-s.First+1))
+	}
+	w.First, w.Last = a.h.First+spans[0].First, a.h.First+spans[len(spans)-1].Last
+	w.Confidence = float32(sum / float64(len(spans)))
+}
+
+// neighbour returns the piece of word i that is nearest to the word beside it, or blank.
+func (a *aligner) neighbour(i int, last bool) ctc.Piece {
+	if i < 0 || i >= len(a.script) {
+		return a.h.Vocabulary.Blank()
+	}
+	pieces := a.script[i].Readings[a.chosen[i]]
+	if last {
+		return pieces[len(pieces)-1]
+	}
+	return pieces[0]
+}
+
+// share is how much of a row at the edge of a word is the word: the probability of its
+// piece if the model heard that, else what is neither blank nor the word beside it, since
+// what the model misheard there is this word.
+func (a *aligner) share(t timeline.Row, row []float32, piece, beside ctc.Piece) float64 {
+	p := math.Exp(float64(row[piece]))
+	if a.h.Rows[t].Best == piece {
+		return p
+	}
+	rest := 1 - math.Exp(float64(row[a.h.Vocabulary.Blank()]))
+	if beside != a.h.Vocabulary.Blank() && beside != piece {
+		rest -= math.Exp(float64(row[beside]))
+	}
+	return max(p, rest)
+}
+
+// shareOut shares the time of a stretch out among its words, by the length of their
+// texts; words that were not said get none, at its beginning.
+func shareOut(words []Word, s Stretch) {
+	part := words[s.From:s.To]
+	if s.Verdict == Unspoken {
+		s.Span.End = s.Span.Start
+	}
+	if s.From > 0 { // what is heard next to a word may lie within its refined edge
+		s.Span.Start = max(s.Span.Start, words[s.From-1].Span.End)
+	}
+	if s.To < len(words) {
+		s.Span.End = min(s.Span.End, words[s.To].Span.Start)
+	}
+	s.Span.End = max(s.Span.End, s.Span.Start)
+	total, done := 0, 0
+	for i := range part {
+		total += utf8.RuneCountInString(part[i].Text) + 1
+	}
+	at := func(n int) timeline.Sample {
+		return s.Span.Start + (s.Span.End-s.Span.Start)*timeline.Sample(n)/timeline.Sample(total)
+	}
+	for i := range part {
+		start := at(done)
+		done += utf8.RuneCountInString(part[i].Text) + 1
+		part[i].Span = Span{start, at(done)}
+		part[i].Spike = part[i].Span
+	}
+}

@@ -1,0 +1,48 @@
+package align
+
+import (
+	"asr-backend/asr/ctc"
+)
+
+// Script is a text that comes from outside, to be found in a recording.
+type Script []ScriptWord
+
+// ScriptWord is a word of a Script.
+type ScriptWord struct {
+	// Text is the word as it is written, with the marks at it.
+	Text string
+	// Readings are the ways in which it may be said, at least one, the likeliest first:
+	// a number has several. None is empty.
+	Readings []Reading
+}
+
+// Reading is a word in pieces. A piece beyond blank is a wildcard: it stands for
+// something said that the vocabulary cannot write, see Wildcard.
+type Reading []ctc.Piece
+
+// Wildcard returns the piece that fits any sound.
+func Wildcard(v *ctc.Vocabulary) ctc.Piece { return v.Blank() + 1 }
+
+// tokens is a Script in pieces, one reading a word.
+type tokens struct {
+	pieces []ctc.Piece
+	words  []int // the first piece of each word
+}
+
+// tokens returns words [from, to) in the readings chosen for them.
+func (s Script) tokens(from, to int, chosen []int) tokens {
+	var t tokens
+	for w := from; w < to; w++ {
+		t.words = append(t.words, len(t.pieces))
+		t.pieces = append(t.pieces, s[w].Readings[chosen[w]]...)
+	}
+	return t
+}
+
+// end returns the piece after the last of word w.
+func (t *tokens) end(w int) int {
+	if w+1 < len(t.words) {
+		return t.words[w+1]
+	}
+	return len(t.pieces)
+}

@@ -1,0 +1,138 @@
+package align
+
+import (
+	"strings"
+
+	"asr-backend/align/viterbi"
+	"asr-backend/asr/ctc"
+	"asr-backend/timeline"
+)
+
+// Verdict says how a word of a script, or a stretch of one, agrees with the recording.
+type Verdict int
+
+// The verdicts. Words are never Untold, and stretches never Matches.
+const (
+	// Matches: the word was found.
+	Matches Verdict = iota
+	// Differs: something else was heard in its place. Its times are a guess.
+	Differs
+	// Unspoken: the text has it and the recording has not. It has no length.
+	Unspoken
+	// Untold: the recording has it and the text has not.
+	Untold
+)
+
+// String returns the verdict in the word that reports use.
+func (v Verdict) String() string {
+	return [...]string{"matches", "differs", "unspoken", "untold"}[v]
+}
+
+// Stretch is a place where a script and a recording do not agree.
+type Stretch struct {
+	Verdict Verdict
+	// Span is where in the recording: what was heard there, or, for Unspoken, the pause in
+	// which the text should be.
+	Span Span
+	// From and To are the words of the script, half open. For Untold they are equal: what
+	// was heard comes before word From.
+	From, To int
+	// Heard is what the model heard there.
+	Heard string
+}
+
+// hole is a run of words that were not placed, or of rows without words.
+type hole struct {
+	viterbi.Dropped
+	room  block       // rows and words between the placed neighbours
+	heard []ctc.Token // what was heard in the rows that were left out
+}
+
+// holes joins what was dropped between the same two placed words.
+func (a *aligner) holes() []hole {
+	var out []hole
+	for _, d := range a.dropped {
+		if n := len(out); n > 0 && out[n-1].To == d.From {
+			last := &out[n-1]
+			last.First, last.End = min(last.First, d.First), max(last.End, d.End)
+			last.To = d.To
+			continue
+		}
+		out = append(out, hole{Dropped: d})
+	}
+	next := 0
+	for i := range out {
+		g := &out[i]
+		g.room = block{0, timeline.Row(len(a.h.Rows)), g.From, g.To}
+		if g.From > 0 {
+			before := a.spans[g.From-1]
+			g.room.first = before[len(before)-1].Last + 1
+		}
+		if g.To < len(a.script) {
+			g.room.end = a.spans[g.To][0].First
+		}
+		for next < len(a.heard) && a.heard[next].First < g.First {
+			next++
+		}
+		from := next
+		for next < len(a.heard) && a.heard[next].First < g.End {
+			next++
+		}
+		g.heard = a.heard[from:next]
+	}
+	return out
+}
+
+// verdict says what the hole is; Matches means that there is nothing to say.
+func (g *hole) verdict() Verdict {
+	switch {
+	case g.From < g.To && len(g.heard) > 0:
+		return Differs
+	case g.From < g.To:
+		return Unspoken
+	case len(g.heard) > 0:
+		return Untold
+	}
+	return Matches
+}
+
+// stretch returns the hole as it is told, once the words around have their times.
+func (a *aligner) stretch(g *hole, words []Word) Stretch {
+	s := Stretch{Verdict: g.verdict(), From: g.From, To: g.To}
+	if len(g.heard) > 0 {
+		first := a.h.First
+		s.Span = rowSpan(first+g.heard[0].First, first+g.heard[len(g.heard)-1].Last).moved(timeline.SampleAt(a.h.Shift)).within(a.h.bounds())
+		var texts []string
+		for _, w := range a.h.Vocabulary.Words(g.heard) {
+			texts = append(texts, w.Text)
+		}
+		s.Heard = strings.Join(texts, " ")
+		return s
+	}
+	s.Span = a.h.bounds()
+	if g.From > 0 {
+		s.Span.Start = words[g.From-1].Span.End
+	}
+	if g.To < len(words) {
+		s.Span.End = words[g.To].Span.Start
+	}
+	return s
+}
+
+// force places the words of a hole as well as they fit into its room, so that a person
+// who wrote what the model cannot hear still gets times. It reports whether they fit.
+func (a *aligner) force(g *hole) (bool, error) {
+	t := a.script.tokens(g.From, g.To, a.chosen)
+	rows := g.room.end - g.room.first
+	if int64(rows) < int64(len(t.pieces)+viterbi.Repeats(t.pieces)) || int64(rows)*int64(len(t.pieces)) > maxCells {
+		return false, nil
+	}
+	p := a.problem(g.room.first, g.room.end, t)
+	p.Exceptions = nil
+	path, err := viterbi.Align(p)
+	if err != nil {
+		return false, err
+	}
+	a.keep(g.room, path)
+	return true, nil
+}
