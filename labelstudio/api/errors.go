@@ -157,7 +157,7 @@ func detail(raw []byte) string {
 func (c *Client) hint(e *Error, w *http.Response) string {
 	detail := strings.ToLower(e.Detail)
 	switch {
-	case strings.Contains(detail, "reserved network address"):
+	case privateRefused(detail):
 		return "Label Studio refuses private addresses: set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in its environment and restart it."
 	case e.Status >= 300 && e.Status <= 399:
 		where := ""
