@@ -1,0 +1,110 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+)
+
+// Glimpse is what can be told of a recording without fetching all of it.
+type Glimpse struct {
+	Kind Kind
+	Name string // for people, without a path
+	Size int64  // in bytes; negative if nobody tells
+	Head []byte // the first bytes
+	// Mounted says that it was read from a mounted folder, not asked for.
+	Mounted bool
+}
+
+// Peek returns the first bytes of the recording that a value names, at most n. It goes the
+// way that Fetch goes, but asks once and keeps nothing. Errors are those of Fetch.
+func (f *Fetcher) Peek(ctx context.Context, r Request, n int) (*Glimpse, error) {
+	s, err := f.classify(r)
+	if err != nil {
+		return nil, err
+	}
+	g := &Glimpse{Kind: s.kind, Name: s.name}
+	switch file, err := f.roots.open(s); {
+	case err != nil:
+		return nil, &Error{Kind: s.kind, Value: shown(r.Value), Err: err}
+	case file != nil:
+		g.Mounted, g.Size = true, file.Size
+		if g.Head, err = headOf(file.Path, n); err != nil {
+			return nil, &Error{Kind: s.kind, Value: shown(r.Value), Err: err}
+		}
+		return g, nil
+	}
+	if s.kind == Inline {
+		var all bytes.Buffer
+		if err := writeData(&all, r.Value, f.options.MaxBytes); err != nil {
+			return nil, f.explain(ctx, r, s, err)
+		}
+		g.Size, g.Head = int64(all.Len()), all.Next(n)
+		return g, nil
+	}
+	if err := f.peek(ctx, r, s, g, n); err != nil {
+		return nil, f.explain(ctx, r, s, err)
+	}
+	return g, nil
+}
+
+// peek asks the source's routes in turn, as download.run does.
+func (f *Fetcher) peek(ctx context.Context, r Request, s source, g *Glimpse, n int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, f.options.StallTime, errStalled)
+	defer cancel()
+	var first error
+	for _, route := range s.routes {
+		d := download{fetcher: f, request: r, source: s, total: -1}
+		err := d.peek(ctx, route, g, n)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+		if !elsewhere(err) {
+			break
+		}
+	}
+	return cause(ctx, first)
+}
+
+func (d *download) peek(ctx context.Context, route string, g *Glimpse, n int) error {
+	w, at, err := d.ask(ctx, route)
+	if err != nil {
+		return err
+	}
+	defer w.Body.Close()
+	if _, err := d.accept(w, at); err != nil {
+		return err
+	}
+	head, err := readHead(w.Body, n)
+	switch {
+	case err != nil:
+		return &answerError{url: at, status: w.StatusCode, err: errors.Join(errCut, err)}
+	case len(head) == 0:
+		return &answerError{url: at, status: w.StatusCode, err: errEmpty}
+	}
+	g.Head, g.Size = head, d.total
+	return nil
+}
+
+func headOf(path string, n int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readHead(f, n)
+}
+
+func readHead(r io.Reader, n int) ([]byte, error) {
+	head := make([]byte, n)
+	n, err := io.ReadFull(r, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return head[:n], err
+}
