@@ -80,6 +80,31 @@ func TestJobsSurviveAnOrderlyStop(t *testing.T) {
 	}
 }
 
+// Files that a process and the server in it leave when they are killed at a bad moment.
+func TestWhatAKilledProcessLeavesLyingAroundDoesNoHarm(t *testing.T) {
+	dir := t.TempDir()
+	q := open(t, Options{Dir: dir})
+	enqueue(t, q, spec("k"))
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left := []string{"probe-123", "." + markFile + ".123.part", filepath.Join(serverDir, "_test_123"), filepath.Join(serverDir, "something else")}
+	for _, name := range left {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q = open(t, Options{Dir: dir})
+	if state(t, q, "k") != Queued || q.Health() != nil {
+		t.Errorf("the job is %s, Health says %v", state(t, q, "k"), q.Health())
+	}
+	for _, name := range left[:3] {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
 func TestADirectoryOfANewerVersionIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})
