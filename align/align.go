@@ -103,7 +103,14 @@ func (h *Heard) place(words []Word) {
 	bounds, shift := h.bounds(), timeline.SampleAt(h.Shift)
 	for i := range words {
 		words[i].Spike = rowSpan(words[i].First, words[i].Last).within(bounds)
-		words[i].Span = h.soften(&words[i]).within(bounds)
+		free := block{h.First, h.First + timeline.Row(len(h.Rows)), 0, 0}
+		if i > 0 {
+			free.first = words[i-1].Last + 1
+		}
+		if i+1 < len(words) {
+			free.end = words[i+1].First
+		}
+		words[i].Span = h.soften(&words[i], free).within(bounds)
 	}
 	edges := make([]Span, len(words))
 	for i := range words {

@@ -18,10 +18,6 @@ const (
 	mostAlike = 64
 	// anchorPieces is the length of an anchor in pieces, about five words.
 	anchorPieces = 12
-	// cutAbove is how many cells (rows times pieces) are aligned without being cut.
-	cutAbove = 1 << 22
-	// blockRows is the least length of a block: 20 s.
-	blockRows timeline.Row = 250
 )
 
 // pair is a place in what was heard and one in the text where the same sequence begins.
@@ -70,6 +66,22 @@ func alike(heard, text []ctc.Piece) []pair {
 	return list
 }
 
+// limits bound the work on one block.
+type limits struct {
+	// cut is how many cells (rows times pieces) are aligned without looking for anchors.
+	cut int64
+	// block is the least length of a block.
+	block timeline.Row
+	// cells is how many cells are searched whole. Where more lie between two anchors, they
+	// are searched in a band of so many, which is widened to at most band cells as long as
+	// the path touches its edge.
+	cells, band int64
+}
+
+func defaultLimits() limits {
+	return limits{cut: 1 << 22, block: 250, cells: 1 << 30, band: 1 << 32}
+}
+
 // block is a part of a recording and the words to be found in it.
 type block struct {
 	first, end timeline.Row // rows, counted from the first of the stretch
@@ -78,9 +90,9 @@ type block struct {
 
 // blocks cuts rows and words at anchors: between two words, in the middle of a sequence
 // that was heard as it is written.
-func blocks(rows timeline.Row, heard []ctc.Token, t *tokens) []block {
+func (l *limits) blocks(rows timeline.Row, heard []ctc.Token, t *tokens) []block {
 	all := block{0, rows, 0, len(t.words)}
-	if int64(rows)*int64(len(t.pieces)) <= cutAbove {
+	if int64(rows)*int64(len(t.pieces)) <= l.cut {
 		return []block{all}
 	}
 	pieces := make([]ctc.Piece, len(heard))
@@ -98,7 +110,7 @@ func blocks(rows timeline.Row, heard []ctc.Token, t *tokens) []block {
 		run := n + gram - 1
 		if at, word, ok := middle(list[i], run, t); run >= anchorPieces && ok {
 			// The rows of the piece before the word belong to what ends here.
-			if row := heard[at].Last + 1; row-last.first >= blockRows && rows-row >= blockRows && word > last.from {
+			if row := heard[at].Last + 1; row-last.first >= l.block && rows-row >= l.block && word > last.from {
 				out = append(out, block{last.first, row, last.from, word})
 				last.first, last.from = row, word
 			}

@@ -16,15 +16,21 @@ const quiet mel.Level = mel.LevelsPerNat / 2
 
 // soften returns the span of a word's rows with edges that move smoothly as probability
 // moves from a row to its neighbour. The outer rows count as much as the probability of
-// their piece, and a blank row beside them as much as it is not blank.
-func (h *Heard) soften(w *Word) Span {
+// their piece, and a blank row beside them as much as it is not blank. Free are the rows
+// that belong to no other word.
+func (h *Heard) soften(w *Word, free block) Span {
 	s := rowSpan(w.First, w.Last)
 	start, end := 1-min(w.edges[0], 1), 1-min(w.edges[1], 1)
 	if w.First == w.Last { // what one row lost is lost on both sides
 		start, end = start/2, end/2
 	}
-	s.Start += part(start) - part(h.leak(w.First-1))
-	s.End += part(h.leak(w.Last+1)) - part(end)
+	s.Start, s.End = s.Start+part(start), s.End-part(end)
+	if w.First > free.first {
+		s.Start -= part(h.leak(w.First - 1))
+	}
+	if w.Last+1 < free.end {
+		s.End += part(h.leak(w.Last + 1))
+	}
 	return s
 }
 
@@ -38,11 +44,11 @@ func (h *Heard) mass(r timeline.Row) float64 {
 	return min(math.Exp(float64(h.Rows[r-h.First].LogProb)), 1)
 }
 
-// leak is the probability that a row won by blank gives to pieces, at most a half; rows
-// that another piece won, or that do not exist, give nothing.
+// leak is the probability that a row won by blank gives to pieces, at most a half; a row
+// that another piece won gives nothing.
 func (h *Heard) leak(r timeline.Row) float64 {
 	i := r - h.First
-	if i < 0 || int(i) >= len(h.Rows) || h.Rows[i].Best != h.Vocabulary.Blank() {
+	if h.Rows[i].Best != h.Vocabulary.Blank() {
 		return 0
 	}
 	return min(max(1-math.Exp(float64(h.Rows[i].Blank)), 0), 0.5)

@@ -124,7 +124,7 @@ func (a *aligner) stretch(g *hole, words []Word) Stretch {
 func (a *aligner) force(g *hole) (bool, error) {
 	t := a.script.tokens(g.From, g.To, a.chosen)
 	rows := g.room.end - g.room.first
-	if int64(rows) < int64(len(t.pieces)+viterbi.Repeats(t.pieces)) || int64(rows)*int64(len(t.pieces)) > maxCells {
+	if int64(rows) < int64(len(t.pieces)+viterbi.Repeats(t.pieces)) || int64(rows)*int64(len(t.pieces)) > a.limits.cells {
 		return false, nil
 	}
 	p := a.problem(g.room.first, g.room.end, t)

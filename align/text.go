@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"asr-backend/align/viterbi"
 	"asr-backend/asr/ctc"
@@ -35,12 +36,16 @@ type Alignment struct {
 // Align finds a script in what was heard. Where they do not agree the words say so, see
 // Verdict: no text is too long and none too different. LogProbs must be set.
 func (h *Heard) Align(ctx context.Context, s Script) (*Alignment, error) {
+	return h.align(ctx, s, defaultLimits())
+}
+
+func (h *Heard) align(ctx context.Context, s Script, l limits) (*Alignment, error) {
 	if h.LogProbs == nil {
 		return nil, errors.New("align: a text can only be found where log-probabilities were kept")
 	}
-	a := &aligner{h: h, script: s, chosen: make([]int, len(s)), heard: ctc.Greedy(h.Rows, h.Vocabulary.Blank(), 0), spans: make([][]viterbi.Span, len(s))}
+	a := &aligner{h: h, limits: l, script: s, chosen: make([]int, len(s)), heard: ctc.Greedy(h.Rows, h.Vocabulary.Blank(), 0), spans: make([][]viterbi.Span, len(s))}
 	t := s.tokens(0, len(s), a.chosen)
-	for _, b := range blocks(timeline.Row(len(h.Rows)), a.heard, &t) {
+	for _, b := range l.blocks(timeline.Row(len(h.Rows)), a.heard, &t) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -59,6 +64,7 @@ func (h *Heard) Align(ctx context.Context, s Script) (*Alignment, error) {
 // aligner is a script under way. Rows are counted from the first of the stretch.
 type aligner struct {
 	h       *Heard
+	limits  limits
 	script  Script
 	chosen  []int // the reading of each word
 	heard   []ctc.Token
@@ -93,21 +99,14 @@ func (a *aligner) leaveOut(t timeline.Row, price float64) float64 {
 	return float64(r.LogProb) - price*(1-math.Exp(float64(r.Blank))) - rowPrice
 }
 
-// Bounds of a block, in cells (rows times pieces). A larger one is searched in a band,
-// which is widened up to the second bound as long as the path touches its edge.
-const (
-	maxCells = 1 << 30
-	maxBand  = 1 << 32
-)
-
 // block aligns the words of a block.
 func (a *aligner) block(ctx context.Context, b block) (*viterbi.Path, error) {
 	p := a.problem(b.first, b.end, a.script.tokens(b.from, b.to, a.chosen))
 	rows, n := int64(p.Rows), int64(len(p.Tokens))
-	if rows*n <= maxCells {
+	if rows*n <= a.limits.cells {
 		return viterbi.Align(p)
 	}
-	for half := maxCells / rows / 2; ; half *= 2 {
+	for half := max(a.limits.cells/rows/2, 1); ; half *= 2 {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -116,8 +115,16 @@ func (a *aligner) block(ctx context.Context, b block) (*viterbi.Path, error) {
 			return int(at - half), int(at + half + 1)
 		}
 		path, err := viterbi.Align(p)
-		if err != nil || !path.AtEdge || 4*half*rows > maxBand {
-			return path, err
+		lost := errors.Is(err, viterbi.ErrNoPath)
+		if err != nil && !lost {
+			return nil, err
+		}
+		switch widest := 4*half*rows > a.limits.band; {
+		case lost && widest: // so narrow a band leads nowhere: there is nothing to be found
+			all := viterbi.Dropped{End: p.Rows, To: b.to - b.from}
+			return &viterbi.Path{Spans: slices.Repeat([]viterbi.Span{{First: 0, Last: -1}}, int(n)), Dropped: []viterbi.Dropped{all}}, nil
+		case !lost && (widest || !path.AtEdge):
+			return path, nil
 		}
 	}
 }

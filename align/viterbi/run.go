@@ -40,7 +40,7 @@ func (g *lattice) run() (*Path, error) {
 		g.forward(c.first, c.end, true)
 		if w == nil {
 			if w = g.end(); w == nil {
-				return nil, errNoPath
+				return nil, ErrNoPath
 			}
 		}
 		w.back(&g.trace)

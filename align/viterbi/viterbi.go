@@ -118,8 +118,9 @@ func (e *TooShortError) Error() string {
 	return fmt.Sprintf("%d rows are too few for %d tokens and the %d blanks that equal neighbours need between them: at least %d rows", e.Rows, e.Tokens, e.Repeats, e.Tokens+e.Repeats)
 }
 
-// errNoPath is returned where no path has a probability above zero.
-var errNoPath = errors.New("viterbi: the text has no path of probability above zero through the rows")
+// ErrNoPath is returned where no path, or none within the band, has a probability above
+// zero.
+var ErrNoPath = errors.New("viterbi: the text has no path of probability above zero through the rows")
 
 // Align returns the best path. Tokens that cannot fit are a *TooShortError, unless words
 // may be dropped.
@@ -174,7 +175,7 @@ func (p *Problem) blank() (*Path, error) {
 		path.Score += float64(p.Scores(t)[p.Blank])
 	}
 	if math.IsInf(path.Score, -1) {
-		return nil, errNoPath
+		return nil, ErrNoPath
 	}
 	return path, nil
 }

@@ -1,0 +1,369 @@
+package align
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/mel"
+	"asr-backend/timeline"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// The vocabulary of these tests: a word of one piece for each small letter, and a piece
+// "'" with which a word goes on.
+func letters(t interface{ Fatal(...any) }) *ctc.Vocabulary {
+	pieces := []string{"<unk>"}
+	for c := 'a'; c <= 'z'; c++ {
+		pieces = append(pieces, "▁"+string(c))
+	}
+	v, err := ctc.NewVocabulary(append(pieces, "'"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// recording is made from a line, a character a row: a letter or ' was heard for sure, and
+// an underline is silence. Two characters in brackets, as in (ab), are one row in which a
+// was heard and b almost.
+func recording(t interface{ Fatal(...any) }, line string) *Heard {
+	v := letters(t)
+	var rows [][]float32
+	column := func(c byte) int {
+		switch {
+		case c == '_':
+			return int(v.Blank())
+		case c == '\'':
+			return 27
+		}
+		return int(c-'a') + 1
+	}
+	line = strings.ReplaceAll(line, " ", "")
+	for i := 0; i < len(line); i++ {
+		row := make([]float32, v.Width())
+		for k := range row {
+			row[k] = -20
+		}
+		row[v.Blank()] = -14
+		if line[i] == '(' {
+			row[column(line[i+1])], row[column(line[i+2])] = -0.3, -1.4
+			i += 3
+		} else {
+			row[column(line[i])] = -0.01
+		}
+		rows = append(rows, row)
+	}
+	return heardOf(v, rows)
+}
+
+// heardOf makes what was heard from rows; frames are as loud as their row is not blank.
+func heardOf(v *ctc.Vocabulary, rows [][]float32) *Heard {
+	h := &Heard{Vocabulary: v, Samples: timeline.Row(len(rows)).Sample(), LogProbs: func(i timeline.Row) []float32 { return rows[i] }}
+	for _, row := range rows {
+		r := ctc.Summarize(row, v.Blank(), nil)
+		h.Rows = append(h.Rows, r)
+		for range timeline.FramesPerRow {
+			h.Levels = append(h.Levels, mel.Level(10+100*(1-math.Exp(float64(r.Blank)))))
+		}
+	}
+	return h
+}
+
+// script makes a Script of words of letters: "a b'" is a word of one piece and one of two.
+// Words with | in them have several readings.
+func script(text string) Script {
+	var s Script
+	for _, word := range strings.Fields(text) {
+		w := ScriptWord{Text: word}
+		for _, reading := range strings.Split(word, "|") {
+			var r Reading
+			for _, c := range reading {
+				switch c {
+				case '\'':
+					r = append(r, 27)
+				case '*':
+					r = append(r, 29)
+				default:
+					r = append(r, ctc.Piece(c-'a')+1)
+				}
+			}
+			w.Readings = append(w.Readings, r)
+		}
+		s = append(s, w)
+	}
+	return s
+}
+
+// told writes an alignment: each word with its rows, and each stretch.
+func told(a *Alignment) string {
+	var b strings.Builder
+	for _, w := range a.Words {
+		fmt.Fprintf(&b, "%s:%d-%d", w.Text, w.First, w.Last)
+		if w.Verdict != Matches {
+			fmt.Fprintf(&b, "?")
+		}
+		b.WriteByte(' ')
+	}
+	for _, s := range a.Stretches {
+		fmt.Fprintf(&b, "| %v %d-%d %q ", s.Verdict, s.From, s.To, s.Heard)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func TestATextIsFound(t *testing.T) {
+	for _, c := range []struct{ name, rows, text, want string }{
+		{"as it was heard", "__a__b'_c__", "a b' c", "a:2-2 b':5-6 c:8-8"},
+		{"nothing in silence", "_____", "", ""},
+		{"equal neighbours", "_a_a_", "a a", "a:1-1 a:3-3"},
+		{"a word that was almost heard", "__(ab)__c__", "b c", "b:2-2 c:5-5"},
+		{"another word than heard", "_a__b__c__d__e_", "a b x d e", `a:1-1 b:4-4 x:7-7? d:10-10 e:13-13 | differs 2-3 "c"`},
+		{"a word too many", "_a__b__d__e_", "a b x d e", `a:1-1 b:4-4 x:0-0? d:7-7 e:10-10 | unspoken 2-3 ""`},
+		{"a word too few", "_a__b__c__d__e_", "a b d e", `a:1-1 b:4-4 d:10-10 e:13-13 | untold 2-2 "c"`},
+		{"text for silence", "______", "a b c", `a:0-0? b:0-0? c:0-0? | unspoken 0-3 ""`},
+		{"no text for sound", "_a_b_", "", `| untold 0-0 "a b"`},
+		{"other text altogether", "_a_b_c_d_", "w x y z", `w:1-1? x:3-3? y:5-5? z:7-7? | differs 0-4 "a b c d"`},
+		{"more text than fits", "_ab_", "w x y z k", `w:0-0? x:0-0? y:0-0? z:0-0? k:0-0? | differs 0-5 "a b"`},
+		{"a wildcard for what cannot be written", "_a__q'__c_", "a * c", "a:1-1 *:4-5 c:8-8"},
+		{"a wildcard where nothing was heard", "_a__c_", "a * c", "a:1-1 *:2-2 c:4-4"},
+		{"the reading that was heard", "_a__b'__c_", "a x|b' c", "a:1-1 x|b':4-5 c:8-8"},
+		{"the reading among words that differ", "_a__b'__c_d_", "a k|b' z d", `a:1-1 k|b':4-5 z:8-8? d:10-10 | differs 2-3 "c"`},
+		{"the first of readings that fit equally", "_a__(bc)__d_", "a b|b d", "a:1-1 b|b:4-4 d:7-7"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, err := recording(t, c.rows).Align(t.Context(), script(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := told(a); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// Stretches lie where they were heard, and words without a place where they should be.
+func TestStretchesHaveTheirTimes(t *testing.T) {
+	h := recording(t, "____a____b____ccc____")
+	for _, c := range []struct {
+		name, text string
+		want       Span
+	}{
+		{"heard but not told", "a b", rowSpan(14, 16)},
+		{"told but not heard", "a x' b c", Span{4 * 1280, 9 * 1280}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, err := h.Align(t.Context(), script(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(a.Stretches) != 1 {
+				t.Fatal(told(a))
+			}
+			s := a.Stretches[0]
+			if s.Span.Start < c.want.Start || s.Span.End > c.want.End || s.Span.End <= s.Span.Start {
+				t.Errorf("got %+v, want within %+v", s.Span, c.want)
+			}
+		})
+	}
+}
+
+func TestAWordThatWasNotSaidHasNoLength(t *testing.T) {
+	a, err := recording(t, "__a__b__").Align(t.Context(), script("a x b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := a.Words[1]
+	if x.Span.Start != x.Span.End || x.Span.Start < a.Words[0].Span.End || x.Span.End > a.Words[2].Span.Start || x.Confidence != 0 {
+		t.Errorf("got %+v after %+v", x, a.Words[0])
+	}
+}
+
+func TestConfidenceIsTheProbabilityOfTheText(t *testing.T) {
+	a, err := recording(t, "__a__(bc)__").Align(t.Context(), script("a c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{math.Exp(-0.01), math.Exp(-1.4)} {
+		if got := float64(a.Words[i].Confidence); math.Abs(got-want) > 1e-6 {
+			t.Errorf("word %d: got %v, want %v", i, got, want)
+		}
+	}
+}
+
+func TestTheModelsConstantMovesScripts(t *testing.T) {
+	h := recording(t, "___a_____b___c__")
+	before, err := h.Align(t.Context(), script("a c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Shift = -50e6
+	after, err := h.Align(t.Context(), script("a c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range after.Words {
+		if want := before.Words[i].Span.moved(-800); w.Span != want {
+			t.Errorf("word %d: got %+v, want %+v", i, w.Span, want)
+		}
+	}
+	if got, want := after.Stretches[0].Span, before.Stretches[0].Span.moved(-800); got != want {
+		t.Errorf("stretch: got %+v, want %+v", got, want)
+	}
+}
+
+func TestAlignNeedsLogProbabilitiesAndATimeToStop(t *testing.T) {
+	h := recording(t, "_a_")
+	stopped, stop := context.WithCancelCause(t.Context())
+	stop(errors.New("enough"))
+	if _, err := h.Align(stopped, script("a")); err == nil || err.Error() != "enough" {
+		t.Errorf("got %v", err)
+	}
+	h.LogProbs = nil
+	if _, err := h.Align(t.Context(), script("a")); err == nil {
+		t.Error("no error without log-probabilities")
+	}
+}
+
+// randomRows draws rows as a model could give them, some surer than others.
+func randomRows(t *rapid.T, v *ctc.Vocabulary, n int) [][]float32 {
+	rows := make([][]float32, n)
+	for i := range rows {
+		row := make([]float32, v.Width())
+		sum := 0.0
+		for k := range row {
+			row[k] = float32(rapid.IntRange(0, 40).Draw(t, "logit"))/4 + float32(k)*0.00137 // so that no two are equal
+			if k == int(v.Blank()) {
+				row[k] += float32(rapid.IntRange(0, 8).Draw(t, "quiet"))
+			}
+			sum += math.Exp(float64(row[k]))
+		}
+		for k := range row {
+			row[k] -= float32(math.Log(sum))
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+// few is a vocabulary small enough to draw rows of it.
+func few(t *rapid.T) *ctc.Vocabulary {
+	v, err := ctc.NewVocabulary([]string{"<unk>", "▁a", "▁b", "c", "▁d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// greedyScript is the model's own text.
+func greedyScript(h *Heard) Script {
+	tokens := ctc.Greedy(h.Rows, h.Vocabulary.Blank(), 0)
+	var s Script
+	for _, w := range h.Vocabulary.Words(tokens) {
+		var r Reading
+		for _, token := range tokens[w.First : w.Last+1] {
+			r = append(r, token.Piece)
+		}
+		s = append(s, ScriptWord{w.Text, []Reading{r}})
+	}
+	return s
+}
+
+// The model's own text has the model's own path and times, and nothing to say.
+func TestTheModelsOwnTextHasItsOwnTimes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := few(t)
+		h := heardOf(v, randomRows(t, v, rapid.IntRange(1, 60).Draw(t, "rows")))
+		h.First = timeline.Row(rapid.IntRange(0, 100).Draw(t, "first"))
+		s := greedyScript(h)
+		pieces := 0
+		for _, w := range s {
+			pieces += len(w.Readings[0])
+		}
+		if heard := ctc.Greedy(h.Rows, v.Blank(), 0); len(heard) != pieces {
+			return // a word's tokens do not stand together: <unk> has spaces around it
+		}
+		a, err := h.Align(context.Background(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := h.Words()
+		for i := range want {
+			a.Words[i].Confidence, want[i].Confidence = 0, 0
+			a.Words[i].edges, want[i].edges = [2]float64{}, [2]float64{}
+		}
+		if d := cmp.Diff(want, a.Words, cmp.AllowUnexported(Word{}), cmp.Transformer("span", func(s Span) [2]int64 { return [2]int64{int64(s.Start), int64(s.End)} })); len(want) > 0 && d != "" {
+			t.Fatal(d)
+		}
+		if len(a.Stretches) > 0 {
+			t.Fatalf("stretches: %+v", a.Stretches)
+		}
+	})
+}
+
+// Whatever the text and the recording: every word has a place inside the recording, in
+// order, stretches do too, and a word has a verdict exactly if it is in a stretch.
+func TestEveryWordHasItsPlace(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := few(t)
+		h := heardOf(v, randomRows(t, v, rapid.IntRange(0, 40).Draw(t, "rows")))
+		h.First = timeline.Row(rapid.IntRange(0, 100).Draw(t, "first"))
+		var s Script
+		for range rapid.IntRange(0, 20).Draw(t, "words") {
+			w := ScriptWord{Text: "w"}
+			for range rapid.IntRange(1, 3).Draw(t, "readings") {
+				w.Readings = append(w.Readings, rapid.SliceOfN(rapid.SampledFrom([]ctc.Piece{1, 2, 3, 4, Wildcard(v)}), 1, 3).Draw(t, "pieces"))
+			}
+			s = append(s, w)
+		}
+		a, err := h.align(context.Background(), s, drawLimits(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(a.Words) != len(s) {
+			t.Fatalf("%d words of %d", len(a.Words), len(s))
+		}
+		bounds := h.bounds()
+		at := bounds.Start
+		for i, w := range a.Words {
+			if w.Span.Start < at || w.Span.End < w.Span.Start || w.Span.End > bounds.End {
+				t.Fatalf("word %d at %+v after %d, in %+v: %s\n%+v", i, w.Span, at, bounds, told(a), a.Words)
+			}
+			if c := w.Confidence; !(c >= 0 && c <= 1.0001) {
+				t.Fatalf("word %d: confidence %v", i, c)
+			}
+			at = w.Span.End
+			in := slices.ContainsFunc(a.Stretches, func(s Stretch) bool { return i >= s.From && i < s.To && s.Verdict == w.Verdict })
+			if in != (w.Verdict != Matches) {
+				t.Fatalf("word %d: %v, in a stretch: %v", i, w.Verdict, in)
+			}
+		}
+		last := 0
+		for _, s := range a.Stretches {
+			if s.From < last || s.To < s.From || s.Verdict == Matches || (s.Heard == "") != (s.Verdict == Unspoken) || (s.From == s.To) != (s.Verdict == Untold) {
+				t.Fatalf("stretch %+v", s)
+			}
+			if s.Span.Start < bounds.Start || s.Span.End < s.Span.Start || s.Span.End > bounds.End {
+				t.Fatalf("stretch %+v in %+v", s, bounds)
+			}
+			last = s.To
+		}
+	})
+}
+
+func drawLimits(t *rapid.T) limits {
+	if rapid.Bool().Draw(t, "default limits") {
+		return defaultLimits()
+	}
+	return limits{
+		cut: int64(rapid.IntRange(0, 200).Draw(t, "cut")), block: timeline.Row(rapid.IntRange(0, 20).Draw(t, "block")),
+		cells: int64(rapid.IntRange(1, 300).Draw(t, "cells")), band: int64(rapid.IntRange(1, 3000).Draw(t, "band")),
+	}
+}
