@@ -11,15 +11,24 @@ import (
 type doctorCommand struct {
 	JSON   bool   `help:"Print JSON."`
 	FFmpeg string `help:"Path of ffmpeg; \"off\" never runs it." name:"ffmpeg" default:""`
+
+	BackendURL string `help:"Address of this service as Label Studio reaches it, the one that is typed there when connecting; without it, the backends that projects have are looked at." name:"backend-url" placeholder:"URL" group:"Label Studio"`
+	Project    int64  `help:"Number of the only project to look at." group:"Label Studio"`
+	studioFlags
+	placeFlags
 	engineFlags
 }
 
-// Run examines the machine.
+// Run examines the machine, the service and Label Studio.
 func (c *doctorCommand) Run(ctx context.Context, std streams) error {
 	findings := doctor.Examine(ctx, doctor.Options{
 		Version: version, Library: c.Library, FFmpeg: c.FFmpeg, Device: c.Device,
 		Model:   func() (*asr.Bundle, error) { return c.bundle("") },
 		Folders: map[string]string{os.TempDir(): "temporary files"},
+		Service: &doctor.Service{Host: c.Host, Port: c.Port, DataDir: c.DataDir, User: c.BasicUser, Password: c.BasicPassword},
+		LabelStudio: &doctor.LabelStudio{
+			URL: c.LabelStudioURL, Token: c.LabelStudioToken, BackendURL: c.BackendURL, Project: c.Project, Media: c.mediaOptions(),
+		},
 	})
 	show := doctor.Print
 	if c.JSON {

@@ -12,43 +12,30 @@ import (
 
 	"asr-backend/internal/cli"
 	"asr-backend/jobs"
-	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
 	"asr-backend/models"
 	"asr-backend/service"
 )
 
 type serveCommand struct {
-	Host string `help:"Address to listen on; empty is all." default:"" group:"Service"`
-	Port int    `help:"Port to listen on." short:"p" default:"9090" env:"ASR_BACKEND_PORT,PORT" group:"Service"`
-
-	DataDir     string        `help:"Folder for jobs, results and fetched recordings." default:"${data_dir}" type:"path" group:"Service"`
+	placeFlags
 	PredictWait time.Duration `help:"How long a request for predictions waits for transcripts before it answers \"not now\"; finished work is stored later by itself. 0s does not wait." default:"60s" group:"Service"`
 	Recordings  int           `help:"Recordings heard at once; 0 chooses." default:"0" group:"Service"`
 	MaxModels   int           `help:"Models loaded at once, for projects that choose their own." default:"2" group:"Service"`
 	GiveUp      time.Duration `help:"For how long a recording or Label Studio that cannot be reached is tried again." default:"168h" group:"Service"`
 	BodyLimit   int           `help:"Largest request, in megabytes." default:"250" group:"Service"`
 
-	LabelStudioURL   string             `help:"Where this program reaches Label Studio, such as http://label-studio:8080." env:"LABEL_STUDIO_URL,LABEL_STUDIO_HOST" group:"Label Studio" name:"label-studio-url"`
-	LabelStudioToken labelstudio.Secret `help:"Personal access token or legacy token of a Label Studio user who can see the projects." env:"LABEL_STUDIO_API_KEY,LABEL_STUDIO_ACCESS_TOKEN" group:"Label Studio" name:"label-studio-token"`
-	Alias            []string           `help:"Other addresses of the same Label Studio, such as its public one." group:"Label Studio" name:"label-studio-alias"`
-	DocumentRoot     string             `help:"Folder from which Label Studio serves local files, if it is mounted here too." env:"LOCAL_FILES_DOCUMENT_ROOT,LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT" type:"path" group:"Label Studio"`
-	MediaDir         string             `help:"Label Studio's media folder, which holds its uploads, if it is mounted here too." type:"path" group:"Label Studio"`
+	studioFlags
 
-	AllowHost    []string `help:"Hosts inside the network from which recordings may be fetched: names, name:port, addresses or prefixes such as 10.1.0.0/16." group:"Recordings"`
-	AllowPrivate bool     `help:"Fetch recordings from any address inside the network." group:"Recordings"`
-	CacheSize    int64    `help:"Space for fetched recordings, in megabytes." default:"20480" group:"Recordings"`
-	MaxFile      int64    `help:"Largest recording, in megabytes." default:"8192" group:"Recordings"`
-	FFmpeg       string   `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
+	CacheSize int64  `help:"Space for fetched recordings, in megabytes." default:"20480" group:"Recordings"`
+	MaxFile   int64  `help:"Largest recording, in megabytes." default:"8192" group:"Recordings"`
+	FFmpeg    string `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
 
 	NATSURL         string `help:"NATS server or cluster with JetStream to keep jobs in, instead of the data folder." name:"nats-url" group:"Jobs"`
 	NATSCredentials string `help:"Path of a .creds file for --nats-url." name:"nats-credentials" type:"path" group:"Jobs"`
 	NATSReplicas    int    `help:"Servers of the cluster that store every value." name:"nats-replicas" default:"1" group:"Jobs"`
 
-	BasicUser     string             `help:"User for HTTP Basic authentication." env:"BASIC_AUTH_USER" group:"Access"`
-	BasicPassword labelstudio.Secret `help:"Password for HTTP Basic authentication." env:"BASIC_AUTH_PASS" group:"Access"`
-	Open          []string           `help:"Routes that need no authentication. Label Studio sends webhooks without." default:"/webhook,/health" group:"Access" name:"open-route"`
+	Open []string `help:"Routes that need no authentication. Label Studio sends webhooks without." default:"/webhook,/health" group:"Access" name:"open-route"`
 
 	LogFormat string     `help:"text or json." enum:"text,json" default:"text" group:"Log"`
 	LogLevel  slog.Level `help:"debug, info, warn or error." default:"info" group:"Log"`
@@ -99,14 +86,15 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 		wait = -1
 	}
 	sentences := !c.NoSentences
+	fetch := c.mediaOptions()
+	fetch.CacheDir, fetch.CacheBytes, fetch.MaxBytes = filepath.Join(c.DataDir, "recordings"), c.CacheSize<<20, c.MaxFile<<20
 	o := service.Options{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Library: c.Library, Engine: engine, Variant: variant,
 		OpenModel: store.Open, MaxModels: c.MaxModels,
 		Defaults:    service.Settings{Model: c.Model, Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences},
 		FFmpeg:      c.FFmpeg,
 		LabelStudio: api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},
-		Media: media.Options{Aliases: c.Alias, DocumentRoot: c.DocumentRoot, MediaDir: c.MediaDir, CacheDir: filepath.Join(c.DataDir, "recordings"),
-			CacheBytes: c.CacheSize << 20, MaxBytes: c.MaxFile << 20, AllowHosts: c.AllowHost, AllowPrivate: c.AllowPrivate},
+		Media:       fetch,
 		Jobs:        jobs.Options{Dir: filepath.Join(c.DataDir, "jobs")},
 		PredictWait: wait, Recordings: c.Recordings, GiveUp: c.GiveUp,
 		User: c.BasicUser, Password: c.BasicPassword, Open: c.Open, BodyLimit: c.BodyLimit << 20,

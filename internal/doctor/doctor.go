@@ -1,5 +1,25 @@
 // Package doctor looks at everything asr-backend needs and says what works, what does
-// not, and what to do about it. Every check runs whatever the others found.
+// not, and what to do about it. Checks run whatever the others found, as far as they can.
+//
+// # What is looked at
+//
+//	here           the library, the GPU, the model, ffmpeg, folders and the space in them
+//	the service    its port, and how it is if it runs already
+//	Label Studio   its address, version, token, the projects that the token opens
+//	from there     whether it would ask the service, whether it does, whether it tells
+//	               it what happens, and whether a task's recording can be had
+//
+// # From both ends
+//
+// A service that nobody asks looks the same whether it was never connected, cannot be
+// reached, or is refused. Label Studio 1.23 and later refuse private addresses before any
+// request goes out, and show only "disconnected" for backends that were connected before.
+// So both ends are asked: Label Studio what it thinks of the address, by requests that
+// cannot make anything (api.CheckBackend), and the service whether it was ever asked.
+//
+// Nothing is changed on either side. Listing backends makes Label Studio ask each of
+// them for its health and version, as its own page does. No secret is repeated: messages
+// lose tokens, passwords and the credentials in addresses.
 package doctor
 
 import (
@@ -49,6 +69,9 @@ type Options struct {
 	Model func() (*asr.Bundle, error)
 	// Folders must be writable; the values say what for.
 	Folders map[string]string
+	// Service and LabelStudio are what `asr-backend serve` works with; nil: not looked at.
+	Service     *Service
+	LabelStudio *LabelStudio
 }
 
 // ErrFailures means that at least one check failed.
@@ -70,6 +93,15 @@ func Examine(ctx context.Context, o Options) []Finding {
 	findings = append(findings, ffmpeg(ctx, o))
 	for folder, use := range o.Folders {
 		findings = append(findings, writable(folder, use))
+	}
+	var found *running
+	if o.Service != nil {
+		var more []Finding
+		more, found = o.Service.examine(ctx)
+		findings = append(findings, more...)
+	}
+	if o.LabelStudio != nil {
+		findings = append(findings, o.LabelStudio.examine(ctx, found)...)
 	}
 	return findings
 }

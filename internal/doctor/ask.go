@@ -1,0 +1,162 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"syscall"
+
+	"asr-backend/labelstudio/api"
+	"asr-backend/labelstudio/media"
+)
+
+// health is what answered a GET of /health.
+type health struct {
+	Status string `json:"status"`
+	Class  string `json:"model_class"` // of backends only
+
+	code     int
+	location string // of a redirect, without its query
+	server   string // the header of that name
+}
+
+// studio reports whether that is a Label Studio.
+func (h health) studio() bool { return h.code == http.StatusOK && h.Status == "UP" && h.Class == "" }
+
+// backend reports whether that is a backend of Label Studio, ours or another.
+func (h health) backend() bool { return h.code == http.StatusOK && h.Class != "" }
+
+// String says who answered.
+func (h health) String() string {
+	switch {
+	case h.studio():
+		return "a Label Studio"
+	case h.backend():
+		return fmt.Sprintf("a machine learning backend, %q", h.Class)
+	case h.server != "":
+		return fmt.Sprintf("another program (%s), which answers with %d", h.server, h.code)
+	}
+	return fmt.Sprintf("another program, which answers with %d", h.code)
+}
+
+// ask asks who is at an address.
+func ask(ctx context.Context, address string) (health, error) { return askBy(ctx, direct(), address) }
+
+func askBy(ctx context.Context, client *http.Client, address string) (health, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return health{}, stripURL(err)
+	}
+	w, err := client.Do(r)
+	if err != nil {
+		return health{}, stripURL(err)
+	}
+	defer w.Body.Close()
+	h := health{code: w.StatusCode, server: w.Header.Get("Server")}
+	if to, err := w.Location(); err == nil {
+		h.location = api.Redact(to)
+	}
+	raw, err := io.ReadAll(io.LimitReader(w.Body, 64<<10))
+	if err != nil {
+		return health{}, stripURL(err)
+	}
+	_ = json.Unmarshal(raw, &h) // somebody else's answer; the fields stay empty
+	return h, nil
+}
+
+// noAnswer says what to do if nobody answers at an address that variable names.
+func noAnswer(err error, u *url.URL, variable string) string {
+	var dns *net.DNSError
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name %q is not known here; correct %s, or join the network where it is known", u.Hostname(), variable)
+	case errors.As(err, &unknown), errors.As(err, &name):
+		return "the certificate is not one that this machine trusts: add its authority to the system's, or name a file with it in SSL_CERT_FILE"
+	case errors.As(err, &record):
+		return fmt.Sprintf("what answers there does not speak TLS: write http:// in %s", variable)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("nothing came back within %v: a firewall, or a wrong address in %s", patience, variable)
+	}
+	hint := fmt.Sprintf("start it, or correct %s", variable)
+	if loopback(u.Hostname()) && inContainer() {
+		hint = "inside a container, localhost is the container itself: use the name of Label Studio's container, or host.docker.internal"
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		hint = fmt.Sprintf("nobody listens on that port: start Label Studio, or correct %s", variable)
+	}
+	return hint
+}
+
+// loopback reports whether a host is the machine itself.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// inContainer reports whether this process runs in a container, as far as the usual
+// runtimes show.
+func inContainer() bool {
+	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(mark); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// stripURL takes the address out of an error of net/http: it may hold a password.
+func stripURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// split takes the hint out of an error that brings one.
+func split(err error) (detail, hint string) {
+	var asked *api.Error
+	if errors.As(err, &asked) {
+		plain := *asked
+		plain.Hint = ""
+		return plain.Error(), asked.Hint
+	}
+	var fetched *media.Error
+	if errors.As(err, &fetched) {
+		plain := *fetched
+		plain.Hint = ""
+		return plain.Error(), fetched.Hint
+	}
+	return err.Error(), ""
+}
+
+// getJSON reads an answer that needs no token.
+func getJSON(ctx context.Context, client *http.Client, address string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return stripURL(err)
+	}
+	w, err := client.Do(r)
+	if err != nil {
+		return stripURL(err)
+	}
+	defer w.Body.Close()
+	if w.StatusCode != http.StatusOK {
+		return errors.New(w.Status)
+	}
+	return json.NewDecoder(io.LimitReader(w.Body, 4<<20)).Decode(into)
+}

@@ -1,0 +1,239 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"asr-backend/labelstudio"
+)
+
+// Service says how `asr-backend serve` runs here, or would.
+type Service struct {
+	Host     string // empty: all addresses
+	Port     int
+	DataDir  string
+	User     string
+	Password labelstudio.Secret
+}
+
+// running is a service that answers on this machine.
+type running struct {
+	service *Service
+	status  *serviceStatus // nil if it does not tell
+}
+
+// serviceStatus is what is read of a service's /status.
+type serviceStatus struct {
+	Version  string `json:"version"`
+	NotReady string `json:"not_ready"`
+	Store    string `json:"store"`
+	API      string `json:"label_studio_trouble"`
+	Projects []struct {
+		ID      int64 `json:"id"`
+		Trouble *struct {
+			What string `json:"what"`
+			Hint string `json:"hint"`
+		} `json:"trouble"`
+	} `json:"projects"`
+}
+
+// asked reports whether a project has asked the service, and false for known when the
+// service does not tell.
+func (r *running) asked(project int64) (asked, known bool) {
+	if r == nil || r.status == nil {
+		return false, false
+	}
+	for _, p := range r.status.Projects {
+		if p.ID == project {
+			return true, true
+		}
+	}
+	return false, true
+}
+
+// examine looks at the data folder and the port, and returns the service that answers
+// there, or nil.
+func (s *Service) examine(ctx context.Context) ([]Finding, *running) {
+	port, found := s.port(ctx)
+	findings := []Finding{s.folder(), port}
+	if found == nil || found.status == nil {
+		return findings, found
+	}
+	for _, trouble := range []struct{ what, hint string }{
+		{found.status.Store, "the service goes on and answers, but keeps nothing until this is mended"},
+		{found.status.API, ""},
+	} {
+		if trouble.what != "" {
+			findings = append(findings, Finding{"service", Failure, trouble.what, trouble.hint})
+		}
+	}
+	for _, p := range found.status.Projects {
+		if p.Trouble != nil {
+			findings = append(findings, Finding{"service", Warning, fmt.Sprintf("project %d is not served: %s", p.ID, p.Trouble.What), p.Trouble.Hint})
+		}
+	}
+	return findings, found
+}
+
+// Space of the data folder, in bytes, below which a person should know.
+const (
+	littleSpace = 2 << 30
+	noSpace     = 64 << 20
+)
+
+// folder looks whether the data folder can be written and how much goes into it. A folder
+// that is not there is not made: serve does that.
+func (s *Service) folder() Finding {
+	const check = "data folder"
+	dir, missing := s.DataDir, false
+	for {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			return Finding{check, Failure, dir + " is a file", "choose another folder with --data-dir"}
+		}
+		if err == nil {
+			break
+		}
+		parent := filepath.Dir(dir)
+		if !errors.Is(err, os.ErrNotExist) || parent == dir {
+			return Finding{check, Failure, err.Error(), "choose another folder with --data-dir, or let this user reach it"}
+		}
+		dir, missing = parent, true
+	}
+	if f := writable(dir, check); f.Status != OK {
+		return f
+	}
+	free, err := freeSpace(dir)
+	if err != nil {
+		return Finding{check, Warning, fmt.Sprintf("cannot tell how much space %s has: %v", dir, err), ""}
+	}
+	detail := fmt.Sprintf("can write to %s, %s are free", s.DataDir, size(free))
+	if missing {
+		detail = fmt.Sprintf("%s will be made; %s are free", s.DataDir, size(free))
+	}
+	const hint = "make room, or choose another folder with --data-dir; --cache-size bounds what fetched recordings take"
+	switch {
+	case free < noSpace:
+		return Finding{check, Failure, detail, hint}
+	case free < littleSpace:
+		return Finding{check, Warning, detail, hint}
+	}
+	return Finding{check, OK, detail, ""}
+}
+
+// freeSpace returns the bytes that this user may still write.
+func freeSpace(dir string) (int64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, err
+	}
+	return int64(s.Bavail) * int64(s.Bsize), nil
+}
+
+// size writes bytes for people, in units of 1000.
+func size(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// port looks whether the port is free, and who answers there if it is not.
+func (s *Service) port(ctx context.Context) (Finding, *running) {
+	const check = "port"
+	address := net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
+	ln, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		ln.Close()
+		return Finding{check, OK, fmt.Sprintf("%s is free", address), ""}, nil
+	case errors.Is(err, syscall.EACCES):
+		return Finding{check, Failure, err.Error(), "ports below 1024 are for root; choose another with --port"}, nil
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return Finding{check, Failure, err.Error(), "this machine has no such address; leave --host empty to listen on all"}, nil
+	case !errors.Is(err, syscall.EADDRINUSE):
+		return Finding{check, Failure, err.Error(), "choose another with --host and --port"}, nil
+	}
+	who, err := ask(ctx, s.base()+"/health")
+	const other = "stop it, or choose another port with --port"
+	switch {
+	case err != nil:
+		return Finding{check, Failure, fmt.Sprintf("%s is taken by a program that does not speak HTTP: %v", address, err), other}, nil
+	case who.Class != "asr-backend":
+		return Finding{check, Failure, fmt.Sprintf("%s is taken by %s", address, who), other}, nil
+	}
+	return s.answers(ctx, address)
+}
+
+// answers tells how the service is that answers on the port.
+func (s *Service) answers(ctx context.Context, address string) (Finding, *running) {
+	found := &running{service: s}
+	if err := found.refresh(ctx); err != nil {
+		return Finding{"port", OK, fmt.Sprintf("asr-backend answers on %s, but does not tell its status: %v", address, err), "if it asks for a user and a password, give its own (BASIC_AUTH_USER, BASIC_AUTH_PASS)"}, found
+	}
+	detail := fmt.Sprintf("asr-backend %s answers on %s", found.status.Version, address)
+	if why := found.status.NotReady; why != "" {
+		return Finding{"port", Warning, detail + ", but is not ready: " + why, "wait if it has just started; else see its log"}, found
+	}
+	return Finding{"port", OK, detail + " and is ready", ""}, found
+}
+
+// base is where the service is asked from here.
+func (s *Service) base() string {
+	host := s.Host
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(s.Port))
+}
+
+// refresh asks the service for its status.
+func (r *running) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, r.service.base()+"/status", nil)
+	if err != nil {
+		return err
+	}
+	if r.service.User != "" {
+		q.SetBasicAuth(r.service.User, r.service.Password.Reveal())
+	}
+	w, err := direct().Do(q)
+	if err != nil {
+		return stripURL(err)
+	}
+	defer w.Body.Close()
+	if w.StatusCode != http.StatusOK {
+		return errors.New(w.Status)
+	}
+	var status serviceStatus
+	if err := json.NewDecoder(io.LimitReader(w.Body, 64<<20)).Decode(&status); err != nil {
+		return err
+	}
+	r.status = &status
+	return nil
+}
+
+// patience is how long an answer may take that should take milliseconds.
+const patience = 5 * time.Second
+
+// direct asks without a proxy, which would answer for itself, and keeps no connections.
+func direct() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
