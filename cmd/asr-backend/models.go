@@ -26,6 +26,7 @@ type modelsCommand struct {
 	Pull   pullCommand   `cmd:"" help:"Download models; an interrupted download goes on where it was."`
 	Path   pathCommand   `cmd:"" help:"Print where a model lies."`
 	Verify verifyCommand `cmd:"" help:"Check the files of a model, load it, and say what it is."`
+	Dump   dumpCommand   `cmd:"" help:"Write features, log-probabilities and greedy text of recordings, to compare with other programs."`
 }
 
 type listCommand struct {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"asr-backend/asr"
+	"asr-backend/asr/ort"
+	"asr-backend/models"
+	"asr-backend/models/verify"
+	"asr-backend/timeline"
+)
+
+type dumpCommand struct {
+	Model      string   `arg:"" name:"NAME|PATH" help:"Name of a model, or path of its folder or ONNX file."`
+	Recordings []string `arg:"" name:"FILE" help:"Recordings." type:"path"`
+	Output     string   `help:"Folder for FILE.logmel.npy [bands, frames], FILE.logprobs.npy [rows, pieces and blank] and FILE.txt." short:"o" required:"" type:"path" placeholder:"DIR"`
+	Window     int64    `help:"Rows (80 ms) in one run, at most 5000; a longer recording is heard in overlapping windows. 0 takes those of transcribe." placeholder:"ROWS"`
+	Library    string   `help:"ONNX Runtime library, file or folder; looked for beside the program and in the system if empty." name:"onnxruntime" type:"path"`
+}
+
+// Run hears one recording after another and writes what was computed.
+func (c *dumpCommand) Run(ctx context.Context, parent *modelsCommand, std streams) (err error) {
+	store, err := models.NewStore(parent.ModelsDir)
+	if err != nil {
+		return err
+	}
+	bundle, err := store.Open(c.Model, "")
+	if err != nil {
+		return err
+	}
+	runtime, err := ort.Open(c.Library)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, runtime.Close()) }()
+	window := asr.DefaultWindow
+	if c.Window != 0 {
+		window.Rows = timeline.Row(c.Window)
+	}
+	r, err := asr.New(ctx, runtime, bundle, asr.Options{Provider: ort.CPU, Window: window})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if err := os.MkdirAll(c.Output, 0o777); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, path := range c.Recordings {
+		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		if seen[name] {
+			return fmt.Errorf("two recordings are called %s; write them to folders of their own", name)
+		}
+		seen[name] = true
+		d, err := verify.NewDump(ctx, r, path)
+		if err != nil {
+			return err
+		}
+		if err := d.Write(c.Output, name); err != nil {
+			return err
+		}
+		fmt.Fprintf(std.out, "%s: %d frames, %d rows: %s\n", name, d.Frames, d.Rows, d.Text)
+	}
+	return nil
+}
