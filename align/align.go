@@ -64,6 +64,25 @@ type Word struct {
 	edges [2]float64 // probability of its first piece in First and of its last in Last
 }
 
+// Part returns what was heard between two times: the rows whose centre lies there.
+func (h *Heard) Part(start, end time.Duration) *Heard {
+	row := func(d time.Duration) timeline.Row {
+		at := timeline.SampleAt(d-h.Shift) + timeline.SamplesPerRow/2
+		return min(max(timeline.Row(at/timeline.SamplesPerRow)-h.First, 0), timeline.Row(len(h.Rows)))
+	}
+	from, to := row(start), row(end)
+	to = max(to, from)
+	p := *h
+	p.First, p.Rows = h.First+from, h.Rows[from:to]
+	frames := timeline.Frame(len(h.Levels))
+	p.Levels = h.Levels[min(from.Frame(), frames):min(to.Frame(), frames)]
+	p.Samples = min(to.Sample(), h.Samples) - min(from.Sample(), h.Samples)
+	if h.LogProbs != nil {
+		p.LogProbs = func(i timeline.Row) []float32 { return h.LogProbs(from + i) }
+	}
+	return &p
+}
+
 // NeMoSpan returns the span that NeMo's tools print for rows first to last.
 func NeMoSpan(first, last timeline.Row) Span {
 	return Span{first.Sample(), (last + 1).Sample()}

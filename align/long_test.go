@@ -165,7 +165,9 @@ func (r *reading) check(t testing.TB, a *Alignment) {
 	}) {
 		t.Error("the missing page was not told")
 	}
-	if !slices.ContainsFunc(a.Stretches, func(s Stretch) bool { return s.From <= r.page[0] && s.To >= r.page[1] && s.To-s.From < r.page[1]-r.page[0]+10 }) {
+	if !slices.ContainsFunc(a.Stretches, func(s Stretch) bool {
+		return s.From <= r.page[0] && s.To >= r.page[1] && s.To-s.From < r.page[1]-r.page[0]+10
+	}) {
 		t.Error("the page that was not read was not told")
 	}
 }

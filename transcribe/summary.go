@@ -57,12 +57,7 @@ func (s *summary) finish(stream *audio.Stream) {
 	if s.overlap > 0 {
 		t.Diagnostics.SeamDisagreement = float64(s.disagree) / float64(s.overlap)
 	}
-	for _, d := range stream.Diagnostics() {
-		if d.Kind == audio.Outside && t.Duration >= s.request.End {
-			continue // only the context around the stretch reaches past the end
-		}
-		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, d.Text)
-	}
+	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, warnings(stream.Diagnostics(), t.Duration, s.request)...)
 	switch {
 	case s.words > 0:
 		t.Confidence = s.confidence / float64(s.words)
@@ -86,10 +81,7 @@ func segment(words []align.Word, channel int) transcript.Segment {
 	for i, w := range words {
 		texts[i] = w.Text
 		s.Confidence += float64(w.Confidence) / float64(len(words))
-		s.Words[i] = transcript.Word{
-			Start: w.Span.Start.Duration(), End: w.Span.End.Duration(), Text: w.Text, Confidence: float64(w.Confidence),
-			SpikeStart: w.Spike.Start.Duration(), SpikeEnd: w.Spike.End.Duration(),
-		}
+		s.Words[i] = word(&w)
 	}
 	s.Text = strings.Join(texts, " ")
 	return s

@@ -132,14 +132,7 @@ func (t *Transcriber) stream(ctx context.Context, s *audio.Stream, name string, 
 	}
 	sum := summary{transcript: out, request: q}
 	for i, r := range results {
-		channel := transcript.Mixed
-		if t.options.Channels != audio.Mix {
-			channel = i
-			if t.options.Channels != audio.Split {
-				channel = int(t.options.Channels) - 1 // audio.Only(n) is n+1
-			}
-		}
-		sum.add(t.heard(r), r, channel, t.options.Regions)
+		sum.add(t.heard(r), r, t.channel(i), t.options.Regions)
 	}
 	sum.finish(s)
 	slices.SortStableFunc(out.Segments, func(a, b transcript.Segment) int {

@@ -29,6 +29,7 @@ type streams struct {
 // commands is the command line.
 type commands struct {
 	Transcribe     transcribeCommand     `cmd:"" help:"Transcribe recordings to text with times."`
+	Align          alignCommand          `cmd:"" help:"Find a text in a recording: exact times, and where the two do not agree."`
 	Serve          serveCommand          `cmd:"" help:"Serve Label Studio as a machine learning backend."`
 	ExportManifest exportManifestCommand `cmd:"" help:"Write a manifest for training with NeMo from what people corrected."`
 	Health         healthCommand         `cmd:"" help:"Ask a running service whether it is well; for health checks of containers."`

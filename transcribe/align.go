@@ -1,0 +1,216 @@
+package transcribe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"asr-backend/align"
+	"asr-backend/align/spoken"
+	"asr-backend/audio"
+	"asr-backend/timeline"
+	"asr-backend/transcript"
+)
+
+// Aligned is a transcript whose text came from outside and whose times came from the
+// recording.
+type Aligned struct {
+	Transcript *transcript.Transcript
+	// Words counts the words of the text, and Found those that were found.
+	Words, Found int
+	// Findings are the places where text and recording do not agree, in order.
+	Findings []Finding
+}
+
+// Finding is a place where text and recording do not agree.
+type Finding struct {
+	Verdict align.Verdict
+	// Start and End are where it is in the recording; for text that was not said, where it
+	// should be.
+	Start, End time.Duration
+	Channel    int
+	// Segment is the index of the text's segment in which it begins.
+	Segment int
+	// Text is what is written, and Heard what the model heard.
+	Text, Heard string
+}
+
+// errNoWords is for a text in which nothing is said.
+var errNoWords = errors.New("the text holds no words")
+
+// AlignFile gives the text of a transcript the times at which it is said in the recording
+// at path. Segments keep their text and order and get new times and words; those without
+// times, such as the paragraphs of a plain text, become regions as of a recognised text.
+// The language is that of the text; if empty it is the model's.
+//
+// What was not said keeps its text: a segment that was not found at all keeps the times
+// that it had, as far as its neighbours let it.
+func (t *Transcriber) AlignFile(ctx context.Context, path string, text *transcript.Transcript, language string, q Request) (*Aligned, error) {
+	h, err := t.HearFile(ctx, path, q)
+	if err != nil {
+		return nil, err
+	}
+	return closing(h, func() (*Aligned, error) { return h.Align(ctx, text, language) })
+}
+
+// AlignReader is AlignFile for the recording that r holds; name is what it is called in
+// messages.
+func (t *Transcriber) AlignReader(ctx context.Context, r io.Reader, name string, text *transcript.Transcript, language string, q Request) (*Aligned, error) {
+	h, err := t.HearReader(ctx, r, name, q)
+	if err != nil {
+		return nil, err
+	}
+	return closing(h, func() (*Aligned, error) { return h.Align(ctx, text, language) })
+}
+
+func closing[T any](c io.Closer, do func() (T, error)) (T, error) {
+	v, err := do()
+	return v, errors.Join(err, c.Close())
+}
+
+// Align finds a text in all of what was heard.
+func (h *Hearing) Align(ctx context.Context, text *transcript.Transcript, language string) (*Aligned, error) {
+	speller, err := h.t.speller(language)
+	if err != nil {
+		return nil, err
+	}
+	out := &Aligned{Transcript: h.transcript()}
+	for _, channel := range channelsOf(text) {
+		track, err := h.track(channel)
+		if err != nil {
+			return nil, err
+		}
+		s := newSheet(text, channel, speller)
+		if err := h.alignSheet(ctx, s, track, out); err != nil {
+			return nil, err
+		}
+	}
+	if out.Words == 0 {
+		return nil, errNoWords
+	}
+	h.finish(out)
+	return out, nil
+}
+
+// alignSheet finds a sheet on a track and adds it to out.
+func (h *Hearing) alignSheet(ctx context.Context, s *sheet, track *track, out *Aligned) error {
+	a, err := track.find(ctx, track.heard, s.script)
+	if err != nil {
+		return fmt.Errorf("align %s: %w", h.name, err)
+	}
+	out.Words += len(s.script)
+	for _, w := range a.Words {
+		if w.Verdict == align.Matches {
+			out.Found++
+		}
+	}
+	for _, x := range a.Stretches {
+		out.Findings = append(out.Findings, s.finding(x))
+	}
+	out.Transcript.Segments = append(out.Transcript.Segments, s.timed(a.Words, h.t.options.Regions)...)
+	return nil
+}
+
+// finish puts the channels together.
+func (h *Hearing) finish(out *Aligned) {
+	t := out.Transcript
+	slices.SortStableFunc(t.Segments, func(a, b transcript.Segment) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Channel, b.Channel))
+	})
+	slices.SortStableFunc(out.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Channel, b.Channel))
+	})
+	words := 0
+	for _, s := range t.Segments {
+		for _, w := range s.Words {
+			t.Confidence += w.Confidence
+		}
+		words += len(s.Words)
+	}
+	t.Confidence /= float64(max(words, 1))
+	if !h.exact {
+		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, "The model comes without its tokenizer (tokenizer.model): the text was cut into pieces by a guess, and words may be found less well.")
+	}
+	if out.Found*2 < out.Words {
+		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, fmt.Sprintf("Only %d of %d words were found: is this the text of this recording?", out.Found, out.Words))
+	}
+}
+
+// slack is how far beyond a region that a person drew its words are looked for: a model
+// sees a word up to two rows late, and people cut closely.
+const slack = 2 * timeline.RowDuration
+
+// Words gives the words of a text the times at which they are said between start and end
+// on a channel, such as a region that a person drew and wrote. Its findings are those
+// inside.
+func (h *Hearing) Words(ctx context.Context, channel int, start, end time.Duration, text, language string) ([]transcript.Word, []Finding, error) {
+	speller, err := h.t.speller(language)
+	if err != nil {
+		return nil, nil, err
+	}
+	track, err := h.track(channel)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := newSheet(&transcript.Transcript{Segments: []transcript.Segment{{Text: text, Channel: channel}}}, channel, speller)
+	a, err := track.find(ctx, track.heard.Part(start-slack, end+slack), s.script)
+	if err != nil {
+		return nil, nil, fmt.Errorf("align %s: %w", h.name, err)
+	}
+	inside := func(d time.Duration) time.Duration { return min(max(d, start), end) }
+	var findings []Finding
+	for _, x := range a.Stretches {
+		f := s.finding(x)
+		f.Start, f.End = inside(f.Start), inside(f.End)
+		if f.Verdict != align.Untold || f.Start < f.End {
+			findings = append(findings, f)
+		}
+	}
+	words := make([]transcript.Word, len(a.Words))
+	for i := range a.Words {
+		words[i] = word(&a.Words[i])
+		words[i].Start, words[i].End = inside(words[i].Start), inside(words[i].End)
+	}
+	return words, findings, nil
+}
+
+// find finds a script in a part of what was heard on the track.
+func (t *track) find(ctx context.Context, part *align.Heard, s align.Script) (*align.Alignment, error) {
+	a, err := part.Align(ctx, s)
+	return a, errors.Join(err, t.rows.Err())
+}
+
+// speller returns what writes texts in the model's pieces.
+func (t *Transcriber) speller(language string) (*spoken.Speller, error) {
+	b := t.recognizer.Bundle()
+	tokenizer, err := b.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	return spoken.New(tokenizer, b.Vocabulary, cmp.Or(language, b.Card.Language)), nil
+}
+
+// channelsOf returns the channels that a text speaks of.
+func channelsOf(text *transcript.Transcript) []int {
+	var channels []int
+	for i := range text.Segments {
+		channels = append(channels, text.Segments[i].Channel)
+	}
+	slices.Sort(channels)
+	return slices.Compact(channels)
+}
+
+// ChannelsFor returns how a recording has to be heard for a text: each channel by itself
+// if the text has any, else mixed.
+func ChannelsFor(text *transcript.Transcript) audio.Channels {
+	for i := range text.Segments {
+		if text.Segments[i].Channel != transcript.Mixed {
+			return audio.Split
+		}
+	}
+	return audio.Mix
+}

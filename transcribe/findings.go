@@ -1,0 +1,81 @@
+package transcribe
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"asr-backend/align"
+	"asr-backend/transcript"
+)
+
+// WriteFindings writes, as JSON, how text and recording agree: the number of words and of
+// those that were found, and each place where they do not, in seconds from the start.
+func (a *Aligned) WriteFindings(w io.Writer, text string) error {
+	type finding struct {
+		Verdict string  `json:"verdict"`
+		Start   float64 `json:"start"`
+		End     float64 `json:"end"`
+		Channel *int    `json:"channel,omitempty"`
+		Segment int     `json:"segment"`
+		Text    string  `json:"text"`
+		Heard   string  `json:"heard"`
+	}
+	report := struct {
+		Recording string    `json:"recording"`
+		Text      string    `json:"text"`
+		Model     string    `json:"model_version"`
+		Words     int       `json:"words"`
+		Found     int       `json:"found"`
+		Findings  []finding `json:"findings"`
+	}{a.Transcript.Source, text, a.Transcript.ModelVersion, a.Words, a.Found, []finding{}}
+	for i := range a.Findings {
+		f := &a.Findings[i]
+		out := finding{f.Verdict.String(), seconds(f.Start), seconds(f.End), nil, f.Segment, f.Text, f.Heard}
+		if f.Channel != transcript.Mixed {
+			out.Channel = &f.Channel
+		}
+		report.Findings = append(report.Findings, out)
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(report); err != nil {
+		return fmt.Errorf("write the findings: %w", err)
+	}
+	return nil
+}
+
+// seconds rounds to milliseconds, as the formats do.
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+
+// String tells a finding in a line.
+func (f *Finding) String() string {
+	at := clock(f.Start) + " to " + clock(f.End)
+	switch f.Verdict {
+	case align.Untold:
+		return fmt.Sprintf("%s: not in the text: heard %s", at, excerpt(f.Heard))
+	case align.Unspoken:
+		return fmt.Sprintf("%s: not in the recording: %s", at, excerpt(f.Text))
+	}
+	return fmt.Sprintf("%s: the text has %s, heard %s", at, excerpt(f.Text), excerpt(f.Heard))
+}
+
+// excerpt quotes a text, of a long one its beginning and end.
+func excerpt(text string) string {
+	const most = 60
+	if r := []rune(text); len(r) > most {
+		text = string(r[:most/2]) + " … " + string(r[len(r)-most/2:])
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+// clock writes a time as players show it, with tenths.
+func clock(d time.Duration) string {
+	t := d.Round(100*time.Millisecond) / (100 * time.Millisecond)
+	if t < 36000 {
+		return fmt.Sprintf("%d:%02d.%d", t/600, t/10%60, t%10)
+	}
+	return fmt.Sprintf("%d:%02d:%02d.%d", t/36000, t/600%60, t/10%60, t%10)
+}
