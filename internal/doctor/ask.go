@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"syscall"
 
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/media"
@@ -40,7 +39,7 @@ func (h health) String() string {
 	case h.studio():
 		return "a Label Studio"
 	case h.backend():
-		return fmt.Sprintf("a machine learning backend, %q", h.Class)
+		return fmt.Sprintf("a machine learning backend (%q)", h.Class)
 	case h.server != "":
 		return fmt.Sprintf("another program (%s), which answers with %d", h.server, h.code)
 	}
@@ -85,18 +84,15 @@ func noAnswer(err error, u *url.URL, variable string) string {
 		return fmt.Sprintf("the name %q is not known here; correct %s, or join the network where it is known", u.Hostname(), variable)
 	case errors.As(err, &unknown), errors.As(err, &name):
 		return "the certificate is not one that this machine trusts: add its authority to the system's, or name a file with it in SSL_CERT_FILE"
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Sprintf("what answers there does not speak TLS: write http:// in %s", variable)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("nothing came back within %v: a firewall, or a wrong address in %s", patience, variable)
 	}
-	hint := fmt.Sprintf("start it, or correct %s", variable)
 	if loopback(u.Hostname()) && inContainer() {
-		hint = "inside a container, localhost is the container itself: use the name of Label Studio's container, or host.docker.internal"
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
-		hint = fmt.Sprintf("nobody listens on that port: start Label Studio, or correct %s", variable)
+		return "start it; but inside a container, localhost is the container itself: use the name of Label Studio's container, or host.docker.internal"
 	}
-	return hint
+	return fmt.Sprintf("start it, or correct %s", variable)
 }
 
 // loopback reports whether a host is the machine itself.

@@ -38,12 +38,14 @@ const (
 // visit is one examination of a Label Studio.
 type visit struct {
 	*LabelStudio
-	running  *running // or nil
-	http     *http.Client
-	base     *url.URL
-	client   *api.Client
-	refused  bool // private addresses, by Label Studio
-	findings []Finding
+	running *running // or nil
+	http    *http.Client
+	base    *url.URL
+	client  *api.Client
+	// refused says that Label Studio asks nobody at private addresses, unheard that it
+	// sends no events there.
+	refused, unheard bool
+	findings         []Finding
 }
 
 // examine looks at Label Studio from here, and at the service from there.
@@ -68,20 +70,17 @@ var userinfo = regexp.MustCompile(`(https?://)[^/@\s"']+@`)
 // add notes a finding. Label Studio's messages repeat addresses and what it was sent, so
 // secrets are taken out here, whatever the finding.
 func (v *visit) add(check string, status Status, detail, hint string) {
-	scrub := func(text string) string {
-		text = userinfo.ReplaceAllString(text, "$1***@")
-		secrets := []string{v.Token.Reveal()}
-		if v.running != nil {
-			secrets = append(secrets, v.running.service.Password.Reveal())
-		}
-		for _, secret := range secrets {
-			if secret != "" {
-				text = strings.ReplaceAll(text, secret, "***")
-			}
-		}
-		return text
+	secrets := []string{v.Token.Reveal()}
+	if v.running != nil {
+		secrets = append(secrets, v.running.service.Password.Reveal())
 	}
-	v.findings = append(v.findings, Finding{check, status, scrub(detail), scrub(hint)})
+	for _, secret := range secrets {
+		if secret != "" {
+			detail = strings.ReplaceAll(detail, secret, "***")
+		}
+	}
+	detail, hint = userinfo.ReplaceAllString(detail, "$1***@"), userinfo.ReplaceAllString(hint, "$1***@")
+	v.findings = append(v.findings, Finding{check, status, detail, hint})
 }
 
 // fail notes an error of Label Studio's API with its own hint.
@@ -250,8 +249,7 @@ func (v *visit) neverAsked() {
 	if v.running == nil || v.running.status == nil || len(v.running.status.Projects) > 0 {
 		return
 	}
-	hint := "connect it: in Label Studio, open the project's Settings, Model, Connect Model, and type the service's address as Label Studio reaches it. " +
-		"If connecting fails and nothing arrives here, the address is wrong from there, a firewall is between, or " + privateHint
+	hint := "connect it in Label Studio under the project's Settings, Model. If that fails, the address is wrong from there, a firewall is between, or " + privateHint
 	if v.refused {
 		hint = privateHint
 	}

@@ -60,7 +60,7 @@ func (v *visit) fetch(ctx context.Context, p api.Project, task *labelstudio.Task
 	}
 	plans, why := config.Plans(labelconfig.Options{})
 	if len(plans) == 0 {
-		v.add(checkRecording, Warning, name(p)+" cannot be served: "+why, "")
+		v.add(checkRecording, Warning, name(p)+" cannot be served: "+why, "change the project's labelling configuration, if its recordings are to be transcribed")
 		return
 	}
 	value, ok := plans[0].Recording(task.Data)

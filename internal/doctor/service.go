@@ -69,13 +69,11 @@ func (s *Service) examine(ctx context.Context) ([]Finding, *running) {
 	if found == nil || found.status == nil {
 		return findings, found
 	}
-	for _, trouble := range []struct{ what, hint string }{
-		{found.status.Store, "the service goes on and answers, but keeps nothing until this is mended"},
-		{found.status.API, ""},
-	} {
-		if trouble.what != "" {
-			findings = append(findings, Finding{"service", Failure, trouble.what, trouble.hint})
-		}
+	if found.status.Store != "" {
+		findings = append(findings, Finding{"service", Failure, found.status.Store, "the service goes on and answers, but keeps nothing until this is mended"})
+	}
+	if found.status.API != "" {
+		findings = append(findings, Finding{"service", Warning, found.status.API, "set both in the environment of the service and restart it"})
 	}
 	for _, p := range found.status.Projects {
 		if p.Trouble != nil {
@@ -147,6 +145,8 @@ func size(n int64) string {
 		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 	case n >= 1e6:
 		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
 	}
 	return fmt.Sprintf("%d bytes", n)
 }
