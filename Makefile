@@ -5,7 +5,7 @@ LIBRARY := bin/libonnxruntime.so
 VENV    := .venv-test
 SAMPLE  := samples/reading.opus
 
-.PHONY: run build library test race test-env lint clean
+.PHONY: run build library test race test-env lint image-check clean
 
 # Build the program and let it transcribe a recording.
 run: build
@@ -22,6 +22,7 @@ library:
 # Run all tests, with everything they compare with.
 test: build test-env lint
 	ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -timeout 20m ./...
+	cd deploy/check && go vet . && go test .
 
 # Run the tests with the race detector, without those that take hours of audio.
 race: library test-env
@@ -37,6 +38,11 @@ lint:
 	go vet ./...
 	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
+
+# Build the container images without a container engine, and try them. Takes root, ten
+# minutes the first time, and 6 GB; what it shows and what not stands in the script.
+image-check:
+	scripts/image-check.sh
 
 clean:
 	rm -rf bin $(VENV)
