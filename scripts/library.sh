@@ -59,5 +59,10 @@ has "$found" "$sum" || {
 	exit 1
 }
 mkdir -p "$(dirname "$target")"
+for notice in LICENSE ThirdPartyNotices.txt; do # a copy of the library comes with these
+	if [ -f "$work/onnxruntime/$notice" ]; then
+		cp "$work/onnxruntime/$notice" "$(dirname "$target")/onnxruntime-$notice"
+	fi
+done
 cp "$found" "$target.part"
 mv "$target.part" "$target"

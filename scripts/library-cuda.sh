@@ -1,0 +1,38 @@
+#!/bin/sh
+# Get ONNX Runtime with its CUDA provider: library-cuda.sh FOLDER
+#
+# Takes three libraries and their licences out of the pinned wheel of onnxruntime-gpu,
+# which is built for CUDA 13, with pip. No program of the package is run. The wheel is
+# checked against its SHA-256 before anything is taken out of it.
+#
+# The CUDA provider needs NVIDIA's cuBLAS, cudart, cuFFT, cuRAND and cuDNN 9 for CUDA 13,
+# which are not in the wheel, and a driver of version 580 or later.
+set -eu
+
+folder=$1
+version=1.31.1
+sum=05d548956197b9d01f59b625de740e0d6be3593f874e241a12dc0362650ecdf7
+if [ "$(uname -m)" != x86_64 ]; then
+	echo "library-cuda.sh: there is no wheel for $(uname -m)" >&2
+	exit 1
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+echo "getting ONNX Runtime for CUDA (256 MB)" >&2
+python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --no-cache-dir \
+	--python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 \
+	--dest "$work" "onnxruntime-gpu==$version"
+wheel=$(echo "$work"/onnxruntime_gpu-*.whl)
+if [ "$(sha256sum "$wheel" | cut -d' ' -f1)" != "$sum" ]; then
+	echo "library-cuda.sh: the wheel has not the SHA-256 that is expected ($sum); nothing was installed" >&2
+	exit 1
+fi
+python3 -m zipfile -e "$wheel" "$work"
+
+mkdir -p "$folder"
+cd "$work/onnxruntime"
+install -m 644 "capi/libonnxruntime.so.$version" "$folder/libonnxruntime.so"
+install -m 644 capi/libonnxruntime_providers_shared.so capi/libonnxruntime_providers_cuda.so "$folder"
+install -m 644 LICENSE "$folder/onnxruntime-LICENSE"
+install -m 644 ThirdPartyNotices.txt "$folder/onnxruntime-ThirdPartyNotices.txt"
