@@ -68,6 +68,47 @@ func startNode(t *testing.T, i, port int, routes []*url.URL) *server.Server {
 	return s
 }
 
+// What doc/jobs.md says an account must be allowed is enough.
+func TestTheDocumentedPermissionsSuffice(t *testing.T) {
+	publish := []string{"$JS.API.>", "$JS.FC.>", "$KV.asr-jobs.>", "$KV.asr-windows.>", "$KV.asr-results.>", "$KV.asr-projects.>", "$O.asr-blobs.>"}
+	s := serve(t, func(o *server.Options) {
+		o.Users = []*server.User{{Username: "asr", Password: "pw", Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Allow: publish}, Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
+		}}}
+	})
+	log := new(syncBuffer)
+	q, ctx := open(t, Options{URL: "nats://asr:pw@" + s.Addr().String(), Logger: bufferLog(log)}), t.Context()
+	for _, size := range []int{1, inlineResult + 1} {
+		key := fmt.Sprint(size)
+		enqueue(t, q, spec(key))
+		l := take(t, q, "asr")
+		if err := l.PutWindow(ctx, 0, []byte("window")); err != nil {
+			t.Fatal(err)
+		}
+		if w, err := l.Windows(ctx); err != nil || len(w) != 1 {
+			t.Fatalf("windows: %v, %v", w, err)
+		}
+		if err := l.Finish(ctx, make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := q.Result(ctx, key); err != nil || len(got) != size {
+			t.Fatalf("result of %d bytes: %d, %v", size, len(got), err)
+		}
+		if err := q.Remove(ctx, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := q.Values("p").Set(ctx, "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.Values("p").Keys(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); strings.Contains(text, "ermission") {
+		t.Errorf("the server refused something:\n%s", text)
+	}
+}
+
 // The server that leads the jobs goes in the middle of the work. With three replicas the
 // other two carry on, and no job is lost or ends twice.
 func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {

@@ -259,6 +259,32 @@ func TestKilledProcessesComputeNoJobMoreThanTwice(t *testing.T) {
 	t.Logf("%d kills: %d jobs done, %d given up", kills, done, dead)
 }
 
+// Nobody else can be running what a data directory shows as running, so its jobs do not
+// wait for the lease to run out.
+func TestJobsOfAKilledProcessAreQueuedWhenTheDirectoryIsOpened(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	q := open(t, Options{Dir: dir, Lease: time.Hour})
+	enqueue(t, q, spec("k"))
+	if err := take(t, q, "asr").PutWindow(ctx, 0, []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	killed := t.TempDir() // what the disk holds at this moment
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	next := open(t, Options{Dir: killed, Lease: time.Hour})
+	if s := state(t, next, "k"); s != Queued {
+		t.Fatalf("the job is %s", s)
+	}
+	l, err := next.TryTake(ctx, "asr", Batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, err := l.Windows(ctx); err != nil || string(w[0]) != "kept" || !strings.Contains(l.Job().Reason, "without a word") {
+		t.Errorf("windows %v, %v, job %+v", w, err, l.Job())
+	}
+}
+
 // Results of a killed process that no record points to go at the next start.
 func TestWhatACrashLeavesBehindIsSweptUp(t *testing.T) {
 	dir, ctx := t.TempDir(), t.Context()

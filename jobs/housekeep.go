@@ -93,27 +93,32 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen entry) error {
 	return nil
 }
 
-// retain removes ended jobs beyond the limits of Options. The record goes first and only
-// at the revision that was judged: a job requeued meanwhile stays whole.
+// retain removes ended jobs beyond the limits of Options.
 func (q *Queue) retain(ctx context.Context) {
 	for _, e := range q.index.expired(&q.o, time.Now()) {
 		if ctx.Err() != nil || q.gate(false) != nil {
 			return
 		}
-		actx, cancel := q.attempt(ctx)
-		err := q.jobs.Purge(actx, escape(e.job.Key), jetstream.LastRevision(e.rev), jetstream.PurgeTTL(goneFor))
-		cancel()
-		if err != nil {
-			continue
-		}
-		level := q.log.Debug
-		if e.job.State == Dead {
-			level = q.log.Info
-		}
-		level("jobs: an ended job is kept no longer", "job", e.job.Key, "project", e.job.Project, "state", e.job.State.String(), "reason", e.job.Reason)
-		if err := q.discard(ctx, e.id, e.result); err != nil && ctx.Err() == nil {
-			q.log.Warn("jobs: what belonged to a removed job is left for later", "job", e.job.Key, "error", err)
-		}
+		q.expire(ctx, e)
+	}
+}
+
+// expire removes an ended job, only at the revision that was judged: one that was requeued
+// meanwhile stays whole. The record goes first, so that none points to what is gone.
+func (q *Queue) expire(ctx context.Context, e *entry) {
+	actx, cancel := q.attempt(ctx)
+	err := q.jobs.Purge(actx, escape(e.job.Key), jetstream.LastRevision(e.rev), jetstream.PurgeTTL(goneFor))
+	cancel()
+	if err != nil {
+		return // the next round judges anew
+	}
+	level := q.log.Debug
+	if e.job.State == Dead {
+		level = q.log.Info
+	}
+	level("jobs: an ended job is kept no longer", "job", e.job.Key, "project", e.job.Project, "state", e.job.State.String(), "reason", e.job.Reason)
+	if err := q.discard(ctx, e.id, e.result); err != nil && ctx.Err() == nil {
+		q.log.Warn("jobs: what belonged to a removed job is left for later", "job", e.job.Key, "error", err)
 	}
 }
 

@@ -110,6 +110,53 @@ func TestReasonsAreCutToValidText(t *testing.T) {
 	})
 }
 
+// Anybody may write into the bucket; what would break the state machine does not get in.
+func TestRecordsThatBreakTheRulesAreRefused(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	queued := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: now, Updated: now}}
+	running, _ := queued.take(now, "o", "l")
+	done, _ := running.finish(now, resultRef{Name: "id.r", Size: 3})
+	dead, _ := running.fail(now, errors.New("no"))
+	for name, c := range map[string]struct {
+		from   record
+		change func(*record)
+	}{
+		"no identity":                   {queued, func(r *record) { r.ID = "" }},
+		"an identity of two tokens":     {queued, func(r *record) { r.ID = "a.>" }},
+		"queued with a lease":           {queued, func(r *record) { r.Lease, r.Owner = "l", "o" }},
+		"running without a lease":       {running, func(r *record) { r.Lease = "" }},
+		"running without an owner":      {running, func(r *record) { r.Owner = "" }},
+		"running but never taken":       {running, func(r *record) { r.Taken = time.Time{} }},
+		"done without a result":         {done, func(r *record) { r.Result = nil }},
+		"done without an end":           {done, func(r *record) { r.Ended = time.Time{} }},
+		"the result of another job":     {done, func(r *record) { r.Result = &resultRef{Name: "other.r"} }},
+		"results of all jobs":           {done, func(r *record) { r.Result = &resultRef{Name: "id.>"} }},
+		"a result of negative size":     {done, func(r *record) { r.Result = &resultRef{Name: "id.r", Size: -1} }},
+		"dead without a reason":         {dead, func(r *record) { r.Reason = "" }},
+		"dead and waiting for its time": {dead, func(r *record) { r.NotBefore = now }},
+		"negative losses":               {queued, func(r *record) { r.Losses = -1 }},
+		"negative weight":               {queued, func(r *record) { r.Weight = -1 }},
+		"waits for nobody in special":   {queued, func(r *record) { r.After = "x" }},
+		"never created":                 {queued, func(r *record) { r.Created = time.Time{} }},
+	} {
+		r := c.from
+		if err := r.check(); err != nil {
+			t.Fatalf("%s, before the change: %v", name, err)
+		}
+		c.change(&r)
+		data, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeRecord(data); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := decodeRecord([]byte(`{"v":2,"key":["of a later version"]}`)); !errors.Is(err, ErrFormat) {
+		t.Errorf("a later version: %v", err)
+	}
+}
+
 func FuzzDecodeRecord(f *testing.F) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Payload: []byte("x"), Created: now, Updated: now}}

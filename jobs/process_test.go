@@ -196,6 +196,58 @@ func TestALostAnswerIsNotALostJob(t *testing.T) {
 	}
 }
 
+// The watch may bring a write whose answer was lost before the writer has asked again.
+func TestAWriteOfOnesOwnIsNotTakenForTheLossOfTheLease(t *testing.T) {
+	q := open(t, Options{Dir: t.TempDir()})
+	enqueue(t, q, spec("k"))
+	l := take(t, q, "asr")
+	later := l.job.Revision + 1
+	l.sent = "own"
+	q.lostIfHeld("k", later, "", "own")
+	q.lostIfHeld("k", l.job.Revision, "", "from before the lease")
+	if err := l.Context().Err(); err != nil {
+		t.Fatalf("the lease ended: %v", context.Cause(l.Context()))
+	}
+	q.lostIfHeld("k", later, "", "somebody else's")
+	if cause := context.Cause(l.Context()); !errors.Is(cause, ErrLeaseLost) {
+		t.Errorf("cause: %v", cause)
+	}
+}
+
+// A claim that was written although its answer came too late leaves a running job that
+// nobody works on. The process that wrote it gives it back and blames nobody.
+func TestAClaimThatNobodyHeardOfIsGivenBack(t *testing.T) {
+	q := open(t, Options{Dir: t.TempDir(), Lease: 50 * time.Millisecond})
+	enqueue(t, q, spec("k"))
+	l := take(t, q, "asr")
+	l.cancel(context.Canceled) // ends its goroutine
+	q.mu.Lock()
+	delete(q.held, "k")
+	q.mu.Unlock()
+	if j := take(t, q, "asr").Job(); j.Losses != 0 || j.Deliveries != 2 {
+		t.Errorf("handed out again: %+v", j)
+	}
+}
+
+func TestAJobThatIsRequeuedWhileRetentionLooksAtItStays(t *testing.T) {
+	q, ctx := open(t, Options{Dir: t.TempDir()}), t.Context()
+	enqueue(t, q, spec("k"))
+	if err := take(t, q, "asr").Fail(ctx, errors.New("no")); err != nil {
+		t.Fatal(err)
+	}
+	judged := q.index.expired(&Options{}, time.Now())
+	if len(judged) != 1 {
+		t.Fatalf("judged: %v", judged)
+	}
+	if _, err := q.Requeue(ctx, "k"); err != nil {
+		t.Fatal(err)
+	}
+	q.expire(ctx, judged[0])
+	if s := state(t, q, "k"); s != Queued {
+		t.Errorf("the job is %s", s)
+	}
+}
+
 func TestCloseIsBoundedWhenTheServerHangs(t *testing.T) {
 	s := serve(t)
 	p := newProxy(t, s.ClientURL())
