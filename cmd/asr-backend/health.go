@@ -78,7 +78,7 @@ func (c *healthCommand) target() (*url.URL, error) {
 	if address == "" {
 		host := c.Host
 		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-			host = "localhost"
+			host = "127.0.0.1" // a container need not know the name localhost
 		}
 		address = "http://" + net.JoinHostPort(host, strconv.Itoa(c.Port))
 	}
