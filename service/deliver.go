@@ -34,38 +34,80 @@ func (s *Service) deliver(ctx context.Context, lease *jobs.Lease) error {
 	if s.client == nil {
 		return fmt.Errorf("Label Studio cannot be asked: %w", s.clientErr)
 	}
-	switch state, err := s.heardAll(ctx, e.Hear); {
-	case err != nil:
-		return err
-	case state == jobs.Dead:
-		return finish(ctx, lease, []byte(unheard))
-	case state != jobs.Done:
-		return later(ctx, lease, 5*time.Second, errors.New("another recording of the task is still being heard"))
-	}
 	p, err := s.store.project(ctx, e.Project)
 	if err != nil {
 		return err
 	}
-	r, err := s.resolve(p)
+	r, err := s.resolve(ctx, p)
 	if err != nil {
 		return err
 	}
 	if r.version != e.Version {
-		return finish(ctx, lease, []byte(superseded))
+		return s.supersede(ctx, lease, p, &e)
+	}
+	switch state, err := s.heardAll(ctx, e.Hear); {
+	case err != nil:
+		return err
+	case state == jobs.Dead:
+		return s.delivered(ctx, lease, &e, unheard)
+	case state != jobs.Done:
+		return lease.Postpone(s.last, 10*time.Second)
 	}
 	wait, end := s.deliveries.deliver(deliveryKey{e.Task, e.Version})
 	if end == nil {
-		return later(ctx, lease, wait, errors.New("an answer to Label Studio's own request comes first"))
+		return lease.Postpone(s.last, wait)
 	}
-	outcome, err := s.store1(ctx, p, r, &e)
+	outcome, err := s.bring(ctx, p, r, &e)
+	if err == nil {
+		err = s.delivered(ctx, lease, &e, outcome)
+	}
 	end(err == nil)
 	if err != nil {
 		s.metrics.delivered("error")
+	}
+	return err
+}
+
+// delivered ends a delivery. One that brought nothing leaves nothing behind, so that it is
+// made anew when it is asked for again.
+func (s *Service) delivered(ctx context.Context, lease *jobs.Lease, e *errand, outcome string) error {
+	if err := lease.Finish(s.last, []byte(outcome)); err != nil {
 		return err
 	}
+	job := lease.Job()
 	s.metrics.delivered(outcome)
-	s.log.Info("delivery ended", "project", e.Project, "task", e.Task, "version", e.Version, "outcome", outcome, "retries", lease.Job().Retries)
-	return finish(ctx, lease, []byte(outcome))
+	s.log.Info("delivery ended", "project", e.Project, "task", e.Task, "version", e.Version, "outcome", outcome, "retries", job.Retries)
+	if outcome == superseded || outcome == gone {
+		s.discard(ctx, job.Key)
+	}
+	return nil
+}
+
+// discard removes a job that has ended; what that fails for removes it later.
+func (s *Service) discard(ctx context.Context, key string) {
+	q, err := s.store.jobs()
+	if err == nil {
+		err = q.Remove(context.WithoutCancel(ctx), key)
+	}
+	if err != nil && !errors.Is(err, jobs.ErrNotFound) {
+		s.log.Warn("a job that is done with was not removed", "job", key, "error", err)
+	}
+}
+
+// supersede ends a delivery whose version is no longer the project's, once the task has
+// one of the version that is: nobody else may ask for that.
+func (s *Service) supersede(ctx context.Context, lease *jobs.Lease, p *labelstudio.Project, e *errand) error {
+	task, err := s.client.Task(ctx, e.Project, e.Task)
+	if api.Status(err) == http.StatusNotFound {
+		return s.delivered(ctx, lease, e, gone)
+	}
+	if err == nil {
+		err = s.prepare(ctx, p, []labelstudio.Task{task})
+	}
+	if err != nil {
+		return err
+	}
+	return s.delivered(ctx, lease, e, superseded)
 }
 
 // heardAll returns Done if all recordings of a task have been heard, Dead if one was
@@ -82,19 +124,18 @@ func (s *Service) heardAll(ctx context.Context, keys []string) (jobs.State, erro
 			return jobs.Dead, nil // its result is older than the store keeps
 		case err != nil:
 			return jobs.Queued, err
+		case job.State == jobs.Dead:
+			return jobs.Dead, nil
 		case job.State != jobs.Done:
-			if job.State == jobs.Running {
-				return jobs.Queued, nil
-			}
-			return job.State, nil
+			return jobs.Queued, nil
 		}
 	}
 	return jobs.Done, nil
 }
 
-// store1 builds the results of a task and stores them: in the task's data, as its one
+// bring builds the results of a task and stores them: in the task's data, as its one
 // prediction of the version, or both. It may be repeated at any point.
-func (s *Service) store1(ctx context.Context, p *labelstudio.Project, r *resolved, e *errand) (string, error) {
+func (s *Service) bring(ctx context.Context, p *labelstudio.Project, r *resolved, e *errand) (string, error) {
 	var plans []*labelconfig.Plan
 	for _, index := range e.Plans {
 		i := slices.IndexFunc(r.plans, func(p *labelconfig.Plan) bool { return p.Index == index })
@@ -129,10 +170,22 @@ func (s *Service) store1(ctx context.Context, p *labelstudio.Project, r *resolve
 			return notFoundIsGone(err)
 		}
 	}
+	var replaced []string
+	older := func(version string) bool {
+		if version == e.Version || !ourVersion(version) {
+			return false
+		}
+		replaced = append(replaced, version)
+		return true
+	}
 	// A plan that only changes the task's data gets an empty prediction, which tells Label
 	// Studio that the task has been seen to.
-	if _, err := s.client.PutPrediction(ctx, e.Task, b.prediction(e.Version), ourVersion); err != nil {
+	if _, err := s.client.PutPrediction(ctx, e.Task, b.prediction(e.Version), older); err != nil {
 		return notFoundIsGone(err)
+	}
+	for _, version := range replaced {
+		// What it brought is gone, and would be wanted again if the settings went back.
+		s.discard(ctx, errandKey(e.Project, e.Task, version))
 	}
 	return delivered, nil
 }

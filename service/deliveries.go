@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -18,9 +19,12 @@ import (
 //   - A request that came before a delivery ended gets "not now": what was delivered is
 //     in the page's next look.
 //
-// What is known here is lost with the process, which costs nothing: after a restart the
-// deliveries look.
+// What is known here is lost with the process, which costs nothing: every task that is
+// answered has a delivery in the queue, and after a restart the deliveries look.
 type deliveries struct {
+	// storing is how long Label Studio may take to store an answer.
+	storing time.Duration
+
 	mu    sync.Mutex // guards the fields below
 	tasks map[deliveryKey]*delivery
 	swept time.Time
@@ -34,23 +38,28 @@ type deliveryKey struct {
 // delivery is what is known of one task and version.
 type delivery struct {
 	waiting   int       // requests that wait for the transcript
+	until     time.Time // when the last of them stops waiting
 	answered  time.Time // when the last answer was given
 	delivered time.Time // when the last delivery ended
 	busy      chan struct{}
 }
 
 const (
-	// storing is how long Label Studio may take to store an answer: the request of its
-	// user is given up after 90 s by the proxies in front of it.
-	storing = 90 * time.Second
+	// DefaultStoring is after the 90 s with which the proxies in front of Label Studio
+	// give up its user's request.
+	DefaultStoring = 90 * time.Second
 	// remembered is how long a task is remembered that nothing happens to.
 	remembered = 10 * time.Minute
+	// soon is when a delivery tries again that another one, or a request about to answer,
+	// stands in the way of.
+	soon = time.Second
 )
 
-func newDeliveries() *deliveries {
-	return &deliveries{tasks: map[deliveryKey]*delivery{}, swept: time.Now()}
+func newDeliveries(storing time.Duration) *deliveries {
+	return &deliveries{storing: storing, tasks: map[deliveryKey]*delivery{}, swept: time.Now()}
 }
 
+// get returns what is known of a task, with the lock held.
 func (d *deliveries) get(k deliveryKey) *delivery {
 	if now := time.Now(); now.Sub(d.swept) > remembered {
 		d.swept = now
@@ -68,12 +77,15 @@ func (d *deliveries) get(k deliveryKey) *delivery {
 	return t
 }
 
-// expect tells that a request waits for the transcript; the caller calls the function it
-// returns when it no longer does.
-func (d *deliveries) expect(k deliveryKey) (done func()) {
+// expect tells that a request waits for the transcript, at most until a given time; the
+// caller calls the function it returns when it no longer does.
+func (d *deliveries) expect(k deliveryKey, until time.Time) (done func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.get(k).waiting++
+	t := d.get(k)
+	if t.waiting++; t.waiting == 1 || until.After(t.until) {
+		t.until = until
+	}
 	return func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -82,35 +94,41 @@ func (d *deliveries) expect(k deliveryKey) (done func()) {
 }
 
 // answer reports whether a request that arrived at a given time may be answered, and if
-// so counts it as answered. A delivery under way is waited for.
-func (d *deliveries) answer(k deliveryKey, arrived time.Time) bool {
+// so counts it as answered. A delivery under way is waited for, while ctx lasts.
+func (d *deliveries) answer(ctx context.Context, k deliveryKey, arrived time.Time) bool {
 	for {
 		d.mu.Lock()
 		t := d.get(k)
-		if t.busy != nil {
-			busy := t.busy
-			d.mu.Unlock()
-			<-busy
-			continue
-		}
-		ok := !t.delivered.After(arrived) && time.Since(t.answered) > storing
-		if ok {
-			t.answered = time.Now()
+		busy := t.busy
+		if busy == nil {
+			defer d.mu.Unlock()
+			ok := t.delivered.Before(arrived) && time.Since(t.answered) > d.storing
+			if ok {
+				t.answered = time.Now()
+			}
+			return ok
 		}
 		d.mu.Unlock()
-		return ok
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
 // deliver asks to store a prediction through the API. It returns how long that has to
-// wait, or, if it need not, a function to call once it has succeeded or failed.
+// wait, or, if it need not, a function to call once it has failed, or has succeeded and
+// its job is done: a request that finds the job not done relies on what is known here.
 func (d *deliveries) deliver(k deliveryKey) (wait time.Duration, end func(ok bool)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := d.get(k)
-	switch left := storing - time.Since(t.answered); {
-	case t.busy != nil, t.waiting > 0:
-		return 2 * time.Second, nil
+	switch left := d.storing - time.Since(t.answered); {
+	case t.busy != nil:
+		return soon, nil
+	case t.waiting > 0:
+		return max(soon, time.Until(t.until)), nil
 	case left > 0:
 		return left, nil
 	}

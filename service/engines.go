@@ -2,11 +2,9 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -14,12 +12,14 @@ import (
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
-	"asr-backend/internal/atomicfile"
 )
 
 // engines loads models when they are first wanted and keeps the ones used last. The
 // library is opened with the first model, and both are tried again after a failure, since
 // what is missing may be installed meanwhile.
+//
+// Reading a large model takes seconds, and whoever asks has less time than that: the work
+// is done in the background, once for all who ask, and they wait for it as long as they can.
 type engines struct {
 	ctx     context.Context
 	library string
@@ -30,6 +30,8 @@ type engines struct {
 	digests string // file of known digests, or empty
 	log     *slog.Logger
 
+	running sync.WaitGroup // what reads models
+
 	mu      sync.Mutex // guards the fields below
 	runtime *ort.Runtime
 	models  map[string]*engine
@@ -39,12 +41,11 @@ type engines struct {
 type engine struct {
 	name string
 
-	loading sync.Mutex // held while the model is loaded
-
-	naming   sync.Mutex // guards identity, and is held while a large file is read for it
-	identity *asr.Identity
-
-	mu         sync.Mutex // guards the fields below, never for long
+	mu         sync.Mutex    // guards the fields below, never for long
+	naming     chan struct{} // while the identity is found out
+	identity   *asr.Identity
+	nameErr    error
+	loading    chan struct{} // while the model is loaded
 	recognizer *asr.Recognizer
 	err        error
 	tried      time.Time
@@ -77,96 +78,77 @@ func (e *engines) model(name string) *engine {
 }
 
 // identity returns what a model's answers depend on, without loading it. Reading a large
-// model for its digest takes seconds the first time.
-func (e *engines) identity(name string) (asr.Identity, error) {
+// model for its digest takes seconds the first time; ctx bounds the wait for it.
+func (e *engines) identity(ctx context.Context, name string) (asr.Identity, error) {
 	m := e.model(name)
-	m.naming.Lock()
-	defer m.naming.Unlock()
+	m.mu.Lock()
 	if m.identity != nil {
+		defer m.mu.Unlock()
 		return *m.identity, nil
 	}
-	bundle, err := e.open(name, e.variant)
-	if err != nil {
-		return asr.Identity{}, err
+	if m.naming == nil {
+		m.naming = make(chan struct{})
+		e.running.Go(func() { e.name(m) })
 	}
-	digest, err := e.digest(bundle)
-	if err != nil {
-		return asr.Identity{}, err
-	}
-	id := e.options.Identity(bundle, digest)
-	m.identity = &id
-	return id, nil
-}
-
-// digest returns a bundle's digest, remembered by the path, size and time of its graph.
-func (e *engines) digest(b *asr.Bundle) (string, error) {
-	key := ""
-	if b.Dir != "" {
-		path := filepath.Join(b.Dir, b.Graph)
-		if info, err := os.Stat(path); err == nil {
-			key = fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano())
-		}
-	}
-	known := map[string]string{}
-	if raw, err := os.ReadFile(e.digests); err == nil && key != "" {
-		if json.Unmarshal(raw, &known) == nil && known[key] != "" {
-			return known[key], nil
-		}
-	}
-	digest, err := b.Digest()
-	if err != nil || key == "" || e.digests == "" {
-		return digest, err
-	}
-	known[key] = digest
-	if err := writeJSON(e.digests, known); err != nil {
-		e.log.Warn("a model's digest was not remembered", "error", err) // it is computed again
-	}
-	return digest, nil
-}
-
-func writeJSON(path string, v any) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	if err := json.NewEncoder(f).Encode(v); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Commit()
-}
-
-// use returns a model's recognizer, loading it if need be, and a function that gives it
-// back. The recognizer is not closed while it is used.
-func (e *engines) use(name string) (*asr.Recognizer, func(), error) {
-	m := e.model(name)
-	m.loading.Lock()
-	defer m.loading.Unlock()
-	m.mu.Lock()
-	loaded, failed, tried := m.recognizer, m.err, m.tried
-	if loaded != nil {
-		m.users++
-	}
+	named := m.naming
 	m.mu.Unlock()
-	switch {
-	case loaded != nil:
-		return loaded, func() { m.release() }, nil
-	case failed != nil && time.Since(tried) < again:
-		return nil, nil, failed
+	select {
+	case <-named:
+	case <-ctx.Done():
+		return asr.Identity{}, fmt.Errorf("model %s is being read for the first time: %w", name, context.Cause(ctx))
 	}
-	e.makeRoom(name)
-	recognizer, err := e.loadNow(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.recognizer, m.err, m.tried = recognizer, err, time.Now()
-	if err != nil {
-		e.log.Error("model not loaded", "model", name, "error", err)
-		return nil, nil, err
+	if m.identity == nil {
+		return asr.Identity{}, m.nameErr
 	}
-	m.users++
-	return recognizer, func() { m.release() }, nil
+	return *m.identity, nil
+}
+
+// name finds out a model's identity.
+func (e *engines) name(m *engine) {
+	bundle, err := e.open(m.name, e.variant)
+	var digest string
+	if err == nil {
+		digest, err = e.digest(bundle)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.nameErr = err; err == nil && m.identity == nil {
+		id := e.options.Identity(bundle, digest)
+		m.identity = &id
+	}
+	close(m.naming)
+	m.naming = nil
+}
+
+// use returns a model's recognizer and a function that gives it back, loading it if need
+// be; ctx bounds the wait. The recognizer is not closed while it is used.
+func (e *engines) use(ctx context.Context, name string) (*asr.Recognizer, func(), error) {
+	m := e.model(name)
+	for waited := false; ; waited = true {
+		m.mu.Lock()
+		switch {
+		case m.recognizer != nil:
+			m.users++
+			r := m.recognizer
+			m.mu.Unlock()
+			return r, m.release, nil
+		case m.loading == nil && m.err != nil && (waited || time.Since(m.tried) < again):
+			defer m.mu.Unlock()
+			return nil, nil, m.err
+		case m.loading == nil:
+			m.loading = make(chan struct{})
+			e.running.Go(func() { e.load(m) })
+		}
+		loaded := m.loading
+		m.mu.Unlock()
+		select {
+		case <-loaded:
+		case <-ctx.Done():
+			return nil, nil, fmt.Errorf("%w: %w", errLoading, context.Cause(ctx))
+		}
+	}
 }
 
 func (m *engine) release() {
@@ -176,23 +158,48 @@ func (m *engine) release() {
 	m.used = time.Now()
 }
 
-// load reads a model's identity and loads it for later, and reports on it.
-func (e *engines) load(name string) {
+// keep loads a model; one that cannot be loaded is tried again until it can, or ctx ends.
+func (e *engines) keep(ctx context.Context, name string) {
+	for ctx.Err() == nil {
+		// First of all what /setup wants to know. If it cannot be known, neither can the
+		// model be loaded, which says why.
+		_, _ = e.identity(ctx, name)
+		_, release, err := e.use(ctx, name)
+		if err == nil {
+			release()
+			return
+		}
+		pause(ctx, again)
+	}
+}
+
+// load loads a model, in the background.
+func (e *engines) load(m *engine) {
 	start := time.Now()
-	if _, err := e.identity(name); err != nil {
-		e.log.Error("model not found", "model", name, "error", err)
-	}
-	r, release, err := e.use(name)
+	e.makeRoom(m)
+	r, err := e.recognizer(m.name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := m.err
+	m.recognizer, m.err, m.tried = r, err, time.Now()
+	close(m.loading)
+	m.loading = nil
 	if err != nil {
-		return // reported, and seen in ready
+		if e.ctx.Err() == nil && (known == nil || known.Error() != err.Error()) { // said once
+			e.log.Error("model not loaded", "model", m.name, "error", err, "hint", hintOf(err))
+		}
+		return
 	}
-	defer release()
+	// The files may have changed since they were read for the digest.
+	if id := r.Identity(); m.identity == nil || *m.identity != id {
+		m.identity = &id
+	}
 	d := r.Device()
 	e.log.Info("model loaded", "model", r.Bundle().Card.Name, "provider", string(d.Provider), "threads", d.Threads, "batch", d.Batch,
 		"reason", d.Reason, "gpu_difference", d.Difference, "took_s", time.Since(start).Seconds())
 }
 
-func (e *engines) loadNow(name string) (*asr.Recognizer, error) {
+func (e *engines) recognizer(name string) (*asr.Recognizer, error) {
 	bundle, err := e.open(name, e.variant)
 	if err != nil {
 		return nil, err
@@ -211,7 +218,7 @@ func (e *engines) loadNow(name string) (*asr.Recognizer, error) {
 
 // makeRoom closes the models used longest ago until there is room for one more. A model
 // in use stays, also beyond the limit.
-func (e *engines) makeRoom(but string) {
+func (e *engines) makeRoom(but *engine) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	type candidate struct {
@@ -220,11 +227,11 @@ func (e *engines) makeRoom(but string) {
 	}
 	var idle []candidate
 	loaded := 0
-	for name, m := range e.models {
+	for _, m := range e.models {
 		m.mu.Lock()
 		if m.recognizer != nil {
 			loaded++
-			if m.users == 0 && name != but {
+			if m.users == 0 && m != but {
 				idle = append(idle, candidate{m, m.used})
 			}
 		}
@@ -282,6 +289,7 @@ func (e *engines) device(name string) (asr.Device, bool) {
 
 // close frees all models and the library. Nobody may use one any more.
 func (e *engines) close() error {
+	e.running.Wait()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var errs []error

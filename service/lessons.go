@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,7 +12,6 @@ import (
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
 	"asr-backend/learn"
@@ -59,7 +57,7 @@ func newLessons() *lessons { return &lessons{projects: map[int64]map[int64]rate{
 
 // learn keeps the pairs of an event's annotations.
 func (s *Service) learn(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event) error {
-	r, err := s.resolve(p)
+	r, err := s.resolve(ctx, p)
 	if err != nil || len(r.plans) == 0 {
 		return nil // nothing of ours to compare with
 	}
@@ -194,35 +192,52 @@ func (s *Service) learnAll(ctx context.Context, id int64) error {
 	if s.client == nil {
 		return nil
 	}
-	ids := []int64{id}
-	if id == 0 {
-		ids = s.store.projects(ctx)
-	}
-	for _, id := range ids {
+	for _, id := range s.meant(ctx, id) {
 		p, err := s.store.project(ctx, id)
+		if err == nil {
+			err = s.learnProject(ctx, p)
+		}
 		if err != nil {
 			return err
 		}
-		for task, err := range s.client.Tasks(ctx, id, true) {
-			if status := api.Status(err); status == http.StatusNotFound || status == http.StatusForbidden {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			var annotations []labelstudio.Annotation
-			if json.Unmarshal(task.Annotations, &annotations) != nil || len(annotations) == 0 {
-				continue
-			}
-			for i := range annotations {
-				annotations[i].Task = task.ID
-			}
-			if err := s.learn(ctx, p, &labelstudio.Event{Tasks: []labelstudio.Task{task}, Annotations: annotations}); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
+}
+
+func (s *Service) learnProject(ctx context.Context, p *labelstudio.Project) error {
+	there := map[int64]bool{}
+	for task, err := range s.client.Tasks(ctx, p.ID, true) {
+		if passedOver(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		annotations, err := task.StoredAnnotations()
+		if err != nil || len(annotations) == 0 {
+			continue // what cannot be read teaches nothing
+		}
+		for i := range annotations {
+			annotations[i].Task = task.ID
+			there[annotations[i].ID] = true
+		}
+		if err := s.learn(ctx, p, &labelstudio.Event{Tasks: []labelstudio.Task{task}, Annotations: annotations}); err != nil {
+			return err
+		}
+	}
+	rates, err := s.rates(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	var gone []labelstudio.Annotation
+	s.lessons.mu.Lock()
+	for id := range rates {
+		if !there[id] {
+			gone = append(gone, labelstudio.Annotation{ID: id})
+		}
+	}
+	s.lessons.mu.Unlock()
+	return s.unlearn(ctx, p, gone)
 }
 
 // rates returns the rates of a project by annotation; lessons.mu guards the map.

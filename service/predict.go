@@ -4,23 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/transcript"
 )
 
 // Predict implements labelstudio.Model. It enqueues everything that is not there yet and
 // waits for it for a bounded time; a task that is not ready, or that another request or
 // the delivery takes care of, is answered with "not now".
 func (s *Service) Predict(ctx context.Context, p *labelstudio.Project, tasks []labelstudio.Task, c *labelstudio.Context) ([]labelstudio.Predictions, error) {
-	arrived := time.Now()
-	r, err := s.resolve(p)
+	r, err := s.resolve(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -32,51 +26,69 @@ func (s *Service) Predict(ctx context.Context, p *labelstudio.Project, tasks []l
 		prediction, err := s.interact(ctx, p, r, &tasks[0], c)
 		if err != nil {
 			s.log.Warn("region not heard", "project", p.ID, "task", tasks[0].ID, "error", err)
-			s.troubles.task(p.ID, tasks[0].ID, err)
 		}
+		s.troubles.task(p.ID, tasks[0].ID, notHeard, err)
 		out[0] = prediction
 		return out, nil
 	}
-	class := jobs.Batch
+	a := &asking{Service: s, project: p, resolved: r, arrived: time.Now(), class: jobs.Batch}
+	a.until = a.arrived.Add(max(s.options.PredictWait, 0))
 	if len(tasks) == 1 {
-		class = jobs.Opened
+		a.class = jobs.Opened
 	}
-	orders := make([]*order, len(tasks))
-	for i := range tasks {
-		orders[i], err = s.enqueue(ctx, p, r, &tasks[i], class)
-		if err != nil {
-			s.log.Warn("task not accepted", "project", p.ID, "task", tasks[i].ID, "error", err)
-		}
-		s.troubles.task(p.ID, tasks[i].ID, err)
-	}
+	wait, cancel := context.WithDeadline(ctx, a.until)
+	defer cancel()
+	s.store.wait(wait) // in the first moments of the process
 	if s.options.PredictWait < 0 {
+		a.enqueue(ctx, tasks)
 		return out, nil
 	}
-	wait, cancel := context.WithDeadline(ctx, arrived.Add(s.options.PredictWait))
-	defer cancel()
-	done := s.expect(orders, r.version)
-	defer done()
-	for i, o := range orders {
+	defer a.expect(tasks)()
+	a.enqueue(ctx, tasks)
+	for i, o := range a.orders {
 		if o == nil {
 			continue
 		}
-		prediction, err := s.await(wait, p, r, o, arrived)
-		switch {
-		case err == nil:
-			out[i] = prediction
-		case wait.Err() == nil:
+		out[i], err = a.await(ctx, wait, o)
+		if err != nil && wait.Err() == nil {
 			s.log.Warn("task not answered", "project", p.ID, "task", o.task.ID, "error", err)
 		}
 	}
 	return out, nil
 }
 
-// expect tells deliveries that the orders are waited for.
-func (s *Service) expect(orders []*order, version string) (done func()) {
+// asking is a request for predictions.
+type asking struct {
+	*Service
+	project  *labelstudio.Project
+	resolved *resolved
+	class    jobs.Class
+	arrived  time.Time
+	until    time.Time // when it is answered at the latest
+	orders   []*order  // by position; nil for tasks that were not accepted
+}
+
+// enqueue places the orders, some at a time: each is written to the disk before the next
+// one of its kind, and writes that come together share a sync.
+func (a *asking) enqueue(ctx context.Context, tasks []labelstudio.Task) {
+	a.orders = make([]*order, len(tasks))
+	each(len(tasks), func(i int) {
+		t := &tasks[i]
+		o, err := a.Service.enqueue(ctx, a.project, a.resolved, t, asked{class: a.class, until: a.until, lacks: !has(t.Predictions, a.resolved.version)})
+		if err != nil {
+			a.log.Warn("task not accepted", "project", a.project.ID, "task", t.ID, "error", err)
+		}
+		a.troubles.task(a.project.ID, t.ID, notAccepted, err)
+		a.orders[i] = o
+	})
+}
+
+// expect tells deliveries that the tasks are waited for.
+func (a *asking) expect(tasks []labelstudio.Task) (done func()) {
 	var ends []func()
-	for _, o := range orders {
-		if o != nil && o.task.ID != 0 {
-			ends = append(ends, s.deliveries.expect(deliveryKey{o.task.ID, version}))
+	for i := range tasks {
+		if id := tasks[i].ID; id != 0 {
+			ends = append(ends, a.deliveries.expect(deliveryKey{id, a.resolved.version}, a.until))
 		}
 	}
 	return func() {
@@ -87,36 +99,53 @@ func (s *Service) expect(orders []*order, version string) (done func()) {
 }
 
 // await waits until a task's recordings have been heard and returns its prediction, or
-// nothing if somebody else gives it.
-func (s *Service) await(ctx context.Context, p *labelstudio.Project, r *resolved, o *order, arrived time.Time) (labelstudio.Predictions, error) {
-	q, err := s.store.jobs()
+// nothing if somebody else gives it. ctx is the request's and outlives wait by what it
+// takes to answer.
+func (a *asking) await(ctx, wait context.Context, o *order) (labelstudio.Predictions, error) {
+	q, err := a.store.jobs()
 	if err != nil {
 		return nil, err
 	}
 	for _, key := range o.keys {
-		job, err := q.Wait(ctx, key)
-		if err != nil {
-			return nil, err
+		job, err := q.Wait(wait, key)
+		if err != nil && wait.Err() != nil {
+			// What was heard while another task of the request was waited for is answered.
+			job, err = q.Get(ctx, key)
 		}
-		if job.State == jobs.Dead {
-			return nil, nil // stated where people look: /status and the log
+		if err != nil || job.State != jobs.Done {
+			return nil, err // given up is stated where people look: /status and the log
 		}
 	}
-	if s.client != nil && patches(o.plans) {
+	if a.client != nil && patches(o.plans) {
 		return nil, nil // the text goes into the task's data, through the API
 	}
-	k := deliveryKey{o.task.ID, r.version}
-	if o.task.ID != 0 && (has(o.task.Predictions, r.version) || !s.deliveries.answer(k, arrived)) {
+	k := deliveryKey{o.task.ID, a.resolved.version}
+	if o.task.ID != 0 && (has(o.task.Predictions, a.resolved.version) || o.delivered && a.stored(ctx, k)) {
 		return nil, nil
 	}
-	built, err := s.build(ctx, r, o.plans, o.keys, o.task.Data)
-	if err != nil {
+	built, err := a.build(ctx, a.resolved, o.plans, o.keys, o.task.Data)
+	if err != nil || !built.predict {
 		return nil, err
 	}
-	if !built.predict {
+	if o.task.ID != 0 && !a.deliveries.answer(ctx, k, a.arrived) {
 		return nil, nil
 	}
-	return labelstudio.Predictions{built.prediction(r.version)}, nil
+	return labelstudio.Predictions{built.prediction(a.resolved.version)}, nil
+}
+
+// stored asks Label Studio whether it has a prediction that was delivered a moment ago
+// and that a task came without: Label Studio may have read the task before it was
+// delivered, or somebody has deleted it since. If that cannot be found out, it is there.
+func (a *asking) stored(ctx context.Context, k deliveryKey) bool {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	rows, err := a.client.Predictions(ctx, k.task)
+	for _, row := range rows {
+		if row.ModelVersion == k.version {
+			return true
+		}
+	}
+	return err != nil
 }
 
 // has reports whether a task came with a prediction of a version.
@@ -136,77 +165,4 @@ func has(predictions json.RawMessage, version string) bool {
 		}
 	}
 	return false
-}
-
-// patches reports whether plans change the task's data.
-func patches(plans []*labelconfig.Plan) bool {
-	for _, p := range plans {
-		if p.Paragraphs != nil || len(p.TextKeys) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// built is what the plans of a task come to.
-type built struct {
-	predict bool
-	items   []labelstudio.Item
-	score   float64
-	patch   labelstudio.Data
-	notes   []string
-	audio   time.Duration
-}
-
-func (b *built) prediction(version string) labelstudio.Prediction {
-	return labelstudio.Prediction{ModelVersion: version, Score: b.score, Result: b.items}
-}
-
-// build makes results of the transcripts that the jobs of keys hold, one a plan. The
-// score is the mean over recordings, by length.
-func (s *Service) build(ctx context.Context, r *resolved, plans []*labelconfig.Plan, keys []string, data labelstudio.Data) (*built, error) {
-	b := &built{}
-	score := 0.0
-	for i, plan := range plans {
-		t, err := s.transcript(ctx, keys[i])
-		if err != nil {
-			return nil, err
-		}
-		out, err := results.Build(t, plan, data, r.settings.results())
-		if err != nil {
-			return nil, fmt.Errorf("results for %s: %w", plan.Audio.Name, err)
-		}
-		b.predict = b.predict || out.Predict
-		b.items = append(b.items, out.Items...)
-		b.notes = append(b.notes, out.Notes...)
-		if len(out.Patch) > 0 {
-			b.patch = b.patch.With(out.Patch)
-			data = data.With(out.Patch)
-		}
-		b.audio += t.Duration
-		score += out.Score * t.Duration.Seconds()
-	}
-	if b.audio > 0 {
-		b.score = score / b.audio.Seconds()
-	}
-	return b, nil
-}
-
-// errNotHeard means that a recording's transcript is not there.
-var errNotHeard = errors.New("the recording has not been heard")
-
-// transcript returns what a transcription has heard.
-func (s *Service) transcript(ctx context.Context, key string) (*transcript.Transcript, error) {
-	q, err := s.store.jobs()
-	if err != nil {
-		return nil, err
-	}
-	raw, err := q.Result(ctx, key)
-	if errors.Is(err, jobs.ErrState) || errors.Is(err, jobs.ErrNotFound) {
-		return nil, fmt.Errorf("%w: %w", errNotHeard, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return transcript.Read(bytes.NewReader(raw), transcript.JSON)
 }

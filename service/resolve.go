@@ -22,13 +22,14 @@ type resolved struct {
 	options          transcribe.Options
 }
 
-// resolve finds out what a project wants. An error is a sentence for its users.
-func (s *Service) resolve(p *labelstudio.Project) (*resolved, error) {
+// resolve finds out what a project wants. An error is a sentence for its users, unless it
+// wraps one of ctx, which bounds the reading of a model that is met for the first time.
+func (s *Service) resolve(ctx context.Context, p *labelstudio.Project) (*resolved, error) {
 	settings, err := parseSettings(p.ExtraParams, s.options.Defaults)
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.engines.identity(settings.Model)
+	id, err := s.engines.identity(ctx, settings.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -83,10 +84,13 @@ func shapes(plans []*labelconfig.Plan) []shape {
 }
 
 // Setup implements labelstudio.Model: the version of a project, without loading anything.
-func (s *Service) Setup(_ context.Context, p *labelstudio.Project) (labelstudio.Setup, error) {
-	r, err := s.resolve(p)
+func (s *Service) Setup(ctx context.Context, p *labelstudio.Project) (labelstudio.Setup, error) {
+	r, err := s.resolve(ctx, p)
 	if err != nil {
 		s.troubles.project(p.ID, err)
+		if ctx.Err() != nil {
+			return labelstudio.Setup{}, labelstudio.Errorf(http.StatusServiceUnavailable, "%v; try again in a moment", err)
+		}
 		return labelstudio.Setup{}, labelstudio.Errorf(http.StatusBadRequest, "%v", err)
 	}
 	if len(r.plans) == 0 && p.LabelConfig != "" {

@@ -81,7 +81,8 @@ type Options struct {
 	// PredictWait is how long /predict waits for transcripts; 0 means 60 s, negative not
 	// at all.
 	PredictWait time.Duration
-	// Recordings is how many recordings are heard at once; 0 chooses.
+	// Recordings is how many recordings are heard at once, besides one that somebody has
+	// opened; 0 means 2.
 	Recordings int
 	// GiveUp is for how long a recording that cannot be had, or a Label Studio that does
 	// not answer, is tried again; 0 means seven days.
@@ -106,6 +107,7 @@ const (
 	DefaultPredictWait = 60 * time.Second
 	DefaultGiveUp      = 7 * 24 * time.Hour
 	DefaultMaxModels   = 2
+	DefaultRecordings  = 2
 )
 
 // Service is a running backend.
@@ -128,6 +130,8 @@ type Service struct {
 	listener net.Listener
 	work     context.Context // ends when the service stops
 	stopWork context.CancelCauseFunc
+	last     context.Context // ends a while later, for what must reach the store
+	stopLast context.CancelFunc
 	running  sync.WaitGroup
 }
 
@@ -138,11 +142,17 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{options: o, log: o.Logger, started: time.Now(), deliveries: newDeliveries(), lessons: newLessons(), progress: newProgress(), troubles: newTroubles()}
+	s := &Service{options: o, log: o.Logger, started: time.Now(), deliveries: newDeliveries(DefaultStoring), lessons: newLessons(), progress: newProgress(), troubles: newTroubles()}
 	s.work, s.stopWork = context.WithCancelCause(context.Background())
+	s.last, s.stopLast = context.WithCancel(context.Background())
 	s.metrics = newMetrics(o.Registry, s)
 	engine := o.Engine
-	engine.Observe = s.metrics.ran
+	engine.Observe = func(r asr.Run) {
+		s.metrics.ran(r)
+		if o.Engine.Observe != nil {
+			o.Engine.Observe(r)
+		}
+	}
 	s.engines = newEngines(s.work, o.Library, o.Variant, engine, o.MaxModels, o.OpenModel, o.Jobs.Dir, s.log)
 	s.store = newStore(o.Jobs, s.log)
 	s.connect()
@@ -195,10 +205,15 @@ func (s *Service) Start() error {
 			s.log.Error("serving ended", "error", err)
 		}
 	})
-	s.running.Go(func() { s.store.run(s.work) })
-	s.running.Go(func() { s.engines.load(s.options.Defaults.Model) })
-	s.startWorkers()
+	s.startWork()
 	return nil
+}
+
+// startWork starts everything that no request is needed for.
+func (s *Service) startWork() {
+	s.running.Go(func() { s.store.run(s.work) })
+	s.running.Go(func() { s.engines.keep(s.work, s.options.Defaults.Model) })
+	s.startWorkers()
 }
 
 // Addr is where the service listens.
@@ -208,12 +223,19 @@ func (s *Service) Addr() net.Addr { return s.listener.Addr() }
 // downloads; the queue; models; the library. ctx bounds the wait for requests.
 func (s *Service) Stop(ctx context.Context) error {
 	s.stopWork(errStopping)
+	grace := time.AfterFunc(stopGrace, s.stopLast)
+	defer grace.Stop()
+	defer s.stopLast()
 	errs := []error{s.backend.Shutdown(ctx)}
 	s.running.Wait()
 	s.fetcher.Close()
 	errs = append(errs, s.store.close(), s.engines.close())
 	return errors.Join(errs...)
 }
+
+// stopGrace is how long a job whose work is done may take to reach the store once the
+// service stops: a disk may be full, and docker kills after ten seconds.
+const stopGrace = 5 * time.Second
 
 // Ready returns nil once requests can be worked on, else what is missing.
 func (s *Service) Ready() error {
@@ -238,6 +260,9 @@ func (o *Options) validate() error {
 	}
 	if o.MaxModels <= 0 {
 		o.MaxModels = DefaultMaxModels
+	}
+	if o.Recordings <= 0 {
+		o.Recordings = DefaultRecordings
 	}
 	if o.OpenModel == nil {
 		return errors.New("service: Options.OpenModel is missing")

@@ -101,11 +101,11 @@ func (s *Settings) validate() error {
 			return err
 		}
 	}
-	if s.MaxRegion < 0 || s.MaxRegion > 600 {
-		return fmt.Errorf("max_region: %g seconds; want 1 to 600", s.MaxRegion)
+	if m := s.MaxRegion; m != 0 && (m < 1 || m > 600) {
+		return fmt.Errorf("max_region: %g seconds; want 1 to 600", m)
 	}
-	if s.MinPause < 0 || s.MinPause > 60 {
-		return fmt.Errorf("min_pause: %g seconds; want 0.1 to 60", s.MinPause)
+	if m := s.MinPause; m != 0 && (m < 0.1 || m > 60) {
+		return fmt.Errorf("min_pause: %g seconds; want 0.1 to 60", m)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -93,41 +94,75 @@ func (s *Service) Status(ctx context.Context) Status {
 	}
 	q, err := s.store.jobs()
 	if err != nil {
-		return out
+		q = nil // what is known without the queue is shown all the same
 	}
-	for _, g := range q.Stats().Groups {
-		if g.Kind == kindTranscribe && g.State == jobs.Queued {
-			out.Waiting += g.Jobs
+	hearings := map[string]jobs.Job{}
+	if q != nil {
+		for _, g := range q.Stats().Groups {
+			if g.Kind == kindTranscribe && g.State == jobs.Queued {
+				out.Waiting += g.Jobs
+			}
+		}
+		for _, job := range q.List(jobs.Filter{Kind: kindTranscribe}) {
+			hearings[job.Key] = job
 		}
 	}
 	for _, id := range s.store.projects(ctx) {
-		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id))
+		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id, hearings))
 	}
 	return out
 }
 
-func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) ProjectStatus {
+// projectStatus gathers what is known of a project; q is nil while there is no queue.
+func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, hearings map[string]jobs.Job) ProjectStatus {
 	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}, Counts: map[string]int{}}
 	whole, tasks := s.troubles.of(id)
 	out.Trouble = whole
-	if p, err := s.store.project(ctx, id); err == nil {
-		if r, err := s.resolve(p); err == nil {
-			out.Version = r.version
-			for _, plan := range r.plans {
-				out.Serves = append(out.Serves, plan.String())
-				out.Notes = append(out.Notes, plan.Notes...)
-			}
-			if len(r.plans) == 0 && r.why != "" {
-				out.Notes = append(out.Notes, r.why)
-			}
+	s.describe(ctx, &out)
+	if q != nil {
+		out.list(q.List(jobs.Filter{Project: projectName(id), Kind: kindDeliver}), hearings)
+	}
+	for _, t := range tasks {
+		out.Counts[t.State]++
+		out.Tasks = append(out.Tasks, t)
+	}
+	slices.SortFunc(out.Tasks, func(a, b TaskStatus) int {
+		return cmp.Or(b.Updated.Compare(a.Updated), cmp.Compare(b.ID, a.ID))
+	})
+	out.Tasks = out.Tasks[:min(len(out.Tasks), mostTasks)]
+	if rates, err := s.errorRates(ctx, id); err == nil {
+		for version, e := range rates {
+			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Words, e.Rate()})
 		}
+		slices.SortFunc(out.ErrorsBy, func(a, b VersionRate) int { return strings.Compare(a.Version, b.Version) })
 	}
-	hearings := map[string]jobs.Job{}
-	for _, job := range q.List(jobs.Filter{Kind: kindTranscribe}) {
-		hearings[job.Key] = job
+	return out
+}
+
+// describe says what is served for a project, as far as its configuration can be read.
+func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
+	p, err := s.store.project(ctx, out.ID)
+	if err != nil {
+		return
 	}
+	r, err := s.resolve(ctx, p)
+	if err != nil {
+		return // its trouble says why
+	}
+	out.Version = r.version
+	for _, plan := range r.plans {
+		out.Serves = append(out.Serves, plan.String())
+		out.Notes = append(out.Notes, plan.Notes...)
+	}
+	if len(r.plans) == 0 && r.why != "" {
+		out.Notes = append(out.Notes, r.why)
+	}
+}
+
+// list adds the tasks that have deliveries, the newest change first.
+func (p *ProjectStatus) list(deliveries []jobs.Job, hearings map[string]jobs.Job) {
 	seen := map[int64]bool{}
-	for _, job := range q.List(jobs.Filter{Project: projectName(id), Kind: kindDeliver}) {
+	for _, job := range deliveries {
 		_, task, version, ok := parseErrandKey(job.Key)
 		if !ok || seen[task] {
 			continue // an older version's
@@ -135,24 +170,11 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) Pr
 		seen[task] = true
 		one := taskState(job, hearings[job.After])
 		one.ID, one.Version = task, version
-		out.Counts[one.State]++
-		if len(out.Tasks) < mostTasks {
-			out.Tasks = append(out.Tasks, one)
+		p.Counts[one.State]++
+		if len(p.Tasks) < mostTasks {
+			p.Tasks = append(p.Tasks, one)
 		}
 	}
-	for task, trouble := range tasks {
-		out.Counts["not accepted"]++
-		out.Tasks = append(out.Tasks, TaskStatus{ID: task, State: "not accepted", Updated: trouble.At, Reason: trouble.What, Hint: trouble.Hint})
-	}
-	slices.SortFunc(out.Tasks, func(a, b TaskStatus) int { return b.Updated.Compare(a.Updated) })
-	rates, err := s.errorRates(ctx, id)
-	if err == nil {
-		for version, e := range rates {
-			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Words, e.Rate()})
-		}
-		slices.SortFunc(out.ErrorsBy, func(a, b VersionRate) int { return strings.Compare(a.Version, b.Version) })
-	}
-	return out
 }
 
 // taskState tells the state of a task from its delivery and its recording.
@@ -183,6 +205,8 @@ func taskState(deliver, hear jobs.Job) TaskStatus {
 //go:embed status.html
 var statusPage string
 
+var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{"ago": ago, "percent": percent, "clock": clock}).Parse(statusPage))
+
 // serveStatus answers with JSON, or with a page for a browser.
 func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
 	status := s.Status(r.Context())
@@ -195,11 +219,7 @@ func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	page, err := template.New("status").Funcs(template.FuncMap{"ago": ago, "percent": percent, "clock": clock}).Parse(statusPage)
-	if err == nil {
-		err = page.Execute(w, status)
-	}
-	if err != nil {
+	if err := statusTemplate.Execute(w, status); err != nil {
 		s.log.Error("status page", "error", err)
 	}
 }

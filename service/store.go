@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -16,46 +17,133 @@ import (
 	"asr-backend/labelstudio"
 )
 
-// store is the queue and what is kept of projects. The queue opens in the background and
-// is tried again while its disk is in trouble: until then nothing is accepted, but the
-// service answers. What Label Studio said of a project is also held in memory, so that
-// connecting works on a full disk.
+// store is the queue, and what is kept of projects.
+//
+// The queue opens in the background and is tried again while its disk is in trouble: until
+// then nothing is accepted, but the service answers. What Label Studio says of a project is
+// written behind: a request only touches memory, so that connecting works on a full disk
+// and while the queue opens, and costs no write to the disk.
 type store struct {
 	options jobs.Options
 	log     *slog.Logger
-	memory  *labelstudio.Memory
 	queue   atomic.Pointer[jobs.Queue]
 	opened  chan struct{} // closed when the queue is open
+	changed chan struct{} // capacity 1: there are values to write
 
-	mu  sync.Mutex // guards err
-	err error      // why the queue is not open
+	mu     sync.Mutex // guards the fields below
+	err    error      // why the queue is not open
+	values map[valueKey]value
 }
+
+type valueKey struct {
+	project int64
+	key     string
+}
+
+// value is what memory has of a project's value.
+type value struct {
+	text    string
+	ok      bool      // there is one
+	read    time.Time // when the queue was last asked
+	unsaved bool      // the queue has not got it yet
+}
+
+const (
+	// fresh is for how long a value is taken from memory without a look at the queue, which
+	// other processes on the same cluster write too.
+	fresh = 5 * time.Second
+	// readWithin bounds that look: Label Studio waits three seconds for /setup.
+	readWithin = 500 * time.Millisecond
+	// closeWithin bounds the writing of what is left when the service stops.
+	closeWithin = 2 * time.Second
+)
 
 var errOpening = errors.New("the job queue is being opened")
 
 func newStore(o jobs.Options, log *slog.Logger) *store {
-	return &store{options: o, log: log, memory: labelstudio.NewMemory(), opened: make(chan struct{}), err: errOpening}
+	return &store{options: o, log: log, values: map[valueKey]value{}, opened: make(chan struct{}), changed: make(chan struct{}, 1), err: errOpening}
 }
 
-// run opens the queue, for as long as ctx lasts.
+// run opens the queue and writes values behind, until ctx ends.
 func (s *store) run(ctx context.Context) {
 	backoff := jobs.Backoff{First: 500 * time.Millisecond, Most: 30 * time.Second}
-	for n := 0; ctx.Err() == nil; n++ {
-		q, err := jobs.Open(ctx, s.options)
+	for n := 0; s.queue.Load() == nil; n++ {
+		opening := ctx
+		if s.options.URL == "" {
+			// The server inside this process does not come apart cleanly half-way.
+			opening = context.WithoutCancel(ctx)
+		}
+		q, err := jobs.Open(opening, s.options)
 		if err == nil {
 			s.queue.Store(q)
 			close(s.opened)
+			break
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		s.mu.Lock()
 		s.err = err
 		s.mu.Unlock()
-		s.log.Error("job queue not opened", "error", err)
+		s.log.Error("job queue not opened", "error", err, "hint", hintOf(err))
+		pause(ctx, backoff.Delay(n))
+	}
+	for n := 0; ctx.Err() == nil; {
+		wait := time.Duration(0) // for a change
+		if err := s.save(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("what is known of projects was not stored; trying again", "error", err, "hint", hintOf(err))
+			wait = backoff.Delay(n)
+			n++
+		} else {
+			n = 0
+		}
+		if wait > 0 {
+			pause(ctx, wait)
+			continue
+		}
 		select {
+		case <-s.changed:
 		case <-ctx.Done():
-		case <-time.After(backoff.Delay(n)):
 		}
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	if err := s.save(last); err != nil {
+		s.log.Warn("what is known of projects was not stored", "error", err)
+	}
+}
+
+// save writes the values that the queue has not got.
+func (s *store) save(ctx context.Context) error {
+	q := s.queue.Load()
+	for k, v := range s.unsaved() {
+		err := q.Values(projectName(k.project)).Set(ctx, k.key, v.text)
+		if err == nil && k.key == labelstudio.KeyLabelConfig {
+			err = s.know(ctx, q, k.project)
+		}
+		if errors.Is(err, jobs.ErrTooLarge) {
+			s.log.Warn("a project's setting is too large to be stored", "project", k.project, "key", k.key, "error", err)
+			err = nil // it lasts as long as the process
+		}
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		if now := s.values[k]; now.text == v.text {
+			now.unsaved = false
+			s.values[k] = now
+		}
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+func (s *store) unsaved() map[valueKey]value {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := maps.Clone(s.values)
+	maps.DeleteFunc(out, func(_ valueKey, v value) bool { return !v.unsaved })
+	return out
 }
 
 // jobs returns the queue, or why there is none.
@@ -108,33 +196,49 @@ func projectOf(name string) int64 {
 // ours is the project under which the service keeps what belongs to no project.
 const ours = "service"
 
-// Get implements labelstudio.Store.
+// Get implements labelstudio.Store. What cannot be read counts as not known: the next
+// request tells it.
 func (s *store) Get(ctx context.Context, project int64, key string) (string, bool, error) {
-	if value, ok, err := s.memory.Get(ctx, project, key); ok || err != nil {
-		return value, ok, err
+	k := valueKey{project, key}
+	s.mu.Lock()
+	v, known := s.values[k]
+	s.mu.Unlock()
+	q := s.queue.Load()
+	if q == nil || known && (v.unsaved || time.Since(v.read) < fresh) {
+		return v.text, v.ok, nil
 	}
-	q, err := s.jobs()
-	if err != nil {
-		return "", false, nil // what is not known yet is told by the next request
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	text, ok, err := q.Values(projectName(project)).Get(ctx, key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.values[k]
+	switch {
+	case err != nil:
+		s.log.Warn("a project's setting was not read", "project", project, "key", key, "error", err)
+	case now == v: // else somebody has set it meanwhile
+		now = value{text: text, ok: ok}
 	}
-	return q.Values(projectName(project)).Get(ctx, key)
+	if !now.unsaved {
+		now.read = time.Now()
+		s.values[k] = now
+	}
+	return now.text, now.ok, nil
 }
 
-// Set implements labelstudio.Store. A value that cannot be brought to the disk lasts as
-// long as the process; Health says what is wrong.
-func (s *store) Set(ctx context.Context, project int64, key, value string) error {
-	if err := s.memory.Set(ctx, project, key, value); err != nil {
-		return err
+// Set implements labelstudio.Store.
+func (s *store) Set(_ context.Context, project int64, key, text string) error {
+	k := valueKey{project, key}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.values[k]; v.ok && v.text == text {
+		return nil
 	}
-	q, err := s.jobs()
-	if err == nil {
-		err = q.Values(projectName(project)).Set(ctx, key, value)
-	}
-	if err == nil && key == labelstudio.KeyLabelConfig {
-		err = s.know(ctx, q, project)
-	}
-	if err != nil {
-		s.log.Warn("a project's setting was not stored", "project", project, "key", key, "error", err)
+	// Requests written by hand name no project; what they say is not kept.
+	s.values[k] = value{text: text, ok: true, read: time.Now(), unsaved: project != 0}
+	select {
+	case s.changed <- struct{}{}:
+	default:
 	}
 	return nil
 }
@@ -143,15 +247,14 @@ const keyProjects = "projects"
 
 // know adds a project to the list of those that have asked.
 func (s *store) know(ctx context.Context, q *jobs.Queue, project int64) error {
-	if slices.Contains(s.projects(ctx), project) {
-		return nil
+	ids, err := listed(ctx, q)
+	if err != nil || slices.Contains(ids, project) {
+		return err
 	}
 	return q.Values(ours).Update(ctx, keyProjects, func(old string) (string, error) {
-		var ids []int64
-		if old != "" {
-			if err := json.Unmarshal([]byte(old), &ids); err != nil {
-				return "", fmt.Errorf("list of projects: %w", err)
-			}
+		ids, err := parseIDs(old)
+		if err != nil {
+			return "", err
 		}
 		if !slices.Contains(ids, project) {
 			ids = append(ids, project)
@@ -162,21 +265,44 @@ func (s *store) know(ctx context.Context, q *jobs.Queue, project int64) error {
 	})
 }
 
+func listed(ctx context.Context, q *jobs.Queue) ([]int64, error) {
+	list, _, err := q.Values(ours).Get(ctx, keyProjects)
+	if err != nil {
+		return nil, err
+	}
+	return parseIDs(list)
+}
+
+func parseIDs(list string) (ids []int64, err error) {
+	if list == "" {
+		return nil, nil
+	}
+	if err := json.Unmarshal([]byte(list), &ids); err != nil {
+		return nil, fmt.Errorf("list of projects: %w", err)
+	}
+	return ids, nil
+}
+
 // projects returns the projects that have asked so far, in order.
 func (s *store) projects(ctx context.Context) []int64 {
-	q, err := s.jobs()
-	if err != nil {
-		return nil
+	known := map[int64]bool{}
+	if q := s.queue.Load(); q != nil {
+		ids, err := listed(ctx, q)
+		if err != nil {
+			s.log.Error("list of projects not read", "error", err)
+		}
+		for _, id := range ids {
+			known[id] = true
+		}
 	}
-	var ids []int64
-	list, ok, err := q.Values(ours).Get(ctx, keyProjects)
-	if err == nil && ok {
-		err = json.Unmarshal([]byte(list), &ids)
+	s.mu.Lock()
+	for k, v := range s.values {
+		if k.key == labelstudio.KeyLabelConfig && v.ok && k.project != 0 {
+			known[k.project] = true
+		}
 	}
-	if err != nil {
-		s.log.Error("list of projects not read", "error", err)
-	}
-	return ids
+	s.mu.Unlock()
+	return slices.Sorted(maps.Keys(known))
 }
 
 // project returns a project as it was last seen.

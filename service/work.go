@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"asr-backend/asr"
@@ -74,6 +76,18 @@ type order struct {
 	task  *labelstudio.Task
 	plans []*labelconfig.Plan
 	keys  []string // of the transcriptions, one a plan
+	// delivered says that the task came without the prediction although that had been
+	// delivered a moment ago.
+	delivered bool
+}
+
+// asked is how a task is asked for.
+type asked struct {
+	class jobs.Class
+	// until is when the request that asks is answered at the latest; zero if none waits.
+	until time.Time
+	// lacks says that Label Studio has no prediction of the version, as far as is known.
+	lacks bool
 }
 
 // errNoRecording means that a task has nothing to hear.
@@ -85,12 +99,13 @@ const deadAgain = time.Minute
 
 // enqueue makes sure that a task's recordings are, or will be, heard, and its prediction
 // delivered.
-func (s *Service) enqueue(ctx context.Context, p *labelstudio.Project, r *resolved, t *labelstudio.Task, class jobs.Class) (*order, error) {
+func (s *Service) enqueue(ctx context.Context, p *labelstudio.Project, r *resolved, t *labelstudio.Task, a asked) (*order, error) {
 	q, err := s.store.jobs()
 	if err != nil {
 		return nil, err
 	}
 	o := &order{task: t}
+	given := false // up, one of the recordings
 	for _, plan := range r.plans {
 		value, ok := plan.Recording(t.Data)
 		if !ok {
@@ -102,47 +117,95 @@ func (s *Service) enqueue(ctx context.Context, p *labelstudio.Project, r *resolv
 		if err != nil {
 			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
 		}
-		job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projectName(p.ID), Kind: kindTranscribe, Class: class, Payload: payload})
+		job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projectName(p.ID), Kind: kindTranscribe, Class: a.class, Payload: payload})
+		if err == nil {
+			job, err = revive(ctx, q, job)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
 		}
-		if job.State == jobs.Dead && time.Since(job.Ended) > deadAgain {
-			if _, err := q.Requeue(ctx, key); err != nil && !errors.Is(err, jobs.ErrState) {
-				return nil, fmt.Errorf("enqueue task %d again: %w", t.ID, err)
-			}
-		}
+		given = given || job.State == jobs.Dead
 		o.plans = append(o.plans, plan)
 		o.keys = append(o.keys, key)
 	}
 	if len(o.keys) == 0 {
 		return nil, errNoRecording
 	}
-	return o, s.order(ctx, q, p, r, o, class)
+	// Requests made by hand may have no task to deliver to.
+	if s.client == nil || t.ID == 0 || p.ID == 0 {
+		return o, nil
+	}
+	if err := s.order(ctx, q, p, r, o, a, given); err != nil {
+		return o, fmt.Errorf("enqueue the delivery to task %d: %w", t.ID, err)
+	}
+	return o, nil
 }
 
-// order enqueues the delivery, unless there is no API to deliver through, or no task to
-// deliver to: requests made by hand may have none.
-func (s *Service) order(ctx context.Context, q *jobs.Queue, p *labelstudio.Project, r *resolved, o *order, class jobs.Class) error {
-	if s.client == nil || o.task.ID == 0 || p.ID == 0 {
-		return nil
-	}
+// order enqueues the delivery. One that has ended is made anew if it did not deliver, or
+// if what it delivered is not there any more: it keeps one prediction whatever it finds.
+func (s *Service) order(ctx context.Context, q *jobs.Queue, p *labelstudio.Project, r *resolved, o *order, a asked, given bool) error {
 	e := errand{Task: o.task.ID, Project: p.ID, Version: r.version, Hear: o.keys}
 	for _, plan := range o.plans {
 		e.Plans = append(e.Plans, plan.Index)
 	}
 	payload, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("enqueue the delivery to task %d: %w", e.Task, err)
+		return err
 	}
-	key := errandKey(p.ID, e.Task, r.version)
-	job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projectName(p.ID), Kind: kindDeliver, Class: class, Payload: payload, After: o.keys[len(o.keys)-1]})
-	if err == nil && job.State == jobs.Dead && time.Since(job.Ended) > deadAgain {
-		_, err = q.Requeue(ctx, key)
+	spec := jobs.Spec{Key: errandKey(p.ID, e.Task, r.version), Project: projectName(p.ID), Kind: kindDeliver, Class: a.class, Payload: payload,
+		After: o.keys[len(o.keys)-1], NotBefore: a.until}
+	job, _, err := q.Enqueue(ctx, spec)
+	if err != nil {
+		return err
 	}
-	if err != nil && !errors.Is(err, jobs.ErrState) {
-		return fmt.Errorf("enqueue the delivery to task %d: %w", e.Task, err)
+	if job.State != jobs.Done {
+		_, err = revive(ctx, q, job)
+		return err
 	}
-	return nil
+	outcome, err := q.Result(ctx, spec.Key)
+	if err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
+		return err
+	}
+	switch done := string(outcome) == delivered; {
+	case done && !a.lacks, !done && given:
+		return nil
+	case done:
+		o.delivered = time.Since(job.Ended) < remembered
+	}
+	if err := q.Remove(ctx, spec.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) {
+		return err
+	}
+	_, _, err = q.Enqueue(ctx, spec)
+	return err
+}
+
+// revive makes a job that was given up a while ago start afresh.
+func revive(ctx context.Context, q *jobs.Queue, job jobs.Job) (jobs.Job, error) {
+	if job.State != jobs.Dead || time.Since(job.Ended) < deadAgain {
+		return job, nil
+	}
+	again, err := q.Requeue(ctx, job.Key)
+	if errors.Is(err, jobs.ErrState) {
+		return job, nil // somebody else was faster
+	}
+	return again, err
+}
+
+// together is how many writes to the queue are made at once.
+const together = 16
+
+// each calls do for 0 to n-1, some at a time.
+func each(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(n, together) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func (r *resolved) split() bool {

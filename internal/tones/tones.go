@@ -1,0 +1,94 @@
+// Package tones makes recordings of which it is known what the toy model
+// testdata/models/toys/tones hears in them, word by word: tests of everything around a
+// model compare texts exactly with it.
+//
+// A recording holds short tones. Each says "one", "two", "three" or "four", in turns: the
+// first after a second, the next ones every 0.8 s, with a pause of 1.6 s after each
+// fourth, which ends a region.
+package tones
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"strings"
+	"time"
+
+	"asr-backend/timeline"
+)
+
+// Recording says how a recording is made.
+type Recording struct {
+	// Seconds is its length.
+	Seconds int
+	// First is the word it begins with, 0 for "one" to 3 for "four".
+	First int
+}
+
+var (
+	hertz = [...]float64{250, 900, 2000, 5000}
+	words = [...]string{"one", "two", "three", "four"}
+)
+
+const (
+	half   = 400              // samples on each side of a tone's centre
+	first  = timeline.Row(12) // of the first tone
+	apart  = timeline.Row(10) // from tone to tone
+	region = 4                // tones in a region
+	loud   = 16000            // of 32767
+	period = apart*(region-1) + 2*apart
+)
+
+// centre is where the tone of an index lies.
+func centre(i int) timeline.Sample {
+	return (first + period*timeline.Row(i/region) + apart*timeline.Row(i%region)).Sample()
+}
+
+// count is how many tones a recording has.
+func (r Recording) count() int {
+	n := 0
+	for centre(n)+half <= timeline.Sample(r.Seconds*timeline.SampleRate) {
+		n++
+	}
+	return n
+}
+
+// WAV returns the recording: 16 kHz, 16 bit, one channel.
+func (r Recording) WAV() []byte {
+	samples := make([]int16, r.Seconds*timeline.SampleRate)
+	for i := range r.count() {
+		hz := hertz[(i+r.First)%len(hertz)]
+		for n := centre(i) - half; n < centre(i)+half; n++ {
+			samples[n] = int16(loud * math.Sin(2*math.Pi*hz*float64(n)/timeline.SampleRate))
+		}
+	}
+	size := uint32(2 * len(samples))
+	var b bytes.Buffer
+	for _, field := range []any{[]byte("RIFF"), 36 + size, []byte("WAVEfmt "), uint32(16), uint16(1), uint16(1),
+		uint32(timeline.SampleRate), uint32(2 * timeline.SampleRate), uint16(2), uint16(16), []byte("data"), size, samples} {
+		if err := binary.Write(&b, binary.LittleEndian, field); err != nil {
+			panic(err) // a bytes.Buffer takes everything
+		}
+	}
+	return b.Bytes()
+}
+
+// Regions returns the texts that are heard, one a region.
+func (r Recording) Regions() []string {
+	var regions []string
+	var said []string
+	for i := range r.count() {
+		said = append(said, words[(i+r.First)%len(words)])
+		if i%region == region-1 || i == r.count()-1 {
+			regions = append(regions, strings.Join(said, " "))
+			said = nil
+		}
+	}
+	return regions
+}
+
+// Text returns all that is heard.
+func (r Recording) Text() string { return strings.Join(r.Regions(), " ") }
+
+// Duration returns the length.
+func (r Recording) Duration() time.Duration { return time.Duration(r.Seconds) * time.Second }

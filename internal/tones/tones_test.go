@@ -1,0 +1,50 @@
+package tones_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"asr-backend/asr"
+	"asr-backend/asr/ort"
+	"asr-backend/internal/oracle"
+	"asr-backend/internal/tones"
+	"asr-backend/transcribe"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTheModelHearsWhatIsSaidToBeHeard(t *testing.T) {
+	oracle.NeedLibrary(t)
+	runtime, err := ort.Open(oracle.Library())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runtime.Close()
+	bundle, err := asr.OpenBundle(oracle.Data(t, "models", "toys", "tones"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := asr.New(t.Context(), runtime, bundle, asr.Options{Provider: ort.CPU})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, recording := range []tones.Recording{{Seconds: 1}, {Seconds: 2}, {Seconds: 5, First: 3}, {Seconds: 9}, {Seconds: 61, First: 2}} {
+		path := filepath.Join(t.TempDir(), "a.wav")
+		if err := os.WriteFile(path, recording.WAV(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		heard, err := transcribe.New(r, transcribe.Options{}).File(t.Context(), path, transcribe.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range heard.Segments {
+			got = append(got, s.Text)
+		}
+		if d := cmp.Diff(recording.Regions(), got); d != "" || heard.Duration != recording.Duration() {
+			t.Errorf("%+v, want (-), got (+):\n%s\nlength %v", recording, d, heard.Duration)
+		}
+	}
+}
