@@ -34,6 +34,7 @@ type commands struct {
 	ExportManifest exportManifestCommand `cmd:"" help:"Write a manifest for training with NeMo from what people corrected."`
 	Health         healthCommand         `cmd:"" help:"Ask a running service whether it is well; for health checks of containers."`
 	Doctor         doctorCommand         `cmd:"" help:"Say what works on this machine, what does not, and what to do."`
+	Create         createCommand         `cmd:"" help:"Make a folder to begin with: a backend for a model of your own, or a deployment of this program."`
 	Models         modelsCommand         `cmd:"" help:"List, download and check models."`
 	Bench          benchCommand          `cmd:"" help:"Measure speed and memory on this machine."`
 	Version        versionCommand        `cmd:"" help:"Print the version of the program."`

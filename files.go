@@ -1,0 +1,11 @@
+// Package asrbackend carries files of this folder in the program, for those who have the
+// program and not the sources: package scaffold makes new folders of them. Everything
+// else is in the packages below.
+package asrbackend
+
+import "embed"
+
+// Files are the files by their names here.
+//
+//go:embed go.mod go.sum
+var Files embed.FS
