@@ -7,5 +7,5 @@ import "embed"
 
 // Files are the files by their names here.
 //
-//go:embed go.mod go.sum
+//go:embed go.mod go.sum docker-compose.yml docker-compose.cpu.yml deploy/example.env
 var Files embed.FS

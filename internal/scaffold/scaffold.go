@@ -82,7 +82,7 @@ func (o *Options) files() ([]file, error) {
 	return nil, fmt.Errorf("unknown kind %q", o.Kind)
 }
 
-//go:embed all:backend
+//go:embed backend/Makefile backend/README.md backend/gitignore backend/main.go backend/model.go backend/main_test.go backend/testdata/predict.json
 var backendFiles embed.FS
 
 // backend is package backend as it stands, with a module around it.
