@@ -42,15 +42,15 @@ def options():
     net.add_argument("--phone-layer", type=int, default=6)
     net.add_argument("--middle-layer", type=int, default=9)
     run = ap.add_argument_group("schedule, in hours of audio passed")
-    run.add_argument("--budget", type=float, default=240, help="audio seconds per batch and process")
-    run.add_argument("--lr", type=float, default=2e-3)
-    run.add_argument("--warm", type=float, default=10, help="learning rate rises linearly")
+    run.add_argument("--budget", type=float, default=140, help="audio seconds per batch and process")
+    run.add_argument("--lr", type=float, default=1.5e-3)
+    run.add_argument("--warm", type=float, default=1.5, help="learning rate rises linearly")
     run.add_argument("--cool-from", type=float, default=1e9, help="learning rate starts to fall")
     run.add_argument("--cool-for", type=float, default=500, help="... to a fiftieth over so many hours")
     run.add_argument("--easy", type=float, default=2.5, help="short clean clips and small batches until the loss per "
                                                              "piece falls below this (a network that is thrown into "
                                                              "hard speech at once does not get off the ground)")
-    run.add_argument("--ramp", type=float, default=100, help="then length and augmentation grow over so many hours")
+    run.add_argument("--ramp", type=float, default=60, help="then length and augmentation grow over so many hours")
     run.add_argument("--strength", type=float, default=1.0, help="of augmentation, in the end")
     run.add_argument("--joined", type=float, default=0.0, help="share of joined clips of 13-25 s")
     run.add_argument("--spliced", type=float, default=0.0, help="share of aligned human clips (align.py) replaced by "
@@ -58,7 +58,7 @@ def options():
     run.add_argument("--human", type=float, default=0.7, help="share of human speech among the clips, in the end")
     reg = ap.add_argument_group("regularisation")
     reg.add_argument("--dropout", type=float, default=0.1)
-    reg.add_argument("--layer-drop", type=float, default=0.1)
+    reg.add_argument("--layer-drop", type=float, default=0.05)
     reg.add_argument("--decay", type=float, default=0.02)
     reg.add_argument("--ema", type=float, default=0.999)
     reg.add_argument("--clip", type=float, default=1.0)
