@@ -79,8 +79,7 @@ func TestCallsBelowAPath(t *testing.T) {
 
 func TestTasksByPages(t *testing.T) {
 	const total = 250
-	var f *fake
-	f = newFake(t, "", map[string]http.HandlerFunc{
+	f := newFake(t, "", map[string]http.HandlerFunc{
 		"GET /api/tasks/": func(w http.ResponseWriter, r *http.Request) {
 			var page, size int
 			fmt.Sscan(r.FormValue("page"), &page)

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -90,13 +89,4 @@ func client(t testing.TB, url, token string) *api.Client {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func mustJSON(t testing.TB, v any) string {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
 }

@@ -27,7 +27,7 @@ func openRoots(o Options) (r roots, err error) {
 	if o.MediaDir != "" {
 		if r.media, err = os.OpenRoot(o.MediaDir); err != nil {
 			r.close()
-			return r, fmt.Errorf("Label Studio's media folder: %w", err)
+			return r, fmt.Errorf("the media folder of Label Studio: %w", err)
 		}
 	}
 	return r, nil
