@@ -9,6 +9,8 @@ import (
 
 	"asr-backend/internal/cli"
 	"asr-backend/internal/scaffold"
+
+	"github.com/alecthomas/kong"
 )
 
 type createCommand struct {
@@ -18,7 +20,7 @@ type createCommand struct {
 }
 
 // Run makes the folder and says how to go on.
-func (c *createCommand) Run(std streams) error {
+func (c *createCommand) Run(parsed *kong.Context, std streams) error {
 	source := c.Source
 	if source == "" {
 		starts := []string{"."}
@@ -30,7 +32,7 @@ func (c *createCommand) Run(std streams) error {
 		source = scaffold.FindSource(starts...)
 	}
 	kind := scaffold.Kind(c.Kind)
-	names, err := scaffold.Create(scaffold.Options{Kind: kind, Dir: c.Dir, Source: source})
+	names, err := scaffold.Create(scaffold.Options{Kind: kind, Dir: c.Dir, Source: source, Variables: variables(parsed.Model.Node, "serve")})
 	var way *scaffold.InTheWayError
 	switch {
 	case errors.As(err, &way):
@@ -51,6 +53,17 @@ func (c *createCommand) Run(std streams) error {
 // nextSteps says what to type now.
 func nextSteps(kind scaffold.Kind, dir, source string) string {
 	steps := "Next:\n  cd " + quoted(dir) + "\n"
+	if kind == scaffold.Deployment {
+		steps += "  edit .env      # where Label Studio is, and a token"
+		if source == "" {
+			steps += "; and BUILD_CONTEXT, the folder of asr-backend's sources, which were not found from here"
+		}
+		return steps + `
+  docker compose up -d
+  docker compose exec asr-backend asr-backend doctor --backend-url http://asr-backend.internal:9090
+README.md goes on from there, also without a GPU and without Docker.
+`
+	}
 	if source == "" {
 		steps += "  go mod edit -replace asr-backend=/path/to/its/sources   # they were not found from here\n"
 	}
@@ -58,6 +71,27 @@ func nextSteps(kind scaffold.Kind, dir, source string) string {
   make run     # serves on :9090
 Then put your model into hear, in model.go. README.md goes on from there.
 `
+}
+
+// variables are those of a command's flags.
+func variables(app *kong.Node, command string) []scaffold.Variable {
+	var found []scaffold.Variable
+	for _, node := range app.Children {
+		if node.Name != command {
+			continue
+		}
+		for _, f := range node.Flags {
+			v := scaffold.Variable{Names: f.Envs, Help: f.Help, Default: f.Default}
+			if f.Group != nil {
+				v.Group = f.Group.Title
+			}
+			if f.Default == defaultDataDir() {
+				v.Default = "" // of whoever creates, not of whoever will serve
+			}
+			found = append(found, v)
+		}
+	}
+	return found
 }
 
 // quoted writes a path for a shell.

@@ -39,6 +39,8 @@ type Options struct {
 	Dir  string
 	// Source is the folder of asr-backend's sources; empty: not known.
 	Source string
+	// Variables are those of `asr-backend serve`, for the settings of a deployment.
+	Variables []Variable
 }
 
 // Create makes a folder and returns the names of the files in it, sorted. If files of
@@ -78,6 +80,8 @@ func (o *Options) files() ([]file, error) {
 	switch o.Kind {
 	case Backend:
 		return o.backend()
+	case Deployment:
+		return o.deployment()
 	}
 	return nil, fmt.Errorf("unknown kind %q", o.Kind)
 }
