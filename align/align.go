@@ -5,12 +5,17 @@
 //
 // Row r is centred on sample 1280·r and stands for [1280·r-640, 1280·r+640). NeMo prints
 // [1280·r, 1280·(r+1)) instead, which is 40 ms late; see NeMoSpan. A CTC model spikes
-// once in a piece and fills the rest with blank, so the rows a word won (its spike) are
-// inside the word but do not reach its edges. Each edge is therefore moved, in two steps:
-// by what the probabilities of the rows at the edge say, so that a row which is barely won
-// counts for half and times do not jump by whole rows; and then outwards into the blank
-// beside it, by at most half the gap to the neighbour and at most a quarter of a second,
-// to where the sound is lowest. Words never overlap and stay in order.
+// once in a piece, a little late, and fills the rest with blank, so the rows a word won
+// (its spike) are inside the word but do not reach its edges. Edges are therefore moved:
+//
+//  1. by what the probabilities of the rows at the edge say, so that a row which is barely
+//     won counts for half and times do not jump by whole rows;
+//  2. by the model's constant, which makes up for its lateness;
+//  3. outwards into the blank beside it, by at most half the gap to the neighbour and at
+//     most a quarter of a second, to where the sound is lowest; beside a pause also inwards;
+//  4. between words that follow each other without a pause, to a common boundary.
+//
+// Words never overlap and stay in order. doc/accuracy.md says how exact that is.
 //
 // # Regions
 //
@@ -36,7 +41,7 @@ type Heard struct {
 	Rows    []ctc.Row
 	// Levels is the loudness of each mel frame of the stretch.
 	Levels []mel.Level
-	// Shift is added to every time: the model's measured constant.
+	// Shift is added to the time of every row: the model's measured constant.
 	Shift time.Duration
 	// LogProbs returns the log-probabilities of Rows[i], if they were kept. The slice is
 	// valid until the next call. Align needs them.
@@ -121,7 +126,7 @@ func (h *Heard) bounds() Span {
 func (h *Heard) place(words []Word) {
 	bounds, shift := h.bounds(), timeline.SampleAt(h.Shift)
 	for i := range words {
-		words[i].Spike = rowSpan(words[i].First, words[i].Last).within(bounds)
+		words[i].Spike = rowSpan(words[i].First, words[i].Last).moved(shift).within(bounds)
 		free := block{h.First, h.First + timeline.Row(len(h.Rows)), 0, 0}
 		if i > 0 {
 			free.first = words[i-1].Last + 1
@@ -129,7 +134,7 @@ func (h *Heard) place(words []Word) {
 		if i+1 < len(words) {
 			free.end = words[i+1].First
 		}
-		words[i].Span = h.soften(&words[i], free).within(bounds)
+		words[i].Span = h.soften(&words[i], free).moved(shift).within(bounds)
 	}
 	edges := make([]Span, len(words))
 	for i := range words {
@@ -145,10 +150,7 @@ func (h *Heard) place(words []Word) {
 	for i := range words {
 		words[i].Span = edges[i]
 	}
-	for i := range words {
-		words[i].Span = words[i].Span.moved(shift).within(bounds)
-		words[i].Spike = words[i].Spike.moved(shift).within(bounds)
-	}
+	join(words)
 }
 
 func (s Span) moved(by timeline.Sample) Span { return Span{s.Start + by, s.End + by} }

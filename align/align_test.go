@@ -126,12 +126,49 @@ func TestARowBarelyWonCountsForHalf(t *testing.T) {
 
 func TestTheModelsConstantMovesAllTimes(t *testing.T) {
 	h := heard(t, "___a_____b___")
+	for f := range h.Levels {
+		h.Levels[f] = 100 // nothing to snap to
+	}
 	before := h.Words()
 	h.Shift = -50 * time.Millisecond
 	for i, w := range h.Words() {
 		if w.Span.Start != before[i].Span.Start-800 || w.Span.End != before[i].Span.End-800 || w.Spike.Start != before[i].Spike.Start-800 {
 			t.Errorf("word %d: got %+v, want %+v 800 samples earlier", i, w.Span, before[i].Span)
 		}
+	}
+}
+
+// Beside a pause the sound says where a word begins and ends, whatever the constant.
+func TestAPauseSaysMoreThanTheConstant(t *testing.T) {
+	for _, shift := range []time.Duration{-30 * time.Millisecond, 0, 30 * time.Millisecond} {
+		h := heard(t, "______a_______")
+		for f := range h.Levels {
+			h.Levels[f] = 10
+		}
+		first, last := timeline.Frame(6*8-6), timeline.Frame(6*8+7)
+		for f := first; f <= last; f++ {
+			h.Levels[f] = 120
+		}
+		h.Shift = shift
+		w := h.Words()[0]
+		near := func(a, b timeline.Sample) bool { return max(a-b, b-a) <= 2*timeline.SamplesPerFrame }
+		if !near(w.Span.Start, first.Sample()) || !near(w.Span.End, last.Sample()) {
+			t.Errorf("shift %v: got %+v, want %d to %d within two frames", shift, w.Span, first.Sample(), last.Sample())
+		}
+	}
+}
+
+func TestWordsWithoutAPauseShareABoundary(t *testing.T) {
+	h := heard(t, "__a_b_____c__")
+	for f := range h.Levels {
+		h.Levels[f] = 100
+	}
+	w := h.Words()
+	if w[0].Span.End != w[1].Span.Start {
+		t.Errorf("no common boundary: %+v and %+v", w[0].Span, w[1].Span)
+	}
+	if w[1].Span.End >= w[2].Span.Start {
+		t.Errorf("the pause is gone: %+v and %+v", w[1].Span, w[2].Span)
 	}
 }
 

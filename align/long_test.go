@@ -149,13 +149,13 @@ func (r *reading) check(t testing.TB, a *Alignment) {
 			if w.Verdict != Matches {
 				flagged++
 			}
-		case w.Verdict != Matches:
+		case w.Verdict != Matches && !r.enclosed(i):
 			doubted++
 		case w.First != r.at[i].first || w.Last != r.at[i].last:
 			moved++
 		}
 	}
-	if moved > 0 || doubted*1000 > len(a.Words) || flagged*10 < 9*len(r.changed) {
+	if moved > 0 || doubted > 0 || flagged*10 < 9*len(r.changed) {
 		t.Errorf("of %d words %d moved, %d were doubted; of %d changed words %d were told", len(a.Words), moved, doubted, len(r.changed), flagged)
 	}
 	page := rowSpan(r.missing[0], r.missing[1])
@@ -170,6 +170,21 @@ func (r *reading) check(t testing.TB, a *Alignment) {
 	}) {
 		t.Error("the page that was not read was not told")
 	}
+}
+
+// enclosed reports whether word i stands with so few pieces between two changed words that
+// coming back for it and leaving again costs more than dropping it: it is told with them.
+func (r *reading) enclosed(i int) bool {
+	pieces := 0
+	first, last := i, i
+	for ; first >= 0 && !r.changed[first]; first-- {
+		pieces += len(r.script[first].Readings[0])
+	}
+	for ; last < len(r.script) && !r.changed[last]; last++ {
+		pieces += len(r.script[last].Readings[0])
+	}
+	pieces -= len(r.script[i].Readings[0])
+	return first >= 0 && last < len(r.script) && float64(pieces)*(tokenPrice+heardPrice) <= leavePrice
 }
 
 // BenchmarkTenHours aligns ten hours with 150,000 pieces and reports the memory it takes

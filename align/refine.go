@@ -7,12 +7,22 @@ import (
 	"asr-backend/timeline"
 )
 
-// reach is how far an edge may move into blank: a quarter of a second.
-const reach timeline.Sample = timeline.SampleRate / 4
-
-// quiet is how much louder than the quietest frame in reach a frame may be and still
-// count as the end of the sound: half a nat, about two decibels.
-const quiet mel.Level = mel.LevelsPerNat / 2
+const (
+	// reach is how far an edge may move into blank: a quarter of a second.
+	reach timeline.Sample = timeline.SampleRate / 4
+	// pause is the least room between words that is taken for one: two rows. Beside it a
+	// word may also lose what its rows hold of silence, at most half a row.
+	pause  timeline.Sample = 2 * timeline.SamplesPerRow
+	inward timeline.Sample = timeline.SamplesPerRow / 2
+	// joined is the least gap that stays between words: a tenth of a second. Shorter ones
+	// are stops within speech, and what remains of them between two late spikes.
+	joined timeline.Sample = timeline.SampleRate / 10
+	// quiet is how much louder than the quietest frame in reach a frame may be and still
+	// count as the end of the sound: half a nat, about two decibels, or an eighth of the
+	// word's rise above it.
+	quiet     mel.Level = mel.LevelsPerNat / 2
+	riseShare           = 8
+)
 
 // soften returns the span of a word's rows with edges that move smoothly as probability
 // moves from a row to its neighbour. The outer rows count as much as the probability of
@@ -54,24 +64,31 @@ func (h *Heard) leak(r timeline.Row) float64 {
 	return min(max(1-math.Exp(float64(h.Rows[i].Blank)), 0), 0.5)
 }
 
-// refine moves the edges of a span outwards. Before and after are the ends of what its
-// neighbours (or the recording) leave free.
+// refine moves the edges of a span to where the sound begins and ends. Before and after
+// are the ends of what its neighbours (or the recording) leave free.
 func (h *Heard) refine(s Span, before, after timeline.Sample) Span {
 	out := s
-	if room := min((s.Start-before)/2, reach); room > 0 {
-		out.Start = h.onset(s.Start-room, s.Start)
+	if s.Start > before {
+		out.Start = h.onset(s, before)
 	}
-	if room := min((after-s.End)/2, reach); room > 0 {
-		out.End = h.offset(s.End, s.End+room)
+	if s.End < after {
+		out.End = h.offset(s, after)
 	}
+	out.End = max(out.End, out.Start)
 	return out
 }
 
-// onset returns the last place in [from, to] that is as quiet as it gets there, or from
-// if it is all the same.
-func (h *Heard) onset(from, to timeline.Sample) timeline.Sample {
+// onset returns where the sound of s begins: after the last frame in reach that is quiet.
+func (h *Heard) onset(s Span, before timeline.Sample) timeline.Sample {
+	from, to := s.Start-min((s.Start-before)/2, reach), s.Start
+	if s.Start-before >= pause {
+		to += min(inward, (s.End-s.Start)/2)
+	}
 	lo, hi := h.frame(from), h.frame(to)
-	limit := h.quietest(lo, hi) + quiet
+	limit, ok := h.limit(lo, hi, s)
+	if !ok {
+		return s.Start
+	}
 	for f := hi; f > lo; f-- {
 		if h.level(f) <= limit {
 			return min(max(h.sample(f), from), to)
@@ -80,16 +97,49 @@ func (h *Heard) onset(from, to timeline.Sample) timeline.Sample {
 	return from
 }
 
-// offset returns the first place in [from, to] that is as quiet as it gets there.
-func (h *Heard) offset(from, to timeline.Sample) timeline.Sample {
+// offset returns where the sound of s ends: before the first frame in reach that is quiet.
+func (h *Heard) offset(s Span, after timeline.Sample) timeline.Sample {
+	from, to := s.End, s.End+min((after-s.End)/2, reach)
+	if after-s.End >= pause {
+		from -= min(inward, (s.End-s.Start)/2)
+	}
 	lo, hi := h.frame(from), h.frame(to)
-	limit := h.quietest(lo, hi) + quiet
+	limit, ok := h.limit(lo, hi, s)
+	if !ok {
+		return s.End
+	}
 	for f := lo; f < hi; f++ {
 		if h.level(f) <= limit {
 			return min(max(h.sample(f), from), to)
 		}
 	}
 	return to
+}
+
+// join gives words with little room between them a common boundary. They follow each other
+// without a pause, and the middle is nearer the truth than either edge.
+func join(words []Word) {
+	for i := 1; i < len(words); i++ {
+		a, b := &words[i-1].Span, &words[i].Span
+		if gap := b.Start - a.End; gap < joined {
+			a.End += gap / 2
+			b.Start = a.End
+		}
+	}
+}
+
+// limit is how loud a frame between lo and hi may be to count as quiet: little louder
+// than the quietest, seen from the loudest of the word. It is not ok if all is as loud, so
+// that loudness says nothing.
+func (h *Heard) limit(lo, hi timeline.Frame, s Span) (limit mel.Level, ok bool) {
+	low, top := h.quietest(lo, hi), mel.Level(0)
+	for f := h.frame(s.Start); f <= h.frame(s.End); f++ {
+		top = max(top, h.level(f))
+	}
+	if int(top) <= int(low)+int(quiet) {
+		return 0, false
+	}
+	return low + max(quiet, (top-low)/riseShare), true
 }
 
 func (h *Heard) quietest(lo, hi timeline.Frame) mel.Level {
