@@ -167,7 +167,7 @@ func (s *Service) bring(ctx context.Context, p *labelstudio.Project, r *resolved
 	}
 	if len(b.patch) > 0 {
 		if err := s.client.SetTaskData(ctx, e.Task, data.With(b.patch)); err != nil {
-			return notFoundIsGone(err)
+			return s.goneOr(ctx, e, err)
 		}
 	}
 	var replaced []string
@@ -181,7 +181,7 @@ func (s *Service) bring(ctx context.Context, p *labelstudio.Project, r *resolved
 	// A plan that only changes the task's data gets an empty prediction, which tells Label
 	// Studio that the task has been seen to.
 	if _, err := s.client.PutPrediction(ctx, e.Task, b.prediction(e.Version), older); err != nil {
-		return notFoundIsGone(err)
+		return s.goneOr(ctx, e, err)
 	}
 	for _, version := range replaced {
 		// What it brought is gone, and would be wanted again if the settings went back.
@@ -190,11 +190,16 @@ func (s *Service) bring(ctx context.Context, p *labelstudio.Project, r *resolved
 	return delivered, nil
 }
 
-func notFoundIsGone(err error) (string, error) {
-	if api.Status(err) == http.StatusNotFound {
-		return gone, nil
+// goneOr tells a request that failed because the task is gone, which Label Studio says in
+// several ways, from one that failed for another reason.
+func (s *Service) goneOr(ctx context.Context, e *errand, cause error) (string, error) {
+	switch api.Status(cause) {
+	case http.StatusBadRequest, http.StatusNotFound:
+		if _, err := s.client.Task(ctx, e.Project, e.Task); api.Status(err) == http.StatusNotFound {
+			return gone, nil
+		}
 	}
-	return "", err
+	return "", cause
 }
 
 // readsData reports whether results of plans depend on the task's data.

@@ -1,0 +1,229 @@
+package service_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"asr-backend/asr"
+	"asr-backend/internal/oracle"
+	"asr-backend/service"
+)
+
+// slowly makes a model slow to load: its name and size are known at once, the rest takes
+// its time.
+func slowly(o *service.Options, d time.Duration) {
+	open := o.OpenModel
+	var opened atomic.Int32
+	o.OpenModel = func(name, variant string) (*asr.Bundle, error) {
+		if opened.Add(1) > 1 { // the first time is for the version
+			time.Sleep(d)
+		}
+		return open(name, variant)
+	}
+}
+
+func TestConnectingSucceedsWhileTheModelLoads(t *testing.T) {
+	inWorld(t, func(_ *world, o *service.Options) { slowly(o, 3*time.Minute) }, func(w *world) {
+		start := time.Now()
+		p := w.connected("")
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("connecting took %v", took)
+		}
+		status, _, body := w.call("GET", "/ready", nil)
+		if status != 503 || !strings.Contains(string(body), "the model is being loaded") {
+			t.Errorf("/ready: %d %s", status, body)
+		}
+		ids := w.record(p, 2)
+		if n := w.retrieve(p, ids...); n != 0 {
+			t.Errorf("%d predictions without a model", n)
+		}
+		w.settled(10*time.Minute, ids...)
+		if status, _, _ := w.call("GET", "/ready", nil); status != 200 {
+			t.Errorf("/ready: %d", status)
+		}
+	})
+}
+
+// A large model is read for its digest when it is met for the first time. Label Studio
+// waits three seconds for /setup.
+func TestAModelThatIsSlowToReadIsSaidInTime(t *testing.T) {
+	inWorld(t, func(_ *world, o *service.Options) {
+		open := o.OpenModel
+		o.OpenModel = func(name, variant string) (*asr.Bundle, error) {
+			time.Sleep(20 * time.Second)
+			return open(name, variant)
+		}
+	}, func(w *world) {
+		p := w.project("")
+		start := time.Now()
+		err := w.connect(p, "")
+		if took := time.Since(start); err == nil || !strings.HasPrefix(err.Error(), "503 model tones is being read for the first time") || took > 3*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+		time.Sleep(20 * time.Second)
+		if err := w.connect(p, ""); err != nil {
+			t.Errorf("once it was read: %v", err)
+		}
+	})
+}
+
+func TestAMissingModelIsSaidAndFoundOnceItIsThere(t *testing.T) {
+	var there atomic.Bool
+	inWorld(t, func(_ *world, o *service.Options) {
+		open := o.OpenModel
+		o.OpenModel = func(name, variant string) (*asr.Bundle, error) {
+			if !there.Load() {
+				return nil, &asr.ModelError{Model: name, Err: errors.New("it is not here; pull it")}
+			}
+			return open(name, variant)
+		}
+	}, func(w *world) {
+		p := w.project("")
+		if err := w.connect(p, ""); err == nil || !strings.Contains(err.Error(), "400 model tones: it is not here; pull it") {
+			t.Errorf("connecting gave %v", err)
+		}
+		for _, path := range []string{"/health", "/status", "/metrics", "/versions"} {
+			if status, _, _ := w.call("GET", path, nil); status != 200 {
+				t.Errorf("%s: %d", path, status)
+			}
+		}
+		if status, _, body := w.call("GET", "/ready", nil); status != 503 || !strings.Contains(string(body), "pull it") {
+			t.Errorf("/ready: %d %s", status, body)
+		}
+		if s := w.status(); s.Ready || !strings.Contains(s.NotReady, "pull it") {
+			t.Errorf("/status: %+v", s)
+		}
+		time.Sleep(time.Hour)
+		there.Store(true)
+		w.ready() // by itself, within a minute
+		if err := w.connect(p, ""); err != nil {
+			t.Errorf("once it was there: %v", err)
+		}
+		ids := w.record(p, 1)
+		w.created(p, ids...)
+		w.settled(time.Minute, ids...)
+		if n := w.log.count("model not loaded"); n != 1 {
+			t.Errorf("said %d times", n)
+		}
+	})
+}
+
+func TestAMissingLibraryIsSaidAndFoundOnceItIsThere(t *testing.T) {
+	dir := t.TempDir()
+	library := filepath.Join(dir, filepath.Base(oracle.Library()))
+	inWorld(t, func(_ *world, o *service.Options) { o.Library = library }, func(w *world) {
+		p := w.connected("") // the version needs no library
+		if status, _, body := w.call("GET", "/ready", nil); status != 503 {
+			t.Errorf("/ready: %d %s", status, body)
+		}
+		ids := w.record(p, 3)
+		if n := w.retrieve(p, ids...); n != 0 {
+			t.Errorf("%d predictions", n)
+		}
+		s := w.state(ids[0])
+		if s.State != "waiting" || !strings.Contains(s.Reason, library) || !strings.Contains(s.Hint, "asr-backend doctor") {
+			t.Errorf("state %+v", s)
+		}
+		time.Sleep(10 * time.Minute)
+		if err := os.Symlink(oracle.Library(), library); err != nil {
+			t.Fatal(err)
+		}
+		w.ready()
+		w.settled(time.Hour, ids...)
+	})
+}
+
+func TestAWrongModelIsSaid(t *testing.T) {
+	for _, name := range []string{"narrow", "two-rows", "cached", "nan"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(_ *world, o *service.Options) { o.Defaults.Model = name }, func(w *world) {
+				p := w.project("")
+				_ = w.connect(p, "") // may be known to be wrong already
+				w.until("refused", time.Minute, func() bool {
+					_, _, body := w.call("GET", "/ready", nil)
+					return strings.Contains(string(body), "model "+name)
+				})
+			})
+		})
+	}
+}
+
+// Two projects with models of their own, and room for one.
+func TestProjectsChooseTheirModels(t *testing.T) {
+	for _, room := range []int{1, 2} {
+		inWorld(t, func(_ *world, o *service.Options) { o.MaxModels = room }, func(w *world) {
+			w.ready()
+			var all []int64
+			versions := map[string]bool{}
+			for _, model := range []string{"tones", "logits", "tones", "leaky"} {
+				p := w.project("")
+				if err := w.connect(p, `{"model":"`+model+`"}`); err != nil {
+					t.Fatal(err)
+				}
+				versions[w.version(p)] = true
+				if !strings.HasPrefix(w.version(p), model+"-") {
+					t.Errorf("version %s of model %s", w.version(p), model)
+				}
+				ids := w.record(p, 2)
+				w.created(p, ids...)
+				all = append(all, ids...)
+			}
+			if len(versions) != 3 {
+				t.Errorf("%d versions of three models", len(versions))
+			}
+			w.settled(5*time.Minute, all...)
+		})
+	}
+}
+
+// The files of a model are replaced while it is not loaded.
+func TestAReplacedModelGetsAVersionOfItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	put := func(toy string) {
+		for _, name := range []string{"model.onnx", "tokens.txt"} {
+			raw, err := os.ReadFile(oracle.Data(t, "models", "toys", toy, name))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, name), raw, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put("tones")
+	inWorld(t, func(_ *world, o *service.Options) {
+		o.OpenModel = func(string, string) (*asr.Bundle, error) { return asr.OpenBundle(dir, "") }
+	}, func(w *world) {
+		p := w.connected("")
+		first := w.version(p)
+		ids := w.record(p, 1)
+		w.created(p, ids...)
+		w.settled(time.Minute, ids...)
+		// A restart with jobs in the queue for the model that was.
+		late := w.record(p, 2)[1:]
+		w.mu.Lock()
+		w.down = true
+		w.mu.Unlock()
+		w.created(p, late...)
+		time.Sleep(time.Minute)
+		w.stop()
+		put("logits")
+		w.start()
+		w.mu.Lock()
+		w.down = false
+		w.mu.Unlock()
+		if err := w.connect(p, ""); err != nil {
+			t.Fatal(err)
+		}
+		if w.version(p) == first {
+			t.Error("another model has the same version")
+		}
+		w.settled(time.Hour, late...)
+	})
+}
+

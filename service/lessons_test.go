@@ -1,0 +1,92 @@
+package service_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"asr-backend/service"
+)
+
+
+func deleteTask(ls *studio, id int64) { delete(ls.tasks, id) }
+
+// rates are the word error rates of a project, by version.
+func rates(w *world, project int64) []service.VersionRate {
+	for _, p := range w.status().Projects {
+		if p.ID == project {
+			return p.ErrorsBy
+		}
+	}
+	return nil
+}
+
+// with returns a result with some words replaced.
+func with(result []json.RawMessage, replace ...string) []json.RawMessage {
+	var out []json.RawMessage
+	for _, raw := range result {
+		out = append(out, json.RawMessage(strings.NewReplacer(replace...).Replace(string(raw))))
+	}
+	return out
+}
+
+func TestCorrectionsGiveTheErrorRate(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.connected("")
+		ids := w.record(p, 2) // five words each
+		w.created(p, ids...)
+		w.settled(time.Minute, ids...)
+		first, second := w.predictions(ids[0])[0].Result, w.predictions(ids[1])[0].Result
+		words := len(strings.Fields(strings.Join(texts(w.predictions(ids[0])[0]), " "))) + len(strings.Fields(strings.Join(texts(w.predictions(ids[1])[0]), " ")))
+
+		a := w.annotate(ids[0], with(first, "two", "too"))
+		b := w.annotate(ids[1], second)
+		w.until("counted", time.Minute, func() bool { r := rates(w, p); return len(r) == 1 && r[0].Words == words })
+		r := rates(w, p)[0]
+		wrong := strings.Count(strings.Join(texts(w.predictions(ids[0])[0]), " "), "two")
+		if want := float64(wrong) / float64(words); r.Version != w.version(p) || r.Rate < want-1e-9 || r.Rate > want+1e-9 {
+			t.Errorf("got %+v, want %v", r, want)
+		}
+		// A second thought replaces the first.
+		w.correct(a, first)
+		w.until("counted again", time.Minute, func() bool { r := rates(w, p); return len(r) == 1 && r[0].Rate == 0 && r[0].Words == words })
+		// After a restart nothing is lost or counted twice.
+		w.stop()
+		w.start()
+		w.ready()
+		if r := rates(w, p); len(r) != 1 || r[0].Rate != 0 || r[0].Words != words {
+			t.Errorf("after a restart: %+v", r)
+		}
+		// What is deleted does not count.
+		w.unannotate(a)
+		w.unannotate(b)
+		w.until("uncounted", time.Minute, func() bool { return len(rates(w, p)) == 0 })
+	})
+}
+
+func TestWhatIsNoCorrectionIsNotCounted(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.connected("")
+		ids := w.record(p, 2)
+		w.created(p, ids[:1]...)
+		w.settled(time.Minute, ids[:1]...)
+		result := w.predictions(ids[0])[0].Result
+		w.annotate(ids[1], result) // of a recording that was not heard
+		w.annotate(ids[0], nil)    // without a text
+		w.mu.Lock()
+		skipped := map[string]any{"annotation": map[string]any{"id": 999, "task": ids[0], "was_cancelled": true, "result": result}, "task": w.encode(w.tasks[ids[0]], false)}
+		w.mu.Unlock()
+		w.hook(p, "ANNOTATION_CREATED", skipped)
+		time.Sleep(time.Minute)
+		if r := rates(w, p); len(r) != 0 {
+			t.Errorf("counted %+v", r)
+		}
+		// Annotations made from predictions of many tasks come as lists under the singular.
+		w.mu.Lock()
+		many := map[string]any{"annotation": []any{map[string]any{"id": 1000, "task": ids[0], "result": result}}, "task": []any{w.encode(w.tasks[ids[0]], false)}}
+		w.mu.Unlock()
+		w.hook(p, "ANNOTATIONS_CREATED", many)
+		w.until("counted", time.Minute, func() bool { return len(rates(w, p)) == 1 })
+	})
+}
