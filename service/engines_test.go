@@ -226,4 +226,3 @@ func TestAReplacedModelGetsAVersionOfItsOwn(t *testing.T) {
 		w.settled(time.Hour, late...)
 	})
 }
-

@@ -9,7 +9,6 @@ import (
 	"asr-backend/service"
 )
 
-
 func deleteTask(ls *studio, id int64) { delete(ls.tasks, id) }
 
 // rates are the word error rates of a project, by version.
