@@ -33,6 +33,16 @@ type card struct {
 	Upstream  string    `json:"upstream"`
 	Home      string    `json:"home"`
 	Precision Precision `json:"precision"`
+
+	SelfTest *SelfTest `json:"selftest,omitempty"`
+}
+
+// SelfTest is what a model's exporter noted for others to hear again.
+type SelfTest struct {
+	// Sample is the SHA-256 of a recording, in hex.
+	Sample string `json:"sample"`
+	// Heard is the greedy text of the recording by the checkpoint that was exported.
+	Heard string `json:"heard"`
 }
 
 func newCard(m *Model, b *Build) *card {
@@ -57,6 +67,18 @@ func Languages(b *asr.Bundle) []string {
 		return nil // the bundle could not have been opened with such a card
 	}
 	return c.Languages
+}
+
+// ReadSelfTest returns the self-test in a model's card, or nil if there is none.
+func ReadSelfTest(b *asr.Bundle) (*SelfTest, error) {
+	if b.Dir == "" {
+		return nil, nil
+	}
+	c, err := readCard(b.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return c.SelfTest, nil
 }
 
 // add notes a file.

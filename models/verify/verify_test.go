@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -179,6 +180,69 @@ func TestWhatIsWrongWithAModelIsSaid(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a checkpoint heard of the sample is in the card of its export.
+func TestTheExportersSelfTestIsHeardAgain(t *testing.T) {
+	sample, err := os.ReadFile("sample.opus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := fmt.Sprintf("%x", sha256.Sum256(sample))
+	heard := heardOfSample(t)
+	for name, test := range map[string]struct {
+		sample, heard string
+		status        doctor.Status // none if there is no finding
+		say           string
+	}{
+		"the same":                  {digest, heard, doctor.OK, "what the exported checkpoint heard"},
+		"a word that differs":       {digest, heard + " indeed", doctor.OK, "nearly"},
+		"another text":              {digest, "quite another text", doctor.Failure, "where the exported checkpoint heard"},
+		"nothing was heard":         {digest, "", "", ""},
+		"another program's example": {strings.Repeat("0", 64), "quite another text", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join(t.TempDir(), "m")
+			embedded(t, folder, map[string]any{"selftest": map[string]any{"sample": test.sample, "heard": test.heard, "log_probs_within": 1e-5}})
+			findings := examine(t, store(t), folder)
+			if test.status == "" {
+				if slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Check == "selftest" }) {
+					t.Errorf("got %+v, want no finding", findings)
+				}
+				return
+			}
+			if f := find(t, findings, "selftest"); f.Status != test.status || !strings.Contains(f.Detail, test.say) {
+				t.Errorf("got %+v, want %s with %q", f, test.status, test.say)
+			}
+		})
+	}
+}
+
+// embedded writes the embedded model into a folder with another card, which names no
+// language.
+func embedded(t *testing.T, folder string, card map[string]any) {
+	t.Helper()
+	if err := os.CopyFS(folder, models.Default()); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "model.json"), raw, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// heardOfSample is what the embedded model hears, between the quotation marks of the
+// finding.
+func heardOfSample(t *testing.T) string {
+	t.Helper()
+	text := strings.Split(find(t, examine(t, store(t), "default"), "sample").Detail, `"`)
+	if len(text) != 3 {
+		t.Fatalf("no text in %q", text)
+	}
+	return text[1]
 }
 
 func TestAnInt8ModelIsMarked(t *testing.T) {
