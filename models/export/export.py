@@ -1,0 +1,142 @@
+"""A NeMo FastConformer or Parakeet checkpoint -> a folder that asr-backend can use.
+
+  python export.py CHECKPOINT OUTDIR [--name NAME] [--language en] [--licence CC-BY-4.0] [--variants int8,fp16] ...
+
+CHECKPOINT is a .nemo file, or the name under which one is published (nvidia/parakeet-tdt_ctc-110m), which is downloaded.
+OUTDIR gets model.onnx (and model.onnx.data if the weights are over 2 GB), tokens.txt, tokenizer.model, model.json, and the
+variants that hold. Hybrids are exported by their CTC head. Nothing is written unless the graph passes its self-test, which
+compares it with the checkpoint; exit status 1 and a sentence say why not. What the checkpoint heard of one recording goes
+into model.json, for `asr-backend models verify OUTDIR` to hear it again.
+"""
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+
+import card
+import checkpoint
+import contract
+import features
+import graph
+import rows
+import selftest
+import variants
+
+SECONDS = 25.6      # of each clip that is compared with the checkpoint
+HEARD = 3           # clips that are
+
+
+def about(a, path, config, model, pieces):
+    """The card: what the arguments say, else what the catalogue knows of a published name, else what the model shows."""
+    import nemo
+    import torch
+    known = {} if os.path.exists(a.checkpoint) else card.published(a.checkpoint)
+    languages = a.language.split(",") if a.language else known.get("languages", [])
+    origin = a.checkpoint if known else f"{os.path.basename(path)} (SHA-256 {card.digest(path)})"
+    out = {"name": a.name or known.get("name") or card.plain_name(a.checkpoint),
+           "language": languages[0] if len(languages) == 1 else "", "casing": card.casing(pieces),
+           "licence": a.licence or known.get("licence", ""),
+           "source": a.source or f"{origin}, exported with NeMo {nemo.__version__} and PyTorch {torch.__version__}",
+           "mels": config["preprocessor"].get("features", 64), "pieces": len(pieces), "word_shift_ms": a.word_shift_ms}
+    return out | ({"languages": languages} if len(languages) > 1 else {})
+
+
+def compared(model, a, raw):
+    """What the checkpoint computes before anything in it changes: [features], [rows], [texts], of clips and of noise. The
+    first clip is the recording that `asr-backend models verify` plays."""
+    bands = model.cfg.preprocessor.get("features", 64)
+    paths = [variants.SAMPLE] + [p for p, _ in variants.clips(a.clips)][:HEARD] * bool(a.clips)
+    clips = [features.read(p)[:int(SECONDS * features.RATE)] for p in paths]
+    clips = [c for c in clips if len(c) >= features.HOP]
+    feats = [checkpoint.features(model, c) for c in clips]
+    for f, c in zip(feats, clips):
+        selftest.same_features(f, c, raw)
+    feats += [selftest.noise(bands, n, seed=3) for n in selftest.LENGTHS]
+    expected = [checkpoint.rows(model, f) for f in feats]
+    return feats, expected, [checkpoint.text(model, r) for r in expected[:len(clips)]]
+
+
+def export(a, say):
+    path = checkpoint.locate(a.checkpoint)
+    config = checkpoint.read_config(path)
+    contract.check(config)
+    model = checkpoint.load(path)
+    pieces = checkpoint.pieces(model)
+    facts = about(a, path, config, model, pieces)
+    feats, expected, texts = compared(model, a, contract.raw_features(config))
+    for sentence in checkpoint.prepare(model):
+        say(sentence)
+    parent = os.path.dirname(os.path.abspath(a.outdir))
+    os.makedirs(parent, exist_ok=True)
+    work = tempfile.mkdtemp(prefix=".export-", dir=parent)
+    try:
+        build(a, say, work, model, config, facts, pieces, feats, expected, texts)
+        os.chmod(work, 0o755)
+        os.rename(work, a.outdir)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    say(f"{a.outdir}: {', '.join(sorted(os.listdir(a.outdir)))}")
+    if not facts["licence"]:
+        say("the licence is not stated; --licence writes it into the card")
+
+
+def build(a, say, work, model, config, facts, pieces, feats, expected, texts):
+    """Writes all files of the model into the folder work, or raises Unusable."""
+    target, raw = f"{work}/model.onnx", contract.raw_features(config)
+    with tempfile.TemporaryDirectory(dir=work) as parts:
+        onnx_model = checkpoint.to_onnx(model, f"{parts}/model.onnx")
+        width = model.encoder.d_model
+        facts["max_rows"] = graph.position_rows(onnx_model, width) or 0
+        graph.set_facts(onnx_model, card.facts(facts, contract.class_name(config["target"]), raw))
+        graph.save(onnx_model, target)
+        del onnx_model
+    longest = selftest.interface(target, facts["mels"], width)
+    say(f"a run may have {longest} rows ({longest * 0.08:g} s)")
+    s = rows.session(target, a.threads)
+    selftest.counts(s, facts["mels"], len(pieces) + 1)
+    worst, padded = selftest.likeness(s, feats, expected), selftest.padding(s, feats)
+    say(f"log-probabilities are within {worst:.1e} of the checkpoint's on {len(feats)} inputs; padded batches change them by {padded:.1e}")
+    for f, text in zip(feats, texts):
+        heard = checkpoint.text(model, rows.run(s, f))
+        selftest.require(heard == text, f"it hears {heard!r} where the checkpoint hears {text!r}")
+        say(f"heard as by the checkpoint: {text!r}")
+    facts["selftest"] = {"log_probs_within": float(f"{worst:.1e}"), "padding_within": float(f"{padded:.1e}"),
+                         "sample": card.digest(variants.SAMPLE), "heard": texts[0]}
+    card.write_tokens(work, pieces)
+    for name, raw_bytes in checkpoint.tokenizers(model).items():
+        with open(f"{work}/{name}", "wb") as f:
+            f.write(raw_bytes)
+    del model, s
+    if a.variants:
+        hearing = variants.Hearing(work, a.clips, facts["mels"], raw, facts["language"])
+        for kind in a.variants.split(","):
+            say(variants.offer(kind, work, hearing)[1])
+    card.write(work, facts)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("checkpoint")
+    ap.add_argument("outdir")
+    ap.add_argument("--name", help="what the model is called; the file's name if missing")
+    ap.add_argument("--language", default="", help="BCP 47 tag, or several with commas between them")
+    ap.add_argument("--licence", default="", help="SPDX identifier")
+    ap.add_argument("--source", default="", help="where it comes from and what it was trained on")
+    ap.add_argument("--word-shift-ms", type=float, default=0, help="added to word times: what the model's spikes are early")
+    ap.add_argument("--variants", default="", help="int8, fp16 or both; see variants.py")
+    ap.add_argument("--clips", nargs="+", default=[], help="recordings or folders of them to compare on, in the model's language")
+    ap.add_argument("--threads", type=int, default=1)
+    a = ap.parse_args()
+    if os.path.exists(a.outdir) and os.listdir(a.outdir):
+        sys.exit(f"{a.outdir} is there already and not empty")
+    if set(filter(None, a.variants.split(","))) - set(variants.ROWS):
+        sys.exit(f"variants are {', '.join(variants.ROWS)}, not {a.variants}")
+    try:
+        export(a, lambda sentence: print(sentence, flush=True))
+    except contract.Unusable as e:
+        sys.exit(f"{a.checkpoint} cannot be exported: {e}")
+
+
+if __name__ == "__main__":
+    main()

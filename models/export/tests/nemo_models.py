@@ -1,0 +1,156 @@
+"""Checkpoints that NeMo builds with random weights, or with those of a model exported here, and saves as .nemo files.
+
+A random encoder's rows hardly differ over time and blank never wins. So that they resemble a trained model's, statistics of
+batch norms and biases of positions are drawn away from their neutral values, and the CTC head is centred and scaled on real
+speech until blank wins 78 % of rows. The text such a model writes means nothing.
+"""
+import os
+import re
+
+import numpy as np
+import onnx
+import sentencepiece
+import torch
+from nemo.collections.asr.models import ASRModel
+from omegaconf import OmegaConf
+from onnx import numpy_helper
+
+SHAPES = {"tiny": {"n_layers": 2, "d_model": 64, "n_heads": 4, "subsampling_conv_channels": 32, "pred": 32},
+          # stt_en_fastconformer_hybrid_large_pc and its siblings in other languages
+          "large": {"n_layers": 17, "d_model": 512, "n_heads": 8, "subsampling_conv_channels": 256, "pred": 640}}
+
+
+def config(shape, tokenizer, kind="hybrid", **encoder):
+    """Configuration of a model: kind is hybrid, ctc or rnnt. tokenizer is a folder with tokenizer.model and vocab.txt, or a
+    list of letters."""
+    shape = dict(SHAPES[shape]) if isinstance(shape, str) else dict(shape)
+    pred, letters = shape.pop("pred", 32), isinstance(tokenizer, list)
+    conv = {"_target_": "nemo.collections.asr.modules.ConvASRDecoder", "feat_in": None, "num_classes": len(tokenizer) if letters else -1,
+            "vocabulary": tokenizer if letters else []}
+    ctc = {"decoder": conv, "decoding": {"strategy": "greedy"}}
+    out = {
+        "sample_rate": 16000, "log_prediction": False, "compute_eval_loss": False, "skip_nan_grad": False,
+        "train_ds": None, "validation_ds": None, "test_ds": None,
+        "preprocessor": {
+            "_target_": "nemo.collections.asr.modules.AudioToMelSpectrogramPreprocessor", "sample_rate": 16000,
+            "normalize": "per_feature", "window_size": 0.025, "window_stride": 0.01, "window": "hann", "features": 80,
+            "n_fft": 512, "log": True, "frame_splicing": 1, "dither": 1e-5, "pad_to": 0, "pad_value": 0.0},
+        "encoder": {
+            "_target_": "nemo.collections.asr.modules.ConformerEncoder", "feat_in": 80, "feat_out": -1, "use_bias": True,
+            "subsampling": "dw_striding", "subsampling_factor": 8, "causal_downsampling": False, "ff_expansion_factor": 4,
+            "self_attention_model": "rel_pos", "att_context_size": [-1, -1], "att_context_style": "regular", "xscaling": True,
+            "untie_biases": True, "pos_emb_max_len": 5000, "conv_kernel_size": 9, "conv_norm_type": "batch_norm",
+            "conv_context_size": None, "dropout": 0.1, "dropout_pre_encoder": 0.1, "dropout_emb": 0.0, "dropout_att": 0.1,
+            **shape, **encoder},
+        "optim": {"name": "adamw", "lr": 1e-3},
+    }
+    if letters:
+        out["labels"] = tokenizer
+    else:
+        out["tokenizer"] = {"dir": tokenizer, "type": "bpe"}
+    if kind == "ctc":
+        return OmegaConf.create(out | ctc | {"ctc_reduction": "mean_batch"})
+    out |= {
+        "rnnt_reduction": "mean_volume", "model_defaults": {"enc_hidden": out["encoder"]["d_model"], "pred_hidden": pred, "joint_hidden": pred},
+        "decoder": {"_target_": "nemo.collections.asr.modules.RNNTDecoder", "normalization_mode": None, "random_state_sampling": False,
+                    "blank_as_pad": True, "prednet": {"pred_hidden": pred, "pred_rnn_layers": 1, "t_max": None, "dropout": 0.2}},
+        "joint": {"_target_": "nemo.collections.asr.modules.RNNTJoint", "log_softmax": None, "preserve_memory": False,
+                  "fuse_loss_wer": False, "fused_batch_size": 4,
+                  "jointnet": {"joint_hidden": pred, "activation": "relu", "dropout": 0.2}},
+        "decoding": {"strategy": "greedy_batch", "greedy": {"max_symbols": 10}},
+        "loss": {"loss_name": "default", "warprnnt_numba_kwargs": {"fastemit_lambda": 0.0, "clamp": -1.0}},
+    }
+    if kind == "hybrid":
+        out["aux_ctc"] = ctc | {"ctc_loss_weight": 0.3, "use_cer": False, "ctc_reduction": "mean_batch"}
+        out["interctc"] = {"loss_weights": [], "apply_at_layers": []}
+    return OmegaConf.create(out)
+
+
+def new(cfg, kind="hybrid"):
+    from nemo.collections.asr import models
+    letters = "tokenizer" not in cfg
+    names = {"hybrid": "EncDecHybridRNNTCTC{}Model", "ctc": "EncDecCTCModel{}", "rnnt": "EncDecRNNT{}Model"}
+    torch.manual_seed(1234)
+    return getattr(models, names[kind].format("" if letters else "BPE"))(cfg=cfg).eval()
+
+
+def enliven(model, speech, blank_share=0.78, spread=2.5):
+    """Makes a random model's rows vary; speech is a list of float32 clips at 16 kHz."""
+    gen = torch.Generator().manual_seed(99)
+    with torch.no_grad():
+        for m in model.encoder.modules():
+            if isinstance(m, torch.nn.BatchNorm1d):
+                m.running_mean.copy_(0.1 * torch.randn(m.running_mean.shape, generator=gen))
+                m.running_var.copy_(0.02 + 0.5 * torch.rand(m.running_var.shape, generator=gen))
+        for name, p in model.encoder.named_parameters():
+            if "pos_bias" in name:
+                p.copy_(0.1 * torch.randn(p.shape, generator=gen))
+        rows = []
+        for x in speech:
+            feats, n = model.preprocessor(input_signal=torch.from_numpy(x)[None], length=torch.tensor([len(x)]))
+            encoded, n = model.encoder(audio_signal=feats, length=n)
+            rows.append(encoded[0, :, :int(n[0])].T.double())
+        rows = torch.cat(rows)
+        conv = (model.ctc_decoder if hasattr(model, "ctc_decoder") else model.decoder).decoder_layers[0]
+        mean, deviation = rows.mean(0), rows.std(0)
+        weights = torch.randn(conv.weight.shape[:2], generator=gen).double() / deviation
+        weights *= (spread / ((rows - mean) @ weights.T).std(0))[:, None]
+        bias = -(weights @ mean)
+        logits = rows @ weights.T + bias
+        bias[-1] += torch.quantile(logits[:, :-1].amax(1) - logits[:, -1], blank_share)
+        conv.weight.copy_(weights[:, :, None])
+        conv.bias.copy_(bias)
+    return model
+
+
+def tokenizer_folder(folder, to):
+    """NeMo wants tokenizer.model with vocab.txt beside it; makes both from a model's folder."""
+    os.makedirs(to, exist_ok=True)
+    with open(f"{folder}/tokenizer.model", "rb") as f, open(f"{to}/tokenizer.model", "wb") as out:
+        out.write(f.read())
+    with open(f"{folder}/tokens.txt", encoding="utf-8") as f, open(f"{to}/vocab.txt", "w", encoding="utf-8") as out:
+        out.writelines(line.rsplit(" ", 1)[0] + "\n" for line in list(f)[1:-1])
+    return to
+
+
+def new_tokenizer(to, size, texts):
+    """Trains SentencePiece (BPE) on files of English."""
+    os.makedirs(to, exist_ok=True)
+    lines = [" ".join(re.findall(r"[A-Za-z.,?']+", line)) for path in texts for line in open(path, encoding="utf-8")]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_prefix=f"{to}/tokenizer", vocab_size=size, model_type="bpe",
+        character_coverage=1.0, bos_id=-1, eos_id=-1, unk_id=0, pad_id=-1, minloglevel=2, num_threads=1)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=f"{to}/tokenizer.model")
+    with open(f"{to}/vocab.txt", "w", encoding="utf-8") as f:
+        f.writelines(pieces.id_to_piece(i) + "\n" for i in range(1, size))
+    return to
+
+
+def weights_of(path):
+    """Weights of a graph whose initializers bear the names of NeMo's parameters (models/train exports such)."""
+    out = {}
+    for t in onnx.load(path).graph.initializer:
+        name = t.name.removesuffix("_f16")
+        if name.startswith(("encoder.", "decoder.")):
+            out[name] = torch.from_numpy(numpy_helper.to_array(t).astype(np.float32))
+    return out
+
+
+def rebuild(folder, work):
+    """A NeMo CTC model with the weights of a folder that models/train exported; every weight must find its place."""
+    weights = weights_of(f"{folder}/model.onnx")
+    hidden, width = weights["encoder.layers.0.feed_forward1.linear1.weight"].shape
+    shape = {"n_layers": 1 + max(int(n.split(".")[2]) for n in weights if n.startswith("encoder.layers.")), "d_model": width,
+             "n_heads": weights["encoder.layers.0.self_attn.pos_bias_u"].shape[0], "ff_expansion_factor": hidden // width,
+             "conv_kernel_size": weights["encoder.layers.0.conv.depthwise_conv.weight"].shape[2],
+             "subsampling_conv_channels": weights["encoder.pre_encode.conv.0.weight"].shape[0]}
+    model = new(config(shape, tokenizer_folder(folder, work), "ctc"), "ctc")
+    own = model.state_dict()
+    missing = {n for n in own if n.startswith(("encoder.", "decoder.")) and n not in weights and "num_batches_tracked" not in n}
+    assert not missing and not set(weights) - set(own), (missing, set(weights) - set(own))
+    model.load_state_dict(own | weights, strict=True)
+    return model
+
+
+def restore(path):
+    return ASRModel.restore_from(path, map_location=torch.device("cpu")).eval()

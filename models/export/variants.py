@@ -1,0 +1,155 @@
+"""Graphs of reduced precision beside model.onnx, each kept only if it hears what the full one hears.
+
+  python variants.py FOLDER [--variants int8,fp16] [--clips FILE|FOLDER ...]
+
+int8: model.int8.onnx, for CPUs. Weights of matrix products as 7-bit integers with a scale for each column; activations as
+  8-bit integers with a scale found for each run (dynamic quantisation). Convolutions and all else stay float32. Seven bits
+  because CPUs without VNNI add pairs of products in 16 bits, which eight would overflow without a word.
+fp16: model.fp16.onnx, for GPUs. All weights and values are float16, inputs and outputs float32. Softmax and normalisation
+  of layers stay float32. A CPU runs it too, for comparison: it computes in float32 between conversions.
+"""
+import argparse
+import glob
+import logging
+import os
+import re
+import tempfile
+
+import onnx
+
+import card
+import features
+import graph
+import rows
+
+REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SPEECH = os.path.join(REPOSITORY, "testdata", "speech")
+SAMPLE = os.path.join(REPOSITORY, "models", "verify", "sample.opus")
+
+# A variant is kept if so many rows have the same best piece, and if the word error rate rises by at most so many points.
+# Where nobody has written what is said, every word that differs from the full model's counts as an error.
+ROWS = {"int8": 0.98, "fp16": 0.995}
+POINTS = 1.0
+FULL_PRECISION = ("Softmax", "LogSoftmax", "LayerNormalization")
+
+
+def make(kind, source, path):
+    """Writes a variant of the graph at source. Returns the names of the files."""
+    model = onnx.load(source)
+    graph.widen(model)
+    if kind == "fp16":
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+        large = graph.weight_bytes(model) > graph.LIMIT
+        half = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=large,
+                                        op_block_list=["Range", "Resize", *FULL_PRECISION])
+        return graph.save(half, path)
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    # It prints advice on static quantisation to the root logger.
+    quiet, logging.root.disabled = logging.root.disabled, True
+    try:
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as work:
+            graph.save(model, f"{work}/wide.onnx")
+            quantize_dynamic(f"{work}/wide.onnx", f"{work}/int8.onnx", per_channel=True, reduce_range=True,
+                             op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8,
+                             use_external_data_format=graph.weight_bytes(model) > graph.LIMIT,
+                             extra_options={"MatMulConstBOnly": True})
+            return graph.save(onnx.load(f"{work}/int8.onnx"), path)
+    finally:
+        logging.root.disabled = quiet
+
+
+def words(text):
+    """Words as they are counted: small letters, no marks."""
+    return re.sub(r"[^\w' ]+", " ", text.lower().replace("\u2019", "'")).split()
+
+
+def clips(paths=(), language="en"):
+    """[(path, text or None)] of files and folders. A folder's index.tsv (set, file, text) gives texts, or FILE.txt does.
+    Without paths: the repository's English recordings for English models, else one of them, to see that all agree."""
+    if not paths and (language not in ("", "en") or not os.path.isdir(SPEECH)):
+        return [(SAMPLE, None)]
+    out = []
+    for path in paths or [SPEECH]:
+        index = os.path.join(path, "index.tsv")
+        if os.path.isfile(index):
+            with open(index, encoding="utf-8") as f:
+                lines = [line.rstrip("\n").split("\t") for line in list(f)[1:]]
+            out += [(os.path.join(path, set_, name), text) for set_, name, text in lines]
+            continue
+        known = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+        for name in [path] if os.path.isfile(path) else sorted(p for p in glob.glob(f"{path}/**/*", recursive=True) if p.endswith(known)):
+            script = os.path.splitext(name)[0] + ".txt"
+            text = open(script, encoding="utf-8").read() if os.path.isfile(script) else None
+            out.append((name, text))
+    return out
+
+
+class Hearing:
+    """What the full graph hears of clips, to compare variants with."""
+
+    def __init__(self, folder, some, bands, raw, language="en", limit=15 * 6000):
+        self.pieces = rows.read_tokens(os.path.join(folder, "tokens.txt"))
+        full, frames = rows.session(os.path.join(folder, "model.onnx")), 0
+        self.clips = []     # (text or None, [(features, rows)])
+        self.minutes = 0.0
+        for path, text in clips(some, language):
+            cuts = features.windows(features.log_mel(features.read(path), bands))
+            cuts = [c if raw else features.normalise(c) for c in cuts if c.shape[1] > 0]
+            self.clips.append((text, [(x, rows.run(full, x)) for x in cuts]))
+            frames += sum(c.shape[1] for c in cuts)
+            self.minutes = frames / 6000
+            if frames > limit:
+                break
+
+    def _errors(self, text, parts):
+        heard = " ".join(rows.text(self.pieces, rows.greedy(r)) for r in parts)
+        return rows.word_errors(words(text), words(heard))
+
+    def judge(self, path):
+        """(share of rows with the same best piece, points by which the word error rate rises) of the graph at path."""
+        s, agreement = rows.session(path), rows.Agreement(self.pieces)
+        total = rise = 0
+        for text, windows in self.clips:
+            parts = [rows.run(s, x) for x, _ in windows]
+            want = [r for _, r in windows]
+            before = agreement.wrong, agreement.words
+            for w, p in zip(want, parts):
+                agreement.add(w, p)
+            if text is None:
+                rise, total = rise + agreement.wrong - before[0], total + agreement.words - before[1]
+            else:
+                rise, total = rise + self._errors(text, parts) - self._errors(text, want), total + len(words(text))
+        return agreement, 100 * rise / max(total, 1)
+
+
+def offer(kind, folder, hearing):
+    """Makes a variant in a model's folder and keeps it if it holds. Returns (kept, a sentence)."""
+    path = os.path.join(folder, f"model.{kind}.onnx")
+    made = make(kind, os.path.join(folder, "model.onnx"), path)
+    agreement, rise = hearing.judge(path)
+    kept = agreement.row_share >= ROWS[kind] and rise <= POINTS and agreement.worst < float("inf")
+    said = (f"{kind}: {100 * agreement.row_share:.2f} % of rows as in full (at least {100 * ROWS[kind]:g} wanted), "
+            f"{100 * agreement.word_share:.2f} % of words other, word error rate {rise:+.2f} points (at most {POINTS:+g} wanted), "
+            f"on {hearing.minutes:.1f} minutes")
+    if not kept:
+        for name in made:
+            os.remove(os.path.join(folder, name))
+        said += ": not kept"
+    return kept, said
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("folder")
+    ap.add_argument("--variants", default="int8,fp16")
+    ap.add_argument("--clips", nargs="+", default=[], help="recordings or folders of them, with texts if you have them")
+    a = ap.parse_args()
+    facts, about = graph.facts(onnx.load(f"{a.folder}/model.onnx", load_external_data=False)), card.read(a.folder)
+    hearing = Hearing(a.folder, a.clips, about.get("mels", 80), facts.get("normalize_type") == "NA", about.get("language", ""))
+    for kind in a.variants.split(","):
+        print(offer(kind, a.folder, hearing)[1])
+    card.write(a.folder, about)
+
+
+if __name__ == "__main__":
+    main()
