@@ -1,9 +1,12 @@
 package align
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"unicode/utf8"
 
+	"asr-backend/align/viterbi"
 	"asr-backend/asr/ctc"
 	"asr-backend/timeline"
 )
@@ -14,6 +17,7 @@ func (a *aligner) finish() (*Alignment, error) {
 	for i := range out.Words {
 		out.Words[i].Text = a.script[i].Text
 	}
+	a.tear()
 	holes := a.holes()
 	for i := range holes {
 		g := &holes[i]
@@ -42,6 +46,39 @@ func (a *aligner) finish() (*Alignment, error) {
 	return out, nil
 }
 
+// tear takes words whose pieces were found on both sides of a pause out again: part of
+// such a word is something else, as nobody pauses in a word for so long.
+func (a *aligner) tear() {
+	for w, spans := range a.spans {
+		if from, to := whole(spans); to-from == len(spans) {
+			continue
+		}
+		d := viterbi.Dropped{First: spans[0].First, End: spans[len(spans)-1].Last + 1, From: w, To: w + 1}
+		at, _ := slices.BinarySearchFunc(a.dropped, w, func(d viterbi.Dropped, w int) int { return cmp.Compare(d.To, w+1) })
+		a.dropped = slices.Insert(a.dropped, at, d)
+		a.spans[w] = nil
+	}
+}
+
+// longestPause is the longest pause within a word, 0.8 s: that between two regions.
+const longestPause = timeline.Row(DefaultMinPause / timeline.RowDuration)
+
+// whole returns which pieces of a word stand together: all of them, or, where pauses divide
+// them, most of them, and of as many the first.
+func whole(spans []viterbi.Span) (from, to int) {
+	begin := 0
+	for i := 1; i <= len(spans); i++ {
+		if i < len(spans) && spans[i].First-spans[i-1].Last <= longestPause {
+			continue
+		}
+		if i-begin > to-from {
+			from, to = begin, i
+		}
+		begin = i
+	}
+	return from, to
+}
+
 // place gives the words that were placed their times and scores.
 func (a *aligner) place(words []Word) {
 	var placed []Word
@@ -63,7 +100,8 @@ func (a *aligner) place(words []Word) {
 
 // settle sets rows and score of a placed word.
 func (a *aligner) settle(w *Word, i int) {
-	spans, pieces := a.spans[i], a.script[i].Readings[a.chosen[i]]
+	from, to := whole(a.spans[i])
+	spans, pieces := a.spans[i][from:to], a.script[i].Readings[a.chosen[i]][from:to]
 	wild := Wildcard(a.h.Vocabulary)
 	blank := a.h.Vocabulary.Blank()
 	if last := len(spans) - 1; pieces[last] == wild { // a wildcard reaches into silence for nothing

@@ -370,3 +370,22 @@ func drawLimits(t *rapid.T) limits {
 		cells: int64(rapid.IntRange(1, 300).Draw(t, "cells")), band: int64(rapid.IntRange(1, 3000).Draw(t, "band")),
 	}
 }
+
+// A word does not last a pause: of one whose pieces are found on both sides of it, only
+// those that stand together are the word, and it is told.
+func TestAWordIsNotTornByAPause(t *testing.T) {
+	for pause, want := range map[int]Verdict{9: Matches, 12: Differs} {
+		h := recording(t, "_a_b'_"+strings.Repeat("_", pause)+"'__c_")
+		a, err := h.Align(t.Context(), script("a b'' c"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := a.Words[1]
+		if w.Verdict != want || (w.Last == 4) != (want == Differs) {
+			t.Errorf("a pause of %d rows: %v at %d to %d, want %v", pause, w.Verdict, w.First, w.Last, want)
+		}
+		if told := len(a.Stretches) == 1; told != (want == Differs) {
+			t.Errorf("a pause of %d rows: told %+v", pause, a.Stretches)
+		}
+	}
+}

@@ -24,6 +24,8 @@ type Aligned struct {
 	Words, Found int
 	// Findings are the places where text and recording do not agree, in order.
 	Findings []Finding
+	// Shift is the model's constant, which is in all times.
+	Shift time.Duration
 }
 
 // Finding is a place where text and recording do not agree.
@@ -78,7 +80,7 @@ func (h *Hearing) Align(ctx context.Context, text *transcript.Transcript, langua
 	if err != nil {
 		return nil, err
 	}
-	out := &Aligned{Transcript: h.transcript()}
+	out := &Aligned{Transcript: h.transcript(), Shift: h.t.recognizer.Bundle().Card.WordShift()}
 	for _, channel := range channelsOf(text) {
 		track, err := h.track(channel)
 		if err != nil {

@@ -65,7 +65,10 @@ func TestEveryWordOfThreeHoursLiesInsideItsClip(t *testing.T) {
 	t.Logf("%d words in %d clips, %d windows, %.1f %% of rows heard twice differ", inside, len(spans), got.Diagnostics.Windows, 100*got.Diagnostics.SeamDisagreement)
 }
 
-type span struct{ start, end timeline.Sample }
+type span struct {
+	start, end timeline.Sample
+	clip       int
+}
 
 // join writes clips in random order, with pauses of half a second to three, and returns
 // where each lies.
@@ -82,7 +85,8 @@ func join(t *testing.T, path string, clips [][]float32, length timeline.Sample) 
 		pause := timeline.Sample(8000 + random.IntN(40000))
 		silence(pause)
 		at += pause
-		clip := clips[random.IntN(len(clips))]
+		n := random.IntN(len(clips))
+		clip := clips[n]
 		samples := make([]int16, len(clip))
 		for i, x := range clip {
 			samples[i] = int16(32767 * min(max(x, -1), 1))
@@ -90,7 +94,7 @@ func join(t *testing.T, path string, clips [][]float32, length timeline.Sample) 
 		if err := binary.Write(&pcm, binary.LittleEndian, samples); err != nil {
 			t.Fatal(err)
 		}
-		spans = append(spans, span{at, at + timeline.Sample(len(clip))})
+		spans = append(spans, span{at, at + timeline.Sample(len(clip)), n})
 		at += timeline.Sample(len(clip))
 	}
 	silence(16000)

@@ -1,0 +1,252 @@
+package transcribe_test
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"asr-backend/align"
+	"asr-backend/internal/oracle"
+	"asr-backend/timeline"
+	"asr-backend/transcribe"
+	"asr-backend/transcript"
+)
+
+// clip is a recording of testdata/speech with what is said in it.
+type clip struct {
+	samples []float32
+	text    string
+}
+
+// clips returns those of the given sets that have at least four words.
+func clips(t *testing.T, sets ...string) []clip {
+	t.Helper()
+	f, err := os.Open(oracle.Data(t, "speech", "index.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.LazyQuotes = '\t', true
+	rows, err := r.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []clip
+	for _, row := range rows[1:] {
+		if slices.Contains(sets, row[0]) && len(strings.Fields(row[2])) >= 4 {
+			out = append(out, clip{decode(t, oracle.Data(t, "speech", row[0], row[1])), row[2]})
+		}
+	}
+	return out
+}
+
+// chapter is a long recording made of clips, and its text, a paragraph a clip.
+type chapter struct {
+	*transcribe.Hearing
+	spans      []span // where each paragraph is said
+	paragraphs []string
+}
+
+// read makes a chapter and hears it.
+func read(t *testing.T, length time.Duration) *chapter {
+	t.Helper()
+	all := clips(t, "ljspeech", "librispeech")
+	var samples [][]float32
+	for _, c := range all {
+		samples = append(samples, c.samples)
+	}
+	path := filepath.Join(t.TempDir(), "chapter.wav")
+	c := &chapter{spans: join(t, path, samples, timeline.SampleAt(length))}
+	for _, s := range c.spans {
+		c.paragraphs = append(c.paragraphs, all[s.clip].text)
+	}
+	var err error
+	if c.Hearing, err = transcriber(t, transcribe.Options{}).HearFile(t.Context(), path, transcribe.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// placed is a word of a paragraph.
+type placed struct {
+	transcript.Word
+	paragraph int
+}
+
+// find aligns paragraphs with the chapter.
+func (c *chapter) find(t *testing.T, paragraphs []string) (*transcribe.Aligned, []placed) {
+	t.Helper()
+	text := &transcript.Transcript{}
+	for _, p := range paragraphs {
+		text.Segments = append(text.Segments, transcript.Segment{Text: p, Channel: transcript.Mixed})
+	}
+	a, err := c.Align(t.Context(), text, "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []placed
+	var all []transcript.Word
+	for _, s := range a.Transcript.Segments {
+		if s.Words == nil { // what was not said
+			for _, w := range strings.Fields(s.Text) {
+				all = append(all, transcript.Word{Text: w, Start: s.Start, End: s.Start})
+			}
+		}
+		all = append(all, s.Words...)
+	}
+	for i, p := range paragraphs {
+		n := len(strings.Fields(p))
+		if len(all) < n {
+			t.Fatalf("words are missing at the end: paragraph %d of %d", i, len(paragraphs))
+		}
+		for _, w := range all[:n] {
+			out = append(out, placed{w, i})
+		}
+		all = all[n:]
+	}
+	return a, out
+}
+
+// A book chapter of an hour with its text: every word lies inside its clip. With faults in
+// the text, just these are told, and all other words stay where they were.
+func TestAnHourIsFoundWordByWord(t *testing.T) {
+	length := time.Hour
+	if testing.Short() {
+		length = 5 * time.Minute
+	}
+	c := read(t, length)
+	right, words := c.find(t, c.paragraphs)
+	t.Logf("of %d words %d were found", right.Words, right.Found)
+	for _, w := range words {
+		s := c.spans[w.paragraph]
+		if w.Start < s.start.Duration()-clipSlack || w.End > s.end.Duration()+clipSlack {
+			t.Errorf("%q is at %v to %v, its clip at %v to %v", w.Text, w.Start, w.End, s.start.Duration(), s.end.Duration())
+		}
+	}
+	f := c.fault()
+	faulty, found := c.find(t, f.paragraphs)
+	c.tells(t, f, right, faulty)
+	c.stays(t, f, words, found, faulty.Findings)
+}
+
+// clipSlack is how far a word may reach beyond its clip.
+const clipSlack = 50 * time.Millisecond
+
+// faults are a text with faults.
+type faults struct {
+	paragraphs []string
+	removed    int            // paragraph of the chapter that the text lacks
+	added      int            // paragraph of the text that was not said
+	changed    map[int]string // paragraphs with a word that was not said so
+}
+
+// fault changes ten words, removes a paragraph after them, and adds one after that.
+func (c *chapter) fault() faults {
+	n := len(c.paragraphs)
+	f := faults{slices.Clone(c.paragraphs), n - 3, n - 2, map[int]string{}}
+	for i, word := range []string{"umbrella", "telescope", "marmalade", "seventeen", "kangaroo", "grandfather", "bicycle", "volcano", "porcupine", "orchestra"} {
+		at := (i + 1) * n / 14
+		said := strings.Fields(f.paragraphs[at])
+		said[len(said)/2] = word
+		f.changed[at], f.paragraphs[at] = word, strings.Join(said, " ")
+	}
+	f.paragraphs = slices.Delete(f.paragraphs, f.removed, f.removed+1)
+	f.paragraphs = slices.Insert(f.paragraphs, f.added, "the weather report promised rain for the whole of the week "+
+		"and every farmer in the valley looked at the sky with some concern while the children hoped for snow")
+	return f
+}
+
+// tells holds the findings to the faults.
+func (c *chapter) tells(t *testing.T, f faults, right, faulty *transcribe.Aligned) {
+	t.Helper()
+	told := map[int]bool{}
+	for _, x := range faulty.Findings {
+		if slices.ContainsFunc(right.Findings, func(y transcribe.Finding) bool { return y.Start == x.Start && y.Text == x.Text }) {
+			continue // the model's doubts about the right text
+		}
+		told[x.Segment] = true
+		switch word := f.changed[x.Segment]; {
+		case word != "":
+			// The word, and perhaps one beside it that the model hardly hears, and what was
+			// doubted before.
+			if x.Verdict == align.Untold || !slices.Contains(strings.Fields(x.Text), word) || doubtless(x, right) > 2 {
+				t.Errorf("%s: got %v, want %q", f.paragraphs[x.Segment], &x, word)
+			}
+		case x.Segment == f.added:
+			if x.Verdict == align.Untold || x.Text != f.paragraphs[f.added] {
+				t.Errorf("got %v, want the added paragraph", &x)
+			}
+		case x.Segment == f.removed || x.Segment == f.removed-1:
+			// What the model heard of it: not all, as it is a small one.
+			s := c.spans[f.removed]
+			start, end := s.start.Duration(), s.end.Duration()
+			if x.Verdict != align.Untold || x.Start < start-clipSlack || x.End > end+clipSlack || x.End-x.Start < (end-start)/3 {
+				t.Errorf("got %v (%v to %v), want the removed paragraph, %v to %v", &x, x.Start, x.End, start, end)
+			}
+		default:
+			t.Errorf("%v: the text is right here", &x)
+		}
+	}
+	if len(told) != len(f.changed)+2 {
+		t.Errorf("%d faults were told, want %d", len(told), len(f.changed)+2)
+	}
+}
+
+// doubtless counts the words of a finding that were not doubted in the right text.
+func doubtless(x transcribe.Finding, right *transcribe.Aligned) int {
+	n := len(strings.Fields(x.Text))
+	for _, y := range right.Findings {
+		if strings.HasSuffix(x.Text, y.Text) && y.Segment == x.Segment {
+			n -= len(strings.Fields(y.Text))
+		}
+	}
+	return n
+}
+
+// stays holds the words of a text with faults to where they are in the right text. Only the
+// words that are told have moved, and a little those beside them, to edges that they share
+// with others.
+func (c *chapter) stays(t *testing.T, f faults, right, faulty []placed, findings []transcribe.Finding) {
+	t.Helper()
+	told := make([]bool, len(faulty))
+	for _, x := range findings {
+		first := slices.IndexFunc(faulty, func(w placed) bool { return w.paragraph == x.Segment })
+		text := strings.Fields(x.Text)
+		for i := first; i+len(text) <= len(faulty) && faulty[i].paragraph == x.Segment; i++ {
+			same := func(k int) bool { return faulty[i+k].Text == text[k] }
+			if n := len(text); n > 0 && same(0) && same(n-1) {
+				for k := range text {
+					told[i+k] = told[i+k] || f.changed[x.Segment] != "" || x.Segment == f.added
+				}
+			}
+		}
+	}
+	at := 0
+	for i, w := range faulty {
+		if w.paragraph == f.added {
+			continue
+		}
+		for right[at].paragraph == f.removed {
+			at++
+		}
+		was := right[at]
+		at++
+		near := func(from, to int) bool { return slices.Contains(told[max(from, 0):min(to+1, len(told))], true) }
+		moved := func(a, b time.Duration, near bool) bool {
+			return a != b && !(near && (a-b).Abs() <= 250*time.Millisecond)
+		}
+		if !told[i] && (w.Text != was.Text || moved(w.Start, was.Start, near(i-2, i+1)) || moved(w.End, was.End, near(i-1, i+2))) {
+			t.Errorf("%q moved from %v to %v: %q at %v to %v", was.Text, was.Start, was.End, w.Text, w.Start, w.End)
+		}
+	}
+}
