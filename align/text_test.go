@@ -374,7 +374,7 @@ func drawLimits(t *rapid.T) limits {
 // A word does not last a pause: of one whose pieces are found on both sides of it, only
 // those that stand together are the word, and it is told.
 func TestAWordIsNotTornByAPause(t *testing.T) {
-	for pause, want := range map[int]Verdict{9: Matches, 12: Differs} {
+	for pause, want := range map[int]Verdict{7: Matches, 12: Differs} {
 		h := recording(t, "_a_b'_"+strings.Repeat("_", pause)+"'__c_")
 		a, err := h.Align(t.Context(), script("a b'' c"))
 		if err != nil {
