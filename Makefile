@@ -5,11 +5,17 @@ LIBRARY := bin/libonnxruntime.so
 VENV    := .venv-test
 SAMPLE  := samples/reading.opus
 
-.PHONY: run build library test race test-env lint image-check clean
+.PHONY: run demo build library test race test-env lint image-check clean
 
-# Build the program and let it transcribe a recording.
+# Build the program, let it transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
-	bin/asr-backend transcribe --format timed $(SAMPLE)
+	@scripts/run.sh $(SAMPLE)
+
+# The same with a Label Studio of its own: installs a pinned one into .cache (1 GB), starts
+# both, makes a project with sample recordings, connects the two, and says where to click.
+# Ctrl-C stops everything; the next start goes on from there.
+demo: build
+	@scripts/demo.py
 
 # Build bin/asr-backend with the library it needs beside it.
 build: library
