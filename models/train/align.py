@@ -47,7 +47,7 @@ def viterbi(logp, labels, blank):
             n = state // 2
             spans[n, 0] = t
             spans[n, 1] = max(spans[n, 1], t)
-        state -= back[t, state]
+        state -= int(back[t, state])
     return spans, total / steps
 
 
