@@ -31,9 +31,16 @@ type Pair struct {
 
 // Stretch is a region's text, or the whole recording's with an end of zero.
 type Stretch struct {
-	Start float64 `json:"start"` // seconds
-	End   float64 `json:"end"`
-	Text  string  `json:"text"`
+	Start   float64 `json:"start"` // seconds
+	End     float64 `json:"end"`
+	Text    string  `json:"text"`
+	Plan    int     `json:"plan,omitempty"` // the recording's, of a page with several
+	Channel int     `json:"channel,omitempty"`
+	// Words are there where a person wrote the text: see retime.go. Other texts have
+	// their words in the annotation or the transcript.
+	Words []WordTime `json:"words,omitempty"`
+
+	written bool // by a person: its words are not known yet
 }
 
 const (
@@ -106,7 +113,14 @@ func (s *Service) pair(ctx context.Context, p *labelstudio.Project, r *resolved,
 		return nil // an annotation without text says nothing about ours
 	}
 	pair.Errors = learn.Compare(text(pair.Corrected), text(pair.Predicted))
-	return s.keep(ctx, p.ID, &pair)
+	pair.tell()
+	if err := s.recall(ctx, p.ID, &pair); err != nil {
+		return err
+	}
+	if err := s.keep(ctx, p.ID, &pair); err != nil {
+		return err
+	}
+	return s.askForTimes(ctx, p, r, t, &pair)
 }
 
 func stretches(items []labelstudio.Item, plan *labelconfig.Plan) []Stretch {
@@ -114,11 +128,11 @@ func stretches(items []labelstudio.Item, plan *labelconfig.Plan) []Stretch {
 	read := results.Read(items, plan)
 	for _, r := range read.Regions {
 		if r.Text != "" {
-			out = append(out, Stretch{r.Span.Start.Seconds(), r.Span.End.Seconds(), r.Text})
+			out = append(out, Stretch{Start: r.Span.Start.Seconds(), End: r.Span.End.Seconds(), Text: r.Text, Plan: plan.Index, Channel: r.Span.Channel, written: !hasWords(&r)})
 		}
 	}
 	if len(out) == 0 && read.HasWhole {
-		out = append(out, Stretch{Text: read.Whole})
+		out = append(out, Stretch{Text: read.Whole, Plan: plan.Index, written: true})
 	}
 	return out
 }

@@ -22,6 +22,7 @@ const (
 	kindTranscribe = "transcribe"
 	kindDeliver    = "deliver"
 	kindEvent      = "event"
+	kindRetime     = "retime"
 )
 
 // hearing is the payload of a job that transcribes a recording.

@@ -26,6 +26,7 @@ func (s *Service) startWorkers() {
 		s.worker(kindDeliver, jobs.Batch, s.deliver)
 	}
 	s.worker(kindEvent, jobs.Batch, s.fit)
+	s.worker(kindRetime, jobs.Batch, s.retime)
 }
 
 // worker takes jobs of a kind, one after the other, until the service stops. A job that
@@ -98,7 +99,7 @@ func retry(cause error, job jobs.Job) (time.Duration, bool) {
 	if status := api.Status(cause); status == http.StatusUnauthorized || status == http.StatusForbidden {
 		// A token that is renewed or a membership that is given cures this, and what has
 		// been heard is worth waiting for.
-		return max(delay, time.Minute), job.Kind == kindDeliver
+		return max(delay, time.Minute), job.Kind == kindDeliver || job.Kind == kindRetime
 	}
 	var model *asr.ModelError
 	var sound *audio.Error

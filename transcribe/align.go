@@ -41,8 +41,8 @@ type Finding struct {
 	Text, Heard string
 }
 
-// errNoWords is for a text in which nothing is said.
-var errNoWords = errors.New("the text holds no words")
+// ErrNoWords is for a text in which nothing is said.
+var ErrNoWords = errors.New("the text holds no words")
 
 // AlignFile gives the text of a transcript the times at which it is said in the recording
 // at path. Segments keep their text and order and get new times and words; those without
@@ -92,7 +92,7 @@ func (h *Hearing) Align(ctx context.Context, text *transcript.Transcript, langua
 		}
 	}
 	if out.Words == 0 {
-		return nil, errNoWords
+		return nil, ErrNoWords
 	}
 	h.finish(out)
 	return out, nil
