@@ -5,7 +5,7 @@ LIBRARY := bin/libonnxruntime.so
 VENV    := .venv-test
 SAMPLE  := samples/reading.opus
 
-.PHONY: run demo build library test race test-env lint image-check clean
+.PHONY: run demo build library test e2e race test-env lint image-check clean
 
 # Build the program, let it transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -29,6 +29,12 @@ library:
 test: build test-env lint
 	ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -timeout 20m ./...
 	cd deploy/check && go vet . && go test .
+	@$(MAKE) --no-print-directory e2e
+
+# Hold the program to a real Label Studio: a pinned one is installed into .cache (1 GB).
+e2e: build
+	scripts/label-studio.sh .cache/label-studio
+	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 20m ./e2e
 
 # Run the tests with the race detector, without those that take hours of audio.
 race: library test-env

@@ -1,0 +1,198 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"asr-backend/internal/oracle"
+)
+
+// sonnets serves recordings of most of a minute each, under any number of names.
+func sonnets(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var i int
+		if _, err := fmt.Sscanf(r.URL.Path, "/sonnet-%d.mp3", &i); err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		http.ServeFile(w, r, oracle.Data(t, "speech", "sonnets", fmt.Sprintf("p%03d.mp3", i%3+1)))
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// thirty are the tasks of a test in which something goes wrong.
+const thirty = 30
+
+func addSonnets(t *testing.T, h *house, project int64) {
+	t.Helper()
+	server := sonnets(t)
+	var data []object
+	for i := range thirty {
+		data = append(data, object{"audio": fmt.Sprintf("%s/sonnet-%d.mp3", server, i)})
+	}
+	h.add(t, project, data...)
+}
+
+// heardAtMostTwice looks at how often each recording was heard to its end.
+func heardAtMostTwice(t *testing.T, b *backend) {
+	t.Helper()
+	times := map[string]int{}
+	for _, line := range b.lines(t, "heard") {
+		times[line["job"].(string)]++
+	}
+	again := 0
+	for job, n := range times {
+		if n > 2 {
+			t.Errorf("%s was transcribed %d times", job, n)
+		}
+		again += n - 1
+	}
+	if len(times) != thirty {
+		t.Errorf("%d recordings were transcribed, want %d", len(times), thirty)
+	}
+	t.Logf("%d of %d recordings were transcribed twice", again, len(times))
+}
+
+// survivesKills kills the backend at random moments while it hears thirty recordings and
+// stores what it heard.
+func survivesKills(t *testing.T, h *house) {
+	b := h.serve(t, "killed", serving{token: legacy, args: []string{"--predict-wait", "2s"}})
+	p := h.project(t, "kills", template(t, "asr-using-segments"))
+	h.connect(t, p, b)
+	addSonnets(t, h, p)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for i := range 20 {
+		if i%4 != 0 { // else while it starts
+			b.ready(t)
+			time.Sleep(time.Duration(random.IntN(4000)) * time.Millisecond)
+		}
+		if i%4 == 3 { // in the middle of a request for all tasks
+			go func() {
+				_, _, _ = h.send("POST", fmt.Sprintf("/api/dm/actions?id=retrieve_tasks_predictions&project=%d", p), "application/json", allTasks()) // it fails if the backend dies
+			}()
+			time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond)
+		}
+		b.kill()
+		b.start(t)
+	}
+	done := 0
+	for _, k := range h.tasks(t, p) {
+		done += len(k.Predictions)
+	}
+	t.Logf("%d predictions after the last kill", done)
+	b.settled(t, p, thirty, 4*time.Minute)
+	heardAtMostTwice(t, b)
+	waitDelivered(t, b, p)
+	b.settled(t, p, thirty, 0)
+	b.process.end(syscall.SIGTERM)
+}
+
+// survivesOutage stops Label Studio while thirty recordings are heard and stored.
+func survivesOutage(t *testing.T, h *house) {
+	outage := 5 * time.Second
+	if text := os.Getenv("ASR_BACKEND_OUTAGE"); text != "" {
+		var err error
+		if outage, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := h.serve(t, "outage", serving{token: h.personal})
+	p := h.project(t, "outage", template(t, "asr-using-segments"))
+	h.connect(t, p, b)
+	addSonnets(t, h, p)
+	eventually(t, "some predictions are there", time.Minute, func() bool {
+		n := 0
+		for _, k := range h.tasks(t, p) {
+			n += len(k.Predictions)
+		}
+		return n > 3
+	})
+	h.process.end(syscall.SIGTERM)
+	began := time.Now()
+	time.Sleep(outage)
+	h.start(t)
+	t.Logf("Label Studio was away for %.1f s", time.Since(began).Seconds())
+	b.settled(t, p, thirty, 5*time.Minute)
+	heardAtMostTwice(t, b)
+	waitDelivered(t, b, p)
+	b.settled(t, p, thirty, 0)
+	b.process.end(syscall.SIGTERM)
+}
+
+// answersInTime asks for a recording that takes longer than a request may.
+func answersInTime(t *testing.T, h *house) {
+	b := h.serve(t, "deadline", serving{token: legacy, args: []string{"--predict-wait", "1s", "--threads", "1"}})
+	p := h.project(t, "deadline", template(t, "asr-using-segments"))
+	long := oracle.Data(t, "speech", "radio", "gb0.flac")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, long) }))
+	defer server.Close()
+	h.add(t, p, object{"audio": server.URL + "/long.flac"})
+	h.connect(t, p, b)
+	b.ready(t)
+	start := time.Now()
+	h.retrieve(t, p)
+	took := time.Since(start)
+	k := h.tasks(t, p)[0]
+	if len(k.Predictions) != 0 {
+		t.Skipf("the recording was heard within the deadline, in %v", took)
+	}
+	t.Logf("answered with nothing after %.1f s", took.Seconds())
+	same(t, h.transcribe(t, long), items(t, b.settled(t, p, 1, 2*time.Minute)[0].Predictions[0].Result))
+	h.retrieve(t, p)
+	waitDelivered(t, b, p)
+	b.settled(t, p, 1, 0)
+	b.process.end(syscall.SIGTERM)
+}
+
+// waitDelivered waits until all deliveries of a project have ended: one follows each
+// answer to a request, a while later, and looks for twins.
+func waitDelivered(t *testing.T, b *backend, project int64) {
+	t.Helper()
+	eventually(t, "all deliveries have ended", 3*time.Minute, func() bool {
+		for state, n := range b.status(t, project).Counts {
+			if state != "delivered" && n > 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// storesOnce looks, after everything, at all projects of the shared backend.
+func storesOnce(t *testing.T, h *house) {
+	var projects struct {
+		Results []struct {
+			ID    int64
+			Title string
+		}
+	}
+	h.call(t, "GET", "/api/projects?page_size=100", nil, &projects)
+	looked := 0
+	for _, p := range projects.Results {
+		if len(h.main.status(t, p.ID).Tasks) == 0 {
+			continue // another backend's
+		}
+		waitDelivered(t, h.main, p.ID)
+		for _, k := range h.tasks(t, p.ID) {
+			if len(k.Predictions) > 1 {
+				t.Errorf("%s: task %d has %d predictions", p.Title, k.ID, len(k.Predictions))
+			}
+			looked += len(k.Predictions)
+		}
+	}
+	if looked < 70 {
+		t.Errorf("only %d predictions were looked at", looked)
+	}
+	h.keepsSecret(t, h.main, h.personal)
+	h.keepsSecret(t, h.main, legacy)
+}
