@@ -27,7 +27,8 @@ def plain_name(checkpoint):
 
 def casing(pieces):
     """cased, lower, or none for a script without capitals."""
-    letters = {unicodedata.category(c) for p in pieces if not re.fullmatch("<.*>", p) for c in p}
+    letters = {unicodedata.category(c) for p in pieces if not re.fullmatch("<.*>", p) for c in p
+               if not "\u10d0" <= c <= "\u10ff"}    # Georgian has capitals that nobody writes
     return "cased" if letters & {"Lu", "Lt"} else "lower" if "Ll" in letters else "none"
 
 

@@ -83,12 +83,19 @@ def tokenizers(model):
     return {f"tokenizer.{lang}.model".replace("..", "."): t.tokenizer.serialized_model_proto() for lang, t in parts.items()}
 
 
-def features(model, samples):
-    """NeMo's own: float32 [N] at 16 kHz -> float32 [bands, T], valid frames only."""
+def features(model, samples, exact=False, raw=False):
+    """NeMo's own: float32 [N] at 16 kHz -> float32 [bands, T], valid frames only. exact computes them in float64; raw leaves
+    log-mel values as they are."""
     import torch
-    with torch.no_grad():
-        out, frames = model.preprocessor(input_signal=torch.from_numpy(samples)[None], length=torch.tensor([len(samples)]))
-    return out[0, :, :int(frames[0])].contiguous().numpy()
+    featurizer, kind = model.preprocessor.featurizer, torch.float64 if exact else torch.float32
+    usual, featurizer.normalize = featurizer.normalize, None if raw else featurizer.normalize
+    try:
+        with torch.no_grad():
+            out, frames = featurizer.to(kind)(torch.from_numpy(samples)[None].to(kind), torch.tensor([len(samples)]))
+    finally:
+        featurizer.normalize = usual
+        featurizer.float()
+    return out[0, :, :int(frames[0])].float().contiguous().numpy()
 
 
 def rows(model, feats):
@@ -103,6 +110,9 @@ def text(model, logprobs):
     """NeMo's greedy text of rows."""
     import torch
     decoding = model.ctc_decoding if hybrid(model) else model.decoding
+    parts = getattr(getattr(model, "tokenizer", None), "tokenizers_dict", None)
+    if parts:       # NeMo asks for a language there and is given none; pieces are joined alike in all of them
+        decoding.decode_tokens_to_str = next(iter(parts.values())).tokenizer.decode_pieces
     found = decoding.ctc_decoder_predictions_tensor(torch.from_numpy(logprobs)[None], torch.tensor([len(logprobs)]))
     return found[0].text
 

@@ -115,7 +115,7 @@ def build(a, say, work, model, config, facts, pieces, feats, expected, texts):
     card.write(work, facts)
 
 
-def main():
+def arguments(argv=None):
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("checkpoint")
     ap.add_argument("outdir")
@@ -127,11 +127,16 @@ def main():
     ap.add_argument("--variants", default="", help="int8, fp16 or both; see variants.py")
     ap.add_argument("--clips", nargs="+", default=[], help="recordings or folders of them to compare on, in the model's language")
     ap.add_argument("--threads", type=int, default=1)
-    a = ap.parse_args()
+    a = ap.parse_args(argv)
     if os.path.exists(a.outdir) and os.listdir(a.outdir):
         sys.exit(f"{a.outdir} is there already and not empty")
     if set(filter(None, a.variants.split(","))) - set(variants.ROWS):
         sys.exit(f"variants are {', '.join(variants.ROWS)}, not {a.variants}")
+    return a
+
+
+def main(argv=None):
+    a = arguments(argv)
     try:
         export(a, lambda sentence: print(sentence, flush=True))
     except contract.Unusable as e:
