@@ -24,7 +24,8 @@ class Mix:
 
 class Source:
     def __init__(self, stores, weights, encode, lexicon, seed, limit=None):
-        """stores: folders; weights: share of clips each gets; encode: text -> ids; lexicon: {word: phone codes}."""
+        """stores: folders; weights: share of clips each gets; encode: text -> ids; lexicon: {word: phone codes}, or empty
+        where no phones are wanted."""
         self.stores = [Store(f) for f in stores]
         if limit:
             for s in self.stores:
@@ -83,7 +84,7 @@ class Source:
                 texts.append(text)
         text = " ".join(texts)
         ids = self.encode(text)
-        phones = [p for word in text.split() for p in self.lexicon[word]]
+        phones = [p for word in text.split() for p in self.lexicon[word]] if self.lexicon else []
         frames = sum(map(len, parts)) + 20 * (len(parts) - 1)
         spread = 0.18 * mix.strength
         frames = int(frames * np.exp(self.rng.uniform(-spread, spread)))

@@ -2,6 +2,7 @@
 
   python data.py --speech FOLDER --out WORK/human [--clips N]        bundles: FOLDER/<set>/index.tsv and *.opus
   python data.py --speech FOLDER --out WORK/human --fetch            first make FOLDER/<set>/ from the public homes
+  python data.py --speech FOLDER --out WORK/human --slice            sets may be missing, and hold speakers of their own
 
 Writes OUT/train, OUT/held and OUT/held.txt (the held-out text, which synthetic sentences must avoid).
 A bundle is one Ogg Opus file of many clips; index.tsv gives bundle, start_sample, samples, speaker, text at 16 kHz.
@@ -9,6 +10,7 @@ A bundle is one Ogg Opus file of many clips; index.tsv gives bundle, start_sampl
 import argparse
 import os
 import random
+import shutil
 import subprocess
 
 import numpy as np
@@ -23,9 +25,18 @@ SETS = ("librispeech-mini", "common-voice", "ljspeech", "speechocean762")
 HELD = {"librispeech-mini": ("32", "1737", "3242", "3664"), "common-voice": 20, "speechocean762": 10, "ljspeech": 0}
 
 
+def ffmpeg():
+    """The system's, or the one that a Python package brings."""
+    found = shutil.which("ffmpeg")
+    if not found:
+        import imageio_ffmpeg
+        found = imageio_ffmpeg.get_ffmpeg_exe()
+    return found
+
+
 def decode(path):
     """Any audio file -> float32 [N], 16 kHz mono."""
-    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-ar", "16000", "-ac", "1", "-f", "f32le", "-"],
+    raw = subprocess.run([ffmpeg(), "-v", "error", "-i", path, "-ar", "16000", "-ac", "1", "-f", "f32le", "-"],
                          capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.float32)
 
@@ -51,14 +62,22 @@ def main():
     ap.add_argument("--out", required=True)
     ap.add_argument("--fetch", action="store_true")
     ap.add_argument("--clips", type=int, help="take only so many clips of every set (smoke runs)")
+    ap.add_argument("--slice", action="store_true", help="take the sets that are there, and hold out the first speaker of "
+                                                         "librispeech-mini (small runs)")
     a = ap.parse_args()
     if a.fetch:
         fetch.all_sets(a.speech)
     train, held = Writer(f"{a.out}/train"), Writer(f"{a.out}/held")
     texts = open(f"{a.out}/held.txt", "w")
     for set_ in SETS:
+        if a.slice and not os.path.exists(f"{a.speech}/{set_}"):
+            continue
         rows = list(read_index(f"{a.speech}/{set_}"))
-        out = held_speakers(set_, {r[3] for r in rows})
+        speakers = {r[3] for r in rows}
+        if a.slice:
+            out = {min(speakers)} if set_ == "librispeech-mini" else set()
+        else:
+            out = held_speakers(set_, speakers)
         if a.clips:
             rows = rows[:a.clips] + [r for r in rows[a.clips:] if r[3] in out][:a.clips]
         name, audio, seconds = None, None, {True: 0.0, False: 0.0}

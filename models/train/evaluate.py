@@ -178,6 +178,8 @@ def main():
         sets |= testsets.load(a.speech)
     print(f"{'set':<36}{'clips':>6}{'words':>7}{'error %':>9}")
     for name, clips in sets.items():
+        if not clips:
+            continue        # too little to join
         words = sum(len(t.split()) for _, t in clips)
         print(f"{name:<36}{len(clips):>6}{words:>7}{rate(model, pieces, clips, a.show):>9.1f}", flush=True)
 

@@ -18,7 +18,6 @@ import torch
 import torch.nn as nn
 from onnx import TensorProto, helper, numpy_helper
 
-import lexicon
 from batches import Mix, Source
 from evaluate import load_piece_model
 from model import Dropout, Shape, build, rows_of
@@ -39,7 +38,7 @@ class Exported(nn.Module):
 def calibrate(net, work, batches=60):
     """Batch norm statistics over training audio for these very weights."""
     stores = [f"{work}/human/train"]
-    source = Source(stores, [1], load_piece_model(f"{work}/tokenizer").encode, lexicon.read(f"{work}/lexicon.tsv"), 7)
+    source = Source(stores, [1], load_piece_model(f"{work}/tokenizer").encode, {}, 7)
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm1d)]
     for m in norms:
         m.reset_running_stats()
@@ -106,6 +105,7 @@ def main():
     ap.add_argument("--work", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--name", default="default-en")
+    ap.add_argument("--language", default="en", help="empty for a model that knows none yet")
     a = ap.parse_args()
     torch.set_num_threads(1)
     state = torch.load(a.checkpoint, weights_only=False)
@@ -133,7 +133,7 @@ def main():
     with open(path, "rb") as f:
         digest = hashlib.sha256(f.read()).hexdigest()
     with open(f"{a.out}/model.json", "w") as f:
-        json.dump({"name": a.name, "language": "en", "casing": "lower", "licence": "CC-BY-4.0",
+        json.dump({"name": a.name, "language": a.language, "casing": "lower", "licence": "CC-BY-4.0",
                    "source": f"models/train, {state['hours']:.0f} hours of audio passed", "mels": 80, "max_rows": 5000,
                    "sha256": {"model.onnx": digest}}, f, indent=1)
         f.write("\n")

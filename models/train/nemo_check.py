@@ -85,6 +85,7 @@ def main():
         if a.save:
             model.save_to(a.save)
     session = onnxruntime.InferenceSession(f"{a.folder}/model.onnx", providers=["CPUExecutionProvider"])
+    worst = 0.0
     longest = max(soundfile.info(c).frames for c in a.clips) // 160
     for clip in a.clips:
         x, rate = soundfile.read(clip, dtype="float32")
@@ -100,9 +101,11 @@ def main():
         padded[1] = np.random.default_rng(0).normal(size=padded[1].shape)
         both = session.run(None, {"audio_signal": padded, "length": np.array([n, longest])})[0][0, :rows]
         assert lp.shape == out.shape == both.shape, (lp.shape, out.shape, both.shape)
+        worst = max(worst, np.abs(lp - out).max(), np.abs(both - out).max())
         print(f"{os.path.basename(clip)}: features {np.abs(feats[0, :, :n].numpy() - mine[0]).max():.1e}, log-probs "
               f"{np.abs(lp - out).max():.1e}, padded batch {np.abs(both - out).max():.1e}, "
               f"same best pieces: {bool((lp.argmax(1) == out.argmax(1)).all())}")
+    assert worst <= 1e-3, f"log-probabilities differ by up to {worst:.2g}; 1e-3 is allowed"
 
 
 if __name__ == "__main__":

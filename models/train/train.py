@@ -136,7 +136,7 @@ def work(rank, a, port):
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=a.ranks)
     folder = f"{a.work}/runs/{a.run}"
     pieces = load_piece_model(f"{a.work}/tokenizer")
-    words = lexicon.read(f"{a.work}/lexicon.tsv")
+    words = lexicon.read(f"{a.work}/lexicon.tsv") if a.phone_layer else {}
     shape = Shape(vocab=pieces.get_piece_size(), width=a.width, layers=a.layers, heads=a.heads,
                   phones=len(lexicon.PHONES), phone_layer=a.phone_layer, middle_layer=a.middle_layer)
     torch.manual_seed(a.seed)
