@@ -5,7 +5,7 @@ LIBRARY := bin/libonnxruntime.so
 VENV    := .venv-test
 SAMPLE  := samples/reading.opus
 
-.PHONY: run demo build library test e2e race test-env lint image-check clean
+.PHONY: run demo build library test e2e race test-env lint validate model image-check clean
 
 # Build the program, let it transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -50,6 +50,19 @@ lint:
 	go vet ./...
 	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
+
+# The Python environment in which models are trained, exported and validated: 7 GB, made once.
+MODEL_VENV := .cache/.venv-model
+
+# Compare what the program hears with what NVIDIA's NeMo hears, and try the export of models.
+validate: build
+	models/env.sh $(MODEL_VENV)
+	OMP_NUM_THREADS=1 ASR_BACKEND=$(CURDIR)/bin/asr-backend $(MODEL_VENV)/bin/python -m pytest -p no:cacheprovider -W ignore -q models
+
+# Train, export, verify and hear a model of two minutes. SPEECH names a folder of training data.
+model: build
+	models/env.sh $(MODEL_VENV)
+	PATH="$(CURDIR)/$(MODEL_VENV)/bin:$$PATH" models/small.sh .cache/model $(SPEECH)
 
 # Build the container images without a container engine, and try them. Takes root, ten
 # minutes the first time, and 6 GB; what it shows and what not stands in the script.
