@@ -1,13 +1,41 @@
 package check
 
 import (
+	"encoding/json"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 )
+
+// TestPrometheusUnderstandsTheDashboard parses its expressions, with Grafana's variables filled in.
+func TestPrometheusUnderstandsTheDashboard(t *testing.T) {
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "deploy/grafana-dashboard.json")), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	filled := strings.NewReplacer("$__rate_interval", "2m", "$job", ".*", "$instance", "a|b")
+	n := 0
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			n++
+			if _, err := parser.NewParser(parser.Options{}).ParseExpr(filled.Replace(target.Expr)); err != nil {
+				t.Errorf("%s: %s: %v", p.Title, target.Expr, err)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("got %d expressions, want those of all panels", n)
+	}
+}
 
 // Prometheus itself would load the alerts, and each says what happened and what to do.
 func TestPrometheusLoadsTheAlerts(t *testing.T) {
