@@ -10,7 +10,7 @@ import rows
 LENGTHS = (1, 8, 9, 64, 257, 1000)      # frames
 PADDING = 1e-3      # what padding may change, as in asr/contract.go
 LOG_PROBS = 1e-3    # what may lie between the checkpoint's log-probabilities and the graph's, both float32
-LOG_MEL = 3e-4      # NeMo's own float32 features differ from those computed in float64 by up to 1e-4
+LOG_MEL = 3e-4      # ... between NeMo's features in float64 and ours
 
 
 def require(holds, sentence):
