@@ -229,3 +229,36 @@ func TestExampleSettingsWorkWhenTheyAreUncommented(t *testing.T) {
 		}
 	}
 }
+
+// The page's example of joining another project's network is one that Compose takes.
+func TestOverrideOfThePageJoinsAnotherNetwork(t *testing.T) {
+	block := regexp.MustCompile(`(?m)^    services:\n(?:    .*\n)+`).FindString(read(t, "doc/docker.md"))
+	dir := t.TempDir()
+	var paths []string
+	for name, text := range map[string]string{
+		"docker-compose.yml":          read(t, "docker-compose.yml"),
+		"docker-compose.override.yml": regexp.MustCompile(`(?m)^    `).ReplaceAllString(block, ""),
+	} {
+		paths = append(paths, filepath.Join(dir, name))
+		if err := os.WriteFile(paths[len(paths)-1], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(paths)
+	slices.Reverse(paths) // docker-compose.yml first
+	o, err := cli.NewProjectOptions(paths, cli.WithWorkingDirectory(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := o.LoadProject(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks := service(t, p, "asr-backend").Networks
+	if len(networks) != 2 || networks["studio"] == nil || !slices.Equal(networks["studio"].Aliases, []string{"asr-backend.internal"}) {
+		t.Errorf("networks of the service: got %+v, want its own and the other project's", networks)
+	}
+	if n := p.Networks["studio"]; !bool(n.External) || n.Name != "label-studio_default" {
+		t.Errorf("the other network: got %+v, want one that exists already", n)
+	}
+}
