@@ -60,7 +60,8 @@ func text(m *models.Model) string {
 	return s
 }
 
-// download tells which builds there are and how large they are.
+// download tells which builds there are, how large they are, and by a star whose files
+// are not all pinned.
 func download(m *models.Model) string {
 	var builds []string
 	full := false
@@ -68,6 +69,9 @@ func download(m *models.Model) string {
 		b := &m.Builds[i]
 		size := b.Size()
 		s := string(b.Precision)
+		if len(b.Undigested()) > 0 {
+			s += "*"
+		}
 		if b.Precision == models.FP32 {
 			full = true
 			if size == 0 {

@@ -107,7 +107,7 @@ func (s *Store) missing(name string) error {
 	case b != nil:
 		return fmt.Errorf("not on this machine yet; get it with: asr-backend models pull %s", name)
 	case m != nil:
-		return fmt.Errorf("%w; doc/models.md says how", m.needsExport())
+		return fmt.Errorf("%w; doc/bring-your-model.md says how", m.needsExport())
 	}
 	hint := "see asr-backend models list"
 	if likely := near(name, append(s.Catalogue.Names(), s.own()...)); len(likely) > 0 {

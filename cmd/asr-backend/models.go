@@ -58,6 +58,7 @@ func printList(w io.Writer, store *models.Store, list []models.Entry) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Languages, " "), entrySize(&e), entryText(&e), cmp.Or(e.Licence, "not stated"), e.State)
 	}
 	fmt.Fprintf(t, "\nPulled models lie in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
+	fmt.Fprintln(t, "What needs export nobody publishes as ONNX; doc/bring-your-model.md leads there from NeMo's file.")
 	return t.Flush()
 }
 
@@ -79,7 +80,7 @@ func entryText(e *models.Entry) string {
 	if e.Punctuation {
 		text += ", punctuated"
 	}
-	return text
+	return cmp.Or(text, "not stated")
 }
 
 // megabytes writes a size as download pages do, in units of 1000.
