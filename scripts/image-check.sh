@@ -54,7 +54,7 @@ stand_in() {
 	shift 2
 	if bd images --quiet "localhost/$name" >/dev/null 2>&1; then return; fi
 	say "making the stand-in $name from Debian $suite"
-	rm -rf "$work/$name"
+	rm -rf "${work:?}/${name:?}"
 	debootstrap --variant=minbase --include="$(IFS=,; echo "ca-certificates $*" | tr ' ' ,)" "$suite" "$work/$name" \
 		"${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/$name.log" 2>&1 || die "debootstrap failed; see $work/$name.log"
 	cp -r /usr/local/share/ca-certificates/. "$work/$name/usr/local/share/ca-certificates/"
