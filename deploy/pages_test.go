@@ -121,11 +121,12 @@ func commandsExist(t *testing.T, p *program) {
 	t.Helper()
 	use := regexp.MustCompile(`(?:^|[\s/(])asr-backend ([a-z][a-z-]*)(?:$|( [^|;&]*))`)
 	flag := regexp.MustCompile(`(?:^| )--([a-z][a-z-]*)`)
+	scripts := sources(t, ".py", ".sh")
 	uses := 0
 	for path, text := range pages(t) {
 		for _, c := range code(text) {
-			if m := flag.FindStringSubmatch(c); m != nil && strings.HasPrefix(c, "--") && !p.has(m[1]) && !foreign[m[1]] {
-				t.Errorf("%s: no command has the flag --%s", path, m[1])
+			if m := flag.FindStringSubmatch(c); m != nil && strings.HasPrefix(c, "--") && !p.has(m[1]) && !foreign[m[1]] && !strings.Contains(scripts, "--"+m[1]) {
+				t.Errorf("%s: no command and no script has the flag --%s", path, m[1])
 			}
 			// In `docker compose exec asr-backend ...` the first one is a container.
 			m := use.FindStringSubmatch(strings.ReplaceAll(c, "exec asr-backend ", "exec "))
@@ -168,7 +169,7 @@ var labelStudios = []string{
 
 func variablesExist(t *testing.T, p *program) {
 	t.Helper()
-	source := sources(t)
+	source := sources(t, ".go")
 	texts := pages(t)
 	for _, path := range []string{"deploy/example.env", "deploy/alerts.yml", "docker-compose.yml", "docker-compose.cpu.yml", "Dockerfile.cuda", "internal/scaffold/deployment/asr-backend.service"} {
 		texts[path] = read(t, path)
@@ -183,8 +184,8 @@ func variablesExist(t *testing.T, p *program) {
 	}
 }
 
-// sources are all Go files but tests, in one.
-func sources(t *testing.T) string {
+// sources are all files with certain endings but tests, in one.
+func sources(t *testing.T, endings ...string) string {
 	t.Helper()
 	var b strings.Builder
 	root := oracle.Root(t)
@@ -195,7 +196,7 @@ func sources(t *testing.T) string {
 		if d.IsDir() && path != root && strings.HasPrefix(d.Name(), ".") {
 			return fs.SkipDir
 		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		if !slices.Contains(endings, filepath.Ext(path)) || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
 		raw, err := os.ReadFile(path)
@@ -275,7 +276,7 @@ func TestTargetsExist(t *testing.T) {
 // TestMessagesAreThoseOfTheProgram looks for the messages of the two pages that list them,
 // by which people search, in the sources.
 func TestMessagesAreThoseOfTheProgram(t *testing.T) {
-	source := sources(t)
+	source := sources(t, ".go")
 	others := []string{ // the system's, the loader's and ONNX Runtime's
 		"address already in use", "cannot open shared object file", "CUDA execution provider is not enabled in this build",
 	}
