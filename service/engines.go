@@ -30,6 +30,8 @@ type engines struct {
 	digests string // file of known digests, or empty
 	log     *slog.Logger
 
+	attempted chan struct{} // closed once the kept model was loaded or could not be
+
 	running sync.WaitGroup // what reads models
 
 	mu      sync.Mutex // guards the fields below
@@ -59,7 +61,8 @@ const again = 15 * time.Second
 var errLoading = errors.New("the model is being loaded")
 
 func newEngines(ctx context.Context, library, variant string, o asr.Options, limit int, open func(name, variant string) (*asr.Bundle, error), dir string, log *slog.Logger) *engines {
-	e := &engines{ctx: ctx, library: library, variant: variant, options: o, limit: limit, open: open, log: log, models: map[string]*engine{}}
+	e := &engines{ctx: ctx, library: library, variant: variant, options: o, limit: limit, open: open, log: log,
+		attempted: make(chan struct{}), models: map[string]*engine{}}
 	if dir != "" {
 		e.digests = filepath.Join(dir, "model-digests.json")
 	}
@@ -159,12 +162,16 @@ func (m *engine) release() {
 }
 
 // keep loads a model; one that cannot be loaded is tried again until it can, or ctx ends.
+// It is called once.
 func (e *engines) keep(ctx context.Context, name string) {
-	for ctx.Err() == nil {
+	for first := true; ctx.Err() == nil; first = false {
 		// First of all what /setup wants to know. If it cannot be known, neither can the
 		// model be loaded, which says why.
 		_, _ = e.identity(ctx, name)
 		_, release, err := e.use(ctx, name)
+		if first {
+			close(e.attempted)
+		}
 		if err == nil {
 			release()
 			return

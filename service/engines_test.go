@@ -42,6 +42,12 @@ func TestConnectingSucceedsWhileTheModelLoads(t *testing.T) {
 		if n := w.retrieve(p, ids...); n != 0 {
 			t.Errorf("%d predictions without a model", n)
 		}
+		// No job is taken meanwhile: a process that is killed now has crashed on none.
+		for _, id := range ids {
+			if s := w.state(id); s.State != "waiting" {
+				t.Errorf("task %d without a model: %+v", id, s)
+			}
+		}
 		w.settled(10*time.Minute, ids...)
 		if status, _, _ := w.call("GET", "/ready", nil); status != 200 {
 			t.Errorf("/ready: %d", status)

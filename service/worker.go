@@ -34,6 +34,14 @@ func (s *Service) startWorkers() {
 func (s *Service) worker(kind string, least jobs.Class, work func(context.Context, *jobs.Lease) error) {
 	s.running.Go(func() {
 		q := s.store.wait(s.work)
+		if kind == kindTranscribe || kind == kindRetime {
+			// A job that is taken before there is a model only waits, and a process that is
+			// killed meanwhile would count against it as if it had crashed on it.
+			select {
+			case <-s.engines.attempted:
+			case <-s.work.Done():
+			}
+		}
 		for q != nil && s.work.Err() == nil {
 			lease, err := q.Take(s.work, kind, least)
 			if err != nil {
