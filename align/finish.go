@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"asr-backend/align/viterbi"
@@ -18,6 +19,7 @@ func (a *aligner) finish() (*Alignment, error) {
 		out.Words[i].Text = a.script[i].Text
 	}
 	a.tear()
+	a.overheard()
 	holes := a.holes()
 	for i := range holes {
 		g := &holes[i]
@@ -58,6 +60,61 @@ func (a *aligner) tear() {
 		a.dropped = slices.Insert(a.dropped, at, d)
 		a.spans[w] = nil
 	}
+}
+
+// overheardPrice is how much less probable than what was heard between two words it must
+// be that nothing was said there, in nats, for that to be told.
+const overheardPrice = 6.0
+
+// overheard finds words between two others that the text lacks. They are so short that the
+// best path passes them over as if nothing had been said: an exception would cost more.
+func (a *aligner) overheard() {
+	var found []viterbi.Dropped
+	told := make([]bool, len(a.script)+1)
+	for _, d := range a.dropped {
+		for w := d.From; w <= d.To; w++ {
+			told[w] = true
+		}
+	}
+	next := 0
+	for w := range told {
+		room, ok := a.between(w)
+		if !ok || told[w] {
+			continue
+		}
+		for next < len(a.heard) && a.heard[next].First < room.first {
+			next++
+		}
+		price, from := 0.0, next
+		for ; next < len(a.heard) && a.heard[next].Last < room.end; next++ {
+			row := &a.h.Rows[a.heard[next].First]
+			price += float64(row.LogProb - row.Blank)
+		}
+		if price >= overheardPrice && strings.HasPrefix(a.h.Vocabulary.Piece(a.heard[from].Piece), ctc.Space) {
+			found = append(found, viterbi.Dropped{First: a.heard[from].First, End: a.heard[next-1].Last + 1, From: w, To: w})
+		}
+	}
+	a.dropped = append(a.dropped, found...)
+	slices.SortStableFunc(a.dropped, func(x, y viterbi.Dropped) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
+}
+
+// between returns the rows between word w and the one before it, if both are placed.
+func (a *aligner) between(w int) (b block, ok bool) {
+	b = block{0, timeline.Row(len(a.h.Rows)), w, w}
+	if w > 0 {
+		before := a.spans[w-1]
+		if before == nil {
+			return b, false
+		}
+		b.first = before[len(before)-1].Last + 1
+	}
+	if w < len(a.script) {
+		if a.spans[w] == nil {
+			return b, false
+		}
+		b.end = a.spans[w][0].First
+	}
+	return b, true
 }
 
 // longestPause is the longest pause within a word, 0.8 s: that between two regions.

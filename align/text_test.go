@@ -389,3 +389,44 @@ func TestAWordIsNotTornByAPause(t *testing.T) {
 		}
 	}
 }
+
+// A word between two others that the text lacks is told if the model was sure of it, also
+// where the best path passes it over as blank: at 8 nats that costs less than an exception.
+func TestAShortWordThatTheTextLacksIsTold(t *testing.T) {
+	for _, c := range []struct {
+		rows  string
+		blank float32 // of rows in which something was heard
+		want  string
+	}{
+		{"_a_x_b_", -14, "x"},
+		{"_a_x_b_", -8, "x"},
+		{"_a_x_b_", -5, ""},
+		{"_a_x_y_b_", -5, "x y"}, // together they are enough
+		{"x__a_b_", -8, "x"},
+		{"_a_b_x", -8, "x"},
+		{"_a_'_b_", -8, ""}, // a piece more of a word is none
+		{"_a__b_", -8, ""},
+	} {
+		h := recording(t, c.rows)
+		for i := range h.Rows {
+			if h.Rows[i].Best != h.Vocabulary.Blank() {
+				h.Rows[i].Blank = c.blank
+				h.LogProbs(timeline.Row(i))[h.Vocabulary.Blank()] = c.blank
+			}
+		}
+		a, err := h.Align(t.Context(), script("a b"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, s := range a.Stretches {
+			if s.Verdict != Untold {
+				t.Errorf("%s: %+v", c.rows, s)
+			}
+			got += s.Heard
+		}
+		if got != c.want {
+			t.Errorf("%s, blank %v: told %q, want %q", c.rows, c.blank, got, c.want)
+		}
+	}
+}

@@ -1,64 +1,106 @@
 // Command accuracy prints the tables of doc/accuracy.md: how far word times of a model are
-// from the truth, beside other aligners, and how well it is told where a text and a
-// recording do not agree.
+// from the truth, beside other aligners; how well it is told where a text and a recording
+// do not agree; and the word error rates.
 //
-//	go run ./scripts/accuracy [-model NAME|PATH] [-shift]
+//	go run ./scripts/accuracy [-model NAME|PATH] [-write doc/accuracy.md]
+//	go run ./scripts/accuracy -shift
 //
-// -shift prints the model's time constant instead, the word_shift_ms of its model.json.
+// -write replaces the tables in a file, each between <!-- NAME --> and <!-- end -->.
+// -shift prints only the model's time constant, the word_shift_ms of its model.json.
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
+	"os/exec"
+	"regexp"
 
-	"asr-backend/asr"
 	"asr-backend/asr/ort"
 	"asr-backend/models"
-	"asr-backend/transcribe"
 )
+
+type options struct {
+	model, library, data, write string
+	shift                       bool
+}
 
 func main() {
 	log.SetFlags(0)
-	model := flag.String("model", models.DefaultName, "name or path of the model")
-	library := flag.String("onnxruntime", "bin", "ONNX Runtime library, file or folder")
-	data := flag.String("data", "testdata", "folder of the test data")
-	shift := flag.Bool("shift", false, "measure the model's time constant")
+	var o options
+	flag.StringVar(&o.model, "model", models.DefaultName, "name or path of the model")
+	flag.StringVar(&o.library, "onnxruntime", "bin", "ONNX Runtime library, file or folder")
+	flag.StringVar(&o.data, "data", "testdata", "folder of the test data")
+	flag.StringVar(&o.write, "write", "", "replace the tables in this file")
+	flag.BoolVar(&o.shift, "shift", false, "measure the model's time constant")
 	flag.Parse()
-	if err := run(*model, *library, *data, *shift); err != nil {
+	if err := run(&o); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(model, library, data string, shift bool) (err error) {
+func run(o *options) (err error) {
 	ctx := context.Background()
-	runtime, err := ort.Open(library)
+	runtime, err := ort.Open(o.library)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
-	bundle, err := models.Open(model, "")
+	bundle, err := models.Open(o.model, "")
 	if err != nil {
 		return err
 	}
-	if shift {
-		bundle.Card.WordShiftMS = 0
-	}
-	recognizer, err := asr.New(ctx, runtime, bundle, asr.Options{Provider: ort.CPU})
+	ear, err := newEar(ctx, runtime, bundle)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, recognizer.Close()) }()
-	t := transcribe.New(recognizer, transcribe.Options{})
-	if shift {
-		return printShift(ctx, os.Stdout, t, data)
-	}
-	fmt.Printf("%s, word_shift_ms %g\n\n", t.Version(), bundle.Card.WordShiftMS)
-	if err := printTimes(ctx, os.Stdout, t, data); err != nil {
+	defer func() { err = errors.Join(err, ear.close()) }()
+	m, err := measureTimes(ctx, ear, o.data)
+	if err != nil {
 		return err
 	}
-	return printVerdicts(ctx, os.Stdout, t, data)
+	if o.shift {
+		fmt.Printf("\"word_shift_ms\": %d\n", m.constant.Milliseconds())
+		return nil
+	}
+	var times, verdicts bytes.Buffer
+	m.print(&times)
+	if err := printVerdicts(ctx, &verdicts, ear, o.data); err != nil {
+		return err
+	}
+	wer, err := exec.CommandContext(ctx, "go", "run", "./scripts/wer", "-model", o.model, "-onnxruntime", o.library).Output()
+	if err != nil {
+		return fmt.Errorf("scripts/wer: %w", err)
+	}
+	tables := map[string][]byte{"times": times.Bytes(), "verdicts": verdicts.Bytes(), "words": wer}
+	if o.write == "" {
+		for _, name := range []string{"times", "verdicts", "words"} {
+			fmt.Printf("%s\n", tables[name])
+		}
+		return nil
+	}
+	return replace(o.write, tables)
+}
+
+// table finds what stands between the marks of a table.
+var table = regexp.MustCompile(`(?s)(<!-- (\w+) -->\n).*?(<!-- end -->)`)
+
+// replace writes tables into a file.
+func replace(path string, tables map[string][]byte) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text = table.ReplaceAllFunc(text, func(old []byte) []byte {
+		m := table.FindSubmatch(old)
+		if t, ok := tables[string(m[2])]; ok {
+			return bytes.Join([][]byte{m[1], bytes.TrimSpace(t), []byte("\n"), m[3]}, nil)
+		}
+		return old
+	})
+	return os.WriteFile(path, text, 0o644)
 }

@@ -1,196 +1,172 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"asr-backend/align"
+	"asr-backend/timeline"
 )
 
-// truth is a recording whose word times are known.
-type truth struct {
-	name  string
-	audio string
-	words []transcript.Word
-	other []transcript.Word // where PocketSphinx finds them
+// method is a way to tell where a word is.
+type method int
+
+const (
+	ours method = iota
+	unshifted
+	torchaudio
+	pocketsphinx
+	methods
+)
+
+// subset is whether the model hears the word as it is written.
+type subset int
+
+const (
+	all subset = iota
+	found
+	subsets
+)
+
+// differences are those of times from the truth, in milliseconds.
+type differences struct{ start, end []float64 }
+
+func (d *differences) add(truth, got align.Span) {
+	d.start = append(d.start, milliseconds(got.Start-truth.Start))
+	d.end = append(d.end, milliseconds(got.End-truth.End))
 }
 
-// sets are the recordings with word times, by what made the times.
-var sets = []struct {
-	name  string
-	files []string
-}{
-	{"set by people", []string{"handmade/acoustic.opus", "handmade/cold.opus", "handmade/bobby.flac", "handmade/mary.flac"}},
-	{"exact (Festival)", []string{"festival/kal.opus", "festival/ked.opus", "festival/slt.opus"}},
+func milliseconds(s timeline.Sample) float64 { return 1000 * float64(s) / timeline.SampleRate }
+
+// times are the differences of all methods on all sets.
+type times struct {
+	version  string
+	card     time.Duration // the constant that the model's card has
+	constant time.Duration // the one that was measured
+	sets     [][subsets][methods]differences
 }
 
-func readTruth(data, file string) (*truth, error) {
-	path := filepath.Join(data, "align", file)
-	stem := strings.TrimSuffix(path, filepath.Ext(path))
-	t := &truth{name: filepath.Base(stem), audio: path}
-	var err error
-	if t.words, err = readWords(stem + ".tsv"); err != nil {
-		return nil, err
+// measureTimes aligns all recordings whose word times are known: without a constant, from
+// which it follows, and then with it.
+func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
+	m := &times{version: e.recognizer.Identity().Name, card: e.recognizer.Bundle().Card.WordShift(), sets: make([][subsets][methods]differences, len(sets))}
+	type heard struct {
+		*truth
+		*align.Heard
+		script align.Script
+		set    int
 	}
-	if t.other, err = readWords(stem + ".pocketsphinx.tsv"); err != nil {
-		return nil, err
-	}
-	if len(t.other) != len(t.words) {
-		return nil, fmt.Errorf("%s: PocketSphinx found %d of %d words", file, len(t.other), len(t.words))
-	}
-	return t, nil
-}
-
-// readWords reads lines of start, end and word.
-func readWords(path string) ([]transcript.Word, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var out []transcript.Word
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		field := strings.Split(lines.Text(), "\t")
-		if len(field) != 3 {
-			return nil, fmt.Errorf("%s: line %d has %d fields, want 3", path, len(out)+1, len(field))
+	var recordings []heard
+	for i, set := range sets {
+		for _, file := range set.files {
+			t, err := readTruth(data, file)
+			if err != nil {
+				return nil, err
+			}
+			h, err := e.hear(ctx, t.audio)
+			if err != nil {
+				return nil, err
+			}
+			script := e.speller.Script(strings.Join(t.words, " "))
+			if len(script) != len(t.words) {
+				return nil, fmt.Errorf("%s: %d words of the text are %d of the script", file, len(t.words), len(script))
+			}
+			recordings = append(recordings, heard{t, h, script, i})
 		}
-		start, err := strconv.ParseFloat(field[0], 64)
+	}
+	for _, r := range recordings {
+		torch, err := plain(r.Heard, r.script)
 		if err != nil {
-			return nil, fmt.Errorf("%s: line %d: %w", path, len(out)+1, err)
+			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
-		end, err := strconv.ParseFloat(field[1], 64)
+		a, err := words(ctx, r.Heard, r.script, 0)
 		if err != nil {
-			return nil, fmt.Errorf("%s: line %d: %w", path, len(out)+1, err)
+			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
-		out = append(out, transcript.Word{Start: duration(start), End: duration(end), Text: field[2]})
+		for i, w := range a {
+			for _, s := range subsetsOf(&w) {
+				to := &m.sets[r.set][s]
+				to[unshifted].add(r.spans[i], w.Span)
+				to[torchaudio].add(r.spans[i], torch[i])
+				to[pocketsphinx].add(r.spans[i], r.other[i])
+			}
+		}
 	}
-	return out, lines.Err()
-}
-
-func duration(seconds float64) time.Duration {
-	return time.Duration(math.Round(seconds * float64(time.Second)))
-}
-
-// errorsOf are differences of times from the truth, in milliseconds.
-type errorsOf struct{ start, end []float64 }
-
-func (e *errorsOf) add(truth, got []transcript.Word) {
-	for i := range truth {
-		e.start = append(e.start, float64(got[i].Start-truth[i].Start)/1e6)
-		e.end = append(e.end, float64(got[i].End-truth[i].End)/1e6)
+	m.constant = m.vanishing()
+	shift := m.card
+	if shift == 0 {
+		shift = m.constant
 	}
-}
-
-// methods are ways to tell where a word is, in the order of the table.
-var methods = []string{"asr-backend", "rows alone", "torchaudio, NeMo Forced Aligner", "PocketSphinx"}
-
-// align returns the truth's words where each method finds them.
-func (t *truth) align(ctx context.Context, tr *transcribe.Transcriber) ([][]transcript.Word, error) {
-	a, err := tr.AlignFile(ctx, t.audio, &transcript.Transcript{Segments: []transcript.Segment{{Text: t.text(), Channel: transcript.Mixed}}}, "en", transcribe.Request{})
-	if err != nil {
-		return nil, err
-	}
-	var refined []transcript.Word
-	for _, s := range a.Transcript.Segments {
-		refined = append(refined, s.Words...)
-	}
-	if len(refined) != len(t.words) {
-		return nil, fmt.Errorf("%s: %d of %d words", t.audio, len(refined), len(t.words))
-	}
-	rows, nemo := slices.Clone(refined), slices.Clone(refined)
-	for i, w := range refined {
-		rows[i].Start, rows[i].End = w.SpikeStart, w.SpikeEnd
-		// Both print row r as the 80 ms that begin where it is centred.
-		nemo[i].Start, nemo[i].End = w.SpikeStart-a.Shift+40*time.Millisecond, w.SpikeEnd-a.Shift+40*time.Millisecond
-	}
-	return [][]transcript.Word{refined, rows, nemo, t.other}, nil
-}
-
-func (t *truth) text() string {
-	var texts []string
-	for _, w := range t.words {
-		texts = append(texts, w.Text)
-	}
-	return strings.Join(texts, " ")
-}
-
-// measure aligns all recordings of a set.
-func measure(ctx context.Context, tr *transcribe.Transcriber, data string, files []string) ([]errorsOf, error) {
-	out := make([]errorsOf, len(methods))
-	for _, file := range files {
-		t, err := readTruth(data, file)
+	for _, r := range recordings {
+		a, err := words(ctx, r.Heard, r.script, shift)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
-		got, err := t.align(ctx, tr)
-		if err != nil {
-			return nil, err
-		}
-		for m := range got {
-			out[m].add(t.words, got[m])
+		for i, w := range a {
+			for _, s := range subsetsOf(&w) {
+				m.sets[r.set][s][ours].add(r.spans[i], w.Span)
+			}
 		}
 	}
-	return out, nil
+	return m, nil
 }
 
-func printTimes(ctx context.Context, w io.Writer, tr *transcribe.Transcriber, data string) error {
-	fmt.Fprint(w, "| truth | words | aligner | start: median | 90 % | bias | end: median | 90 % | bias |\n|---|---|---|---|---|---|---|---|---|\n")
-	for _, set := range sets {
-		found, err := measure(ctx, tr, data, set.files)
-		if err != nil {
-			return err
-		}
-		for m, e := range found {
-			fmt.Fprintf(w, "| %s | %d | %s | %s | %s |\n", set.name, len(e.start), methods[m], summary(e.start), summary(e.end))
-		}
+func subsetsOf(w *align.Word) []subset {
+	if w.Verdict == align.Matches {
+		return []subset{all, found}
 	}
-	fmt.Fprintln(w)
-	return nil
+	return []subset{all}
 }
 
-// summary is the median and the ninetieth percentile of the absolute errors, and the
-// median of the errors.
-func summary(errors []float64) string {
-	abs := make([]float64, len(errors))
-	for i, e := range errors {
-		abs[i] = math.Abs(e)
+// vanishing is the constant with which the bias of starts and ends vanishes together, as
+// the mean of the sets, to a millisecond.
+func (m *times) vanishing() time.Duration {
+	sum := 0.0
+	for i := range m.sets {
+		d := &m.sets[i][found][unshifted]
+		sum -= (quantile(d.start, 0.5) + quantile(d.end, 0.5)) / 2
 	}
-	return fmt.Sprintf("%.0f | %.0f | %+.0f", quantile(abs, 0.5), quantile(abs, 0.9), quantile(errors, 0.5))
+	return time.Duration(math.Round(sum/float64(len(m.sets)))) * time.Millisecond
+}
+
+func (m *times) print(w io.Writer) {
+	names := [methods]string{
+		ours:         fmt.Sprintf("**asr-backend**, constant %d ms", m.constant.Milliseconds()),
+		unshifted:    "asr-backend without the constant",
+		torchaudio:   "torchaudio, NeMo Forced Aligner",
+		pocketsphinx: "PocketSphinx",
+	}
+	if m.card != 0 {
+		names[ours] = fmt.Sprintf("**asr-backend**, constant %d ms", m.card.Milliseconds())
+	}
+	fmt.Fprintf(w, "Model %s; its model.json has a constant of %d ms, %d ms was measured. All figures are milliseconds.\n\n", m.version, m.card.Milliseconds(), m.constant.Milliseconds())
+	fmt.Fprint(w, "| times set by | words | aligner | start: median | 90 % | bias | end: median | 90 % | bias |\n|---|---|---|---|---|---|---|---|---|\n")
+	for i, set := range sets {
+		for s, name := range [subsets]string{"all", "those found"} {
+			for k, name2 := range names {
+				d := &m.sets[i][s][k]
+				fmt.Fprintf(w, "| %s | %s, %d | %s | %s | %s |\n", set.name, name, len(d.start), name2, summary(d.start), summary(d.end))
+			}
+		}
+	}
+}
+
+// summary is the median and the ninetieth percentile of the absolute differences, and the
+// median of the differences.
+func summary(differences []float64) string {
+	abs := make([]float64, len(differences))
+	for i, d := range differences {
+		abs[i] = math.Abs(d)
+	}
+	return fmt.Sprintf("%.0f | %.0f | %+.0f", quantile(abs, 0.5), quantile(abs, 0.9), quantile(differences, 0.5))
 }
 
 func quantile(values []float64, q float64) float64 {
 	s := slices.Sorted(slices.Values(values))
 	return s[int(q*float64(len(s)-1)+0.5)]
-}
-
-// printShift prints the constant that makes the bias of starts and ends vanish together.
-func printShift(ctx context.Context, w io.Writer, tr *transcribe.Transcriber, data string) error {
-	var all []float64
-	for _, set := range sets {
-		found, err := measure(ctx, tr, data, set.files)
-		if err != nil {
-			return err
-		}
-		e := found[0]
-		start, end := quantile(e.start, 0.5), quantile(e.end, 0.5)
-		fmt.Fprintf(w, "%-18s %4d words, median error of starts %+.0f ms, of ends %+.0f ms\n", set.name, len(e.start), start, end)
-		all = append(all, -(start+end)/2)
-	}
-	sum := 0.0
-	for _, v := range all {
-		sum += v / float64(len(all))
-	}
-	fmt.Fprintf(w, "\"word_shift_ms\": %.0f\n", sum)
-	return nil
 }

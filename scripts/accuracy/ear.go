@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"asr-backend/align"
+	"asr-backend/align/spoken"
+	"asr-backend/align/viterbi"
+	"asr-backend/asr"
+	"asr-backend/asr/ctc"
+	"asr-backend/asr/ort"
+	"asr-backend/audio"
+	"asr-backend/timeline"
+)
+
+// ear hears recordings with one model.
+type ear struct {
+	recognizer *asr.Recognizer
+	speller    *spoken.Speller
+}
+
+func newEar(ctx context.Context, runtime *ort.Runtime, bundle *asr.Bundle) (*ear, error) {
+	tokenizer, err := bundle.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	r, err := asr.New(ctx, runtime, bundle, asr.Options{Provider: ort.CPU})
+	if err != nil {
+		return nil, err
+	}
+	return &ear{r, spoken.New(tokenizer, bundle.Vocabulary, "en")}, nil
+}
+
+func (e *ear) close() error { return e.recognizer.Close() }
+
+// hear hears a recording of one channel.
+func (e *ear) hear(ctx context.Context, path string) (_ *align.Heard, err error) {
+	s, err := audio.Open(ctx, path, audio.Options{Channels: audio.Mix})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var rows [][]float32
+	results, err := e.recognizer.Recognize(ctx, s, asr.Job{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
+		rows = append(rows, append([]float32(nil), row...))
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	r, bundle := results[0], e.recognizer.Bundle()
+	return &align.Heard{Vocabulary: bundle.Vocabulary, First: r.First, Samples: r.Samples, Rows: r.Rows, Levels: r.Levels,
+		Shift: bundle.Card.WordShift(), LogProbs: func(i timeline.Row) []float32 { return rows[i] }}, nil
+}
+
+// plain returns where torchaudio and NeMo Forced Aligner say that words are: the spans of
+// the best path through all of them, a row being the 80 ms that begin where it is centred.
+// That they find the same path is what tests of package viterbi hold.
+func plain(h *align.Heard, script align.Script) ([]align.Span, error) {
+	var tokens []ctc.Piece
+	for _, w := range script {
+		tokens = append(tokens, w.Readings[0]...)
+	}
+	path, err := viterbi.Align(&viterbi.Problem{Scores: h.LogProbs, Rows: timeline.Row(len(h.Rows)), Blank: h.Vocabulary.Blank(), Tokens: tokens})
+	if err != nil {
+		return nil, err
+	}
+	out, at := make([]align.Span, len(script)), 0
+	for i, w := range script {
+		last := at + len(w.Readings[0]) - 1
+		out[i] = align.NeMoSpan(path.Spans[at].First, path.Spans[last].Last)
+		at = last + 1
+	}
+	return out, nil
+}
+
+// words aligns a text; the model's constant is shift.
+func words(ctx context.Context, h *align.Heard, script align.Script, shift time.Duration) ([]align.Word, error) {
+	shifted := *h
+	shifted.Shift = shift
+	a, err := shifted.Align(ctx, script)
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Words) != len(script) {
+		return nil, fmt.Errorf("%d of %d words", len(a.Words), len(script))
+	}
+	return a.Words, nil
+}
