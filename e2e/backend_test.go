@@ -58,7 +58,7 @@ func (b *backend) start(t *testing.T) {
 	t.Helper()
 	cmd := exec.Command(b.house.program, b.args...)
 	cmd.Env = b.env
-	b.process = start(t, cmd, filepath.Join(b.house.dir, b.name+".log"))
+	b.process = start(t, t, cmd, filepath.Join(b.house.dir, b.name+".log"))
 	b.process.until(t, "the backend answers", 30*time.Second, func() bool { return answers(b.url + "/health") })
 }
 

@@ -31,12 +31,13 @@ type studio struct {
 	personal  string // personal access token of the user
 	port      int
 	process   *process
+	owner     testing.TB // the test with which it ends
 }
 
 // startStudio starts a Label Studio with an empty database, or with that of a folder.
 func startStudio(t *testing.T, env, dir string) *studio {
 	t.Helper()
-	s := &studio{env: env, dir: dir, documents: filepath.Join(dir, "documents"), port: freePort(t)}
+	s := &studio{env: env, dir: dir, documents: filepath.Join(dir, "documents"), port: freePort(t), owner: t}
 	s.url = fmt.Sprintf("http://127.0.0.1:%d", s.port)
 	if err := os.MkdirAll(s.documents, 0o755); err != nil {
 		t.Fatal(err)
@@ -62,8 +63,8 @@ func (s *studio) start(t *testing.T) {
 		"LOCAL_FILES_SERVING_ENABLED=true", "LOCAL_FILES_DOCUMENT_ROOT="+s.documents,
 		"fflag_feat_utc_210_prediction_validation_15082025=true",
 		"PYTHONUNBUFFERED=1")
-	s.process = start(t, cmd, filepath.Join(s.dir, "server.log"))
-	s.process.until(t, "Label Studio answers", 5*time.Minute, func() bool { return answers(s.url + "/health") })
+	s.process = start(t, s.owner, cmd, filepath.Join(s.dir, "server.log"))
+	s.process.until(t, "Label Studio answers", 10*time.Minute, func() bool { return answers(s.url + "/health") })
 	t.Logf("Label Studio answers after %.1f s", time.Since(began).Seconds())
 }
 
@@ -81,7 +82,7 @@ func (s *studio) personalToken(t *testing.T) string {
 	return made.Token
 }
 
-// process is a child that is ended with the test that started it.
+// process is a child that ends with a test.
 type process struct {
 	cmd  *exec.Cmd
 	log  string // path
@@ -89,8 +90,9 @@ type process struct {
 	err  error // of the end, once done is closed
 }
 
-// start starts a program in a group of its own, with its output in a file.
-func start(t *testing.T, cmd *exec.Cmd, log string) *process {
+// start starts a program in a group of its own, with its output in a file. It is ended
+// when the test that owns it ends.
+func start(t *testing.T, owner testing.TB, cmd *exec.Cmd, log string) *process {
 	t.Helper()
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -103,7 +105,7 @@ func start(t *testing.T, cmd *exec.Cmd, log string) *process {
 	}
 	p := &process{cmd: cmd, log: log, done: make(chan struct{})}
 	go func() { p.err = cmd.Wait(); close(p.done) }()
-	t.Cleanup(func() { p.end(syscall.SIGTERM) })
+	owner.Cleanup(func() { p.end(syscall.SIGTERM) })
 	return p
 }
 
