@@ -391,6 +391,22 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// The server uses its contexts again for other requests, so what a page asks for must be
+// watched by one that ends with the answer.
+func TestThePagesContextEndsWithItsAnswer(t *testing.T) {
+	var seen context.Context
+	b := start(t, backend.Options{Status: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = r.Context()
+		fmt.Fprint(w, seen.Err())
+	})})
+	if _, body := ask(t, b, "GET", "/status", ""); body != "<nil>" {
+		t.Errorf("the context has ended before the answer: %s", body)
+	}
+	if !errors.Is(seen.Err(), context.Canceled) {
+		t.Errorf("the context goes on after the answer: %v", seen.Err())
+	}
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	for _, c := range []struct {
 		name string

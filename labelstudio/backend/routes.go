@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -49,8 +50,8 @@ func (b *Backend) routes() {
 	b.app.Post("/webhook", b.webhook)
 	b.app.Get("/versions", b.sendVersions).Post("/versions", b.sendVersions)
 	b.app.Get("/ready", b.ready)
-	b.app.Get("/metrics", injected(b.options.Metrics, `{}`))
-	b.app.Get("/status", injected(b.options.Status, string(b.health)))
+	b.app.Get("/metrics", b.injected(b.options.Metrics, `{}`))
+	b.app.Get("/status", b.injected(b.options.Status, string(b.health)))
 	b.app.Get("/openapi.yaml", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, "application/yaml")
 		return c.Send(openAPI)
@@ -66,9 +67,15 @@ func (b *Backend) routes() {
 	})
 }
 
-func injected(h http.Handler, fallback string) fiber.Handler {
+// injected serves a handler of net/http. The context of its requests is the backend's: the
+// server's own is used again for other requests while somebody may still watch it.
+func (b *Backend) injected(h http.Handler, fallback string) fiber.Handler {
 	if h != nil {
-		return adaptor.HTTPHandler(h)
+		return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(b.requests, b.options.SetupTimeout)
+			defer cancel()
+			h.ServeHTTP(w, r.WithContext(ctx))
+		})
 	}
 	return func(c *fiber.Ctx) error { return sendJSON(c, http.StatusOK, []byte(fallback)) }
 }
