@@ -15,6 +15,8 @@ from nemo.collections.asr.models import ASRModel
 from omegaconf import OmegaConf
 from onnx import numpy_helper
 
+import graph
+
 SHAPES = {"tiny": {"n_layers": 2, "d_model": 64, "n_heads": 4, "subsampling_conv_channels": 32, "pred": 32},
           # stt_en_fastconformer_hybrid_large_pc and its siblings in other languages
           "large": {"n_layers": 17, "d_model": 512, "n_heads": 8, "subsampling_conv_channels": 256, "pred": 640}}
@@ -127,23 +129,48 @@ def new_tokenizer(to, size, texts):
 
 
 def weights_of(path):
-    """Weights of a graph whose initializers bear the names of NeMo's parameters (models/train exports such)."""
-    out = {}
-    for t in onnx.load(path).graph.initializer:
-        name = t.name.removesuffix("_f16")
-        if name.startswith(("encoder.", "decoder.")):
-            out[name] = torch.from_numpy(numpy_helper.to_array(t).astype(np.float32))
-    return out
+    """Parameters of encoder and CTC head from a graph that NeMo or models/train exported: {NeMo's name: tensor}.
+
+    The exporter may have turned the matrices of linear layers round and folded batch norms into the convolutions before
+    them; their nodes still bear the modules' names.
+    """
+    model = onnx.load(path)
+    graph.widen(model)
+    values = {t.name: numpy_helper.to_array(t).astype(np.float32) for t in model.graph.initializer}
+    out = {n.removeprefix("ctc_"): v for n, v in values.items() if n.startswith(("encoder.", "decoder.", "ctc_decoder."))}
+    for node in model.graph.node:
+        if node.op_type not in ("MatMul", "Conv") or node.input[1] not in values or node.input[1].removeprefix("ctc_") in out:
+            continue
+        module = ".".join(node.name.strip("/").split("/")[:-1])
+        module = module if module.startswith("encoder.") else f"encoder.{module}"
+        out[f"{module}.weight"] = values[node.input[1]].T if node.op_type == "MatMul" else values[node.input[1]]
+        if module.endswith("depthwise_conv"):
+            width = values[node.input[1]].shape[0]
+            norm = module.replace("depthwise_conv", "batch_norm")
+            out[f"{module}.bias"] = values[node.input[2]]
+            out |= {f"{norm}.weight": np.ones(width), f"{norm}.bias": np.zeros(width), f"{norm}.running_mean": np.zeros(width),
+                    f"{norm}.running_var": np.full(width, 1 - 1e-5)}    # batch norm adds 1e-5
+    return {n: torch.tensor(np.ascontiguousarray(v), dtype=torch.float32) for n, v in out.items()}
+
+
+def scales(path, width):
+    """Whether the network multiplies what enters its layers by the root of its width: no weight tells."""
+    model = onnx.load(path)
+    values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    values |= {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in model.graph.node if n.op_type == "Constant" and n.attribute[0].name == "value"}
+    factors = [values[i] for n in model.graph.node if n.op_type == "Mul" for i in n.input if i in values]
+    return any(f.size == 1 and abs(f.item() - width ** 0.5) < 1e-3 for f in factors)
 
 
 def rebuild(folder, work):
-    """A NeMo CTC model with the weights of a folder that models/train exported; every weight must find its place."""
+    """A NeMo CTC model with the weights of a folder that NeMo or models/train exported; every weight must find its place."""
     weights = weights_of(f"{folder}/model.onnx")
     hidden, width = weights["encoder.layers.0.feed_forward1.linear1.weight"].shape
     shape = {"n_layers": 1 + max(int(n.split(".")[2]) for n in weights if n.startswith("encoder.layers.")), "d_model": width,
              "n_heads": weights["encoder.layers.0.self_attn.pos_bias_u"].shape[0], "ff_expansion_factor": hidden // width,
              "conv_kernel_size": weights["encoder.layers.0.conv.depthwise_conv.weight"].shape[2],
-             "subsampling_conv_channels": weights["encoder.pre_encode.conv.0.weight"].shape[0]}
+             "subsampling_conv_channels": weights["encoder.pre_encode.conv.0.weight"].shape[0],
+             "xscaling": scales(f"{folder}/model.onnx", width)}
     model = new(config(shape, tokenizer_folder(folder, work), "ctc"), "ctc")
     own = model.state_dict()
     missing = {n for n in own if n.startswith(("encoder.", "decoder.")) and n not in weights and "num_batches_tracked" not in n}

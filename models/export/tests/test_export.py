@@ -135,6 +135,33 @@ def saved(tmp_path, speech, pieces128):
     return f"{tmp_path}/m.nemo"
 
 
+def test_a_published_name_brings_its_facts(saved, tmp_path, monkeypatch):
+    from nemo.collections.asr.models import ASRModel
+    asked = []
+
+    def download(name, return_model_file):
+        asked.append((name, return_model_file))
+        return saved
+
+    monkeypatch.setattr(ASRModel, "from_pretrained", download)
+    export.main(["nvidia/parakeet-tdt_ctc-110m", f"{tmp_path}/out"])
+    about = card.read(f"{tmp_path}/out")
+    assert asked == [("nvidia/parakeet-tdt_ctc-110m", True)]
+    assert (about["name"], about["language"], about["licence"]) == ("parakeet-110m", "en", "CC-BY-4.0")
+    assert about["source"].startswith("nvidia/parakeet-tdt_ctc-110m, exported with NeMo 3.0.0")
+
+
+def test_a_name_that_cannot_be_downloaded_ends_with_a_sentence(tmp_path, monkeypatch):
+    from nemo.collections.asr.models import ASRModel
+
+    def fail(name, return_model_file):
+        raise ConnectionError("no way to the hub\nand much more")
+
+    monkeypatch.setattr(ASRModel, "from_pretrained", fail)
+    with pytest.raises(SystemExit, match="could not be downloaded by that name: no way to the hub$"):
+        export.main(["nvidia/nothing", f"{tmp_path}/out"])
+
+
 def refused(saved, tmp_path, sentence):
     with pytest.raises(contract.Unusable, match=sentence):
         export.export(export.arguments([saved, f"{tmp_path}/out"]), lambda _: None)
