@@ -179,8 +179,14 @@ func printVerdict(w *os.File, model string, findings []doctor.Finding) error {
 		return err
 	}
 	verdict := "can be used"
-	if doctor.Verdict(findings) != nil {
-		verdict = "cannot be relied on"
+	for _, f := range findings {
+		switch {
+		case f.Status != doctor.Failure:
+		case f.Check == "model", f.Check == "contract":
+			verdict = "cannot be used"
+		case verdict == "can be used":
+			verdict = "cannot be relied on"
+		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s %s\n", model, verdict)
 	return err
