@@ -78,7 +78,7 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen entry) error {
 			// A claim whose answer came too late for anybody to work on the job.
 			return r.release(now())
 		}
-		return r.lose(now(), windows, q.o.MaxDeliver, why)
+		return r.lose(now(), windows, q.o.MaxDeliver, q.o.rest, why)
 	})
 	switch {
 	case errors.Is(err, ErrState), errors.Is(err, ErrNotFound):

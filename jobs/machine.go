@@ -98,7 +98,10 @@ func (r record) postpone(now, notBefore time.Time) (record, error) {
 
 // lose ends a hand-out that ended without a word. windows is how many window results are
 // stored now: a job that got further than at its last loss is not a job that kills workers.
-func (r record) lose(now time.Time, windows, maxDeliver int, why string) (record, error) {
+// From the third loss on the job rests, longer each time: what kills the process for
+// another reason, such as a host that runs out of memory, is then over, while a job that
+// does kill it gives the others time.
+func (r record) lose(now time.Time, windows, maxDeliver int, rest time.Duration, why string) (record, error) {
 	if err := r.expect(Running); err != nil {
 		return r, err
 	}
@@ -110,6 +113,12 @@ func (r record) lose(now time.Time, windows, maxDeliver int, why string) (record
 	if r.Losses < maxDeliver {
 		r = r.step(Queued, now)
 		r.Reason, r.Hint = cut(why, maxReason), ""
+		if r.Losses >= 3 {
+			for range min(r.Losses-3, 3) {
+				rest *= 6
+			}
+			r.NotBefore = now.Add(rest)
+		}
 		return r, nil
 	}
 	r = r.step(Dead, now)

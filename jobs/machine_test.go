@@ -50,7 +50,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 			case "release":
 				next, err = r.release(clock)
 			case "lose":
-				next, err = r.lose(clock, rapid.IntRange(0, 5).Draw(t, "windows"), maxDeliver, "killed")
+				next, err = r.lose(clock, rapid.IntRange(0, 5).Draw(t, "windows"), maxDeliver, time.Second, "killed")
 			case "requeue":
 				allowed = before.State == Dead || before.State == Queued
 				next, err = r.requeue(clock)
@@ -81,6 +81,22 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 	})
 }
 
+func TestSuspectsRestLongerAndLonger(t *testing.T) {
+	now := time.Now().UTC()
+	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: now, Updated: now}}
+	for i, want := range []time.Duration{0, 0, time.Second, 6 * time.Second, 36 * time.Second, 216 * time.Second, 216 * time.Second} {
+		r, _ = r.take(now, "o", "l")
+		r, _ = r.lose(now, 0, 100, time.Second, "killed")
+		if got := max(0, r.NotBefore.Sub(now)); r.State != Queued || got != want {
+			t.Errorf("after %d losses: %s, not before %v; want %v", i+1, r.State, got, want)
+		}
+	}
+	r, _ = r.take(now, "o", "l")
+	if r, _ = r.lose(now, 1, 100, time.Second, "killed"); !r.NotBefore.IsZero() {
+		t.Errorf("a job that got further rests until %v", r.NotBefore)
+	}
+}
+
 func TestLossesCountOnlyWithoutProgress(t *testing.T) {
 	now := time.Now().UTC()
 	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: now, Updated: now}}
@@ -89,7 +105,7 @@ func TestLossesCountOnlyWithoutProgress(t *testing.T) {
 		state           State
 	}{{0, 1, Queued}, {4, 0, Queued}, {4, 1, Queued}, {5, 0, Queued}, {5, 1, Queued}, {5, 2, Dead}} {
 		r, _ = r.take(now, "o", "l")
-		r, _ = r.lose(now, c.windows, 2, "killed")
+		r, _ = r.lose(now, c.windows, 2, time.Minute, "killed")
 		if r.Losses != c.losses || r.State != c.state {
 			t.Fatalf("loss %d with %d windows: got %d losses, %s; want %d, %s", i, c.windows, r.Losses, r.State, c.losses, c.state)
 		}

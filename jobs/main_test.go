@@ -31,6 +31,7 @@ func quick(o Options) Options {
 	def(&o.Lease, 2*time.Second)
 	def(&o.attempt, 2*time.Second)
 	def(&o.check, 100*time.Millisecond)
+	def(&o.rest, time.Millisecond)
 	def(&o.Reserve, 1<<20)
 	def(&o.WindowBytes, 16<<20) // a cluster sets it aside for every bucket
 	return o

@@ -76,6 +76,7 @@ type Options struct {
 	attempt   time.Duration // limit of one request to the server
 	check     time.Duration // between two checks of the store's health
 	tidy      time.Duration // between two rounds of retention
+	rest      time.Duration // of a job after its third loss in a row
 	loadStall time.Duration // silence after which loading the index is given up
 	free      func(dir string) (int64, error)
 }
@@ -101,6 +102,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	def(&o.rest, 30*time.Second)
 	if o.free == nil {
 		o.free = freeSpace
 	}

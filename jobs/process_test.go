@@ -131,7 +131,7 @@ func TestALateResultIsRefusedByRevision(t *testing.T) {
 	late := take(t, q, "asr")
 	// What another process would do when the lease ran out, without this one hearing of it.
 	late.turn <- struct{}{}
-	if _, err := q.change(ctx, "k", func(r record) (record, error) { return r.lose(now(), 0, 5, "silent") }); err != nil {
+	if _, err := q.change(ctx, "k", func(r record) (record, error) { return r.lose(now(), 0, 5, time.Second, "silent") }); err != nil {
 		t.Fatal(err)
 	}
 	next := take(t, q, "asr")
