@@ -3,9 +3,10 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LIBRARY := bin/libonnxruntime.so
 VENV    := .venv-test
+MODEL   := default
 SAMPLE  := samples/reading.opus
 
-.PHONY: run demo build library test e2e race test-env lint validate model image-check clean
+.PHONY: accuracy run demo build library test e2e screenshots race test-env lint validate model image-check clean
 
 # Build the program, let it transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -36,6 +37,10 @@ e2e: build
 	scripts/label-studio.sh .cache/label-studio
 	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 20m ./e2e
 
+# Take the pictures of doc/ anew, from the real pages; needs node, npm and chromium.
+screenshots: build
+	scripts/screenshots.sh doc/img
+
 # Run the tests with the race detector, without those that take hours of audio.
 race: library test-env
 	ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -race -short -timeout 20m ./...
@@ -43,6 +48,10 @@ race: library test-env
 # Make the Python environment of the tests.
 test-env:
 	scripts/test-env.sh $(VENV)
+
+# Measure how exact words and times of a model are, and write it into doc/accuracy.md.
+accuracy: library
+	go run ./scripts/accuracy -model $(MODEL) -write doc/accuracy.md
 
 # Look for mistakes that compile. The tools are pinned in a module of their own.
 lint:

@@ -16,7 +16,7 @@ import (
 // asked for meanwhile is delivered once there is a model. What is missing here is the
 // library, so that the moment is the test's to choose.
 func connectsWithoutModel(t *testing.T, h *house) {
-	library := filepath.Join(h.dir, "late.so")
+	library := filepath.Join(t.TempDir(), "libonnxruntime.so")
 	b := h.serve(t, "late", serving{token: h.personal, library: library})
 	p := h.project(t, "before there is a model", template(t, "asr-using-segments"))
 	c := h.connect(t, p, b)

@@ -90,7 +90,7 @@ func survivesKills(t *testing.T, h *house) {
 		done += len(k.Predictions)
 	}
 	t.Logf("%d predictions after the last kill", done)
-	b.settled(t, p, thirty, 4*time.Minute)
+	b.settled(t, p, thirty, 6*time.Minute)
 	heardAtMostTwice(t, b)
 	waitDelivered(t, b, p)
 	b.settled(t, p, thirty, 0)

@@ -1,0 +1,102 @@
+// Photograph the pages that the documentation shows: screenshots.mjs STUDIO BACKEND EMAIL PASSWORD TOKEN OUT
+//
+// Makes a project in the Label Studio at STUDIO, connects it with the backend in the page
+// itself, as a person would, uploads a sample, and takes the pictures. The project is
+// deleted afterwards. CHROMIUM is the browser.
+import { chromium } from 'playwright-core';
+import { mkdir, readFile } from 'node:fs/promises';
+
+const [studio, backend, email, password, token, out] = process.argv.slice(2);
+const config = `<View>
+  <Labels name="labels" toName="audio"><Label value="Speech"/><Label value="Noise"/></Labels>
+  <Audio name="audio" value="$audio"/>
+  <TextArea name="transcription" toName="audio" perRegion="true" editable="true" rows="2" displayMode="region-list"/>
+</View>`;
+
+async function call(method, path, body) {
+  const form = body instanceof FormData;
+  const reply = await fetch(studio + path, {
+    method, headers: { Authorization: 'Token ' + token, ...(body && !form && { 'Content-Type': 'application/json' }) },
+    body: form ? body : body && JSON.stringify(body),
+  });
+  if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${(await reply.text()).slice(0, 300)}`);
+  return reply.status === 204 ? null : reply.json();
+}
+
+// until asks again and again, for so many seconds, until there is an answer.
+async function until(what, seconds, ask) {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await new Promise(r => setTimeout(r, 500))) {
+    const answer = await ask();
+    if (answer) return answer;
+  }
+  throw new Error(`not within ${seconds} s: ${what}`);
+}
+
+await mkdir(out, { recursive: true });
+const { id: project } = await call('POST', '/api/projects', { title: 'Readings', label_config: config });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--mute-audio', '--force-color-profile=srgb'],
+});
+try {
+  const page = await browser.newPage({ viewport: { width: 1200, height: 760 } });
+  page.setDefaultTimeout(60000);
+  // Nothing outside the two programs is asked.
+  const known = [studio, backend].map(u => new URL(u).host);
+  await page.route('**/*', route => {
+    const url = new URL(route.request().url());
+    return known.includes(url.host) || ['data:', 'blob:'].includes(url.protocol) ? route.continue() : route.abort();
+  });
+  await page.goto(studio + '/user/login/');
+  await page.fill('input[name=email]', email);
+  await page.fill('input[name=password]', password);
+  await Promise.all([page.waitForURL(u => !String(u).includes('/user/login')), page.click('button[type=submit]')]);
+
+  // What a person does to connect.
+  await page.goto(`${studio}/projects/${project}/settings/ml`);
+  await page.getByText('Connect Model', { exact: true }).click();
+  await page.fill('input[name=title]', 'asr-backend');
+  await page.fill('input[name=url]', backend);
+  await page.getByText('Interactive preannotations').click();
+  await page.waitForTimeout(800); // its switch moves
+  await page.screenshot({ path: `${out}/model-connect.png` });
+  await page.getByText('Validate and Save').click();
+  await page.getByText('Connected', { exact: true }).waitFor();
+  await page.waitForTimeout(1500);
+  await page.screenshot({ path: `${out}/model-connected.png` });
+
+  const form = new FormData();
+  form.append('file', new Blob([await readFile(new URL('../samples/reading.opus', import.meta.url))]), 'reading.ogg');
+  await call('POST', `/api/projects/${project}/import`, form);
+  const task = await until('a prediction', 120, async () => {
+    const { tasks } = await call('GET', `/api/tasks?project=${project}&fields=all`);
+    return tasks.find(t => t.predictions.length);
+  });
+
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.goto(`${studio}/projects/${project}/data`); // else the first visit opens a task twice
+  await page.getByText('Submitted annotations').first().waitFor();
+  await page.goto(`${studio}/projects/${project}/data?task=${task.id}`);
+  await page.waitForFunction(() => window.Htx?.annotationStore?.selected?.regionStore?.regions?.length > 3);
+  await page.waitForTimeout(3000);
+  await page.waitForFunction(() => document.querySelector('canvas') && !/Initializing|Decoding|Loading/.test(document.body.innerText));
+  await page.waitForTimeout(3000); // the waveform is drawn
+  await page.screenshot({ path: `${out}/task-regions.png` });
+  // The list of regions draws those that there is room for; the page has all.
+  const shown = await page.evaluate(() => ({
+    drawn: [...document.querySelectorAll('textarea')].map(e => e.value),
+    all: window.Htx.annotationStore.selected.regionStore.regions.flatMap(r => r.results.filter(x => x.type === 'textarea').map(x => x.mainValue[0])),
+  }));
+  const said = task.predictions[0].result.filter(i => i.type === 'textarea').map(i => i.value.text[0]);
+  if (said.length < 4 || JSON.stringify(shown.all) !== JSON.stringify(said) || said.filter(s => shown.drawn.includes(s)).length < 3)
+    throw new Error(`predicted ${JSON.stringify(said)}, the page shows ${JSON.stringify(shown)}`);
+
+  await page.setViewportSize({ width: 1000, height: 620 });
+  await page.goto(backend + '/status');
+  await page.waitForTimeout(300);
+  await page.screenshot({ path: `${out}/status-page.png` });
+  console.log(`${said.length} regions with their texts are on the page`);
+} finally {
+  await browser.close();
+  await call('DELETE', `/api/projects/${project}/`);
+}
