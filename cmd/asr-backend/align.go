@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"time"
 
 	"asr-backend/asr"
@@ -23,7 +24,7 @@ type alignCommand struct {
 	Recording string `arg:"" name:"RECORDING" help:"Recording in which the text is said; - for standard input."`
 	Text      string `arg:"" name:"TEXT" help:"The text: plain, or subtitles (SRT, VTT), JSON, CTM, TextGrid, TSV or Audacity labels, whose segments are kept; - for standard input."`
 
-	Format     string `help:"${formats}. Default: that of the text, or timed for a plain one." short:"f" placeholder:"FORMAT"`
+	Format     string `help:"${formats}. Default: that of the output's name or of the text, or timed for a plain one." short:"f" placeholder:"FORMAT"`
 	TextFormat string `help:"Format of the text, if its name does not say it." placeholder:"FORMAT"`
 	Output     string `help:"File or folder for the result; standard output if not given." short:"o" placeholder:"PATH"`
 	Report     string `help:"File for the places where text and recording do not agree, as JSON." placeholder:"PATH" type:"path"`
@@ -134,10 +135,15 @@ func (c *alignCommand) read(ctx context.Context, std streams) (*transcript.Trans
 }
 
 func (c *alignCommand) format(std streams, text transcript.Format) (transcript.Format, error) {
-	switch {
-	case c.Format != "":
+	if c.Format != "" {
 		return transcript.ParseFormat(c.Format)
-	case text == transcript.Text:
+	}
+	if filepath.Ext(c.Output) != "" { // else it is a folder, or none
+		if named, err := transcript.FormatOfFile(c.Output); err == nil {
+			return named, nil
+		}
+	}
+	if text == transcript.Text {
 		return transcript.Timed, nil
 	}
 	return text, nil
