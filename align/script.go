@@ -38,11 +38,3 @@ func (s Script) tokens(from, to int, chosen []int) tokens {
 	}
 	return t
 }
-
-// end returns the piece after the last of word w.
-func (t *tokens) end(w int) int {
-	if w+1 < len(t.words) {
-		return t.words[w+1]
-	}
-	return len(t.pieces)
-}

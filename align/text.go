@@ -14,7 +14,7 @@ import (
 // Prices of an exception, in nats; see package viterbi. A word that the model hears as
 // it is written costs nothing, one that it mishears some 2 a piece, and a word that was
 // not said 10 and more a piece, since its pieces have to go where others were heard.
-// doc/accuracy.md has the table from which these were chosen.
+// doc/accuracy.md says how well that tells.
 const (
 	leavePrice = 10.0
 	tokenPrice = 2.5 // for a piece of the text
