@@ -52,6 +52,10 @@ def measure(sessions, clips, pieces):
     return out
 
 
+def row(cells):
+    print("| " + " | ".join(cells) + " |")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("folder")
@@ -75,12 +79,11 @@ def main():
         found = measure(sessions, clips, pieces)
         sizes = {k: sum(os.path.getsize(p + end) for end in ("", ".data") if os.path.exists(p + end)) for k, p in paths.items()}
     sets = list(found["full"][2])
-    print("| graph | MB | speed | rows as in full | words other | " + " | ".join(f"{s} ({found['full'][2][s][1]} words)" for s in sets) + " |")
-    print("|---" * (5 + len(sets)) + "|")
+    row(["graph", "MB", "speed", "rows as in full", "words other"] + [f"{s} ({found['full'][2][s][1]} words)" for s in sets])
+    row(["---"] * (5 + len(sets)))
     for kind, (seconds, agreement, errors) in found.items():
-        rates = [f"{100 * errors[s][0] / errors[s][1]:.1f} %" for s in sets]
-        print(f"| {kind} | {sizes[kind] / 1e6:.1f} | {found['full'][0] / seconds:.2f} | {100 * agreement.row_share:.2f} % | "
-              f"{100 * agreement.word_share:.2f} % | " + " | ".join(rates) + " |")
+        row([kind, f"{sizes[kind] / 1e6:.1f}", f"{found['full'][0] / seconds:.2f}", f"{100 * agreement.row_share:.2f} %",
+              f"{100 * agreement.word_share:.2f} %"] + [f"{100 * errors[s][0] / errors[s][1]:.1f} %" for s in sets])
     minutes = sum(c.shape[1] for _, _, cuts in clips for c in cuts) / 6000
     print(f"\n{minutes:.1f} minutes; the full graph takes {found['full'][0]:.0f} s of one thread: {60 * minutes / found['full'][0]:.0f} times real time")
 
