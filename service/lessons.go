@@ -39,6 +39,8 @@ type Stretch struct {
 	// Words are there where a person wrote the text: see retime.go. Other texts have
 	// their words in the annotation or the transcript.
 	Words []WordTime `json:"words,omitempty"`
+	// Timed says that words were looked for; a text may have none.
+	Timed bool `json:"timed,omitempty"`
 
 	written bool // by a person: its words are not known yet
 }

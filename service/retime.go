@@ -73,7 +73,7 @@ func hasWords(r *results.Region) bool {
 func (p *Pair) content() string {
 	said := slices.Clone(p.Corrected)
 	for i := range said {
-		said[i].Words = nil
+		said[i].Words, said[i].Timed = nil, false
 	}
 	return fingerprint(said)
 }
@@ -95,8 +95,8 @@ func (s *Service) recall(ctx context.Context, project int64, pair *Pair) error {
 	for i := range pair.Corrected {
 		c := &pair.Corrected[i]
 		for _, b := range before.Corrected {
-			if c.written && b.Words != nil && b.Start == c.Start && b.End == c.End && b.Text == c.Text && b.Plan == c.Plan && b.Channel == c.Channel {
-				c.Words, c.written = b.Words, false
+			if c.written && b.Timed && b.Start == c.Start && b.End == c.End && b.Text == c.Text && b.Plan == c.Plan && b.Channel == c.Channel {
+				c.Words, c.Timed, c.written = b.Words, true, false
 			}
 		}
 	}
@@ -223,7 +223,7 @@ func (s *Service) keepTimes(ctx context.Context, a *retiming, pair *Pair) error 
 			return "", errSuperseded
 		}
 		for _, i := range a.Stretches {
-			now.Corrected[i].Words = pair.Corrected[i].Words
+			now.Corrected[i].Words, now.Corrected[i].Timed = pair.Corrected[i].Words, true
 		}
 		raw, err := json.Marshal(now)
 		return string(raw), err

@@ -90,14 +90,15 @@ func TestTextsWithTimesAreNotTimedAgain(t *testing.T) {
 		w.created(p, ids...)
 		w.settled(time.Minute, ids...)
 		result := append(written("x", 0.6, 2.2, "one two"), written("y", 2.3, 2.9, "three")...)
+		result = append(result, written("z", 3.9, 4.4, "[a door]")...) // nothing is said
 		a := w.annotate(ids[0], result)
-		w.timed(p, a, "one 1.0, two 1.8", "three 2.6")
+		w.timed(p, a, "one 1.0, two 1.8", "three 2.6", "")
 		runs := w.metric("asr_backend_model_runs_total")
 		w.correct(a, result)
 		w.change(p, func(p *lsProject) { p.payload = false })
 		w.hook(p, "ANNOTATION_UPDATED", nil)
 		time.Sleep(time.Hour)
-		w.timed(p, a, "one 1.0, two 1.8", "three 2.6")
+		w.timed(p, a, "one 1.0, two 1.8", "three 2.6", "")
 		if n := w.metric("asr_backend_model_runs_total"); n != runs {
 			t.Errorf("%v runs of the model for nothing new", n-runs)
 		}
