@@ -6,7 +6,7 @@ VENV    := .venv-test
 MODEL   := default
 SAMPLE  := samples/reading.opus
 
-.PHONY: accuracy run demo build library test e2e screenshots race test-env lint validate model image-check clean
+.PHONY: accuracy run demo build library test e2e screenshots load race test-env lint validate model image-check clean
 
 # Build the program, let it transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -36,6 +36,10 @@ test: build test-env lint
 e2e: build
 	scripts/label-studio.sh .cache/label-studio
 	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 20m ./e2e
+
+# Measure how fast requests are answered while a thousand recordings wait.
+load: build
+	ASR_BACKEND_LOAD=1000 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -count=1 -timeout 20m -v -run '^TestLoad$$' ./e2e
 
 # Take the pictures of doc/ anew, from the real pages; needs node, npm and chromium.
 screenshots: build
