@@ -54,6 +54,9 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 		return errors.Join(err, cpu.Close())
 	}
 	r.device.Reason = err.Error()
+	if !ort.GPUHere() {
+		r.device.Reason = "no NVIDIA GPU here"
+	}
 	return r.useCPU(rt, cpu, o)
 }
 

@@ -202,8 +202,14 @@ func (e *engines) load(m *engine) {
 		m.identity = &id
 	}
 	d := r.Device()
-	e.log.Info("model loaded", "model", r.Bundle().Card.Name, "provider", string(d.Provider), "threads", d.Threads, "batch", d.Batch,
-		"reason", d.Reason, "gpu_difference", d.Difference, "took_s", time.Since(start).Seconds())
+	log := e.log.With("model", r.Bundle().Card.Name, "provider", string(d.Provider), "threads", d.Threads, "batch", d.Batch)
+	if d.Reason != "" {
+		log = log.With("reason", d.Reason)
+	}
+	if d.Provider == ort.CUDA {
+		log = log.With("gpu_difference", d.Difference)
+	}
+	log.Info("model loaded", "took_s", time.Since(start).Seconds())
 }
 
 func (e *engines) recognizer(name string) (*asr.Recognizer, error) {

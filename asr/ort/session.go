@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 
 	binding "github.com/yalue/onnxruntime_go"
@@ -179,6 +180,17 @@ func appendCUDA(opts *binding.SessionOptions, o SessionOptions) error {
 		return fmt.Errorf("%w: %w", ErrCUDA, err)
 	}
 	return nil
+}
+
+// GPUHere reports whether the system shows an NVIDIA GPU, by the driver's devices on Linux
+// and under WSL 2. Whether it can be used is another question; see CheckCUDA.
+func GPUHere() bool {
+	for _, device := range []string{"/dev/nvidiactl", "/dev/dxg"} {
+		if _, err := os.Stat(device); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // CheckCUDA returns nil if the CUDA provider loads for a device, else the reason.

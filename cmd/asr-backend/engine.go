@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
@@ -77,7 +76,7 @@ func (e *engine) String() string {
 		text += fmt.Sprintf(" with %d threads", d.Threads)
 	}
 	text += ", ONNX Runtime " + e.runtime.Version()
-	if _, err := os.Stat("/dev/nvidia0"); d.Reason != "" && err == nil {
+	if d.Reason != "" && ort.GPUHere() {
 		text += " (no GPU: " + d.Reason + ")"
 	}
 	return text

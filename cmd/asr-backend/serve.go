@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"asr-backend/internal/cli"
@@ -27,12 +29,13 @@ type serveCommand struct {
 
 	studioFlags
 
+	Channels  string `help:"What is heard of a recording of several channels: mix, split or the number of one, from 0. Empty keeps channels apart where the page shows them apart." default:"" placeholder:"CHANNELS" group:"Recordings"`
 	CacheSize int64  `help:"Space for fetched recordings, in megabytes." default:"20480" group:"Recordings"`
 	MaxFile   int64  `help:"Largest recording, in megabytes." default:"8192" group:"Recordings"`
 	FFmpeg    string `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
 
-	NATSURL         string `help:"NATS server or cluster with JetStream to keep jobs in, instead of the data folder." name:"nats-url" group:"Jobs"`
-	NATSCredentials string `help:"Path of a .creds file for --nats-url." name:"nats-credentials" type:"path" group:"Jobs"`
+	NATSURL         string `help:"NATS server or cluster with JetStream to keep jobs in, instead of the data folder." name:"nats-url" placeholder:"URL" group:"Jobs"`
+	NATSCredentials string `help:"Path of a .creds file for --nats-url." name:"nats-credentials" type:"path" placeholder:"FILE" group:"Jobs"`
 	NATSReplicas    int    `help:"Servers of the cluster that store every value." name:"nats-replicas" default:"1" group:"Jobs"`
 
 	Open []string `help:"Routes that need no authentication. Label Studio sends webhooks without." default:"/webhook,/health" group:"Access" name:"open-route"`
@@ -40,7 +43,6 @@ type serveCommand struct {
 	LogFormat string     `help:"text or json." enum:"text,json" default:"text" group:"Log"`
 	LogLevel  slog.Level `help:"debug, info, warn or error." default:"info" group:"Log"`
 
-	Channels string `help:"What is heard of a recording of several channels: mix, split or the number of one, from 0. Empty keeps channels apart where the page shows them apart." default:""`
 	regionFlags
 	engineFlags
 }
@@ -55,10 +57,14 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return &cli.UsageError{Err: err}
 	}
-	if err := s.Start(); err != nil {
+	err = s.Start()
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &cli.UsageError{Err: fmt.Errorf("%w; stop what listens there, or choose another port with --port", err)}
+	}
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "asr-backend %s serves on http://%s\n", version, s.Addr())
+	fmt.Fprintf(std.err, "asr-backend %s serves on %s\nhow it goes: %[2]s/status\n", version, clickable(s.Addr()))
 	<-ctx.Done()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
@@ -66,6 +72,15 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		return fmt.Errorf("stop: %w", err)
 	}
 	return nil
+}
+
+// clickable returns an address as a browser on this machine can open it.
+func clickable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return "http://localhost:" + port
+	}
+	return "http://" + a.String()
 }
 
 // stopWithin bounds the wait for requests under way; docker stop kills after ten seconds.
@@ -79,6 +94,9 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: c.LogLevel}))
 	if c.LogFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	}
+	if (c.BasicUser == "") != (c.BasicPassword.Reveal() == "") {
+		return service.Options{}, &cli.UsageError{Err: errors.New("--basic-user (BASIC_AUTH_USER) and --basic-password (BASIC_AUTH_PASS) go together")}
 	}
 	variant, engine := c.engineFlags.options()
 	wait := c.PredictWait

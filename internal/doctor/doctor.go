@@ -112,7 +112,7 @@ func cuda(rt *ort.Runtime, device int) Finding {
 	if err == nil {
 		return Finding{"cuda", OK, fmt.Sprintf("the CUDA provider loads for device %d", device), ""}
 	}
-	if _, no := os.Stat("/dev/nvidia0"); no != nil {
+	if !ort.GPUHere() {
 		return Finding{"cuda", OK, "no NVIDIA GPU here; the CPU is used", ""}
 	}
 	hint := "install the GPU build of ONNX Runtime with its providers in one folder, and cuBLAS, cudart and cuDNN 9 of the same CUDA version, or use the container image"

@@ -111,7 +111,7 @@ func TestConnections(t *testing.T) {
 			after(well, connected[0], connected[1], connected[2], "FAILURE recording: not an audio file -> no recording")},
 		{"the recording is inside the network", func(s *studio) {
 			s.tasks[3][0]["data"] = map[string]any{"audio": "http://127.0.0.2:1/x.wav"}
-		}, 0, after(well, connected[0], connected[1], connected[2], "FAILURE recording: inside the network -> allowed media hosts")},
+		}, 0, after(well, connected[0], connected[1], connected[2], "FAILURE recording: inside the network -> --allow-host")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStudio()

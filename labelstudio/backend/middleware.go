@@ -56,6 +56,8 @@ func (b *Backend) observe(c *fiber.Ctx) (err error) {
 	b.options.Observe(route, status, took)
 	level := slog.LevelInfo
 	switch {
+	case route == "/ready" && status == http.StatusServiceUnavailable:
+		level = slog.LevelDebug // an answer, not a failure
 	case status >= 500:
 		level = slog.LevelError
 	case status >= 400:

@@ -99,7 +99,7 @@ func (f *Fetcher) hint(s source, e *Error) string {
 	var dns *net.DNSError
 	switch {
 	case errors.As(e.Err, &refused):
-		return "Tasks may not reach addresses inside the network. If this one is meant to be reached, add it to the allowed media hosts."
+		return "Tasks may not reach addresses inside the network. If this one is meant to be reached, allow it with --allow-host."
 	case errors.As(e.Err, &dns):
 		return fmt.Sprintf("The name %q is not known here.", dns.Name)
 	case errors.Is(e.Err, syscall.ENOSPC):
