@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -107,9 +108,18 @@ func (s *Service) pair(ctx context.Context, p *labelstudio.Project, r *resolved,
 		return err
 	}
 	pair := Pair{Task: t.ID, Annotation: a.ID, Version: r.version, At: time.Now().UTC()}
-	for _, plan := range plans {
-		pair.Predicted = append(pair.Predicted, stretches(b.items, plan)...)
-		pair.Corrected = append(pair.Corrected, stretches(a.Result, plan)...)
+	for i, plan := range plans {
+		predicted := stretches(b.items, plan, nil, "")
+		shown := showing(p.Config, plan)
+		if len(predicted) == 0 && len(shown) > 0 {
+			heard, err := s.transcript(ctx, keys[i])
+			if err != nil {
+				return err
+			}
+			predicted = []Stretch{{Text: heard.Text(), Plan: plan.Index}}
+		}
+		pair.Predicted = append(pair.Predicted, predicted...)
+		pair.Corrected = append(pair.Corrected, stretches(a.Result, plan, shown, text(predicted))...)
 	}
 	if len(pair.Corrected) == 0 {
 		return nil // an annotation without text says nothing about ours
@@ -125,7 +135,22 @@ func (s *Service) pair(ctx context.Context, p *labelstudio.Project, r *resolved,
 	return s.askForTimes(ctx, p, r, t, &pair)
 }
 
-func stretches(items []labelstudio.Item, plan *labelconfig.Plan) []Stretch {
+// showing returns the names of the TextAreas that show a text of the task's data, where
+// the plan put what was heard.
+func showing(c *labelconfig.Config, plan *labelconfig.Plan) []string {
+	var names []string
+	for _, t := range c.Controls {
+		if t.On(plan.Audio.Name) && t.Is("TextArea") && !t.PerRegion && slices.Contains(plan.TextKeys, t.Key()) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// stretches returns the texts of a result list: of regions, or else of the whole recording
+// in the plan's own TextArea or one of those named in shown. Of several it is the last
+// that differs from what was predicted.
+func stretches(items []labelstudio.Item, plan *labelconfig.Plan, shown []string, predicted string) []Stretch {
 	var out []Stretch
 	read := results.Read(items, plan)
 	for _, r := range read.Regions {
@@ -135,6 +160,16 @@ func stretches(items []labelstudio.Item, plan *labelconfig.Plan) []Stretch {
 	}
 	if len(out) == 0 && read.HasWhole {
 		out = append(out, Stretch{Text: read.Whole, Plan: plan.Index, written: true})
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for i := range items {
+		it := &items[i]
+		said := strings.TrimSpace(strings.Join(it.Value.Text, " "))
+		if it.ToName == plan.Audio.Name && slices.Contains(shown, it.FromName) && said != "" && (out == nil || said != predicted) {
+			out = []Stretch{{Text: said, Plan: plan.Index, written: true}}
+		}
 	}
 	return out
 }

@@ -57,7 +57,7 @@ func (s *Service) returnTimes(ctx context.Context, a *retiming, pair *Pair, whol
 		return err
 	}
 	key := plan.Paragraphs.Key
-	if !alone(&task, a, pair, plan) || !replaceable(task.Data[key], a.Annotation) {
+	if !alone(&task, a, pair, plan, p.Config) || !replaceable(task.Data[key], a.Annotation) {
 		return nil
 	}
 	rows, err := paragraphs(pair, whole, plan, r.settings.results(), a.Annotation)
@@ -79,19 +79,20 @@ func counted(c *labelconfig.Config, p *labelconfig.Paragraphs) bool {
 }
 
 // alone reports whether a task has one annotation, and that says what the pair does.
-func alone(task *labelstudio.Task, a *retiming, pair *Pair, plan *labelconfig.Plan) bool {
+func alone(task *labelstudio.Task, a *retiming, pair *Pair, plan *labelconfig.Plan, c *labelconfig.Config) bool {
 	all, err := task.StoredAnnotations()
 	all = slices.DeleteFunc(all, func(a labelstudio.Annotation) bool { return a.WasCancelled })
 	if err != nil || len(all) != 1 || all[0].ID != a.Annotation {
 		return false
 	}
-	return slices.EqualFunc(stretches(all[0].Result, plan), ofPlan(pair, plan), func(now, then Stretch) bool {
+	predicted := text(ofPlan(pair.Predicted, plan))
+	return slices.EqualFunc(stretches(all[0].Result, plan, showing(c, plan), predicted), ofPlan(pair.Corrected, plan), func(now, then Stretch) bool {
 		return now.Start == then.Start && now.End == then.End && now.Text == then.Text
 	})
 }
 
-func ofPlan(pair *Pair, plan *labelconfig.Plan) []Stretch {
-	return slices.DeleteFunc(slices.Clone(pair.Corrected), func(c Stretch) bool { return c.Plan != plan.Index })
+func ofPlan(all []Stretch, plan *labelconfig.Plan) []Stretch {
+	return slices.DeleteFunc(slices.Clone(all), func(c Stretch) bool { return c.Plan != plan.Index })
 }
 
 // replaceable reports whether rows are a prediction of ours or an annotation's.
@@ -112,7 +113,7 @@ func paragraphs(pair *Pair, whole *transcript.Transcript, plan *labelconfig.Plan
 	if whole != nil {
 		t.Segments, t.Duration = whole.Segments, whole.Duration
 	}
-	for _, c := range ofPlan(pair, plan) {
+	for _, c := range ofPlan(pair.Corrected, plan) {
 		if c.End > 0 {
 			t.Segments = append(t.Segments, transcript.Segment{Start: duration(c.Start), End: duration(c.End), Text: c.Text, Channel: c.Channel})
 		}

@@ -160,6 +160,48 @@ func TestTimesOutlastTroubleWithTheRecording(t *testing.T) {
 	})
 }
 
+// A page that shows rows and, to be corrected, the text that was put into the task's data.
+func TestATextThatThePageShowsIsTimedToo(t *testing.T) {
+	const config = `<View><Audio name="audio" value="$audio" sync="text"/><Paragraphs name="text" value="$alignment" sync="audio" textKey="text" nameKey="author"/>` +
+		`<TextArea name="ground" toName="audio" value="$pred_text"/><TextArea name="following" toName="audio" value="$pred_text" editable="true"/></View>`
+	inWorld(t, nil, func(w *world) {
+		p := w.connected(config)
+		r := tones.Recording{Seconds: 8}
+		id := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", r.WAV())})[0]
+		w.created(p, id)
+		w.settled(time.Minute, id)
+		area := func(name, text string) json.RawMessage {
+			return json.RawMessage(fmt.Sprintf(`{"id":%q,"from_name":%q,"to_name":"audio","type":"textarea","value":{"text":[%q]}}`, name, name, text))
+		}
+		a := w.annotate(id, []json.RawMessage{area("ground", r.Text()), area("following", r.Text())})
+		w.until("compared", time.Minute, func() bool { return len(rates(w, p)) == 1 })
+		if got := rates(w, p)[0]; got.Rate != 0 || got.Words != 8 {
+			t.Errorf("a text that was not changed: %+v", got)
+		}
+		w.correct(a, []json.RawMessage{area("ground", "one three four one two three four"), area("following", r.Text())})
+		w.timed(p, a, "one 1.0, three 2.6, four 3.4, one 5.0, two 5.8, three 6.6, four 7.4")
+		w.until("shown", 5*time.Minute, func() bool { return alignment(w, id) == "one / three four / one two three four" })
+		w.correct(a, []json.RawMessage{area("ground", "two three four one two three four"), area("following", r.Text())})
+		w.until("shown again", 5*time.Minute, func() bool {
+			return strings.HasPrefix(alignment(w, id), "two three four / ")
+		})
+		if got := w.data(id)["pred_text"]; got != r.Text() {
+			t.Errorf("the text that was predicted: %q", got)
+		}
+	})
+}
+
+// alignment returns the texts of the rows under that key.
+func alignment(w *world, id int64) string {
+	var texts []string
+	rows, _ := w.data(id)["alignment"].([]any)
+	for _, r := range rows {
+		row, _ := r.(map[string]any)
+		texts = append(texts, fmt.Sprint(row["text"]))
+	}
+	return strings.Join(texts, " / ")
+}
+
 // paragraphs is a page with the whole text and, below, paragraphs.
 const paragraphs = `<View><Audio name="audio" value="$audio"/><TextArea name="transcription" toName="audio"/>` +
 	`<Paragraphs name="rows" value="$rows" sync="audio" layout="dialogue" textKey="text" nameKey="author"/>%s</View>`

@@ -1,0 +1,220 @@
+package service_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"asr-backend/internal/oracle"
+	"asr-backend/internal/tones"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden replies")
+
+// anyVersion is a version of the toy model, in JSON.
+var anyVersion = regexp.MustCompile(`"tones-[0-9a-f]{12}"`)
+
+// requestID is an id that is made for each request.
+var requestID = regexp.MustCompile(`"request_id": "[0-9a-f]+"`)
+
+// captured is a request that a real Label Studio sent, see testdata/label-studio.
+type captured struct {
+	name    string
+	Method  string            `json:"method"`
+	Path    string            `json:"path"`
+	Headers map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body"`
+}
+
+func captures(t *testing.T) []captured {
+	t.Helper()
+	files, err := filepath.Glob(oracle.Data(t, "label-studio", "*.json"))
+	if err != nil || len(files) < 28 {
+		t.Fatalf("%d captures: %v", len(files), err)
+	}
+	var out []captured
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := captured{name: strings.TrimSuffix(filepath.Base(file), ".json")}
+		if err := json.Unmarshal(raw, &c); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// predictRequest is what the tests need of a request for predictions.
+type predictRequest struct {
+	Config string `json:"label_config"`
+	Tasks  []struct {
+		Data map[string]any `json:"data"`
+	} `json:"tasks"`
+}
+
+// uploads puts a recording wherever the tasks of a request say that one is. Nothing is
+// where a cloud storage would be.
+func (w *world) uploads(r predictRequest) {
+	w.t.Helper()
+	for i, task := range r.Tasks {
+		for _, v := range task.Data {
+			value, _ := v.(string)
+			if name, ok := strings.CutPrefix(value, "/data/"); ok {
+				path := filepath.Join(w.dir, filepath.FromSlash(name))
+				err := os.MkdirAll(filepath.Dir(path), 0o755)
+				if err == nil {
+					err = os.WriteFile(path, tones.Recording{Seconds: 6, First: i}.WAV(), 0o644)
+				}
+				if err != nil {
+					w.t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// TestRealRequests replays what a real Label Studio sent, in its order, and holds the
+// replies of the service with the toy model to testdata/replies. The tasks are none of the
+// fake Label Studio's, so that nothing is delivered. label-studio-sdk then judges the
+// replies under the configuration that came with the request.
+func TestRealRequests(t *testing.T) {
+	type question struct {
+		Name    string          `json:"name"`
+		Config  string          `json:"config"`
+		Results json.RawMessage `json:"results"`
+		Tasks   int             `json:"tasks"`
+	}
+	var questions []question
+	list := captures(t)
+	inWorld(t, nil, func(w *world) {
+		w.ready()
+		for _, c := range list {
+			body := c.Body
+			if string(body) == "null" {
+				body = nil
+			}
+			var r predictRequest
+			if c.Path == "/predict" {
+				if err := json.Unmarshal(body, &r); err != nil {
+					t.Fatal(err)
+				}
+				w.uploads(r)
+			}
+			raw := w.replay(c, c.name, body)
+			if c.Path == "/setup" && bytes.Contains(raw, []byte("extra params")) {
+				// Somebody typed what another backend knows; it is taken back.
+				w.replay(c, c.name+"-corrected", withoutExtra(t, body))
+			}
+			if c.Path == "/predict" {
+				var said struct{ Results json.RawMessage }
+				if err := json.Unmarshal(raw, &said); err != nil {
+					t.Fatalf("%s: %v in %s", c.name, err, raw)
+				}
+				questions = append(questions, question{c.name, r.Config, said.Results, len(r.Tasks)})
+			}
+			time.Sleep(20 * time.Minute) // each request is one of its own
+		}
+	})
+	in, err := json.Marshal(questions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := oracle.RunPython(t, in, `
+import json, sys
+from label_studio_sdk.label_interface import LabelInterface
+from label_studio_sdk.label_interface.objects import PredictionValue
+items = 0
+for q in json.load(sys.stdin):
+    li = LabelInterface(q["config"])
+    assert len(q["results"]) == q["tasks"], q["name"]
+    for result in q["results"]:
+        for p in result if isinstance(result, list) else [result]:
+            PredictionValue(**p)
+            errors = li.validate_prediction(p, return_errors=True)
+            assert not errors, (q["name"], errors)
+            items += len(p["result"])
+print(items)
+`)
+	if n := strings.TrimSpace(string(out)); len(n) < 2 {
+		t.Errorf("the replies have only %s items", n)
+	}
+}
+
+// replay sends a captured request with a body and holds the reply to its golden file.
+func (w *world) replay(c captured, name string, body []byte) []byte {
+	w.t.Helper()
+	request := httptest.NewRequest(c.Method, c.Path, bytes.NewReader(body))
+	for k, v := range c.Headers {
+		if k != "Content-Length" && k != "Host" {
+			request.Header.Set(k, v)
+		}
+	}
+	reply, err := w.send(request)
+	if err != nil {
+		w.t.Fatalf("%s: %v", name, err)
+	}
+	defer reply.Body.Close()
+	raw, err := io.ReadAll(reply.Body)
+	if err != nil {
+		w.t.Fatalf("%s: %v", name, err)
+	}
+	golden(w.t, name, reply.Status, raw)
+	return raw
+}
+
+// withoutExtra returns the body of a request for /setup with empty extra params.
+func withoutExtra(t *testing.T, body []byte) []byte {
+	t.Helper()
+	var fields map[string]any
+	if err := json.Unmarshal(body, &fields); err != nil {
+		t.Fatal(err)
+	}
+	fields["extra_params"] = map[string]any{}
+	out, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// golden holds a reply to its file. Versions are digests of the model and the program, and
+// left out.
+func golden(t *testing.T, name, status string, raw []byte) {
+	t.Helper()
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, raw, "", " "); err != nil {
+		t.Errorf("%s: %v in %s", name, err, raw)
+		return
+	}
+	got := status + "\n" + anyVersion.ReplaceAllString(pretty.String(), `"tones-VERSION"`) + "\n"
+	got = requestID.ReplaceAllString(got, `"request_id": "ID"`)
+	file := filepath.Join("testdata", "replies", name+".txt")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", name, d)
+	}
+}
