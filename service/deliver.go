@@ -32,7 +32,7 @@ func (s *Service) deliver(ctx context.Context, lease *jobs.Lease) error {
 		return fmt.Errorf("the job cannot be read: %w", err)
 	}
 	if s.client == nil {
-		return fmt.Errorf("Label Studio cannot be asked: %w", s.clientErr)
+		return fmt.Errorf("ask Label Studio: %w", s.clientErr)
 	}
 	p, err := s.store.project(ctx, e.Project)
 	if err != nil {

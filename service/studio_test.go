@@ -54,8 +54,7 @@ type lsProject struct {
 	config   string
 	extra    json.RawMessage
 	version  string // what /setup said last
-	webhook  bool
-	payload  bool // of the webhook
+	payload  bool   // of the webhook
 	login    string
 	password string
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -275,5 +274,3 @@ func (l *logBuffer) String() string {
 func (l *logBuffer) count(message string) int {
 	return strings.Count(l.String(), fmt.Sprintf(`"msg":%q`, message))
 }
-
-var errTest = errors.New("made by the test")
