@@ -27,7 +27,8 @@ python3 "$here/export/validate.py" "$work/again" "$work/small.nemo" --clips $cli
 echo "== verified"
 "$program" models verify "$work/export"
 "$program" models verify "$work/again"
-echo "== heard"
+echo "== heard after two minutes of training"
 "$program" transcribe -q --model "$work/again" -f text $clips
+echo "== heard by the model inside the program"
 "$program" transcribe -q --model default -f text $clips
 echo "== $work/export and $work/again are the same model, of two minutes"
