@@ -41,8 +41,9 @@ func addSonnets(t *testing.T, h *house, project int64) {
 	h.add(t, project, data...)
 }
 
-// heardAtMostTwice looks at how often each recording was heard to its end.
-func heardAtMostTwice(t *testing.T, b *backend) {
+// heardAtMostTwice looks at how often each recording was heard to its end. A kill may come
+// between the end, which is stored, and the line in the log that is counted here.
+func heardAtMostTwice(t *testing.T, b *backend, kills int) {
 	t.Helper()
 	times := map[string]int{}
 	for _, line := range b.lines(t, "heard") {
@@ -55,8 +56,8 @@ func heardAtMostTwice(t *testing.T, b *backend) {
 		}
 		again += n - 1
 	}
-	if len(times) != thirty {
-		t.Errorf("%d recordings were transcribed, want %d", len(times), thirty)
+	if len(times) < thirty-kills {
+		t.Errorf("the log tells of %d recordings, want %d", len(times), thirty)
 	}
 	t.Logf("%d of %d recordings were transcribed twice", again, len(times))
 }
@@ -71,7 +72,8 @@ func survivesKills(t *testing.T, h *house) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for i := range 20 {
+	const kills = 20
+	for i := range kills {
 		if i%4 != 0 { // else while it starts
 			b.ready(t)
 			time.Sleep(time.Duration(random.IntN(4000)) * time.Millisecond)
@@ -91,7 +93,7 @@ func survivesKills(t *testing.T, h *house) {
 	}
 	t.Logf("%d predictions after the last kill", done)
 	b.settled(t, p, thirty, 6*time.Minute)
-	heardAtMostTwice(t, b)
+	heardAtMostTwice(t, b, kills)
 	waitDelivered(t, b, p)
 	b.settled(t, p, thirty, 0)
 	b.process.end(syscall.SIGTERM)
@@ -123,7 +125,7 @@ func survivesOutage(t *testing.T, h *house) {
 	h.start(t)
 	t.Logf("Label Studio was away for %.1f s", time.Since(began).Seconds())
 	b.settled(t, p, thirty, 5*time.Minute)
-	heardAtMostTwice(t, b)
+	heardAtMostTwice(t, b, 0)
 	waitDelivered(t, b, p)
 	b.settled(t, p, thirty, 0)
 	b.process.end(syscall.SIGTERM)
