@@ -71,11 +71,16 @@ func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer
 		return nil, err
 	}
 	rec := &Recognizer{bundle: b, identity: o.Identity(b, digest), vocabulary: b.Vocabulary, window: o.Window, queue: newQueue(), melWorkers: o.Threads}
-	if err := rec.load(ctx, r, o); err != nil {
+	where := func(f func()) { f() }
+	if o.Background {
+		where = inBackground
+	}
+	where(func() { err = rec.load(ctx, r, o) })
+	if err != nil {
 		return nil, errors.Join(err, rec.release())
 	}
 	for _, w := range rec.workers {
-		rec.running.Go(func() { w.work(rec.queue) })
+		rec.running.Go(func() { where(func() { w.work(rec.queue) }) })
 	}
 	return rec, nil
 }
@@ -173,6 +178,9 @@ type Options struct {
 	Threads int
 	// Batch is how many windows run at once; 0 means 1 on a CPU and 16 on a GPU.
 	Batch int
+	// Background lets all else on the machine go first: what the model computes on the CPU
+	// is computed at low priority (on Linux), so that requests are answered meanwhile.
+	Background bool
 	// Window is the geometry of runs; zero means DefaultWindow.
 	Window Window
 	// Observe, if set, is told of every batch that was run, from the worker's goroutine.

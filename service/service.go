@@ -147,6 +147,7 @@ func New(o Options) (*Service, error) {
 	s.last, s.stopLast = context.WithCancel(context.Background())
 	s.metrics = newMetrics(o.Registry, s)
 	engine := o.Engine
+	engine.Background = true // requests must be answered while every core transcribes
 	engine.Observe = func(r asr.Run) {
 		s.metrics.ran(r)
 		if o.Engine.Observe != nil {
