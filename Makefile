@@ -35,7 +35,7 @@ test: build test-env lint
 # Hold the program to a real Label Studio: a pinned one is installed into .cache (1 GB).
 e2e: build
 	scripts/label-studio.sh .cache/label-studio
-	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 20m ./e2e
+	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 40m ./e2e
 
 # Measure how fast requests are answered while a thousand recordings wait.
 load: build
