@@ -31,6 +31,7 @@ func TestLabelStudio(t *testing.T) {
 		{"the label stream shows predictions", streams},
 		{"a drawn region gets its text", interacts},
 		{"annotations are counted while they are there", annotates},
+		{"a correction is shown with its times", corrects},
 		{"Start Training prepares the tasks there are", trains},
 		{"every template", templates},
 		{"both kinds of token", tokens},
