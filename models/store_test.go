@@ -117,7 +117,7 @@ func TestWhatIsNotThereSaysWhatToDo(t *testing.T) {
 		"fastconformer-ge":     "did you mean fastconformer-be or fastconformer-de?",
 		"our-ow":               "did you mean our-own?",
 		"zz":                   "see asr-backend models list",
-		"fastconformer-ctc-en": "has to be exported from nvidia/stt_en_fastconformer_ctc_large; doc/models.md says how",
+		"fastconformer-ctc-en": "has to be exported from nvidia/stt_en_fastconformer_ctc_large; doc/bring-your-model.md says how",
 		"parakeet-1.1b":        "there is parakeet-1.1b-int8, for the CPU only",
 		"no/such/folder":       "file does not exist",
 		"missing.onnx":         "file does not exist",
