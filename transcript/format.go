@@ -78,22 +78,32 @@ func ParseFormat(s string) (Format, error) {
 // FormatOfFile returns the format in which Read should read a file of that name: by its
 // extension, and plain text for .txt, .text and .lab and for a name without one.
 func FormatOfFile(name string) (Format, error) {
-	base := strings.ToLower(name[strings.LastIndexAny(name, `/\`)+1:])
-	var best Format
-	var length int
-	for _, f := range Formats() {
-		c := f.codec()
-		if n := len(c.extension); c.read != nil && n > length && strings.HasSuffix(base, strings.ToLower(c.extension)) {
-			best, length = f, n
-		}
-	}
+	base := baseName(name)
+	best, ok := byExtension(base, readable())
 	switch {
-	case best != "":
+	case ok:
 		return best, nil
 	case !strings.Contains(base, "."), strings.HasSuffix(base, ".text"), strings.HasSuffix(base, ".lab"):
 		return Text, nil
 	}
 	return "", fmt.Errorf("%s: no format that can be read has this extension: name one of %s", name, list(readable()))
+}
+
+// FormatToWrite returns the format whose extension a file to be written has, and whether
+// there is one.
+func FormatToWrite(name string) (Format, bool) { return byExtension(baseName(name), Formats()) }
+
+func baseName(name string) string { return strings.ToLower(name[strings.LastIndexAny(name, `/\`)+1:]) }
+
+// byExtension returns the format with the longest extension that a name ends in.
+func byExtension(base string, formats []Format) (best Format, ok bool) {
+	length := 0
+	for _, f := range formats {
+		if ext := f.Extension(); len(ext) > length && strings.HasSuffix(base, strings.ToLower(ext)) {
+			best, length, ok = f, len(ext), true
+		}
+	}
+	return best, ok
 }
 
 // Extension returns the extension a file in this format has, with its dot. No two

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"time"
 
 	"asr-backend/asr"
@@ -138,10 +137,8 @@ func (c *alignCommand) format(std streams, text transcript.Format) (transcript.F
 	if c.Format != "" {
 		return transcript.ParseFormat(c.Format)
 	}
-	if filepath.Ext(c.Output) != "" { // else it is a folder, or none
-		if named, err := transcript.FormatOfFile(c.Output); err == nil {
-			return named, nil
-		}
+	if named, ok := transcript.FormatToWrite(c.Output); ok {
+		return named, nil
 	}
 	if text == transcript.Text {
 		return transcript.Timed, nil

@@ -74,6 +74,14 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	return nil
 }
 
+// withoutEmptyHint leaves out the hint of an error that has none.
+func withoutEmptyHint(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == "hint" && a.Value.String() == "" {
+		return slog.Attr{}
+	}
+	return a
+}
+
 // clickable returns an address as a browser on this machine can open it.
 func clickable(a net.Addr) string {
 	host, port, err := net.SplitHostPort(a.String())
@@ -91,9 +99,10 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	if err != nil {
 		return service.Options{}, err
 	}
-	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	form := &slog.HandlerOptions{Level: c.LogLevel, ReplaceAttr: withoutEmptyHint}
+	log := slog.New(slog.NewTextHandler(std.err, form))
 	if c.LogFormat == "json" {
-		log = slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: c.LogLevel}))
+		log = slog.New(slog.NewJSONHandler(std.err, form))
 	}
 	if (c.BasicUser == "") != (c.BasicPassword.Reveal() == "") {
 		return service.Options{}, &cli.UsageError{Err: errors.New("--basic-user (BASIC_AUTH_USER) and --basic-password (BASIC_AUTH_PASS) go together")}

@@ -18,7 +18,7 @@ import (
 
 type transcribeCommand struct {
 	Files  []string `arg:"" name:"FILE" help:"Recordings; a folder stands for all in it, - for standard input."`
-	Format string   `help:"${formats}. Default: timed on a terminal, else text." short:"f" placeholder:"FORMAT"`
+	Format string   `help:"${formats}. Default: that of the output's name; timed on a terminal, else text." short:"f" placeholder:"FORMAT"`
 	Output string   `help:"File or folder for the results; standard output if not given." short:"o" placeholder:"PATH"`
 
 	Channels string        `help:"mix, split (each channel by itself) or the number of one, from 0." default:"mix"`
@@ -85,9 +85,12 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 }
 
 func (c *transcribeCommand) format(std streams) (transcript.Format, error) {
+	byName, named := transcript.FormatToWrite(c.Output)
 	switch {
 	case c.Format != "":
 		return transcript.ParseFormat(c.Format)
+	case named:
+		return byName, nil
 	case c.Output == "" && term.IsTerminal(int(std.out.Fd())):
 		return transcript.Timed, nil
 	}
