@@ -93,6 +93,7 @@ func TestAMissingModelIsSaidAndFoundOnceItIsThere(t *testing.T) {
 		if err := w.connect(p, ""); err == nil || !strings.Contains(err.Error(), "400 model tones: it is not here; pull it") {
 			t.Errorf("connecting gave %v", err)
 		}
+		time.Sleep(time.Second) // the first try is over
 		for _, path := range []string{"/health", "/status", "/metrics", "/versions"} {
 			if status, _, _ := w.call("GET", path, nil); status != 200 {
 				t.Errorf("%s: %d", path, status)
