@@ -209,17 +209,11 @@ func sources(t *testing.T, endings ...string) string {
 	return b.String()
 }
 
-// madeLater says that a file is made by a script, and not in every tree: pictures, what
-// was measured, and how well the embedded model hears.
-func madeLater(path string) bool {
-	return strings.HasPrefix(path, "doc/img/") || path == "doc/performance.md" || path == "models/default/README.md"
-}
-
 func TestLinksLeadSomewhere(t *testing.T) {
 	all := pages(t)
 	exists := func(path string) bool {
 		found, err := filepath.Glob(filepath.Join(oracle.Root(t), path))
-		return err == nil && len(found) > 0 || madeLater(path)
+		return err == nil && len(found) > 0
 	}
 	for path, text := range all {
 		if strings.HasPrefix(path, "internal/") {

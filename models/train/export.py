@@ -104,7 +104,7 @@ def main():
     ap.add_argument("checkpoint")
     ap.add_argument("--work", required=True)
     ap.add_argument("--out", required=True)
-    ap.add_argument("--name", default="default-en")
+    ap.add_argument("--name", default="small-en")
     ap.add_argument("--language", default="en", help="empty for a model that knows none yet")
     a = ap.parse_args()
     torch.set_num_threads(1)

@@ -7,7 +7,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 speech=$1 work=$2
-clips= hours="flite=15 festival=8 espeak=5 piper=5.46" train="--seed 1" language=en patience="nice -n 19"
+clips= hours="flite=15 festival=8 espeak=5 piper=5.46" train="--seed 1 --cool-from 245 --cool-for 62" language=en patience="nice -n 19"
 two_minutes="--minutes 2 --easy 99 --width 96 --layers 3 --middle-layer 0"
 case ${3:-} in
 --smoke) clips="--clips 60" hours="flite=0.05 espeak=0.05" train="$two_minutes --phone-layer 2" ;;
