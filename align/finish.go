@@ -117,15 +117,12 @@ func (a *aligner) between(w int) (b block, ok bool) {
 	return b, true
 }
 
-// longestPause is the longest pause within a word, 0.8 s: that between two regions.
-const longestPause = timeline.Row(DefaultMinPause / timeline.RowDuration)
-
 // whole returns which pieces of a word stand together: all of them, or, where pauses divide
 // them, most of them, and of as many the first.
 func whole(spans []viterbi.Span) (from, to int) {
 	begin := 0
 	for i := 1; i <= len(spans); i++ {
-		if i < len(spans) && spans[i].First-spans[i-1].Last <= longestPause {
+		if i < len(spans) && spans[i].First-spans[i-1].Last <= ctc.LongestPause {
 			continue
 		}
 		if i-begin > to-from {

@@ -38,7 +38,7 @@ func text(words []transcript.Word) string {
 func TestLosslessFormatsGiveTheSameTranscript(t *testing.T) {
 	dir := t.TempDir()
 	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0003.flac")
-	tr := transcriber(t, transcribe.Options{})
+	tr := transcriber(t, transcribe.Options{FFmpeg: oracle.FFmpeg(t)})
 	want, err := tr.File(t.Context(), source, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -61,8 +61,8 @@ func TestLosslessFormatsGiveTheSameTranscript(t *testing.T) {
 // adds or loses time at its start.
 func TestLossyFormatsGiveTheSameWordsWithin40Milliseconds(t *testing.T) {
 	dir := t.TempDir()
-	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0003.flac")
-	tr := transcriber(t, transcribe.Options{})
+	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0006.flac")
+	tr := transcriber(t, transcribe.Options{FFmpeg: oracle.FFmpeg(t)})
 	want, err := tr.File(t.Context(), source, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)

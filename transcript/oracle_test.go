@@ -252,7 +252,8 @@ func TestFFmpegReadsOurSubtitles(t *testing.T) {
 			if err != nil || len(theirs.Segments) != len(want) {
 				t.Errorf("%s %s: of what ffmpeg wrote we read %d cues, %v; want %d", c.format, name, len(theirs.Segments), err, len(want))
 			}
-			if diff := cmp.Diff(want, ffmpegCues(string(out))); diff != "" {
+			// Newer versions write {{} for an opening brace, which would begin a command of ASS.
+			if diff := cmp.Diff(want, ffmpegCues(strings.ReplaceAll(string(out), "{{}", "{"))); diff != "" {
 				t.Errorf("%s %s: (-ours +ffmpeg's):\n%s", c.format, name, diff)
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"asr-backend/timeline"
 )
 
 // Word is a word of the text and the tokens it was made of.
@@ -22,7 +24,12 @@ func (v *Vocabulary) Text(pieces []Piece) string {
 	return string(v.decode(pieces).text)
 }
 
-// Words splits the text of tokens at white space. A mark belongs to the word before it.
+// LongestPause is the longest pause within a word, 0.8 s. Pieces further apart are of two
+// words, even if the model wrote no space between them: nobody pauses in a word for so long.
+const LongestPause timeline.Row = 10
+
+// Words splits the text of tokens at white space and at long pauses. A mark belongs to the
+// word before it, but one that comes long after it is not among its tokens.
 func (v *Vocabulary) Words(tokens []Token) []Word {
 	pieces := make([]Piece, len(tokens))
 	for i := range tokens {
@@ -36,18 +43,28 @@ func (v *Vocabulary) Words(tokens []Token) []Word {
 			at += size
 			continue
 		}
-		end := at
+		first, last, end := int(s.owner[at]), int(s.owner[at]), at
 		for end < len(s.text) {
 			r, size := utf8.DecodeRune(s.text[end:])
 			if space(r) {
 				break
 			}
+			if owner := int(s.owner[end]); tokens[owner].First-tokens[last].Last <= LongestPause {
+				last = owner
+			} else if !v.onlyMarks(tokens[owner].Piece) {
+				break
+			}
 			end += size
 		}
-		words = append(words, Word{string(s.text[at:end]), int(s.owner[at]), int(s.owner[end-1])})
+		words = append(words, Word{string(s.text[at:end]), first, last})
 		at = end
 	}
 	return words
+}
+
+// onlyMarks reports whether a piece is made of punctuation.
+func (v *Vocabulary) onlyMarks(p Piece) bool {
+	return !strings.ContainsFunc(v.Piece(p), func(r rune) bool { return !unicode.IsPunct(r) })
 }
 
 // surface is a text that knows of every byte which token wrote it.
