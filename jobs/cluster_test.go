@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/url"
@@ -163,12 +164,21 @@ func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {
 	}
 	for i := range jobs {
 		key := fmt.Sprint(i)
-		if j, err := q.Wait(ctx, key); err != nil || j.State != Done || j.Losses != 0 {
-			t.Errorf("job %s: %+v, %v", key, j, err)
+		wctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+		if j, err := q.Wait(wctx, key); err != nil || j.State != Done || j.Losses != 0 {
+			t.Fatalf("job %s: %+v, %v", key, j, err)
 		}
-		if got, err := q.Result(ctx, key); err != nil || string(got) != "text of "+key {
-			t.Errorf("result of %s: %q, %v", key, got, err)
-		}
+		cancel()
+		until(t, "the result is read", func() bool {
+			got, err := q.Result(ctx, key)
+			if passing(err) {
+				return false
+			}
+			if err != nil || string(got) != "text of "+key {
+				t.Fatalf("result of %s: %q, %v", key, got, err)
+			}
+			return true
+		})
 	}
 	if err := q.Close(); err != nil {
 		t.Error(err)

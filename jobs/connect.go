@@ -117,22 +117,21 @@ func (q *Queue) buckets(ctx context.Context) error {
 		return err
 	}
 	q.streams = make(map[string]jetstream.Stream)
-	for _, open := range []func(context.Context, map[string]*jetstream.StreamConfig) (string, error){
-		q.openJobs, q.openValues, q.openBlobs,
-	} {
-		if bucket, err := open(ctx, have); err != nil {
-			return q.bucketError(ctx, bucket, err)
-		}
-	}
 	for _, b := range buckets {
-		if q.streams[b], err = q.js.Stream(ctx, streamName(q.o.Prefix, b)); err != nil {
-			return q.bucketError(ctx, b, err)
+		if err := q.openBucket(ctx, have[b.name], b.name, b.description); err != nil {
+			return q.bucketError(ctx, b.name, err)
 		}
 	}
 	return nil
 }
 
-var buckets = []string{bucketJobs, bucketWindows, bucketResults, bucketBlobs, bucketProjects}
+var buckets = []struct{ name, description string }{
+	{bucketJobs, "one record a job"},
+	{bucketWindows, "window results of running jobs"},
+	{bucketResults, "results"},
+	{bucketBlobs, "large results"},
+	{bucketProjects, "values of projects"},
+}
 
 // admit returns the streams that are there. It refuses those of a newer version, and in a
 // data directory that had all of them the absence of one: it was lost, and making it anew
@@ -140,7 +139,7 @@ var buckets = []string{bucketJobs, bucketWindows, bucketResults, bucketBlobs, bu
 func (q *Queue) admit(ctx context.Context) (map[string]*jetstream.StreamConfig, error) {
 	have := make(map[string]*jetstream.StreamConfig)
 	for _, b := range buckets {
-		name := streamName(q.o.Prefix, b)
+		name := streamName(q.o.Prefix, b.name)
 		s, err := q.js.Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
@@ -148,13 +147,13 @@ func (q *Queue) admit(ctx context.Context) (map[string]*jetstream.StreamConfig, 
 				return nil, fmt.Errorf("%w: the stream %s is gone", ErrDamaged, name)
 			}
 		case err != nil:
-			return nil, q.bucketError(ctx, b, err)
+			return nil, q.bucketError(ctx, b.name, err)
 		default:
 			cfg := s.CachedInfo().Config
 			if v, err := strconv.Atoi(cfg.Metadata[formatKey]); err == nil && v > format {
 				return nil, fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, v, format)
 			}
-			have[b] = &cfg
+			have[b.name] = &cfg
 		}
 	}
 	return have, nil
@@ -163,66 +162,63 @@ func (q *Queue) admit(ctx context.Context) (map[string]*jetstream.StreamConfig, 
 // fits tells whether a stream is as the options want it. One that is, is left alone: the
 // server writes the description of a stream in two steps, and a crash between them would
 // make it unreadable.
-func (q *Queue) fits(cfg *jetstream.StreamConfig, bytes int64, age time.Duration) bool {
-	return cfg != nil && cfg.Replicas == q.o.Replicas && cfg.MaxBytes == bytes && cfg.MaxAge == age
+func (q *Queue) fits(have, want *jetstream.StreamConfig) bool {
+	return have != nil && have.Replicas == want.Replicas && have.MaxBytes == want.MaxBytes && have.MaxAge == want.MaxAge &&
+		(q.engine != nil || have.AllowDirect == want.AllowDirect)
 }
 
-var formatMeta = map[string]string{formatKey: strconv.Itoa(format)}
-
-// openJobs makes the bucket of the jobs as a stream, for two things that a bucket's
-// configuration does not offer: reads by the leader alone, since a replica's copy may be
-// old, and no limit in bytes, which would refuse the very writes that end jobs.
-func (q *Queue) openJobs(ctx context.Context, have map[string]*jetstream.StreamConfig) (string, error) {
-	bucket := q.o.Prefix + bucketJobs
-	if !q.fits(have[bucketJobs], -1, 0) {
-		if _, err := q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-			Name: streamName(q.o.Prefix, bucketJobs), Subjects: []string{"$KV." + bucket + ".>"}, Metadata: formatMeta,
-			Description: "asr-backend: one record a job", MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew,
-			MaxBytes: -1, MaxMsgs: -1, MaxConsumers: -1, MaxMsgSize: -1, Duplicates: time.Minute,
-			AllowRollup: true, AllowMsgTTL: true, Replicas: q.o.Replicas,
-		}); err != nil {
-			return bucketJobs, err
-		}
+// stream describes the stream under a bucket. It is not left to the library's buckets for
+// two things that they do not offer: reads by the leader alone, since the copy of a replica
+// may be old, and for the jobs no limit in bytes, which would refuse the very writes that
+// end them.
+func (q *Queue) stream(bucket, description string) *jetstream.StreamConfig {
+	cfg := &jetstream.StreamConfig{
+		Name: streamName(q.o.Prefix, bucket), Subjects: []string{"$KV." + q.o.Prefix + bucket + ".>"},
+		Description: "asr-backend: " + description, Metadata: map[string]string{formatKey: strconv.Itoa(format)},
+		MaxBytes: -1, MaxMsgs: -1, MaxConsumers: -1, MaxMsgSize: -1, MaxMsgsPerSubject: 1,
+		Discard: jetstream.DiscardNew, AllowRollup: true, Duplicates: time.Minute, Replicas: q.o.Replicas,
 	}
-	var err error
-	q.jobs, err = q.js.KeyValue(ctx, bucket)
-	return bucketJobs, err
+	switch bucket {
+	case bucketJobs:
+		cfg.AllowMsgTTL = true
+	case bucketWindows:
+		cfg.MaxBytes, cfg.MaxAge, cfg.DenyDelete = q.o.WindowBytes, q.o.WindowAge, true
+		cfg.Duplicates = min(cfg.Duplicates, cfg.MaxAge)
+	case bucketProjects:
+		cfg.DenyDelete = true
+	case bucketResults:
+		cfg.DenyDelete, cfg.Compression = true, jetstream.S2Compression
+	case bucketBlobs:
+		name := "$O." + q.o.Prefix + bucket
+		cfg.Subjects, cfg.MaxMsgsPerSubject, cfg.Compression = []string{name + ".C.>", name + ".M.>"}, -1, jetstream.S2Compression
+	}
+	return cfg
 }
 
-func (q *Queue) openValues(ctx context.Context, have map[string]*jetstream.StreamConfig) (string, error) {
-	for _, b := range []struct {
-		name string
-		kv   *jetstream.KeyValue
-		cfg  jetstream.KeyValueConfig
-	}{
-		{bucketWindows, &q.windows, jetstream.KeyValueConfig{Description: "asr-backend: window results of running jobs", MaxBytes: q.o.WindowBytes, TTL: q.o.WindowAge}},
-		{bucketResults, &q.results, jetstream.KeyValueConfig{Description: "asr-backend: results", MaxBytes: -1, Compression: true}},
-		{bucketProjects, &q.projects, jetstream.KeyValueConfig{Description: "asr-backend: values of projects", MaxBytes: -1}},
-	} {
-		b.cfg.Bucket, b.cfg.Metadata, b.cfg.Replicas = q.o.Prefix+b.name, formatMeta, q.o.Replicas
-		var err error
-		if q.fits(have[b.name], b.cfg.MaxBytes, b.cfg.TTL) {
-			*b.kv, err = q.js.KeyValue(ctx, b.cfg.Bucket)
-		} else {
-			*b.kv, err = q.js.CreateOrUpdateKeyValue(ctx, b.cfg)
-		}
-		if err != nil {
-			return b.name, err
+// openBucket makes the stream of a bucket, or brings it up to date.
+func (q *Queue) openBucket(ctx context.Context, have *jetstream.StreamConfig, bucket, description string) (err error) {
+	if want := q.stream(bucket, description); !q.fits(have, want) {
+		if _, err := q.js.CreateOrUpdateStream(ctx, *want); err != nil {
+			return err
 		}
 	}
-	return "", nil
-}
-
-func (q *Queue) openBlobs(ctx context.Context, have map[string]*jetstream.StreamConfig) (_ string, err error) {
-	bucket := q.o.Prefix + bucketBlobs
-	if q.fits(have[bucketBlobs], -1, 0) {
-		q.blobs, err = q.js.ObjectStore(ctx, bucket)
-	} else {
-		q.blobs, err = q.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-			Bucket: bucket, Description: "asr-backend: large results", MaxBytes: -1, Compression: true, Metadata: formatMeta, Replicas: q.o.Replicas,
-		})
+	if q.streams[bucket], err = q.js.Stream(ctx, streamName(q.o.Prefix, bucket)); err != nil {
+		return err
 	}
-	return bucketBlobs, err
+	name := q.o.Prefix + bucket
+	switch bucket {
+	case bucketJobs:
+		q.jobs, err = q.js.KeyValue(ctx, name)
+	case bucketWindows:
+		q.windows, err = q.js.KeyValue(ctx, name)
+	case bucketResults:
+		q.results, err = q.js.KeyValue(ctx, name)
+	case bucketProjects:
+		q.projects, err = q.js.KeyValue(ctx, name)
+	case bucketBlobs:
+		q.blobs, err = q.js.ObjectStore(ctx, name)
+	}
+	return err
 }
 
 func streamName(prefix, bucket string) string {

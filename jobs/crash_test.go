@@ -300,7 +300,7 @@ func TestWhatACrashLeavesBehindIsSweptUp(t *testing.T) {
 	}
 	// As far as Finish comes before the record is written.
 	for _, r := range []resultRef{{Name: l.jobID + ".one", Size: 3}, {Name: l.jobID + ".two", Size: inlineResult + 1, Blob: true}} {
-		if err := q.putResult(ctx, r, noise(int(r.Size))); err != nil {
+		if _, err := q.putResult(ctx, r, noise(int(r.Size))); err != nil {
 			t.Fatal(err)
 		}
 	}

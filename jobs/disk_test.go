@@ -24,9 +24,15 @@ func mount(t *testing.T, size string) string {
 		t.Skipf("a file system to fill cannot be mounted here: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
+		// A file of it may be in the hands of a child of another test between fork and exec.
+		until(t, "the file system is free", func() bool {
+			err := syscall.Unmount(dir, 0)
+			if err != nil && !errors.Is(err, syscall.EBUSY) {
+				t.Errorf("unmount: %v", err)
+				return true
+			}
+			return err == nil
+		})
 	})
 	return dir
 }

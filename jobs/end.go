@@ -25,7 +25,9 @@ func (l *Lease) finish(ctx context.Context, result []byte) error {
 		if err := l.lost(); err != nil {
 			return err
 		}
-		return l.q.putResult(ctx, ref, result)
+		var err error
+		ref.Seq, err = l.q.putResult(ctx, ref, result)
+		return err
 	}); err != nil {
 		return err
 	}

@@ -38,6 +38,8 @@ type resultRef struct {
 	Name string `json:"name"` // <job id>.<result id>
 	Blob bool   `json:"blob,omitempty"`
 	Size int64  `json:"size"`
+	// Seq is a change of the bucket after which the result is in it; 0 if it is not known.
+	Seq uint64 `json:"seq,omitempty"`
 }
 
 func (r record) encode() ([]byte, error) {

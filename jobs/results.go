@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -21,18 +22,25 @@ func tooLarge(what string, n, most int) error {
 	return fmt.Errorf("%w: the %s has %d bytes, at most %d fit", ErrTooLarge, what, n, most)
 }
 
-func (q *Queue) putResult(ctx context.Context, ref resultRef, data []byte) error {
+// putResult stores a result and returns a change of the bucket after which it is there.
+func (q *Queue) putResult(ctx context.Context, ref resultRef, data []byte) (uint64, error) {
 	if !ref.Blob {
 		actx, cancel := q.attempt(ctx)
 		defer cancel()
-		_, err := q.results.Put(actx, ref.Name, data)
-		return q.answer(ctx, err)
+		seq, err := q.results.Put(actx, ref.Name, data)
+		return seq, q.answer(ctx, err)
 	}
 	// Many messages: a bound for each is the server's business, one for all grows with them.
 	actx, cancel := context.WithTimeout(ctx, q.o.attempt*10)
 	defer cancel()
-	_, err := q.blobs.Put(actx, jetstream.ObjectMeta{Name: ref.Name}, bytes.NewReader(data))
-	return q.answer(ctx, err)
+	if _, err := q.blobs.Put(actx, jetstream.ObjectMeta{Name: ref.Name}, bytes.NewReader(data)); err != nil {
+		return 0, q.answer(ctx, err)
+	}
+	info, err := q.streams[bucketBlobs].Info(actx)
+	if err != nil {
+		return 0, q.answer(ctx, err)
+	}
+	return info.State.LastSeq, nil
 }
 
 // Result returns what Finish stored. A job that is not done is ErrState.
@@ -52,7 +60,7 @@ func (q *Queue) result(ctx context.Context, key string) ([]byte, error) {
 	if err := r.expect(Done); err != nil {
 		return nil, err
 	}
-	data, err := q.getResult(ctx, *r.Result)
+	data, err := q.currentResult(ctx, *r.Result)
 	if errors.Is(err, ErrNotFound) || err == nil && int64(len(data)) != r.Result.Size {
 		err = fmt.Errorf("%w: the result of %d bytes is gone", ErrDamaged, r.Result.Size)
 	}
@@ -65,6 +73,33 @@ func (q *Queue) result(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	return data, err
+}
+
+// currentResult is getResult that believes a result to be gone only of a leader that has
+// applied the change which brought it; see read.
+func (q *Queue) currentResult(ctx context.Context, ref resultRef) ([]byte, error) {
+	data, err := q.getResult(ctx, ref)
+	if !errors.Is(err, ErrNotFound) || ref.Seq == 0 {
+		return data, err
+	}
+	bucket := bucketResults
+	if ref.Blob {
+		bucket = bucketBlobs
+	}
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	for {
+		behind, err := q.behind(actx, bucket, ref.Seq)
+		switch {
+		case err != nil:
+			return nil, q.answer(ctx, err)
+		case !behind:
+			return q.getResult(ctx, ref)
+		}
+		if pause(actx, 10*time.Millisecond) != nil {
+			return nil, q.answer(ctx, errBehind)
+		}
+	}
 }
 
 func (q *Queue) getResult(ctx context.Context, ref resultRef) ([]byte, error) {

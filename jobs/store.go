@@ -73,10 +73,13 @@ func (q *Queue) answer(ctx context.Context, err error) error {
 }
 
 // read fetches the record of a job.
+//
+// A server that has just become the leader may for a moment not have applied what its
+// predecessor confirmed. An answer older than what this process knows is asked for again.
 func (q *Queue) read(ctx context.Context, key string) (record, uint64, error) {
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
-	e, err := q.jobs.Get(actx, escape(key))
+	e, err := q.readCurrent(actx, key)
 	if err != nil {
 		return record{}, 0, q.answer(ctx, err)
 	}
@@ -91,6 +94,57 @@ func (q *Queue) read(ctx context.Context, key string) (record, uint64, error) {
 	r.Revision = e.Revision()
 	q.index.apply(r, e.Revision(), time.Now())
 	return r, e.Revision(), nil
+}
+
+func (q *Queue) readCurrent(ctx context.Context, key string) (jetstream.KeyValueEntry, error) {
+	for {
+		e, err := q.jobs.Get(ctx, escape(key))
+		known, ok := q.index.get(key)
+		switch {
+		case q.engine != nil || !ok || known.damaged:
+			return e, err
+		case err == nil && e.Revision() >= known.rev:
+			return e, nil
+		case errors.Is(err, jetstream.ErrKeyNotFound):
+			if behind, berr := q.behind(ctx, bucketJobs, known.rev); berr != nil {
+				return nil, berr
+			} else if !behind {
+				return q.jobs.Get(ctx, escape(key)) // the first answer may be from before it caught up
+			}
+		case err != nil:
+			return nil, err
+		}
+		if pause(ctx, 10*time.Millisecond) != nil {
+			return nil, errBehind
+		}
+	}
+}
+
+// errBehind says that the leader of a bucket answers with less than was confirmed, for as
+// long as one request may take. It passes when the leader catches up.
+var errBehind = fmt.Errorf("%w: its leader has not applied what was confirmed", ErrUnavailable)
+
+// behind tells whether the leader of a bucket has yet to apply the change numbered rev.
+func (q *Queue) behind(ctx context.Context, bucket string, rev uint64) (bool, error) {
+	if q.engine != nil {
+		return false, nil // one server is never behind itself: what it lacks is lost
+	}
+	info, err := q.streams[bucket].Info(ctx)
+	if err != nil {
+		return false, err
+	}
+	return info.State.LastSeq < rev, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // write stores a record in place of revision rev, 0 for a new job, and returns the new
