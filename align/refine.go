@@ -17,6 +17,9 @@ const (
 	// joined is the least gap that stays between words: a tenth of a second. Shorter ones
 	// are stops within speech, and what remains of them between two late spikes.
 	joined timeline.Sample = timeline.SampleRate / 10
+	// closure is how long a stop at the end of a word may be closed, and release how long
+	// the sound after it may be: 50 and 100 ms.
+	closure, release timeline.Frame = 5, 10
 	// quiet is how much louder than the quietest frame in reach a frame may be and still
 	// count as the end of the sound: half a nat, about two decibels, or an eighth of the
 	// word's rise above it.
@@ -97,7 +100,8 @@ func (h *Heard) onset(s Span, before timeline.Sample) timeline.Sample {
 	return from
 }
 
-// offset returns where the sound of s ends: before the first frame in reach that is quiet.
+// offset returns where the sound of s ends: before the first frame in reach that is quiet,
+// or, if that begins the closure of a stop, after the release.
 func (h *Heard) offset(s Span, after timeline.Sample) timeline.Sample {
 	from, to := s.End, s.End+min((after-s.End)/2, reach)
 	if after-s.End >= pause {
@@ -108,22 +112,36 @@ func (h *Heard) offset(s Span, after timeline.Sample) timeline.Sample {
 	if !ok {
 		return s.End
 	}
-	for f := lo; f < hi; f++ {
-		if h.level(f) <= limit {
-			return min(max(h.sample(f), from), to)
+	loud := func(f timeline.Frame) bool { return h.level(f) > limit }
+	// run returns where at most so many frames end that are loud, or are not.
+	run := func(f, most timeline.Frame, is bool) timeline.Frame {
+		for most = min(hi, f+most); f < most && loud(f) == is; f++ {
+		}
+		return f
+	}
+	end := run(lo, hi-lo, true)
+	if end == hi {
+		return to
+	}
+	if open := run(end, closure+1, false); open < hi && open-end <= closure {
+		if after := run(open, release+1, true); after-open <= release {
+			end = after
 		}
 	}
-	return to
+	return min(max(h.sample(end), from), to)
 }
 
 // join gives words with little room between them a common boundary. They follow each other
-// without a pause, and the middle is nearer the truth than either edge.
+// without a pause, and the middle is nearer the truth than either edge. Gaps of up to twice
+// joined shrink, the less the longer they are, so that a little more or less room nowhere
+// makes a leap of an edge.
 func join(words []Word) {
 	for i := 1; i < len(words); i++ {
 		a, b := &words[i-1].Span, &words[i].Span
-		if gap := b.Start - a.End; gap < joined {
-			a.End += gap / 2
-			b.Start = a.End
+		gap := b.Start - a.End
+		if rest := max(2*(gap-joined), 0); rest < gap {
+			a.End += (gap - rest) / 2
+			b.Start = a.End + rest
 		}
 	}
 }
