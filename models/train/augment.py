@@ -124,7 +124,7 @@ def distort(mel, rng, strength, babble=None):
     power = np.exp(mel)
     if chance(0.3):
         power = reverberate(power, rng)
-    if chance(0.15):
+    if chance(0.3):
         power = telephone(power, rng)
     if babble is not None:
         power = add_power(power, np.exp(babble), rng.uniform(5, 25))

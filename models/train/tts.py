@@ -3,7 +3,7 @@
   python tts.py --sentences sentences.tsv --out WORK/tts --hours flite=12 festival=6 espeak=5 piper=10
 
 Every clip gets a voice, a rate and a pitch of its own. The first 40 clips of every engine are held out (their sentences
-are heard nowhere else): OUT/<engine>-held.
+are heard nowhere else): OUT/<engine>-held. With --kind K the stores are called OUT/<engine>-K and OUT/<engine>-K-held.
 """
 import argparse
 import io
@@ -101,8 +101,11 @@ def read_sentences(path, rng):
             # Engines read digits and odd marks in ways of their own: give them the model's text there.
             plain = re.fullmatch(r"[A-Za-z ,.;:!?'-]+", raw.replace("\u2019", "'"))
             by.setdefault(source, []).append((raw.replace("\u2019", "'") if plain else text, text))
-    total = min(len(by[s]) / share for s, share in MIX.items() if s != "opticks")
-    kept = [k for s, share in MIX.items() for k in by[s][:int(total * share)]]
+    if not by.keys() & MIX.keys():
+        kept = [k for rows in by.values() for k in rows]
+    else:
+        total = min(len(by[s]) / share for s, share in MIX.items() if s != "opticks")
+        kept = [k for s, share in MIX.items() for k in by[s][:int(total * share)]]
     rng.shuffle(kept)
     return kept
 
@@ -112,6 +115,7 @@ def main():
     ap.add_argument("--sentences", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--hours", nargs="+", required=True, help="engine=hours")
+    ap.add_argument("--kind", help="of sentences, a part of the stores' names")
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
     hours = dict(h.split("=") for h in a.hours)
@@ -123,19 +127,20 @@ def main():
         if engine not in hours:
             continue
         todo = sentences[n * share:(n + 1) * share]
-        writers = Writer(f"{a.out}/{engine}"), Writer(f"{a.out}/{engine}-held")
+        name = f"{engine}-{a.kind}" if a.kind else engine
+        writers = Writer(f"{a.out}/{name}"), Writer(f"{a.out}/{name}-held")
         left, count = float(hours[engine]) * 3600, 0
         with tempfile.TemporaryDirectory() as folder:
             made = ENGINES[engine]([spoken for spoken, _ in todo], random.Random(f"{a.seed} {engine}"), folder)
             for (_, text), (voice, x) in zip(todo, made):
                 count += 1
-                writers[count <= HELD].add(f"{engine}/{count}", engine, voice, text, x)
+                writers[count <= HELD].add(f"{name}/{count}", name, voice, text, x)
                 left -= len(x) / 16000
                 if left < 0 and count > HELD:
                     break
         for w in writers:
             w.close()
-        print(f"{engine}: {count} clips, {float(hours[engine]) - left / 3600:.2f} h", flush=True)
+        print(f"{name}: {count} clips, {float(hours[engine]) - left / 3600:.2f} h", flush=True)
 
 
 if __name__ == "__main__":
