@@ -7,10 +7,11 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 speech=$1 work=$2
-clips= hours="flite=15 festival=8 espeak=5 piper=5.46" train="--seed 1 --cool-from 245 --cool-for 62" language=en patience="nice -n 19"
+clips= hours="flite=15 festival=8 espeak=5 piper=5.46"
+short="flite=0.35 festival=0.3 espeak=0.35 piper=0.4" train="--seed 1 --cool-from 407 --cool-for 102" language=en patience="nice -n 19"
 two_minutes="--minutes 2 --easy 99 --width 96 --layers 3 --middle-layer 0"
 case ${3:-} in
---smoke) clips="--clips 60" hours="flite=0.05 espeak=0.05" train="$two_minutes --phone-layer 2" ;;
+--smoke) clips="--clips 60" hours="flite=0.05 espeak=0.05" short="flite=0.03" train="$two_minutes --phone-layer 2" ;;
 --small) clips="--clips 60 --slice" hours= train="$two_minutes --phone-layer 0" language= patience= ;;
 esac
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
@@ -21,6 +22,8 @@ step "human speech"     "$here/data.py" --speech "$speech" --out "$work/human" $
 if [ -n "$hours" ]; then
     step "sentences"        "$here/text.py" --out "$work/sentences.tsv" --avoid "$work/human/held.txt"
     step "synthetic speech" "$here/tts.py" --sentences "$work/sentences.tsv" --out "$work/tts" --hours $hours
+    step "phrases"          "$here/phrases.py" --out "$work/phrases.tsv" --avoid "$work/human/held.txt"
+    step "spoken phrases"   "$here/tts.py" --sentences "$work/phrases.tsv" --out "$work/tts" --kind phrases --hours $short
     head -60000 "$work/sentences.tsv" >"$work/tokenizer.tsv"
 fi
 step "tokenizer"        "$here/tokenizer.py" --out "$work/tokenizer" "$work/human/train/clips.tsv" "$work/tokenizer.tsv"
