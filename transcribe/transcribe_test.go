@@ -59,34 +59,43 @@ func TestLosslessFormatsGiveTheSameTranscript(t *testing.T) {
 
 // Lossy formats at good rates give the same words, and each within 40 ms: none of them
 // adds or loses time at its start.
+// The recordings are those whose words the small model of the tests is sure of: of others
+// it writes another word here or there after a lossy codec.
 func TestLossyFormatsGiveTheSameWordsWithin40Milliseconds(t *testing.T) {
 	dir := t.TempDir()
-	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0006.flac")
 	tr := transcriber(t, transcribe.Options{FFmpeg: oracle.FFmpeg(t)})
-	want, err := tr.File(t.Context(), source, transcribe.Request{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct{ name, options string }{
-		{"a.mp3", "-c:a libmp3lame -b:a 128k"}, {"b.mp3", "-c:a libmp3lame -q:a 2"}, {"a.opus", "-c:a libopus -b:a 96k"},
-		{"a.m4a", "-c:a aac -b:a 160k"}, {"a.ogg", "-c:a libvorbis -q:a 7"}, {"a.webm", "-c:a libopus -b:a 96k"},
-	} {
-		path := filepath.Join(dir, c.name)
-		convert(t, source, path, strings.Fields(c.options)...)
-		got, err := tr.File(t.Context(), path, transcribe.Request{})
+	for _, clip := range []string{"02", "05", "06", "08", "09", "11", "12"} {
+		source := oracle.Data(t, "speech", "ljspeech", "LJ001-00"+clip+".flac")
+		want, err := tr.File(t.Context(), source, transcribe.Request{})
 		if err != nil {
-			t.Errorf("%s: %v", c.name, err)
-			continue
+			t.Fatal(err)
 		}
-		g, w := words(got), words(want)
-		if text(g) != text(w) {
-			t.Errorf("%s: got %q, want %q", c.name, text(g), text(w))
-			continue
-		}
-		for i := range g {
-			if d := max((g[i].Start - w[i].Start).Abs(), (g[i].End - w[i].End).Abs()); d > 40*time.Millisecond {
-				t.Errorf("%s: word %d %q is at %v to %v, want %v to %v", c.name, i, g[i].Text, g[i].Start, g[i].End, w[i].Start, w[i].End)
+		for _, c := range []struct{ name, options string }{
+			{"a.wav", "-c:a pcm_s16le"}, {"a.mp3", "-c:a libmp3lame -b:a 128k"}, {"b.mp3", "-c:a libmp3lame -q:a 2"},
+			{"a.opus", "-c:a libopus -b:a 96k"}, {"a.m4a", "-c:a aac -b:a 160k"}, {"a.ogg", "-c:a libvorbis -q:a 7"},
+			{"a.webm", "-c:a libopus -b:a 96k"},
+		} {
+			path := filepath.Join(dir, clip+c.name)
+			convert(t, source, path, strings.Fields(c.options)...)
+			got, err := tr.File(t.Context(), path, transcribe.Request{})
+			if err != nil {
+				t.Errorf("%s: %v", clip+c.name, err)
+				continue
 			}
+			sameWords(t, clip+c.name, words(got), words(want), 40*time.Millisecond)
+		}
+	}
+}
+
+func sameWords(t *testing.T, name string, got, want []transcript.Word, within time.Duration) {
+	t.Helper()
+	if text(got) != text(want) {
+		t.Errorf("%s: got %q, want %q", name, text(got), text(want))
+		return
+	}
+	for i, g := range got {
+		if d := max((g.Start - want[i].Start).Abs(), (g.End - want[i].End).Abs()); d > within {
+			t.Errorf("%s: word %d %q is at %v to %v, want %v to %v", name, i, g.Text, g.Start, g.End, want[i].Start, want[i].End)
 		}
 	}
 }
