@@ -20,20 +20,23 @@ func (a *aligner) finish() (*Alignment, error) {
 	}
 	a.tear()
 	a.overheard()
-	holes := a.holes()
+	holes, stead := a.holes(), make(map[int]*hole) // by the word
 	for i := range holes {
 		g := &holes[i]
 		v := g.verdict()
 		for w := g.From; w < g.To; w++ {
 			out.Words[w].Verdict = v
 		}
-		if v == Differs {
-			if _, err := a.force(g); err != nil {
-				return nil, err
-			}
+		if v != Differs {
+			continue
+		}
+		if g.single() {
+			stead[g.From] = g
+		} else if _, err := a.force(g); err != nil {
+			return nil, err
 		}
 	}
-	a.place(out.Words)
+	a.place(out.Words, stead)
 	for i := range holes {
 		g := &holes[i]
 		if g.verdict() == Matches {
@@ -41,7 +44,7 @@ func (a *aligner) finish() (*Alignment, error) {
 		}
 		s := a.stretch(g, out.Words)
 		out.Stretches = append(out.Stretches, s)
-		if g.From < g.To && a.spans[g.From] == nil {
+		if g.From < g.To && a.spans[g.From] == nil && stead[g.From] == nil {
 			shareOut(out.Words, s)
 		}
 	}
@@ -133,27 +136,43 @@ func whole(spans []viterbi.Span) (from, to int) {
 	return from, to
 }
 
-// place gives the words that were placed their times and scores.
-func (a *aligner) place(words []Word) {
+// place gives the words that were placed their times and scores. What was heard in the stead
+// of a word stands between the others, so that these keep their edges.
+func (a *aligner) place(words []Word, stead map[int]*hole) {
 	var placed []Word
 	for i := range words {
-		if a.spans[i] != nil {
-			a.settle(&words[i], i)
+		if g := stead[i]; g != nil {
+			placed = append(placed, a.misheard(g))
+		} else if a.spans[i] != nil {
+			a.settle(&words[i], i, stead)
 			placed = append(placed, words[i])
 		}
 	}
 	a.h.place(placed)
 	n := 0
 	for i := range words {
-		if a.spans[i] != nil {
+		if g := stead[i]; g != nil {
+			w := placed[n]
+			w.Text, w.Verdict, w.Confidence = words[i].Text, words[i].Verdict, 0
+			words[i] = w
+			n++
+		} else if a.spans[i] != nil {
 			words[i] = placed[n]
 			n++
 		}
 	}
 }
 
+// misheard is what was heard in a hole, as a word.
+func (a *aligner) misheard(g *hole) Word {
+	first, last := g.heard[0], g.heard[len(g.heard)-1]
+	w := Word{First: a.h.First + first.First, Last: a.h.First + last.Last}
+	w.edges = [2]float64{a.h.mass(w.First), a.h.mass(w.Last)}
+	return w
+}
+
 // settle sets rows and score of a placed word.
-func (a *aligner) settle(w *Word, i int) {
+func (a *aligner) settle(w *Word, i int, stead map[int]*hole) {
 	from, to := whole(a.spans[i])
 	spans, pieces := a.spans[i][from:to], a.script[i].Readings[a.chosen[i]][from:to]
 	wild := Wildcard(a.h.Vocabulary)
@@ -175,10 +194,10 @@ func (a *aligner) settle(w *Word, i int) {
 			row := a.scores(t)
 			logProb += float64(row[pieces[k]])
 			if k == 0 && t == s.First {
-				w.edges[0] = a.share(t, row, pieces[k], a.neighbour(i-1, true))
+				w.edges[0] = a.share(t, row, pieces[k], a.before(i, stead))
 			}
 			if k == len(spans)-1 && t == s.Last {
-				w.edges[1] = a.share(t, row, pieces[k], a.neighbour(i+1, false))
+				w.edges[1] = a.share(t, row, pieces[k], a.after(i, stead))
 			}
 		}
 		sum += math.Exp(logProb / float64(s.Last-s.First+1))
@@ -187,16 +206,29 @@ func (a *aligner) settle(w *Word, i int) {
 	w.Confidence = float32(sum / float64(len(spans)))
 }
 
-// neighbour returns the piece of word i that is nearest to the word beside it, or blank.
-func (a *aligner) neighbour(i int, last bool) ctc.Piece {
-	if i < 0 || i >= len(a.script) {
+// before returns the piece that ends in front of word i, of what stands there, and blank if
+// nothing does.
+func (a *aligner) before(i int, stead map[int]*hole) ctc.Piece {
+	switch g := stead[i-1]; {
+	case i == 0:
 		return a.h.Vocabulary.Blank()
+	case g != nil:
+		return g.heard[len(g.heard)-1].Piece
 	}
-	pieces := a.script[i].Readings[a.chosen[i]]
-	if last {
-		return pieces[len(pieces)-1]
+	pieces := a.script[i-1].Readings[a.chosen[i-1]]
+	return pieces[len(pieces)-1]
+}
+
+// after returns the piece that begins behind word i, of what stands there, and blank if
+// nothing does.
+func (a *aligner) after(i int, stead map[int]*hole) ctc.Piece {
+	switch g := stead[i+1]; {
+	case i+1 == len(a.script):
+		return a.h.Vocabulary.Blank()
+	case g != nil:
+		return g.heard[0].Piece
 	}
-	return pieces[0]
+	return a.script[i+1].Readings[a.chosen[i+1]][0]
 }
 
 // share is how much of a row at the edge of a word is the word: the probability of its

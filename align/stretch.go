@@ -71,11 +71,15 @@ func (a *aligner) holes() []hole {
 		if g.To < len(a.script) {
 			g.room.end = a.spans[g.To][0].First
 		}
-		for next < len(a.heard) && a.heard[next].First < g.First {
+		first, end := g.First, g.End
+		if g.From < g.To { // the path may have passed over some of what was heard there
+			first, end = g.room.first, g.room.end
+		}
+		for next < len(a.heard) && a.heard[next].First < first {
 			next++
 		}
 		from := next
-		for next < len(a.heard) && a.heard[next].First < g.End {
+		for next < len(a.heard) && a.heard[next].First < end {
 			next++
 		}
 		g.heard = a.heard[from:next]
@@ -98,25 +102,37 @@ func (g *hole) verdict() Verdict {
 
 // stretch returns the hole as it is told, once the words around have their times.
 func (a *aligner) stretch(g *hole, words []Word) Stretch {
-	s := Stretch{Verdict: g.verdict(), From: g.From, To: g.To}
-	if len(g.heard) > 0 {
-		first := a.h.First
-		s.Span = rowSpan(first+g.heard[0].First, first+g.heard[len(g.heard)-1].Last).moved(timeline.SampleAt(a.h.Shift)).within(a.h.bounds())
-		var texts []string
-		for _, w := range a.h.Vocabulary.Words(g.heard) {
-			texts = append(texts, w.Text)
-		}
-		s.Heard = strings.Join(texts, " ")
-		return s
-	}
-	s.Span = a.h.bounds()
+	s := Stretch{Verdict: g.verdict(), From: g.From, To: g.To, Span: a.h.bounds()}
 	if g.From > 0 {
 		s.Span.Start = words[g.From-1].Span.End
 	}
 	if g.To < len(words) {
 		s.Span.End = words[g.To].Span.Start
 	}
+	if len(g.heard) == 0 {
+		return s
+	}
+	w := a.misheard(g)
+	rows := rowSpan(w.First, w.Last).moved(timeline.SampleAt(a.h.Shift)).within(a.h.bounds())
+	sound := a.h.refine(rows, s.Span.Start, s.Span.End)
+	s.Span = Span{max(rows.Start, sound.Start), min(rows.End, sound.End)} // silence is not what was heard
+	var texts []string
+	for _, w := range a.h.Vocabulary.Words(g.heard) {
+		texts = append(texts, w.Text)
+	}
+	s.Heard = strings.Join(texts, " ")
 	return s
+}
+
+// single tells whether the hole is one word in whose place something else was heard, without
+// a pause.
+func (g *hole) single() bool {
+	for i := 1; i < len(g.heard); i++ {
+		if g.heard[i].First-g.heard[i-1].Last > ctc.LongestPause {
+			return false
+		}
+	}
+	return g.To == g.From+1
 }
 
 // force places the words of a hole as well as they fit into its room, so that a person
