@@ -12,8 +12,10 @@
 //     won counts for half and times do not jump by whole rows;
 //  2. by the model's constant, which makes up for its lateness;
 //  3. outwards into the blank beside it, by at most half the gap to the neighbour and at
-//     most a quarter of a second, to where the sound is lowest; beside a pause also inwards;
+//     most a quarter of a second, to where the sound ends; beside a pause also inwards;
 //  4. between words that follow each other without a pause, to a common boundary.
+//
+// A word of a text in whose place something else was heard gets the times of that.
 //
 // Words never overlap and stay in order. doc/accuracy.md says how exact that is.
 //
