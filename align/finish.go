@@ -20,7 +20,8 @@ func (a *aligner) finish() (*Alignment, error) {
 	}
 	a.tear()
 	a.overheard()
-	holes, stead := a.holes(), make(map[int]*hole) // by the word
+	holes := a.holes()
+	a.stead = make(map[int]*hole)
 	for i := range holes {
 		g := &holes[i]
 		v := g.verdict()
@@ -31,12 +32,12 @@ func (a *aligner) finish() (*Alignment, error) {
 			continue
 		}
 		if g.single() {
-			stead[g.From] = g
+			a.stead[g.From] = g
 		} else if _, err := a.force(g); err != nil {
 			return nil, err
 		}
 	}
-	a.place(out.Words, stead)
+	a.place(out.Words)
 	for i := range holes {
 		g := &holes[i]
 		if g.verdict() == Matches {
@@ -44,8 +45,8 @@ func (a *aligner) finish() (*Alignment, error) {
 		}
 		s := a.stretch(g, out.Words)
 		out.Stretches = append(out.Stretches, s)
-		if g.From < g.To && a.spans[g.From] == nil && stead[g.From] == nil {
-			shareOut(out.Words, s)
+		if g.From < g.To && a.spans[g.From] == nil && a.stead[g.From] == nil {
+			shareOut(out.Words, s, a.h.bounds())
 		}
 	}
 	return out, nil
@@ -138,41 +139,34 @@ func whole(spans []viterbi.Span) (from, to int) {
 
 // place gives the words that were placed their times and scores. What was heard in the stead
 // of a word stands between the others, so that these keep their edges.
-func (a *aligner) place(words []Word, stead map[int]*hole) {
+func (a *aligner) place(words []Word) {
 	var placed []Word
+	var at []int // of placed words among all
 	for i := range words {
-		if g := stead[i]; g != nil {
-			placed = append(placed, a.misheard(g))
+		if g := a.stead[i]; g != nil {
+			a.mishear(&words[i], g)
 		} else if a.spans[i] != nil {
-			a.settle(&words[i], i, stead)
-			placed = append(placed, words[i])
+			a.settle(&words[i], i)
+		} else {
+			continue
 		}
+		placed = append(placed, words[i])
+		at = append(at, i)
 	}
 	a.h.place(placed)
-	n := 0
-	for i := range words {
-		if g := stead[i]; g != nil {
-			w := placed[n]
-			w.Text, w.Verdict, w.Confidence = words[i].Text, words[i].Verdict, 0
-			words[i] = w
-			n++
-		} else if a.spans[i] != nil {
-			words[i] = placed[n]
-			n++
-		}
+	for n, i := range at {
+		words[i] = placed[n]
 	}
 }
 
-// misheard is what was heard in a hole, as a word.
-func (a *aligner) misheard(g *hole) Word {
-	first, last := g.heard[0], g.heard[len(g.heard)-1]
-	w := Word{First: a.h.First + first.First, Last: a.h.First + last.Last}
+// mishear sets the rows of a word to those in which something else was heard.
+func (a *aligner) mishear(w *Word, g *hole) {
+	w.First, w.Last = g.rows(a.h.First)
 	w.edges = [2]float64{a.h.mass(w.First), a.h.mass(w.Last)}
-	return w
 }
 
 // settle sets rows and score of a placed word.
-func (a *aligner) settle(w *Word, i int, stead map[int]*hole) {
+func (a *aligner) settle(w *Word, i int) {
 	from, to := whole(a.spans[i])
 	spans, pieces := a.spans[i][from:to], a.script[i].Readings[a.chosen[i]][from:to]
 	wild := Wildcard(a.h.Vocabulary)
@@ -194,10 +188,10 @@ func (a *aligner) settle(w *Word, i int, stead map[int]*hole) {
 			row := a.scores(t)
 			logProb += float64(row[pieces[k]])
 			if k == 0 && t == s.First {
-				w.edges[0] = a.share(t, row, pieces[k], a.before(i, stead))
+				w.edges[0] = a.share(t, row, pieces[k], a.before(i))
 			}
 			if k == len(spans)-1 && t == s.Last {
-				w.edges[1] = a.share(t, row, pieces[k], a.after(i, stead))
+				w.edges[1] = a.share(t, row, pieces[k], a.after(i))
 			}
 		}
 		sum += math.Exp(logProb / float64(s.Last-s.First+1))
@@ -208,8 +202,8 @@ func (a *aligner) settle(w *Word, i int, stead map[int]*hole) {
 
 // before returns the piece that ends in front of word i, of what stands there, and blank if
 // nothing does.
-func (a *aligner) before(i int, stead map[int]*hole) ctc.Piece {
-	switch g := stead[i-1]; {
+func (a *aligner) before(i int) ctc.Piece {
+	switch g := a.stead[i-1]; {
 	case i == 0:
 		return a.h.Vocabulary.Blank()
 	case g != nil:
@@ -221,8 +215,8 @@ func (a *aligner) before(i int, stead map[int]*hole) ctc.Piece {
 
 // after returns the piece that begins behind word i, of what stands there, and blank if
 // nothing does.
-func (a *aligner) after(i int, stead map[int]*hole) ctc.Piece {
-	switch g := stead[i+1]; {
+func (a *aligner) after(i int) ctc.Piece {
+	switch g := a.stead[i+1]; {
 	case i+1 == len(a.script):
 		return a.h.Vocabulary.Blank()
 	case g != nil:
@@ -247,19 +241,19 @@ func (a *aligner) share(t timeline.Row, row []float32, piece, beside ctc.Piece) 
 }
 
 // shareOut shares the time of a stretch out among its words, by the length of their
-// texts; words that were not said get none, at its beginning.
-func shareOut(words []Word, s Stretch) {
+// texts; words that were not said get none, at its beginning. Room is the whole recording.
+func shareOut(words []Word, s Stretch, room Span) {
 	part := words[s.From:s.To]
 	if s.Verdict == Unspoken {
 		s.Span.End = s.Span.Start
 	}
 	if s.From > 0 { // what is heard next to a word may lie within its refined edge
-		s.Span.Start = max(s.Span.Start, words[s.From-1].Span.End)
+		room.Start = words[s.From-1].Span.End
 	}
 	if s.To < len(words) {
-		s.Span.End = min(s.Span.End, words[s.To].Span.Start)
+		room.End = words[s.To].Span.Start
 	}
-	s.Span.End = max(s.Span.End, s.Span.Start)
+	s.Span = s.Span.within(room)
 	total, done := 0, 0
 	for i := range part {
 		total += utf8.RuneCountInString(part[i].Text) + 1

@@ -112,8 +112,7 @@ func (a *aligner) stretch(g *hole, words []Word) Stretch {
 	if len(g.heard) == 0 {
 		return s
 	}
-	w := a.misheard(g)
-	rows := rowSpan(w.First, w.Last).moved(timeline.SampleAt(a.h.Shift)).within(a.h.bounds())
+	rows := rowSpan(g.rows(a.h.First)).moved(timeline.SampleAt(a.h.Shift)).within(a.h.bounds())
 	sound := a.h.refine(rows, s.Span.Start, s.Span.End)
 	s.Span = Span{max(rows.Start, sound.Start), min(rows.End, sound.End)} // silence is not what was heard
 	var texts []string
@@ -122,6 +121,13 @@ func (a *aligner) stretch(g *hole, words []Word) Stretch {
 	}
 	s.Heard = strings.Join(texts, " ")
 	return s
+}
+
+// rows returns the first and the last row in which something was heard, of the recording
+// whose stretch begins at row begin. The last piece may have been heard on into the rows of
+// the word behind; those are that word's.
+func (g *hole) rows(begin timeline.Row) (first, last timeline.Row) {
+	return begin + g.heard[0].First, begin + min(g.heard[len(g.heard)-1].Last, g.room.end-1)
 }
 
 // single tells whether the hole is one word in whose place something else was heard, without

@@ -70,6 +70,7 @@ type aligner struct {
 	heard   []ctc.Token
 	spans   [][]viterbi.Span  // of the pieces of each word; nil where it was left out
 	dropped []viterbi.Dropped // in words and rows of the stretch
+	stead   map[int]*hole     // of words that were not found: where something else was heard
 	buffer  []float32
 }
 
