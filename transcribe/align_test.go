@@ -2,6 +2,7 @@ package transcribe_test
 
 import (
 	"encoding/csv"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -181,28 +182,37 @@ func (c *chapter) contains(t *testing.T, words []placed) {
 // beside a fault may move by the slack.
 func (c *chapter) staysExactly(t *testing.T, f faults, words, found []placed) {
 	t.Helper()
-	at := 0
-	fault := func(i int) bool {
-		w := found[min(max(i, 0), len(found)-1)]
-		return w.paragraph == f.added || f.changed[w.paragraph] == w.Text
+	slack := func(beside int) time.Duration {
+		w := found[min(max(beside, 0), len(found)-1)]
+		if w.paragraph == f.added || f.changed[w.paragraph] == w.Text {
+			return clipSlack
+		}
+		return 0
 	}
-	for i, w := range found {
-		if w.paragraph == f.added {
-			continue
-		}
-		for words[at].paragraph == f.removed {
-			at++
-		}
-		was := words[at]
-		at++
-		slack := func(beside bool) time.Duration {
-			if beside {
-				return clipSlack
-			}
-			return 0
-		}
-		if !fault(i) && (w.Text != was.Text || (w.Start-was.Start).Abs() > slack(fault(i-1)) || (w.End-was.End).Abs() > slack(fault(i+1))) {
+	for i, was := range f.unfaulted(words, found) {
+		w := found[i]
+		if f.changed[w.paragraph] != w.Text && (w.Text != was.Text || (w.Start-was.Start).Abs() > slack(i-1) || (w.End-was.End).Abs() > slack(i+1)) {
 			t.Errorf("%q moved from %v to %v: %q at %v to %v", was.Text, was.Start, was.End, w.Text, w.Start, w.End)
+		}
+	}
+}
+
+// unfaulted goes through the words of the text with faults, but for the paragraph that was
+// added: the index of each, and the word of the right text.
+func (f faults) unfaulted(right, faulty []placed) iter.Seq2[int, placed] {
+	return func(yield func(int, placed) bool) {
+		at := 0
+		for i, w := range faulty {
+			if w.paragraph == f.added {
+				continue
+			}
+			for right[at].paragraph == f.removed {
+				at++
+			}
+			if !yield(i, right[at]) {
+				return
+			}
+			at++
 		}
 	}
 }
@@ -302,16 +312,8 @@ func (c *chapter) stays(t *testing.T, f faults, right, faulty []placed, findings
 			}
 		}
 	}
-	at := 0
-	for i, w := range faulty {
-		if w.paragraph == f.added {
-			continue
-		}
-		for right[at].paragraph == f.removed {
-			at++
-		}
-		was := right[at]
-		at++
+	for i, was := range f.unfaulted(right, faulty) {
+		w := faulty[i]
 		near := func(from, to int) bool { return slices.Contains(told[max(from, 0):min(to+1, len(told))], true) }
 		moved := func(a, b time.Duration, near bool) bool {
 			return a != b && !(near && (a-b).Abs() <= 250*time.Millisecond)
