@@ -112,13 +112,11 @@ func (q *Queue) buckets(ctx context.Context) error {
 	case info.API.Level < 1:
 		return &Error{Err: fmt.Errorf("%w: the NATS server is too old", ErrUnavailable), Advice: "use nats-server 2.11 or newer"}
 	}
-	have, err := q.admit(ctx)
-	if err != nil {
+	if q.streams, err = q.admit(ctx); err != nil {
 		return err
 	}
-	q.streams = make(map[string]jetstream.Stream)
 	for _, b := range buckets {
-		if err := q.openBucket(ctx, have[b.name], b.name, b.description); err != nil {
+		if err := q.openBucket(ctx, b.name, b.description); err != nil {
 			return q.bucketError(ctx, b.name, err)
 		}
 	}
@@ -136,8 +134,8 @@ var buckets = []struct{ name, description string }{
 // admit returns the streams that are there. It refuses those of a newer version, and in a
 // data directory that had all of them the absence of one: it was lost, and making it anew
 // would hide that.
-func (q *Queue) admit(ctx context.Context) (map[string]*jetstream.StreamConfig, error) {
-	have := make(map[string]*jetstream.StreamConfig)
+func (q *Queue) admit(ctx context.Context) (map[string]jetstream.Stream, error) {
+	have := make(map[string]jetstream.Stream)
 	for _, b := range buckets {
 		name := streamName(q.o.Prefix, b.name)
 		s, err := q.js.Stream(ctx, name)
@@ -149,11 +147,10 @@ func (q *Queue) admit(ctx context.Context) (map[string]*jetstream.StreamConfig, 
 		case err != nil:
 			return nil, q.bucketError(ctx, b.name, err)
 		default:
-			cfg := s.CachedInfo().Config
-			if v, err := strconv.Atoi(cfg.Metadata[formatKey]); err == nil && v > format {
+			if v, err := strconv.Atoi(s.CachedInfo().Config.Metadata[formatKey]); err == nil && v > format {
 				return nil, fmt.Errorf("%w: version %d, this program reads %d", ErrFormat, v, format)
 			}
-			have[b.name] = &cfg
+			have[b.name] = s
 		}
 	}
 	return have, nil
@@ -162,8 +159,12 @@ func (q *Queue) admit(ctx context.Context) (map[string]*jetstream.StreamConfig, 
 // fits tells whether a stream is as the options want it. One that is, is left alone: the
 // server writes the description of a stream in two steps, and a crash between them would
 // make it unreadable.
-func (q *Queue) fits(have, want *jetstream.StreamConfig) bool {
-	return have != nil && have.Replicas == want.Replicas && have.MaxBytes == want.MaxBytes && have.MaxAge == want.MaxAge &&
+func (q *Queue) fits(s jetstream.Stream, want *jetstream.StreamConfig) bool {
+	if s == nil {
+		return false
+	}
+	have := s.CachedInfo().Config
+	return have.Replicas == want.Replicas && have.MaxBytes == want.MaxBytes && have.MaxAge == want.MaxAge &&
 		(q.engine != nil || have.AllowDirect == want.AllowDirect)
 }
 
@@ -196,14 +197,11 @@ func (q *Queue) stream(bucket, description string) *jetstream.StreamConfig {
 }
 
 // openBucket makes the stream of a bucket, or brings it up to date.
-func (q *Queue) openBucket(ctx context.Context, have *jetstream.StreamConfig, bucket, description string) (err error) {
-	if want := q.stream(bucket, description); !q.fits(have, want) {
-		if _, err := q.js.CreateOrUpdateStream(ctx, *want); err != nil {
+func (q *Queue) openBucket(ctx context.Context, bucket, description string) (err error) {
+	if want := q.stream(bucket, description); !q.fits(q.streams[bucket], want) {
+		if q.streams[bucket], err = q.js.CreateOrUpdateStream(ctx, *want); err != nil {
 			return err
 		}
-	}
-	if q.streams[bucket], err = q.js.Stream(ctx, streamName(q.o.Prefix, bucket)); err != nil {
-		return err
 	}
 	name := q.o.Prefix + bucket
 	switch bucket {
