@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -88,18 +87,10 @@ func (q *Queue) currentResult(ctx context.Context, ref resultRef) ([]byte, error
 	}
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
-	for {
-		behind, err := q.behind(actx, bucket, ref.Seq)
-		switch {
-		case err != nil:
-			return nil, q.answer(ctx, err)
-		case !behind:
-			return q.getResult(ctx, ref)
-		}
-		if pause(actx, 10*time.Millisecond) != nil {
-			return nil, q.answer(ctx, errBehind)
-		}
+	if err := q.catchUp(actx, bucket, ref.Seq); err != nil {
+		return nil, q.answer(ctx, err)
 	}
+	return q.getResult(ctx, ref)
 }
 
 func (q *Queue) getResult(ctx context.Context, ref resultRef) ([]byte, error) {

@@ -97,25 +97,18 @@ func (q *Queue) read(ctx context.Context, key string) (record, uint64, error) {
 }
 
 func (q *Queue) readCurrent(ctx context.Context, key string) (jetstream.KeyValueEntry, error) {
-	for {
+	for caught := false; ; caught = true {
 		e, err := q.jobs.Get(ctx, escape(key))
 		known, ok := q.index.get(key)
+		gone := errors.Is(err, jetstream.ErrKeyNotFound)
 		switch {
-		case q.engine != nil || !ok || known.damaged:
+		case q.engine != nil || !ok || known.damaged, err != nil && !gone, gone && caught:
 			return e, err
 		case err == nil && e.Revision() >= known.rev:
 			return e, nil
-		case errors.Is(err, jetstream.ErrKeyNotFound):
-			if behind, berr := q.behind(ctx, bucketJobs, known.rev); berr != nil {
-				return nil, berr
-			} else if !behind {
-				return q.jobs.Get(ctx, escape(key)) // the first answer may be from before it caught up
-			}
-		case err != nil:
-			return nil, err
 		}
-		if pause(ctx, 10*time.Millisecond) != nil {
-			return nil, errBehind
+		if err := q.catchUp(ctx, bucketJobs, known.rev); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -124,16 +117,19 @@ func (q *Queue) readCurrent(ctx context.Context, key string) (jetstream.KeyValue
 // long as one request may take. It passes when the leader catches up.
 var errBehind = fmt.Errorf("%w: its leader has not applied what was confirmed", ErrUnavailable)
 
-// behind tells whether the leader of a bucket has yet to apply the change numbered rev.
-func (q *Queue) behind(ctx context.Context, bucket string, rev uint64) (bool, error) {
-	if q.engine != nil {
-		return false, nil // one server is never behind itself: what it lacks is lost
+// catchUp waits until the leader of a bucket has applied the change numbered rev. One server
+// is never behind itself: what it lacks is lost.
+func (q *Queue) catchUp(ctx context.Context, bucket string, rev uint64) error {
+	for q.engine == nil {
+		info, err := q.streams[bucket].Info(ctx)
+		if err != nil || info.State.LastSeq >= rev {
+			return err
+		}
+		if pause(ctx, 10*time.Millisecond) != nil {
+			return errBehind
+		}
 	}
-	info, err := q.streams[bucket].Info(ctx)
-	if err != nil {
-		return false, err
-	}
-	return info.State.LastSeq < rev, nil
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
