@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -45,28 +44,21 @@ func (v Values) get(ctx context.Context, key string) (string, uint64, error) {
 		if !errors.Is(err, jetstream.ErrKeyNotFound) {
 			return "", 0, v.q.answer(ctx, err)
 		}
-		// It may have been set since, once or twice.
-		if err = v.absent(ctx, name); !errors.Is(err, ErrDamaged) || tries == 2 {
+		// The server says the same of a value that it cannot read, but still counts it. One
+		// that is counted may also have been set since, once or twice.
+		subject := v.subject(name)
+		left, err := v.q.subjects(ctx, bucketProjects, subject)
+		switch {
+		case err != nil || left[subject] == 0:
 			return "", 0, err
+		case tries == 2:
+			return "", 0, fmt.Errorf("%w: the value cannot be read", ErrDamaged)
 		}
 	}
 }
 
-// absent tells a value that is not there from one that the server cannot read, of which it
-// says the same. The server still counts what it cannot read.
-func (v Values) absent(ctx context.Context, name string) error {
-	subject := "$KV." + v.q.o.Prefix + bucketProjects + "." + name
-	actx, cancel := v.q.attempt(ctx)
-	defer cancel()
-	_, err := v.q.streams[bucketProjects].GetLastMsgForSubject(actx, subject)
-	if !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return v.q.answer(ctx, err) // nil: there is the mark of a deletion
-	}
-	left, err := v.q.subjects(ctx, bucketProjects, subject)
-	if err == nil && left[subject] > 0 {
-		return fmt.Errorf("%w: the value cannot be read", ErrDamaged)
-	}
-	return err
+func (v Values) subject(name string) string {
+	return "$KV." + v.q.o.Prefix + bucketProjects + "." + name
 }
 
 // Set stores a value of up to MaxValue bytes.
@@ -123,7 +115,8 @@ func (v Values) Update(ctx context.Context, key string, change func(old string) 
 	}
 }
 
-// Delete removes a value; it is no error if there is none.
+// Delete removes a value; it is no error if there is none. The library's own way would leave a
+// mark of it for ever.
 func (v Values) Delete(ctx context.Context, key string) error {
 	name, err := v.name(key)
 	if err == nil {
@@ -132,9 +125,7 @@ func (v Values) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return fail("delete value", key, err)
 	}
-	actx, cancel := v.q.attempt(ctx)
-	defer cancel()
-	return fail("delete value", key, v.q.answer(ctx, v.q.projects.Purge(actx, name)))
+	return fail("delete value", key, v.q.purge(ctx, bucketProjects, name))
 }
 
 // Keys returns the keys of the project's values in no particular order.
@@ -147,18 +138,16 @@ func (v Values) keys(ctx context.Context) ([]string, error) {
 	if err := checkName("project", v.project); err != nil {
 		return nil, err
 	}
-	actx, cancel := v.q.attempt(ctx)
-	defer cancel()
-	lister, err := v.q.projects.ListKeysFiltered(actx, escape(v.project)+".*")
+	all := v.subject(escape(v.project) + ".")
+	subjects, err := v.q.subjects(ctx, bucketProjects, all+"*")
 	if err != nil {
-		return nil, v.q.answer(ctx, err)
+		return nil, err
 	}
 	var keys []string
-	for name := range lister.Keys() {
-		_, token, _ := strings.Cut(name, ".")
-		if key, err := unescape(token); err == nil {
+	for subject := range subjects {
+		if key, err := unescape(subject[len(all):]); err == nil {
 			keys = append(keys, key)
 		}
 	}
-	return keys, v.q.answer(ctx, actx.Err())
+	return keys, nil
 }

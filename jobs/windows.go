@@ -2,9 +2,10 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -44,48 +45,42 @@ func (l *Lease) Windows(ctx context.Context) (map[int][]byte, error) {
 	return w, fail("read the windows of", l.job.Key, err)
 }
 
+// getWindows asks the leader, for each window: a watch is served by any of the replicas, and
+// the copy of one may be old.
 func (q *Queue) getWindows(ctx context.Context, id string) (map[int][]byte, error) {
-	wctx, stop := context.WithCancel(ctx)
-	defer stop()
-	w, err := q.windows.Watch(wctx, id+".*", jetstream.IgnoreDeletes())
+	subjects, err := q.windowSubjects(ctx, id)
 	if err != nil {
-		return nil, q.answer(ctx, err)
+		return nil, err
 	}
-	defer func() {
-		_ = w.Stop()
-		for range w.Updates() {
+	found := make(map[int][]byte, len(subjects))
+	for subject := range subjects {
+		name := subject[strings.LastIndexByte(subject, '.')+1:]
+		i, err := strconv.Atoi(name)
+		if err != nil || i < 0 {
+			continue
 		}
-	}()
-	found := make(map[int][]byte)
-	stall := time.NewTimer(q.o.attempt)
-	defer stall.Stop()
-	for {
-		select {
-		case e, ok := <-w.Updates():
-			switch {
-			case !ok:
-				return nil, q.answer(ctx, fmt.Errorf("the watch ended"))
-			case e == nil:
-				return found, nil
-			}
-			if i, err := strconv.Atoi(e.Key()[len(id)+1:]); err == nil && i >= 0 {
-				found[i] = e.Value()
-			}
-			stall.Reset(q.o.attempt)
-		case <-stall.C:
-			return nil, q.answer(ctx, context.DeadlineExceeded)
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-q.closing:
-			return nil, ErrClosed
+		actx, cancel := q.attempt(ctx)
+		e, err := q.windows.Get(actx, id+"."+name)
+		cancel()
+		switch {
+		case errors.Is(err, jetstream.ErrKeyNotFound): // it has become too old meanwhile
+		case err != nil:
+			return nil, q.answer(ctx, err)
+		default:
+			found[i] = e.Value()
 		}
 	}
+	return found, nil
 }
 
 // countWindows returns how many window results a job has.
 func (q *Queue) countWindows(ctx context.Context, id string) (int, error) {
-	subjects, err := q.subjects(ctx, bucketWindows, "$KV."+q.o.Prefix+bucketWindows+"."+id+".*")
+	subjects, err := q.windowSubjects(ctx, id)
 	return len(subjects), err
+}
+
+func (q *Queue) windowSubjects(ctx context.Context, id string) (map[string]uint64, error) {
+	return q.subjects(ctx, bucketWindows, "$KV."+q.o.Prefix+bucketWindows+"."+id+".*")
 }
 
 // subjects lists the subjects of a stream that match.
