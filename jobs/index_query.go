@@ -16,6 +16,22 @@ func (x *index) get(key string) (entry, bool) {
 	return entry{}, false
 }
 
+// newer tells whether more is known than an answer about a job says that has the revision
+// rev, 0 if there is none, and what revision the answer should have at least. Of a job that
+// is not here the watch may have brought the end.
+func (x *index) newer(key string, rev uint64) (uint64, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch e := x.jobs[key]; {
+	case e == nil:
+		return x.seen, rev > 0 && rev <= x.seen
+	case e.damaged:
+		return 0, false
+	default:
+		return e.rev, rev < e.rev
+	}
+}
+
 // await registers a channel that is closed when the job ends or is removed.
 func (x *index) await(key string) chan struct{} {
 	x.mu.Lock()

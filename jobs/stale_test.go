@@ -80,3 +80,21 @@ func TestARemovalThatWasNotHeardOfIsBelieved(t *testing.T) {
 	_, err := q.Get(ctx, "k")
 	wantErr(t, err, ErrNotFound)
 }
+
+// A job that this process has removed stays gone, although a new leader still has it.
+func TestARemovedJobDoesNotComeBack(t *testing.T) {
+	ctx := t.Context()
+	q := open(t, Options{URL: serve(t).ClientURL()})
+	enqueue(t, q, spec("k"))
+	before, err := q.jobs.Get(ctx, escape("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Remove(ctx, "k"); err != nil {
+		t.Fatal(err)
+	}
+	q.jobs = &lagging{KeyValue: q.jobs, reads: 2, old: before}
+	_, err = q.Get(ctx, "k")
+	wantErr(t, err, ErrNotFound)
+	wantErr(t, q.Remove(ctx, "k"), ErrNotFound)
+}

@@ -97,17 +97,17 @@ func (q *Queue) read(ctx context.Context, key string) (record, uint64, error) {
 }
 
 func (q *Queue) readCurrent(ctx context.Context, key string) (jetstream.KeyValueEntry, error) {
-	for caught := false; ; caught = true {
+	for tries := 0; ; tries++ {
 		e, err := q.jobs.Get(ctx, escape(key))
-		known, ok := q.index.get(key)
-		gone := errors.Is(err, jetstream.ErrKeyNotFound)
-		switch {
-		case q.engine != nil || !ok || known.damaged, err != nil && !gone, gone && caught:
-			return e, err
-		case err == nil && e.Revision() >= known.rev:
-			return e, nil
+		rev, gone := uint64(0), errors.Is(err, jetstream.ErrKeyNotFound)
+		if err == nil {
+			rev = e.Revision()
 		}
-		if err := q.catchUp(ctx, bucketJobs, known.rev); err != nil {
+		newer, old := q.index.newer(key, rev)
+		if q.engine != nil || err != nil && !gone || !old || gone && tries > 0 || tries == 3 {
+			return e, err
+		}
+		if err := q.catchUp(ctx, bucketJobs, newer); err != nil {
 			return nil, err
 		}
 	}
