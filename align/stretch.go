@@ -141,20 +141,27 @@ func (g *hole) single() bool {
 	return g.To == g.From+1
 }
 
-// force places the words of a hole as well as they fit into its room, so that a person
-// who wrote what the model cannot hear still gets times. It reports whether they fit.
+// beside is how far words of a hole may be from what was heard in it, 0.4 s.
+const beside timeline.Row = 5
+
+// force places the words of a hole as well as they fit in and around what was heard there,
+// so that a person who wrote what the model cannot hear still gets times. It reports whether
+// they fit.
 func (a *aligner) force(g *hole) (bool, error) {
-	t := a.script.tokens(g.From, g.To, a.chosen)
-	rows := g.room.end - g.room.first
+	b := g.room
+	first, last := g.rows(0)
+	b.first, b.end = max(b.first, first-beside), min(b.end, last+1+beside)
+	t := a.script.tokens(b.from, b.to, a.chosen)
+	rows := b.end - b.first
 	if int64(rows) < int64(len(t.pieces)+viterbi.Repeats(t.pieces)) || int64(rows)*int64(len(t.pieces)) > a.limits.cells {
 		return false, nil
 	}
-	p := a.problem(g.room.first, g.room.end, t)
+	p := a.problem(b.first, b.end, t)
 	p.Exceptions = nil
 	path, err := viterbi.Align(p)
 	if err != nil {
 		return false, err
 	}
-	a.keep(g.room, path)
+	a.keep(b, path)
 	return true, nil
 }

@@ -430,3 +430,23 @@ func TestAShortWordThatTheTextLacksIsTold(t *testing.T) {
 		}
 	}
 }
+
+// Words in whose place something else was heard are there, and not in the silence around it.
+func TestWordsThatDifferStandWhereSomethingWasHeard(t *testing.T) {
+	for name, rows := range map[string]string{
+		"silence before": "_a" + strings.Repeat("_", 40) + "x__y___d_",
+		"silence after":  "_a_x__y" + strings.Repeat("_", 40) + "d_",
+	} {
+		h := recording(t, rows)
+		a, err := h.Align(t.Context(), script("a bbe cfg d"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, last := timeline.Row(strings.IndexByte(rows, 'x')), timeline.Row(strings.IndexByte(rows, 'y'))
+		for _, w := range a.Words[1:3] {
+			if w.Verdict != Differs || w.First < first-beside || w.Last > last+beside {
+				t.Errorf("%s: %+v, heard in rows %d to %d", name, w, first, last)
+			}
+		}
+	}
+}
