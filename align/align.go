@@ -138,15 +138,23 @@ func (h *Heard) place(words []Word) {
 		}
 		words[i].Span = h.soften(&words[i], free).moved(shift).within(bounds)
 	}
-	edges := make([]Span, len(words))
-	for i := range words {
-		before, after := bounds.Start, bounds.End
+	room := func(i int) (before, after timeline.Sample) {
+		before, after = bounds.Start, bounds.End
 		if i > 0 {
 			before = words[i-1].Span.End
 		}
 		if i+1 < len(words) {
 			after = words[i+1].Span.Start
 		}
+		return before, after
+	}
+	for i := range words {
+		before, after := room(i)
+		words[i].Span = h.sounding(words[i].Span, before, after)
+	}
+	edges := make([]Span, len(words))
+	for i := range words {
+		before, after := room(i)
 		edges[i] = h.refine(words[i].Span, before, after)
 	}
 	for i := range words {

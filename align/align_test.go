@@ -158,6 +158,34 @@ func TestAPauseSaysMoreThanTheConstant(t *testing.T) {
 	}
 }
 
+// A network sees what follows, and may name a word up to a row before its sound, or after it.
+func TestAWordStandsWhereItsSoundIs(t *testing.T) {
+	for _, c := range []struct {
+		name, rows  string
+		first, last timeline.Frame
+	}{
+		{"throughout the row", "______a_______", 40, 56},
+		{"late in the row", "______a_______", 49, 60},
+		{"in the row behind", "______a_______", 54, 60},
+		{"in the second of two rows", "______aa______", 53, 64},
+		{"early in the row", "______a_______", 36, 49},
+		{"in the row before", "______a_______", 36, 42},
+	} {
+		h := heard(t, c.rows) // row 6 is frames 44 to 52
+		for f := range h.Levels {
+			h.Levels[f] = 10
+		}
+		for f := c.first; f <= c.last; f++ {
+			h.Levels[f] = 120
+		}
+		w := h.Words()[0]
+		near := func(a, b timeline.Sample) bool { return max(a-b, b-a) <= 2*timeline.SamplesPerFrame }
+		if !near(w.Span.Start, c.first.Sample()) || !near(w.Span.End, c.last.Sample()) {
+			t.Errorf("sound %s: got %+v, want %d to %d within two frames", c.name, w.Span, c.first.Sample(), c.last.Sample())
+		}
+	}
+}
+
 func TestWordsWithoutAPauseShareABoundary(t *testing.T) {
 	h := heard(t, "__a_b_____c__")
 	for f := range h.Levels {

@@ -11,9 +11,11 @@ const (
 	// reach is how far an edge may move into blank: a quarter of a second.
 	reach timeline.Sample = timeline.SampleRate / 4
 	// pause is the least room between words that is taken for one: two rows. Beside it a
-	// word may also lose what its rows hold of silence, at most half a row.
-	pause  timeline.Sample = 2 * timeline.SamplesPerRow
-	inward timeline.Sample = timeline.SamplesPerRow / 2
+	// word may also lose what its rows hold of silence: at its start up to a row, as a
+	// network sees what follows, at its end half a row.
+	pause timeline.Sample = 2 * timeline.SamplesPerRow
+	early timeline.Sample = timeline.SamplesPerRow
+	late  timeline.Sample = timeline.SamplesPerRow / 2
 	// joined is the least gap that stays between words: a tenth of a second. Shorter ones
 	// are stops within speech, and what remains of them between two late spikes.
 	joined timeline.Sample = timeline.SampleRate / 10
@@ -67,6 +69,29 @@ func (h *Heard) leak(r timeline.Row) float64 {
 	return min(max(1-math.Exp(float64(h.Rows[i].Blank)), 0), 0.5)
 }
 
+// sounding returns s, or the row beside it where s is silent and sound is there: a network
+// sees what follows, and may name a short word just before it begins.
+func (h *Heard) sounding(s Span, before, after timeline.Sample) Span {
+	wide := Span{max(s.Start-timeline.SamplesPerRow, before), min(s.End+timeline.SamplesPerRow, after)}
+	limit, ok := h.limit(h.frame(wide.Start), h.frame(wide.End), wide)
+	loud := func(from, to timeline.Sample) bool {
+		for f := h.frame(from); f <= h.frame(to); f++ {
+			if h.level(f) > limit {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case !ok || loud(s.Start, s.End):
+	case loud(s.End, wide.End):
+		return Span{s.End, wide.End}
+	case loud(wide.Start, s.Start):
+		return Span{wide.Start, s.Start}
+	}
+	return s
+}
+
 // refine moves the edges of a span to where the sound begins and ends. Before and after
 // are the ends of what its neighbours (or the recording) leave free.
 func (h *Heard) refine(s Span, before, after timeline.Sample) Span {
@@ -85,7 +110,7 @@ func (h *Heard) refine(s Span, before, after timeline.Sample) Span {
 func (h *Heard) onset(s Span, before timeline.Sample) timeline.Sample {
 	from, to := s.Start-min((s.Start-before)/2, reach), s.Start
 	if s.Start-before >= pause {
-		to += min(inward, (s.End-s.Start)/2)
+		to += min(early, (s.End-s.Start)*3/4)
 	}
 	lo, hi := h.frame(from), h.frame(to)
 	limit, ok := h.limit(lo, hi, s)
@@ -105,7 +130,7 @@ func (h *Heard) onset(s Span, before timeline.Sample) timeline.Sample {
 func (h *Heard) offset(s Span, after timeline.Sample) timeline.Sample {
 	from, to := s.End, s.End+min((after-s.End)/2, reach)
 	if after-s.End >= pause {
-		from -= min(inward, (s.End-s.Start)/2)
+		from -= min(late, (s.End-s.Start)/2)
 	}
 	lo, hi := h.frame(from), h.frame(to)
 	limit, ok := h.limit(lo, hi, s)
