@@ -1,6 +1,8 @@
 """Checkpoint -> folder with model.onnx, tokens.txt, tokenizer.model and model.json, in the layout of NeMo's CTC exports.
 
-  python export.py CHECKPOINT.pt --work WORK --out FOLDER [--rows 5000]
+  python export.py CHECKPOINT.pt [...] --work WORK --out FOLDER
+
+Of several checkpoints of one run, each cooled by itself, the mean is taken: it hears better than the best of them.
 
 Batch norm statistics are measured again for the averaged weights, weights are stored as float16 and cast in the graph.
 The result is compared with the PyTorch network before it is kept.
@@ -101,16 +103,18 @@ def compare(path, net):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("checkpoint")
+    ap.add_argument("checkpoint", nargs="+", help="the last one names the hours")
     ap.add_argument("--work", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--name", default="small-en")
     ap.add_argument("--language", default="en", help="empty for a model that knows none yet")
     a = ap.parse_args()
     torch.set_num_threads(1)
-    state = torch.load(a.checkpoint, weights_only=False)
+    states = [torch.load(path, weights_only=False) for path in a.checkpoint]
+    state = states[-1]
     net = build(Shape(**state["shape"]))
-    net.load_state_dict(state["mean"] | state["buffers"], strict=False)
+    mean = {name: torch.stack([s["mean"][name] for s in states]).mean(0) for name in state["mean"]}
+    net.load_state_dict(mean | state["buffers"], strict=False)
     calibrate(net, a.work)
     os.makedirs(a.out, exist_ok=True)
     path = f"{a.out}/model.onnx"
