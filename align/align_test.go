@@ -166,6 +166,7 @@ func TestAWordStandsWhereItsSoundIs(t *testing.T) {
 	}{
 		{"throughout the row", "______a_______", 40, 56},
 		{"late in the row", "______a_______", 49, 60},
+		{"from the end of the row", "______a_______", 51, 60},
 		{"in the row behind", "______a_______", 54, 60},
 		{"in the second of two rows", "______aa______", 53, 64},
 		{"early in the row", "______a_______", 36, 49},

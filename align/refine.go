@@ -10,10 +10,11 @@ import (
 const (
 	// reach is how far an edge may move into blank: a quarter of a second.
 	reach timeline.Sample = timeline.SampleRate / 4
-	// pause is the least room between words that is taken for one: two rows. Beside it a
-	// word may also lose what its rows hold of silence: at its start up to a row, as a
-	// network sees what follows, at its end half a row.
-	pause timeline.Sample = 2 * timeline.SamplesPerRow
+	// pause is the least room between words that is taken for one: a row and a half, as
+	// between sure words there are whole rows. Beside it a word may also lose what its rows
+	// hold of silence: at its start up to a row, as a network sees what follows, at its end
+	// half a row.
+	pause timeline.Sample = timeline.SamplesPerRow * 3 / 2
 	early timeline.Sample = timeline.SamplesPerRow
 	late  timeline.Sample = timeline.SamplesPerRow / 2
 	// joined is the least gap that stays between words: a tenth of a second. Shorter ones
@@ -95,15 +96,13 @@ func (h *Heard) sounding(s Span, before, after timeline.Sample) Span {
 // refine moves the edges of a span to where the sound begins and ends. Before and after
 // are the ends of what its neighbours (or the recording) leave free.
 func (h *Heard) refine(s Span, before, after timeline.Sample) Span {
-	out := s
 	if s.Start > before {
-		out.Start = h.onset(s, before)
+		s.Start = h.onset(s, before)
 	}
 	if s.End < after {
-		out.End = h.offset(s, after)
+		s.End = max(h.offset(s, after), s.Start)
 	}
-	out.End = max(out.End, out.Start)
-	return out
+	return s
 }
 
 // onset returns where the sound of s begins: after the last frame in reach that is quiet.
