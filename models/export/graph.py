@@ -51,10 +51,30 @@ def widen(model):
             continue
         wide = numpy_helper.to_array(source).astype(np.float32)
         model.graph.initializer.append(numpy_helper.from_array(wide, node.output[0]))
-    used = {i for n in kept for i in n.input}
+    replace(model, kept)
+
+
+def turn(model):
+    """Turns weights that the graph transposes: quantisation only knows products with a weight itself."""
+    weights = {t.name: t for t in model.graph.initializer}
+    kept = []
+    for node in model.graph.node:
+        source = weights.get(node.input[0]) if node.op_type == "Transpose" else None
+        if source is None:
+            kept.append(node)
+            continue
+        order = node.attribute[0].ints if node.attribute else None
+        turned = np.ascontiguousarray(numpy_helper.to_array(source).transpose(order))
+        model.graph.initializer.append(numpy_helper.from_array(turned, node.output[0]))
+    replace(model, kept)
+
+
+def replace(model, nodes):
+    """Makes these the nodes of the graph, and drops initializers that none of them uses."""
+    used = {i for n in nodes for i in n.input} | {o.name for o in model.graph.output}
     initializers = [t for t in model.graph.initializer if t.name in used]
     del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend(kept)
+    model.graph.node.extend(nodes)
     model.graph.initializer.extend(initializers)
 
 

@@ -44,6 +44,7 @@ def make(kind, source, path):
                                         op_block_list=["Range", "Resize", *FULL_PRECISION])
         return graph.save(half, path)
     from onnxruntime.quantization import QuantType, quantize_dynamic
+    graph.turn(model)
     # It prints advice on static quantisation to the root logger.
     quiet, logging.root.disabled = logging.root.disabled, True
     try:

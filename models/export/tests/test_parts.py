@@ -104,6 +104,21 @@ def test_widening_undoes_float16_storage(tmp_path):
     assert np.array_equal(run(str(tmp_path / "wide.onnx"), np.ones_like(w)), run(str(tmp_path / "half.onnx"), np.ones_like(w)))
 
 
+def test_weights_that_the_graph_transposes_are_turned(tmp_path):
+    w = np.arange(6, dtype=np.float32).reshape(2, 3)
+    model = helper.make_model(helper.make_graph(
+        [helper.make_node("Transpose", ["w"], ["wt"], perm=[1, 0]), helper.make_node("MatMul", ["x", "wt"], ["y"])], "turned",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])],
+        [numpy_helper.from_array(w, "w")]), opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    graph.turn(model)
+    assert [n.op_type for n in model.graph.node] == ["MatMul"]
+    assert [t.name for t in model.graph.initializer] == ["wt"]
+    graph.save(model, str(tmp_path / "m.onnx"))
+    x = np.array([[1, 10, 100]], np.float32)
+    assert np.array_equal(run(str(tmp_path / "m.onnx"), x), x @ w.T)
+
+
 def test_facts_are_added_to_those_that_are_there():
     model = toy(np.ones((1, 1), np.float32))
     graph.set_facts(model, {"a": "1", "b": "2"})
