@@ -47,6 +47,7 @@ def options():
     run.add_argument("--warm", type=float, default=1.5, help="learning rate rises linearly")
     run.add_argument("--cool-from", type=float, default=1e9, help="learning rate starts to fall")
     run.add_argument("--cool-for", type=float, default=500, help="... to a fiftieth over so many hours")
+    run.add_argument("--until", type=float, default=1e9, help="stop there")
     run.add_argument("--easy", type=float, default=2.5, help="short clean clips and small batches until the loss per "
                                                              "piece falls below this (a network that is thrown into "
                                                              "hard speech at once does not get off the ground)")
@@ -190,7 +191,7 @@ def work(rank, a, port):
                       f"norm {m[2]:.2f} lr {lr:.5f} strength {mix.strength:.2f} longest {mix.longest} "
                       f"x{seen * 3600 / (time.time() - report):.0f}", flush=True)
                 seen, losses, report = 0.0, [], time.time()
-            if elapsed > a.minutes * 60 or hours > a.cool_from + a.cool_for:
+            if elapsed > a.minutes * 60 or hours > min(a.until, a.cool_from + a.cool_for):
                 break
             if rank == 0 and time.time() - saved > a.save * 60:
                 save(f"{folder}/last.pt", flat, opt, net, hours, since, a)
