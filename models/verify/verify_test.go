@@ -98,7 +98,7 @@ func TestTheEmbeddedModelHearsTheSample(t *testing.T) {
 	}
 	for check, want := range map[string]string{
 		"model": "inside the program", "features": "80 mel bands, normalised", "vocabulary": "pieces and blank",
-		"contract": "at most 5000 rows (400 s)", "sample": "predecessors", "licence": "CC-BY-SA-4.0",
+		"contract": "at most 5000 rows (400 s)", "sample": "predecessors", "licence": "CC-BY-4.0",
 	} {
 		if f := find(t, findings, check); f.Status != doctor.OK || !strings.Contains(f.Detail, want) {
 			t.Errorf("%s: got %+v, want %q", check, f, want)
