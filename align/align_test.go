@@ -187,6 +187,20 @@ func TestAWordStandsWhereItsSoundIs(t *testing.T) {
 	}
 }
 
+func TestADipWithinTheRowOfAWordIsNotItsEnd(t *testing.T) {
+	h := heard(t, "______a____________") // row 6 is frames 44 to 52
+	for f := range h.Levels {
+		h.Levels[f] = 10
+	}
+	for f := 44; f <= 64; f++ {
+		h.Levels[f] = 120
+	}
+	h.Levels[47], h.Levels[48], h.Levels[49] = 20, 10, 20
+	if end, want := h.Words()[0].Span.End, timeline.Frame(64).Sample(); max(end-want, want-end) > 2*timeline.SamplesPerFrame {
+		t.Errorf("the end is at %d, want %d within two frames", end, want)
+	}
+}
+
 func TestWordsWithoutAPauseShareABoundary(t *testing.T) {
 	h := heard(t, "__a_b_____c__")
 	for f := range h.Levels {

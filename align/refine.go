@@ -143,6 +143,11 @@ func (h *Heard) offset(s Span, after timeline.Sample) timeline.Sample {
 		}
 		return f
 	}
+	for f := lo; f <= h.frame(s.End); f++ {
+		if loud(f) { // what is quiet before it is within the word
+			lo = f
+		}
+	}
 	end := run(lo, hi-lo, true)
 	if end == hi {
 		return to
@@ -156,14 +161,14 @@ func (h *Heard) offset(s Span, after timeline.Sample) timeline.Sample {
 }
 
 // join gives words with little room between them a common boundary. They follow each other
-// without a pause, and the middle is nearer the truth than either edge. Gaps of up to twice
-// joined shrink, the less the longer they are, so that a little more or less room nowhere
-// makes a leap of an edge.
+// without a pause, and the middle is nearer the truth than either edge. Gaps of up to three
+// times joined shrink, the less the longer they are, so that a little more or less room
+// nowhere makes a leap of an edge.
 func join(words []Word) {
 	for i := 1; i < len(words); i++ {
 		a, b := &words[i-1].Span, &words[i].Span
 		gap := b.Start - a.End
-		if rest := max(2*(gap-joined), 0); rest < gap {
+		if rest := max((gap-joined)*3/2, 0); rest < gap {
 			a.End += (gap - rest) / 2
 			b.Start = a.End + rest
 		}
