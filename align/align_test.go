@@ -187,16 +187,16 @@ func TestAWordStandsWhereItsSoundIs(t *testing.T) {
 	}
 }
 
-func TestADipWithinTheRowOfAWordIsNotItsEnd(t *testing.T) {
-	h := heard(t, "______a____________") // row 6 is frames 44 to 52
+func TestADipWithinTheRowsOfAWordIsNotItsEnd(t *testing.T) {
+	h := heard(t, "______aa____________") // rows 6 and 7 are frames 44 to 60
 	for f := range h.Levels {
 		h.Levels[f] = 10
 	}
-	for f := 44; f <= 64; f++ {
+	for f := 44; f <= 72; f++ {
 		h.Levels[f] = 120
 	}
-	h.Levels[47], h.Levels[48], h.Levels[49] = 20, 10, 20
-	if end, want := h.Words()[0].Span.End, timeline.Frame(64).Sample(); max(end-want, want-end) > 2*timeline.SamplesPerFrame {
+	h.Levels[55], h.Levels[56], h.Levels[57] = 20, 10, 20
+	if end, want := h.Words()[0].Span.End, timeline.Frame(72).Sample(); max(end-want, want-end) > 2*timeline.SamplesPerFrame {
 		t.Errorf("the end is at %d, want %d within two frames", end, want)
 	}
 }
