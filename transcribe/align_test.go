@@ -193,9 +193,6 @@ func (c *chapter) staysExactly(t *testing.T, f faults, words, found []placed) {
 		w := found[i]
 		if f.changed[w.paragraph] != w.Text && (w.Text != was.Text || (w.Start-was.Start).Abs() > slack(i-1) || (w.End-was.End).Abs() > slack(i+1)) {
 			t.Errorf("%q moved from %v to %v: %q at %v to %v", was.Text, was.Start, was.End, w.Text, w.Start, w.End)
-			for k := max(i-3, 0); k < min(i+4, len(found)); k++ {
-				t.Logf("   %+v", found[k])
-			}
 		}
 	}
 }
