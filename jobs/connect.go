@@ -174,7 +174,7 @@ func (q *Queue) fits(s jetstream.Stream, want *jetstream.StreamConfig) bool {
 // end them.
 func (q *Queue) stream(bucket, description string) *jetstream.StreamConfig {
 	cfg := &jetstream.StreamConfig{
-		Name: streamName(q.o.Prefix, bucket), Subjects: []string{"$KV." + q.o.Prefix + bucket + ".>"},
+		Name: streamName(q.o.Prefix, bucket), Subjects: []string{q.subject(bucket, ">")},
 		Description: "asr-backend: " + description, Metadata: map[string]string{formatKey: strconv.Itoa(format)},
 		MaxBytes: -1, MaxMsgs: -1, MaxConsumers: -1, MaxMsgSize: -1, MaxMsgsPerSubject: 1,
 		Discard: jetstream.DiscardNew, AllowRollup: true, Duplicates: time.Minute, Replicas: q.o.Replicas,
@@ -190,8 +190,8 @@ func (q *Queue) stream(bucket, description string) *jetstream.StreamConfig {
 	case bucketResults:
 		cfg.DenyDelete, cfg.Compression = true, jetstream.S2Compression
 	case bucketBlobs:
-		name := "$O." + q.o.Prefix + bucket
-		cfg.Subjects, cfg.MaxMsgsPerSubject, cfg.Compression = []string{name + ".C.>", name + ".M.>"}, -1, jetstream.S2Compression
+		cfg.Subjects = []string{q.subject(bucket, "C.>"), q.subject(bucket, "M.>")}
+		cfg.MaxMsgsPerSubject, cfg.Compression = -1, jetstream.S2Compression
 	}
 	return cfg
 }
@@ -224,6 +224,15 @@ func streamName(prefix, bucket string) string {
 		return "OBJ_" + prefix + bucket
 	}
 	return "KV_" + prefix + bucket
+}
+
+// subject returns the subject of a name in a bucket, which may hold wildcards.
+func (q *Queue) subject(bucket, name string) string {
+	kind := "$KV."
+	if bucket == bucketBlobs {
+		kind = "$O."
+	}
+	return kind + q.o.Prefix + bucket + "." + name
 }
 
 func (q *Queue) bucketError(ctx context.Context, bucket string, err error) error {

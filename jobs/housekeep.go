@@ -146,9 +146,9 @@ func (q *Queue) sweepAll(ctx context.Context, age time.Duration) error {
 		return time.Since(since) >= age
 	}
 	// Listed before the index is asked: what is new since then is not in the lists.
-	windows, err1 := q.subjects(ctx, bucketWindows, "$KV."+q.o.Prefix+bucketWindows+".>")
-	results, err2 := q.subjects(ctx, bucketResults, "$KV."+q.o.Prefix+bucketResults+".>")
-	chunks, err3 := q.subjects(ctx, bucketBlobs, "$O."+q.o.Prefix+bucketBlobs+".C.>")
+	windows, err1 := q.subjects(ctx, bucketWindows, q.subject(bucketWindows, ">"))
+	results, err2 := q.subjects(ctx, bucketResults, q.subject(bucketResults, ">"))
+	chunks, err3 := q.subjects(ctx, bucketBlobs, q.subject(bucketBlobs, "C.>"))
 	blobs, err4 := q.listBlobs(ctx)
 	errs := []error{err1, err2, err3, err4}
 	if err := errors.Join(errs...); err != nil {
@@ -158,14 +158,14 @@ func (q *Queue) sweepAll(ctx context.Context, age time.Duration) error {
 
 	gone := make(map[string]bool)
 	for s := range windows {
-		id, _, _ := strings.Cut(s[len("$KV."+q.o.Prefix+bucketWindows+"."):], ".")
+		id, _, _ := strings.Cut(s[len(q.subject(bucketWindows, "")):], ".")
 		if !live[id] && !gone[id] && ripe("windows of "+id) {
 			gone[id] = true
 			errs = append(errs, q.purge(ctx, bucketWindows, id+".>"))
 		}
 	}
 	for s := range results {
-		name := s[len("$KV."+q.o.Prefix+bucketResults+"."):]
+		name := s[len(q.subject(bucketResults, "")):]
 		if !used[name] && ripe("result "+name) {
 			errs = append(errs, q.purge(ctx, bucketResults, name))
 		}
@@ -179,8 +179,8 @@ func (q *Queue) sweepAll(ctx context.Context, age time.Duration) error {
 	}
 	for s := range chunks {
 		// The chunks of an object that was never completed.
-		if nuid := s[len("$O."+q.o.Prefix+bucketBlobs+".C."):]; !whole[nuid] && ripe("chunks "+nuid) {
-			errs = append(errs, q.purgeBlob(ctx, "C."+nuid))
+		if nuid := s[len(q.subject(bucketBlobs, "C.")):]; !whole[nuid] && ripe("chunks "+nuid) {
+			errs = append(errs, q.purge(ctx, bucketBlobs, "C."+nuid))
 		}
 	}
 	return errors.Join(errs...)

@@ -141,7 +141,7 @@ func (q *Queue) vanished(ctx context.Context, key string) {
 	}
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
-	m, err := q.streams[bucketJobs].GetLastMsgForSubject(actx, "$KV."+q.o.Prefix+bucketJobs+"."+escape(key))
+	m, err := q.streams[bucketJobs].GetLastMsgForSubject(actx, q.subject(bucketJobs, escape(key)))
 	if err == nil {
 		q.index.drop(key, m.Sequence, time.Now())
 		return

@@ -46,7 +46,7 @@ func (v Values) get(ctx context.Context, key string) (string, uint64, error) {
 		}
 		// The server says the same of a value that it cannot read, but still counts it. One
 		// that is counted may also have been set since, once or twice.
-		subject := v.subject(name)
+		subject := v.q.subject(bucketProjects, name)
 		left, err := v.q.subjects(ctx, bucketProjects, subject)
 		switch {
 		case err != nil || left[subject] == 0:
@@ -55,10 +55,6 @@ func (v Values) get(ctx context.Context, key string) (string, uint64, error) {
 			return "", 0, fmt.Errorf("%w: the value cannot be read", ErrDamaged)
 		}
 	}
-}
-
-func (v Values) subject(name string) string {
-	return "$KV." + v.q.o.Prefix + bucketProjects + "." + name
 }
 
 // Set stores a value of up to MaxValue bytes.
@@ -138,7 +134,7 @@ func (v Values) keys(ctx context.Context) ([]string, error) {
 	if err := checkName("project", v.project); err != nil {
 		return nil, err
 	}
-	all := v.subject(escape(v.project) + ".")
+	all := v.q.subject(bucketProjects, escape(v.project)+".")
 	subjects, err := v.q.subjects(ctx, bucketProjects, all+"*")
 	if err != nil {
 		return nil, err

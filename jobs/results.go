@@ -142,13 +142,7 @@ func (q *Queue) listBlobs(ctx context.Context) ([]*jetstream.ObjectInfo, error) 
 // name for ever, and a name is never used twice.
 func (q *Queue) deleteBlob(ctx context.Context, o *jetstream.ObjectInfo) error {
 	return errors.Join(
-		q.purgeBlob(ctx, "M."+base64.URLEncoding.EncodeToString([]byte(o.Name))),
-		q.purgeBlob(ctx, "C."+o.NUID),
+		q.purge(ctx, bucketBlobs, "M."+base64.URLEncoding.EncodeToString([]byte(o.Name))),
+		q.purge(ctx, bucketBlobs, "C."+o.NUID),
 	)
-}
-
-func (q *Queue) purgeBlob(ctx context.Context, subject string) error {
-	actx, cancel := q.attempt(ctx)
-	defer cancel()
-	return q.answer(ctx, q.streams[bucketBlobs].Purge(actx, jetstream.WithPurgeSubject("$O."+q.o.Prefix+bucketBlobs+"."+subject)))
 }

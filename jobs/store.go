@@ -104,7 +104,10 @@ func (q *Queue) readCurrent(ctx context.Context, key string) (jetstream.KeyValue
 			rev = e.Revision()
 		}
 		newer, old := q.index.newer(key, rev)
-		if q.engine != nil || err != nil && !gone || !old || gone && tries > 0 || tries == 3 {
+		switch {
+		case q.engine != nil, err != nil && !gone, !old:
+			return e, err
+		case gone && tries > 0, tries == 3: // by a leader that had caught up
 			return e, err
 		}
 		if err := q.catchUp(ctx, bucketJobs, newer); err != nil {
@@ -224,9 +227,9 @@ func (q *Queue) persist(ctx context.Context, grow bool, do func() error) error {
 	}
 }
 
-// purge removes messages of a bucket by subject, below the bucket's own prefix.
-func (q *Queue) purge(ctx context.Context, bucket, subject string) error {
+// purge removes what a bucket has under a name, without leaving a mark.
+func (q *Queue) purge(ctx context.Context, bucket, name string) error {
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
-	return q.answer(ctx, q.streams[bucket].Purge(actx, jetstream.WithPurgeSubject("$KV."+q.o.Prefix+bucket+"."+subject)))
+	return q.answer(ctx, q.streams[bucket].Purge(actx, jetstream.WithPurgeSubject(q.subject(bucket, name))))
 }

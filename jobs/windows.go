@@ -80,7 +80,7 @@ func (q *Queue) countWindows(ctx context.Context, id string) (int, error) {
 }
 
 func (q *Queue) windowSubjects(ctx context.Context, id string) (map[string]uint64, error) {
-	return q.subjects(ctx, bucketWindows, "$KV."+q.o.Prefix+bucketWindows+"."+id+".*")
+	return q.subjects(ctx, bucketWindows, q.subject(bucketWindows, id+".*"))
 }
 
 // subjects lists the subjects of a stream that match.
