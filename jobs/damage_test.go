@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -190,5 +191,31 @@ func TestTheWatermarkKnowsRemovalFromLoss(t *testing.T) {
 	}
 	if got := (watermark{Seq: 40}).lost(watermark{}); got != "" {
 		t.Errorf("a directory in which nothing was left: %q", got)
+	}
+}
+
+// Delete used to leave the library's mark of a value; it is no value, and no damage.
+func TestAValueThatWasMarkedAsGoneIsGone(t *testing.T) {
+	q, ctx := open(t, Options{Dir: t.TempDir()}), t.Context()
+	v := q.Values("project")
+	for _, key := range []string{"gone", "kept"} {
+		if err := v.Set(ctx, key, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := q.projects.Purge(ctx, "project.gone"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := v.Get(ctx, "gone"); ok || err != nil {
+		t.Errorf("got %v, %v", ok, err)
+	}
+	if keys, err := v.Keys(ctx); err != nil || !slices.Equal(keys, []string{"kept"}) {
+		t.Errorf("keys %q, %v", keys, err)
+	}
+	if err := v.Update(ctx, "gone", func(old string) (string, error) { return old + "y", nil }); err != nil {
+		t.Error(err)
+	}
+	if got, _, err := v.Get(ctx, "gone"); got != "y" || err != nil {
+		t.Errorf("set anew: %q, %v", got, err)
 	}
 }

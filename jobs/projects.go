@@ -44,17 +44,28 @@ func (v Values) get(ctx context.Context, key string) (string, uint64, error) {
 		if !errors.Is(err, jetstream.ErrKeyNotFound) {
 			return "", 0, v.q.answer(ctx, err)
 		}
-		// The server says the same of a value that it cannot read, but still counts it. One
-		// that is counted may also have been set since, once or twice.
-		subject := v.q.subject(bucketProjects, name)
-		left, err := v.q.subjects(ctx, bucketProjects, subject)
-		switch {
-		case err != nil || left[subject] == 0:
+		// It may have been set since, once or twice.
+		if err = v.absent(ctx, name); !errors.Is(err, ErrDamaged) || tries == 2 {
 			return "", 0, err
-		case tries == 2:
-			return "", 0, fmt.Errorf("%w: the value cannot be read", ErrDamaged)
 		}
 	}
+}
+
+// absent tells a value that is not there from one that the server cannot read, of which it
+// says the same. The server still counts what it cannot read.
+func (v Values) absent(ctx context.Context, name string) error {
+	subject := v.q.subject(bucketProjects, name)
+	left, err := v.q.subjects(ctx, bucketProjects, subject)
+	if err != nil || left[subject] == 0 {
+		return err
+	}
+	actx, cancel := v.q.attempt(ctx)
+	defer cancel()
+	_, err = v.q.streams[bucketProjects].GetLastMsgForSubject(actx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("%w: the value cannot be read", ErrDamaged)
+	}
+	return v.q.answer(ctx, err) // nil: there is the mark that Delete used to leave
 }
 
 // Set stores a value of up to MaxValue bytes.
@@ -141,7 +152,16 @@ func (v Values) keys(ctx context.Context) ([]string, error) {
 	}
 	var keys []string
 	for subject := range subjects {
-		if key, err := unescape(subject[len(all):]); err == nil {
+		key, err := unescape(subject[len(all):])
+		if err != nil {
+			continue
+		}
+		_, rev, err := v.get(ctx, key)
+		switch {
+		case err != nil && !errors.Is(err, ErrDamaged):
+			return nil, err
+		case err == nil && rev == 0: // gone meanwhile, or marked as gone
+		default:
 			keys = append(keys, key)
 		}
 	}
