@@ -42,39 +42,35 @@ def facts(model):
 
 def widen(model):
     """Undoes weights that are stored as float16 and cast in the graph: float32 initializers in their place."""
-    halves = {t.name: t for t in model.graph.initializer if t.data_type == TensorProto.FLOAT16}
-    kept = []
-    for node in model.graph.node:
-        source = halves.get(node.input[0]) if node.op_type == "Cast" else None
-        if source is None or node.attribute[0].i != TensorProto.FLOAT:
-            kept.append(node)
-            continue
-        wide = numpy_helper.to_array(source).astype(np.float32)
-        model.graph.initializer.append(numpy_helper.from_array(wide, node.output[0]))
-    replace(model, kept)
+    def wide(node, weight):
+        if node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT and weight.data_type == TensorProto.FLOAT16:
+            return numpy_helper.to_array(weight).astype(np.float32)
+    fold(model, wide)
 
 
 def turn(model):
     """Turns weights that the graph transposes: quantisation only knows products with a weight itself."""
+    def turned(node, weight):
+        if node.op_type == "Transpose":
+            return np.ascontiguousarray(numpy_helper.to_array(weight).transpose(node.attribute[0].ints if node.attribute else None))
+    fold(model, turned)
+
+
+def fold(model, result):
+    """Puts initializers in the place of nodes of which result(node, weight) knows what they make of a weight."""
     weights = {t.name: t for t in model.graph.initializer}
     kept = []
     for node in model.graph.node:
-        source = weights.get(node.input[0]) if node.op_type == "Transpose" else None
-        if source is None:
+        weight = weights.get(node.input[0]) if node.input else None
+        value = None if weight is None else result(node, weight)
+        if value is None:
             kept.append(node)
-            continue
-        order = node.attribute[0].ints if node.attribute else None
-        turned = np.ascontiguousarray(numpy_helper.to_array(source).transpose(order))
-        model.graph.initializer.append(numpy_helper.from_array(turned, node.output[0]))
-    replace(model, kept)
-
-
-def replace(model, nodes):
-    """Makes these the nodes of the graph, and drops initializers that none of them uses."""
-    used = {i for n in nodes for i in n.input} | {o.name for o in model.graph.output}
+        else:
+            model.graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+    used = {i for n in kept for i in n.input} | {o.name for o in model.graph.output}
     initializers = [t for t in model.graph.initializer if t.name in used]
     del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend(nodes)
+    model.graph.node.extend(kept)
     model.graph.initializer.extend(initializers)
 
 
