@@ -11,9 +11,10 @@
 //  1. by what the probabilities of the rows at the edge say, so that a row which is barely
 //     won counts for half and times do not jump by whole rows;
 //  2. by the model's constant, which makes up for its lateness;
-//  3. outwards into the blank beside it, by at most half the gap to the neighbour and at
+//  3. where its rows are silent and the row beside them is not, into that row;
+//  4. outwards into the blank beside it, by at most half the gap to the neighbour and at
 //     most a quarter of a second, to where the sound ends; beside a pause also inwards;
-//  4. between words that follow each other without a pause, to a common boundary.
+//  5. between words that follow each other without a pause, to a common boundary.
 //
 // A word of a text in whose place something else was heard gets the times of that.
 //

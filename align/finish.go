@@ -33,7 +33,7 @@ func (a *aligner) finish() (*Alignment, error) {
 		}
 		if g.single() {
 			a.stead[g.From] = g
-		} else if _, err := a.force(g); err != nil {
+		} else if err := a.force(g); err != nil {
 			return nil, err
 		}
 	}

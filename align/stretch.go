@@ -145,23 +145,23 @@ func (g *hole) single() bool {
 const beside timeline.Row = 5
 
 // force places the words of a hole as well as they fit in and around what was heard there,
-// so that a person who wrote what the model cannot hear still gets times. It reports whether
-// they fit.
-func (a *aligner) force(g *hole) (bool, error) {
+// so that a person who wrote what the model cannot hear still gets times. Words that do not
+// fit stay without a place.
+func (a *aligner) force(g *hole) error {
 	b := g.room
 	first, last := g.rows(0)
 	b.first, b.end = max(b.first, first-beside), min(b.end, last+1+beside)
 	t := a.script.tokens(b.from, b.to, a.chosen)
 	rows := b.end - b.first
 	if int64(rows) < int64(len(t.pieces)+viterbi.Repeats(t.pieces)) || int64(rows)*int64(len(t.pieces)) > a.limits.cells {
-		return false, nil
+		return nil
 	}
 	p := a.problem(b.first, b.end, t)
 	p.Exceptions = nil
 	path, err := viterbi.Align(p)
 	if err != nil {
-		return false, err
+		return err
 	}
 	a.keep(b, path)
-	return true, nil
+	return nil
 }
