@@ -11,7 +11,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 lists="$here/train/requirements.txt $here/export/requirements.txt $here/constraints.txt"
 torch=${ASR_BACKEND_TORCH:-}
 wanted=$(cat $lists | sha256sum | cut -d' ' -f1)$torch
-if [ "$(cat "$env/requirements.sum" 2>/dev/null)" = "$wanted" ]; then exit 0; fi
+
+# Python runs the lines of a .pth file at its start: nothing in this environment reports to
+# its maker. ONNX Runtime does unless this variable is set before it is imported.
+quiet() {
+	for packages in "$env"/lib/python3*/site-packages; do
+		echo 'import os; os.environ.update(ORT_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")' >"$packages/no-telemetry.pth"
+	done
+}
+if [ "$(cat "$env/requirements.sum" 2>/dev/null)" = "$wanted" ]; then
+	quiet
+	exit 0
+fi
 
 make_venv() { rm -rf "$env" && mkdir -p "$(dirname "$env")" && python3 -m venv "$env"; }
 if ! make_venv; then
@@ -26,4 +37,5 @@ echo "installing torch, NeMo and what belongs to them into $env: gigabytes, ten 
 pip="$env/bin/python -m pip --quiet --disable-pip-version-check --no-input"
 if [ -n "$torch" ]; then $pip install "$torch"; fi
 $pip install -r "$here/train/requirements.txt" -r "$here/export/requirements.txt" -c "$here/constraints.txt"
+quiet
 echo "$wanted" >"$env/requirements.sum"

@@ -8,6 +8,9 @@
 // time. Order of life: Runtime, Sessions, Buffers; closed in the opposite order, the
 // Runtime last.
 //
+// Nothing leaves the process: telemetry is disabled before the library is loaded, see
+// telemetry.go.
+//
 // Spinning is off: ONNX Runtime's threads would otherwise burn the cores on which
 // decoding and features run, and on a busy machine a run then takes longer, not shorter.
 //
@@ -54,9 +57,6 @@ func Open(path string) (*Runtime, error) {
 	binding.SetSharedLibraryPath(found)
 	if err := binding.InitializeEnvironment(binding.WithLogLevelFatal()); err != nil {
 		return nil, &LibraryError{Path: found, Err: err}
-	}
-	if err := binding.DisableTelemetry(); err != nil {
-		return nil, errors.Join(fmt.Errorf("ort: disable telemetry: %w", err), binding.DestroyEnvironment())
 	}
 	return &Runtime{path: found}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -27,6 +28,9 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+	}
+	if os.Getenv(hold) != "" {
+		io.Copy(io.Discard, os.Stdin)
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if library != nil {
