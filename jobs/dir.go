@@ -143,7 +143,7 @@ func writeFile(dir, name string, v any) error {
 // cleanDir removes what a killed process, and the server in it, left of files that they were
 // writing. Call it with the lock held.
 func cleanDir(dir string) {
-	for _, pattern := range []string{filepath.Join(serverDir, "_test_*"), filepath.Join(serverDir, "*", "streams", "*", "_test_*"), "probe-*", "." + stampFile + ".*.part", "." + markFile + ".*.part"} {
+	for _, pattern := range []string{filepath.Join(serverDir, "_test_*"), filepath.Join(serverDir, "*", "streams", "*", "_test_*"), "probe-*", ".*.part"} {
 		left, _ := filepath.Glob(filepath.Join(dir, pattern))
 		for _, f := range left {
 			_ = os.Remove(f)

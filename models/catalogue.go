@@ -137,7 +137,7 @@ func ReadCatalogue(r io.Reader) (*Catalogue, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("catalogue: something follows it")
 	}
-	seen := map[string]bool{DefaultName: true}
+	seen := map[string]bool{DefaultName: true, EmbeddedName: true}
 	for i := range c.Models {
 		m := &c.Models[i]
 		if err := m.check(); err != nil {

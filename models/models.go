@@ -38,12 +38,20 @@ func Default() fs.FS {
 	return files
 }
 
-// DefaultName is the name of the model inside the program.
+// DefaultName means the model inside the program, whatever it is called.
 const DefaultName = "default"
+
+// EmbeddedName is the name that the embedded model's card gives.
+const EmbeddedName = "small-en"
+
+// isEmbedded reports whether a name means the model inside the program.
+func isEmbedded(name string) bool {
+	return name == "" || name == DefaultName || name == EmbeddedName
+}
 
 // Open returns a model by its name or path, from the usual folder; see Store.Open.
 func Open(model, variant string) (*asr.Bundle, error) {
-	if model == "" || model == DefaultName {
+	if isEmbedded(model) {
 		return asr.OpenBundleFS(Default(), variant)
 	}
 	s, err := NewStore("")

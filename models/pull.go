@@ -49,7 +49,7 @@ type PullResult struct {
 // is kept; the model appears when all is there and right. Errors are *asr.ModelError,
 // except when ctx has ended.
 func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*PullResult, error) {
-	if name == DefaultName {
+	if isEmbedded(name) {
 		return nil, &asr.ModelError{Model: name, Err: errors.New("it is inside the program; there is nothing to pull")}
 	}
 	m, b := s.Catalogue.Find(name)

@@ -58,7 +58,7 @@ func usualDir(getenv func(string) string) string {
 // as "fp16", chooses one among several graphs, or the build of that precision. Errors
 // are *asr.ModelError and say what to do.
 func (s *Store) Open(model, variant string) (*asr.Bundle, error) {
-	if model == "" || model == DefaultName {
+	if isEmbedded(model) {
 		return asr.OpenBundleFS(Default(), variant)
 	}
 	if variant != "" {
@@ -75,7 +75,7 @@ func (s *Store) Open(model, variant string) (*asr.Bundle, error) {
 
 // Path returns where a model lies on the disk.
 func (s *Store) Path(model string) (string, error) {
-	if model == DefaultName {
+	if isEmbedded(model) {
 		return "", &asr.ModelError{Model: model, Err: errors.New("it is inside the program and has no path")}
 	}
 	if _, err := os.Stat(model); err == nil {

@@ -231,3 +231,15 @@ func TestDistance(t *testing.T) {
 		t.Errorf("got %d, want 3", got)
 	}
 }
+
+// The name that the program prints can be typed.
+func TestTheEmbeddedModelIsKnownByItsOwnName(t *testing.T) {
+	for _, name := range []string{"", DefaultName, EmbeddedName} {
+		b, err := store(t).Open(name, "")
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+		} else if b.Card.Name != EmbeddedName {
+			t.Errorf("%q opens %s, want %s", name, b.Card.Name, EmbeddedName)
+		}
+	}
+}

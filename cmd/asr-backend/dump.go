@@ -10,6 +10,7 @@ import (
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
+	"asr-backend/internal/output"
 	"asr-backend/models"
 	"asr-backend/models/verify"
 	"asr-backend/timeline"
@@ -19,7 +20,7 @@ type dumpCommand struct {
 	Model      string   `arg:"" name:"NAME|PATH" help:"Name of a model, or path of its folder or ONNX file."`
 	Recordings []string `arg:"" name:"FILE" help:"Recordings." type:"path"`
 	Output     string   `help:"Folder for FILE.logmel.npy [bands, frames], FILE.logprobs.npy [rows, pieces and blank] and FILE.txt." short:"o" required:"" type:"path" placeholder:"DIR"`
-	Window     int64    `help:"Rows (80 ms) in one run, at most 5000; a longer recording is heard in overlapping windows. 0 takes those of transcribe." placeholder:"ROWS"`
+	Window     int64    `help:"Rows (80 ms) in one run, at most 5000; a longer recording is heard in overlapping windows. 0 takes those of transcribe." max:"5000" placeholder:"ROWS"`
 	Library    string   `help:"ONNX Runtime library, file or folder; looked for beside the program and in the system if empty." name:"onnxruntime" type:"path"`
 }
 
@@ -47,6 +48,11 @@ func (c *dumpCommand) Run(ctx context.Context, parent *modelsCommand, std stream
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	writer := output.New(std.out)
+	writer.Protect(c.Model)
+	for _, path := range c.Recordings {
+		writer.Protect(path)
+	}
 	if err := os.MkdirAll(c.Output, 0o777); err != nil {
 		return err
 	}
@@ -61,7 +67,7 @@ func (c *dumpCommand) Run(ctx context.Context, parent *modelsCommand, std stream
 		if err != nil {
 			return err
 		}
-		if err := d.Write(c.Output, name); err != nil {
+		if err := d.Write(ctx, writer, c.Output, name); err != nil {
 			return err
 		}
 		fmt.Fprintf(std.out, "%s: %d frames, %d rows: %s\n", name, d.Frames, d.Rows, d.Text)

@@ -23,7 +23,7 @@ type healthCommand struct {
 	Ready bool   `help:"Ask whether it can hear recordings already, not only whether it answers."`
 
 	Host string `help:"Address that the service listens on." default:""`
-	Port int    `help:"Port that the service listens on." short:"p" default:"9090" env:"ASR_BACKEND_PORT,PORT"`
+	Port int    `help:"Port that the service listens on." short:"p" default:"9090" min:"1" max:"65535" env:"ASR_BACKEND_PORT,PORT"`
 
 	BasicUser     string             `help:"User for HTTP Basic authentication." env:"BASIC_AUTH_USER"`
 	BasicPassword labelstudio.Secret `help:"Password for HTTP Basic authentication." env:"BASIC_AUTH_PASS"`

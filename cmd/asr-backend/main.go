@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
+	"time"
 
 	"asr-backend/internal/cli"
 	"asr-backend/transcript"
@@ -38,13 +40,17 @@ type commands struct {
 	Models         modelsCommand         `cmd:"" help:"List, download and check models."`
 	Bench          benchCommand          `cmd:"" help:"Measure speed and memory on this machine."`
 	Version        versionCommand        `cmd:"" help:"Print the version of the program."`
+
+	PrintVersion kong.VersionFlag `name:"version" env:"-" help:"Print the version of the program."`
 }
 
 // run is the program; it returns the exit status.
 func run(args []string, std streams) (status int) {
 	var c commands
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("asr-backend"), kong.Description(description), kong.Vars{"formats": formats(), "data_dir": defaultDataDir()},
+	parser, err := kong.New(&c, kong.Name("asr-backend"), kong.Description(description), kong.Vars{"formats": formats(), "data_dir": defaultDataDir(), "version": fullVersion()},
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeTime)),
+		kong.KindMapper(reflect.Int, kong.MapperFunc(decodeWhole)), kong.KindMapper(reflect.Int64, kong.MapperFunc(decodeWhole)),
 		kong.DefaultEnvars("ASR_BACKEND"), kong.Writers(std.out, std.err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { exited = code; panic(errExit) }))
@@ -59,13 +65,18 @@ func run(args []string, std streams) (status int) {
 			panic(p)
 		}
 	}()
+	unsetEmpty(parser.Model.Node)
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:], "--help")
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(std.err, "error: %v; see asr-backend --help\n", err)
+		fmt.Fprintf(std.err, "error: %s; see asr-backend --help\n", cli.Printable(err.Error()))
 		return cli.ExitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run(std)
 	code := cli.ExitCode(err)
@@ -80,7 +91,7 @@ func run(args []string, std streams) (status int) {
 		if code == cli.ExitInterrupted {
 			message = "interrupted"
 		}
-		fmt.Fprintln(std.err, message)
+		fmt.Fprintln(std.err, cli.Printable(message))
 	}
 	return code
 }

@@ -8,7 +8,7 @@ import (
 // placeFlags say where the service listens and keeps its data, and who may ask it.
 type placeFlags struct {
 	Host string `help:"Address to listen on; empty is all." default:"" placeholder:"ADDRESS" group:"Service"`
-	Port int    `help:"Port to listen on." short:"p" default:"9090" env:"ASR_BACKEND_PORT,PORT" group:"Service"`
+	Port int    `help:"Port to listen on." short:"p" default:"9090" max:"65535" env:"ASR_BACKEND_PORT,PORT" group:"Service"`
 
 	DataDir string `help:"Folder for jobs, results and fetched recordings." default:"${data_dir}" type:"path" group:"Service"`
 

@@ -11,6 +11,10 @@ var version = "development"
 type versionCommand struct{}
 
 func (versionCommand) Run(std streams) error {
-	_, err := fmt.Fprintf(std.out, "asr-backend %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(std.out, fullVersion())
 	return err
+}
+
+func fullVersion() string {
+	return fmt.Sprintf("asr-backend %s (%s %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

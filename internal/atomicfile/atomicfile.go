@@ -1,6 +1,6 @@
 // Package atomicfile writes files that are either whole or not there.
 //
-// The content goes to a hidden temporary file in the same folder; Commit brings it to
+// The content goes to a hidden temporary file in the same folder, ".NUMBER.part"; Commit brings it to
 // the disk and renames it, which replaces the final name in one step. Whatever happens
 // before (a full disk, a cancelled job, a killed process) leaves an older file under the
 // final name as it was; a killed process leaves its temporary file behind.
@@ -11,37 +11,65 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // File is a file being written. Call Commit once all is written, and always Close.
 type File struct {
-	*os.File
+	f    *os.File
 	path string
+	mode os.FileMode
 	done bool
 }
 
 // Create begins to write the file at path, with the permissions of a new file.
 func Create(path string) (*File, error) {
-	dir, name := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	f, err := os.CreateTemp(dir, "."+name+".*.part")
+	// A short name of its own: the final one may be as long as the file system allows.
+	f, err := os.CreateTemp(filepath.Dir(path), ".*.part")
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", path, err)
+		return nil, fmt.Errorf("create %s: %w", path, cause(err))
 	}
-	return &File{File: f, path: path}, nil
+	return &File{f: f, path: path, mode: 0o666 &^ umask()}, nil
+}
+
+// KeepModeOf gives the file the permissions of the one that it replaces, and its owner
+// where this process may do that.
+func (f *File) KeepModeOf(old os.FileInfo) {
+	f.mode = old.Mode().Perm()
+	if s, ok := old.Sys().(*syscall.Stat_t); ok {
+		_ = f.f.Chown(int(s.Uid), int(s.Gid)) // only root may give files away
+	}
+}
+
+// cause leaves out the temporary name, which nobody knows.
+func cause(err error) error {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+// Write writes to the temporary file; errors name the final one.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.f.Write(p)
+	if err != nil {
+		err = fmt.Errorf("write %s: %w", f.path, cause(err))
+	}
+	return n, err
 }
 
 // Commit makes the content the file at path. After an error the path is unchanged.
 func (f *File) Commit() error {
-	err := errors.Join(f.Chmod(0o666&^umask()), f.Sync(), f.File.Close())
+	err := errors.Join(cause(f.f.Chmod(f.mode)), cause(f.f.Sync()), cause(f.f.Close()))
 	f.done = true
 	if err == nil {
-		err = os.Rename(f.Name(), f.path)
+		err = os.Rename(f.f.Name(), f.path)
+		if link, ok := errors.AsType[*os.LinkError](err); ok {
+			err = link.Err
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", f.path, errors.Join(err, os.Remove(f.Name())))
+		return fmt.Errorf("write %s: %w", f.path, errors.Join(err, os.Remove(f.f.Name())))
 	}
 	return syncFolder(filepath.Dir(f.path))
 }
@@ -52,7 +80,7 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.done = true
-	return errors.Join(f.File.Close(), os.Remove(f.Name()))
+	return errors.Join(f.f.Close(), os.Remove(f.f.Name()))
 }
 
 // syncFolder brings a rename to the disk. Some file systems cannot, which is no error.

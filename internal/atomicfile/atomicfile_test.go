@@ -3,6 +3,7 @@ package atomicfile_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"asr-backend/internal/atomicfile"
@@ -16,7 +17,7 @@ func TestCommitReplacesTheFileInOneStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := f.WriteString("new"); err != nil {
+	if _, err := f.Write([]byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, path); got != "old" {
@@ -38,7 +39,7 @@ func TestCloseWithoutCommitLeavesTheOldFileAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.WriteString("half"); err != nil {
+	if _, err := f.Write([]byte("half")); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -48,6 +49,28 @@ func TestCloseWithoutCommitLeavesTheOldFileAndNothingElse(t *testing.T) {
 		t.Errorf("got %q, want the old content", got)
 	}
 	onlyFile(t, path)
+}
+
+func TestLongNamesAreWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), strings.Repeat("n", 255))
+	f, err := atomicfile.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	onlyFile(t, path)
+}
+
+// The temporary name means nothing to whoever reads an error.
+func TestErrorsNameTheFinalFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "no folder", "out.txt")
+	_, err := atomicfile.Create(path)
+	if err == nil || err.Error() != "create "+path+": no such file or directory" {
+		t.Errorf("got %v", err)
+	}
 }
 
 func write(t *testing.T, path, text string) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,10 +31,12 @@ type result struct {
 	took       time.Duration
 }
 
-// Run works through inputs. A failure is reported and does not stop the others; the
-// error then is ErrSome. When ctx ends, what is under way is given up and its cause
-// returned.
-func (b *Batch) Run(ctx context.Context, inputs []Input) error {
+// Run works through recordings, which are those of the Outputs. A failure is reported and does
+// not stop the others; the error then is ErrSome, as it is if recordings that were skipped
+// could not be reached. When ctx ends, what is under way is given up and its cause returned.
+func (b *Batch) Run(ctx context.Context, r *Recordings) error {
+	inputs := r.Inputs
+	b.Report.Left(r.Skipped)
 	results := make([]chan result, len(inputs))
 	for i := range results {
 		results[i] = make(chan result, 1)
@@ -46,16 +49,19 @@ func (b *Batch) Run(ctx context.Context, inputs []Input) error {
 			if ctx.Err() != nil {
 				continue
 			}
-			path := ""
+			var paths []string
 			if r.err == nil {
-				path, r.err = b.Outputs.Write(in, r.transcript)
+				paths, r.err = b.write(ctx, i, r.transcript)
 			}
 			if r.err != nil {
+				if ctx.Err() != nil {
+					continue // it was given up while it was written
+				}
 				failed.Store(true)
 				b.Report.Failed(in.Path, r.err)
 				continue
 			}
-			b.Report.Done(in.Path, path, r.transcript, r.took)
+			b.Report.Done(in.Path, paths, r.transcript, r.took)
 		}
 		return nil
 	})
@@ -72,10 +78,22 @@ func (b *Batch) Run(ctx context.Context, inputs []Input) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if failed.Load() {
+	if failed.Load() || slices.ContainsFunc(r.Skipped, func(s Skipped) bool { return s.Failed }) {
 		return ErrSome
 	}
 	return nil
+}
+
+// write writes a result; on a terminal it does not run into the moving line.
+func (b *Batch) write(ctx context.Context, input int, t *transcript.Transcript) (paths []string, err error) {
+	if !b.Outputs.Stdout() {
+		return b.Outputs.Write(ctx, input, t)
+	}
+	err = b.Report.Aside(func() error {
+		paths, err = b.Outputs.Write(ctx, input, t)
+		return err
+	})
+	return paths, err
 }
 
 func (b *Batch) one(ctx context.Context, in Input) result {

@@ -11,6 +11,7 @@ import (
 	"asr-backend/asr/ort"
 	"asr-backend/audio"
 	"asr-backend/internal/doctor"
+	"asr-backend/internal/output"
 )
 
 // Exit codes of the program.
@@ -36,13 +37,14 @@ var ErrSome = errors.New("some recordings failed")
 // ExitCode returns the program's exit status for what a command returned.
 func ExitCode(err error) int {
 	var usage *UsageError
+	var refused *output.RefusedError
 	var model *asr.ModelError
 	switch {
 	case err == nil:
 		return ExitOK
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &refused):
 		return ExitUsage
 	case errors.Is(err, doctor.ErrFailures), errors.Is(err, ort.ErrLibrary), errors.Is(err, ort.ErrCUDA), errors.As(err, &model):
 		return ExitEnvironment

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,40 +9,91 @@ import (
 	"path/filepath"
 	"strings"
 
-	"asr-backend/internal/atomicfile"
+	"asr-backend/internal/output"
 	"asr-backend/transcript"
 )
 
 // Outputs knows where results go and writes them.
 type Outputs struct {
-	format  transcript.Format
-	options transcript.WriteOptions
-	stdout  io.Writer
-	path    string // the only result, or
-	folder  string // where all go; if both are empty, standard output
-	several bool
+	o       OutputOptions
+	targets [][]*output.Target // of each input, one a format
 }
 
-// NewOutputs decides where the results of n recordings go. An empty target is standard
-// output; one that is a folder, ends in a slash or has to hold several results is a
-// folder; anything else is a file.
-func NewOutputs(target string, format transcript.Format, o transcript.WriteOptions, n int, stdout io.Writer) (*Outputs, error) {
-	out := &Outputs{format: format, options: o, stdout: stdout, several: n > 1}
-	info, err := os.Stat(target)
-	switch {
-	case target == "" || target == Stdin:
-		if n > 1 && !joins(format) {
-			return nil, &UsageError{fmt.Errorf("%d results in format %s cannot share standard output; give a folder with -o", n, format)}
+// OutputOptions say what is written where.
+type OutputOptions struct {
+	// Target is standard output if it is empty or "-"; a folder if it is one, ends in a
+	// slash or has to hold several results; a file else.
+	Target     string
+	Formats    []transcript.Format
+	Write      transcript.WriteOptions
+	Recordings *Recordings
+	Writer     *output.Writer
+}
+
+// NewOutputs claims a place for each result, so that one that cannot be written is known
+// before any work is done. Errors are of wrong usage.
+func NewOutputs(o OutputOptions) (*Outputs, error) {
+	out := &Outputs{o: o}
+	for _, in := range o.Recordings.Inputs {
+		if in.Path != Stdin {
+			o.Writer.Protect(in.Path)
 		}
-	case err == nil && info.IsDir(), n > 1, strings.HasSuffix(target, string(filepath.Separator)):
-		if err == nil && !info.IsDir() {
-			return nil, &UsageError{fmt.Errorf("-o %s is a file, but there are %d results; give a folder", target, n)}
-		}
-		out.folder = target
-	default:
-		out.path = target
 	}
+	results := len(o.Recordings.Inputs) * len(o.Formats)
+	info, err := os.Stat(o.Target)
+	switch {
+	case o.Target == "" || o.Target == output.Stdout:
+		if len(o.Formats) > 1 {
+			return nil, usage("several formats cannot share standard output; give a folder with -o")
+		}
+		if results > 1 && !joins(o.Formats[0]) {
+			return nil, usage("%d results in format %s cannot share standard output; give a folder with -o", results, o.Formats[0])
+		}
+		t, err := o.Writer.Claim("")
+		if err != nil {
+			return nil, err
+		}
+		for range o.Recordings.Inputs {
+			out.targets = append(out.targets, []*output.Target{t})
+		}
+		return out, nil
+	case err == nil && info.IsDir(), o.Recordings.Several, results > 1, strings.HasSuffix(o.Target, string(filepath.Separator)):
+		if err == nil && !info.IsDir() {
+			return nil, usage("-o %s is a file, but there are several results; give a folder", o.Target)
+		}
+		return out, out.claimFolder()
+	}
+	t, err := o.Writer.Claim(o.Target)
+	if err != nil {
+		return nil, err
+	}
+	if dir := filepath.Dir(o.Target); !isFolder(dir) {
+		return nil, usage("-o %s: there is no folder %s", o.Target, dir)
+	}
+	out.targets = [][]*output.Target{{t}}
 	return out, nil
+}
+
+func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func (o *Outputs) claimFolder() error {
+	for _, in := range o.o.Recordings.Inputs {
+		var targets []*output.Target
+		for _, f := range o.o.Formats {
+			t, err := o.o.Writer.Claim(filepath.Join(o.o.Target, in.Name+f.Extension()))
+			if err != nil {
+				return err
+			}
+			targets = append(targets, t)
+		}
+		o.targets = append(o.targets, targets)
+	}
+	return nil
 }
 
 // joins reports whether results of a format can follow one another in one stream.
@@ -53,40 +105,36 @@ func joins(f transcript.Format) bool {
 	return false
 }
 
-// Write writes the result of one recording and returns the file's path, or an empty
-// string for standard output.
-func (o *Outputs) Write(in Input, t *transcript.Transcript) (string, error) {
-	path := o.path
-	if o.folder != "" {
-		path = filepath.Join(o.folder, in.Name+o.format.Extension())
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return "", fmt.Errorf("make the output folder: %w", err)
+// Stdout reports whether results go to standard output.
+func (o *Outputs) Stdout() bool { return len(o.targets) > 0 && o.targets[0][0].Path() == "" }
+
+// Write writes the result of the input of that index in all formats, and returns the
+// paths of the files, none for standard output. One format that cannot be written does
+// not keep the others back.
+func (o *Outputs) Write(ctx context.Context, input int, t *transcript.Transcript) (paths []string, err error) {
+	for i, target := range o.targets[input] {
+		f := o.o.Formats[i]
+		if e := o.write(ctx, input, target, f, t); e != nil {
+			err = errors.Join(err, e)
+		} else if target.Path() != "" {
+			paths = append(paths, target.Path())
 		}
 	}
-	if path == "" {
-		return "", o.writeStdout(in, t)
-	}
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return "", err
-	}
-	if err := transcript.Write(f, o.format, t, o.options); err != nil {
-		return "", errors.Join(fmt.Errorf("write %s: %w", path, err), f.Close())
-	}
-	if err := f.Commit(); err != nil {
-		return "", err
-	}
-	return path, nil
+	return paths, err
 }
 
-func (o *Outputs) writeStdout(in Input, t *transcript.Transcript) error {
-	if o.several && (o.format == transcript.Text || o.format == transcript.Timed) {
-		if _, err := fmt.Fprintf(o.stdout, "== %s\n", in.Path); err != nil {
-			return fmt.Errorf("write standard output: %w", err)
+func (o *Outputs) write(ctx context.Context, input int, target *output.Target, f transcript.Format, t *transcript.Transcript) error {
+	if path := target.Path(); path != "" && path != o.o.Target {
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return fmt.Errorf("make the output folder: %w", err)
 		}
 	}
-	if err := transcript.Write(o.stdout, o.format, t, o.options); err != nil {
-		return fmt.Errorf("write standard output: %w", err)
-	}
-	return nil
+	return target.Write(ctx, func(w io.Writer) error {
+		if in := o.o.Recordings.Inputs[input]; target.Path() == "" && len(o.o.Recordings.Inputs) > 1 && (f == transcript.Text || f == transcript.Timed) {
+			if _, err := fmt.Fprintf(w, "== %s\n", Printable(in.Path)); err != nil {
+				return err
+			}
+		}
+		return transcript.Write(w, f, t, o.o.Write)
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +78,7 @@ func (r *Report) Progress(name string, heard time.Duration) {
 		return
 	}
 	r.shown, r.drawn = now, true
-	fmt.Fprintf(r.w, "\r\x1b[K%s", r.moving(name, now))
+	fmt.Fprintf(r.w, "\r\x1b[K%s", oneLine(r.moving(name, now)))
 }
 
 // moving is the text of the moving line.
@@ -100,16 +102,17 @@ func (r *Report) moving(name string, now time.Time) string {
 	return text
 }
 
-// Done tells that a recording is finished; path is where its result went, or empty.
-func (r *Report) Done(name, path string, t *transcript.Transcript, took time.Duration) {
+// Done tells that a recording is finished; paths are where its result went, none for
+// standard output.
+func (r *Report) Done(name string, paths []string, t *transcript.Transcript, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.heard, name)
 	r.finished += t.Duration
 	rtfx := t.Duration.Seconds() / max(took.Seconds(), 1e-3)
 	if r.log != nil {
-		r.log.Info("done", "file", name, "output", path, "duration_s", t.Duration.Seconds(), "took_s", took.Seconds(), "rtfx", rtfx,
-			"regions", len(t.Segments), "confidence", t.Confidence, "windows", t.Diagnostics.Windows, "warnings", t.Diagnostics.Warnings)
+		r.log.Info("done", "file", name, "output", strings.Join(paths, ", "), "duration_s", rounded(t.Duration.Seconds(), 3), "took_s", rounded(took.Seconds(), 3), "rtfx", rounded(rtfx, 1),
+			"regions", len(t.Segments), "confidence", rounded(t.Confidence, 4), "windows", t.Diagnostics.Windows, "warnings", t.Diagnostics.Warnings)
 		return
 	}
 	for _, w := range t.Diagnostics.Warnings {
@@ -119,10 +122,35 @@ func (r *Report) Done(name, path string, t *transcript.Transcript, took time.Dur
 		return
 	}
 	text := fmt.Sprintf("%s: %s in %s (%.1fx), %d regions", name, Clock(t.Duration), took.Round(10*time.Millisecond), rtfx, len(t.Segments))
-	if path != "" {
-		text += " -> " + path
+	if len(paths) > 0 {
+		text += " -> " + strings.Join(paths, ", ")
 	}
 	r.line(text)
+}
+
+// rounded keeps so many decimals: a reader of logs has no use for more.
+func rounded(v float64, decimals int) float64 {
+	scale := math.Pow10(decimals)
+	return math.Round(v*scale) / scale
+}
+
+// Left tells what was not worked on.
+func (r *Report) Left(skipped []Skipped) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.log != nil {
+		for _, s := range skipped {
+			r.log.Warn("skipped", "file", s.Path, "reason", s.Why)
+		}
+		return
+	}
+	names := make([]string, len(skipped))
+	for i, s := range skipped {
+		names[i] = fmt.Sprintf("%s (%s)", s.Path, s.Why)
+	}
+	if len(names) > 0 {
+		r.line(fmt.Sprintf("warning: %d skipped: %s", len(names), strings.Join(names, ", ")))
+	}
 }
 
 // Failed tells, in one line, that a recording could not be done and what can be done.
@@ -142,23 +170,36 @@ func (r *Report) Failed(name string, err error) {
 	r.line(text)
 }
 
+// Aside runs f, which writes to the terminal too, while there is no moving line.
+func (r *Report) Aside(f func() error) error {
+	if !r.terminal {
+		return f()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clear()
+	return f()
+}
+
 // line writes a line of its own, over the moving one.
 func (r *Report) line(text string) {
+	r.clear()
+	fmt.Fprintln(r.w, oneLine(text))
+}
+
+// clear takes the moving line away.
+func (r *Report) clear() {
 	if r.drawn {
 		fmt.Fprint(r.w, "\r\x1b[K")
 		r.drawn = false
 	}
-	fmt.Fprintln(r.w, text)
 }
 
 // Close ends the moving line.
 func (r *Report) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.drawn {
-		fmt.Fprint(r.w, "\r\x1b[K")
-		r.drawn = false
-	}
+	r.clear()
 }
 
 // Clock writes a time as people read it on a player: 3:07 or 1:02:03.

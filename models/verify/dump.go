@@ -3,7 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
-	"os"
+	"io"
 	"path/filepath"
 	"runtime"
 
@@ -11,8 +11,8 @@ import (
 	"asr-backend/asr/ctc"
 	"asr-backend/asr/mel"
 	"asr-backend/audio"
-	"asr-backend/internal/atomicfile"
 	"asr-backend/internal/npy"
+	"asr-backend/internal/output"
 	"asr-backend/timeline"
 )
 
@@ -81,22 +81,18 @@ func (t *tap) Next() (audio.Block, error) {
 }
 
 // Write puts NAME.logmel.npy, NAME.logprobs.npy and NAME.txt into a folder.
-func (d *Dump) Write(folder, name string) error {
+func (d *Dump) Write(ctx context.Context, w *output.Writer, folder, name string) error {
 	base := filepath.Join(folder, name)
 	return errors.Join(
-		write(base+".logmel.npy", func(f *os.File) error { return npy.Write(f, d.LogMel, d.Bands, d.Frames) }),
-		write(base+".logprobs.npy", func(f *os.File) error { return npy.Write(f, d.LogProbs, d.Rows, d.Width) }),
-		write(base+".txt", func(f *os.File) error { _, err := f.WriteString(d.Text + "\n"); return err }))
+		write(ctx, w, base+".logmel.npy", func(f io.Writer) error { return npy.Write(f, d.LogMel, d.Bands, d.Frames) }),
+		write(ctx, w, base+".logprobs.npy", func(f io.Writer) error { return npy.Write(f, d.LogProbs, d.Rows, d.Width) }),
+		write(ctx, w, base+".txt", func(f io.Writer) error { _, err := io.WriteString(f, d.Text+"\n"); return err }))
 }
 
-func write(path string, content func(*os.File) error) (err error) {
-	f, err := atomicfile.Create(path)
+func write(ctx context.Context, w *output.Writer, path string, content func(io.Writer) error) error {
+	t, err := w.Claim(path)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := content(f.File); err != nil {
-		return err
-	}
-	return f.Commit()
+	return t.Write(ctx, content)
 }

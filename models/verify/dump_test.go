@@ -13,6 +13,7 @@ import (
 	"asr-backend/asr/ort"
 	"asr-backend/internal/npy"
 	"asr-backend/internal/oracle"
+	"asr-backend/internal/output"
 	"asr-backend/models/verify"
 )
 
@@ -35,7 +36,7 @@ func TestADumpHoldsWhatNeMoComputes(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := t.TempDir()
-	if err := d.Write(out, "normal"); err != nil {
+	if err := d.Write(t.Context(), output.New(os.Stdout), out, "normal"); err != nil {
 		t.Fatal(err)
 	}
 	features, errFeatures := npy.Read(filepath.Join(out, "normal.logmel.npy"))

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"asr-backend/align"
+	"asr-backend/asr"
+	"asr-backend/audio"
+	"asr-backend/internal/cli"
+	"asr-backend/internal/output"
+	"asr-backend/transcribe"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+)
+
+// recordingFlags say what of a recording is used, and how it goes on.
+type recordingFlags struct {
+	Start  time.Duration `help:"Where to begin: 90, 1:30 or 1h2m." default:"0s"`
+	End    time.Duration `help:"Where to end; 0 is the end of the recording." default:"0s"`
+	FFmpeg string        `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:""`
+	regionFlags
+	engineFlags
+
+	Quiet   bool `help:"Print failures and warnings only." short:"q"`
+	JSONLog bool `help:"Print events as JSON lines on standard error."`
+}
+
+// regionFlags shape regions.
+type regionFlags struct {
+	MaxRegion   time.Duration `help:"Longest region; a longer one is cut at its longest pause." default:"20s" min:"1s" group:"Regions"`
+	MinPause    time.Duration `help:"Shortest pause that ends a region." default:"800ms" group:"Regions"`
+	NoSentences bool          `help:"Do not end regions at sentence ends." group:"Regions"`
+}
+
+func (f *regionFlags) options() align.RegionOptions {
+	return align.RegionOptions{MaxLength: f.MaxRegion, MinPause: f.MinPause, NoSentences: f.NoSentences}
+}
+
+// check says what is wrong between flags.
+func (f *recordingFlags) check() error {
+	if f.End != 0 && f.End <= f.Start {
+		return &cli.UsageError{Err: fmt.Errorf("--end %s is not after --start %s", cli.Seconds(f.End), cli.Seconds(f.Start))}
+	}
+	return nil
+}
+
+// request is what is wanted of one recording.
+func (f *recordingFlags) request(progress func(asr.Progress), opened func(audio.Info)) transcribe.Request {
+	return transcribe.Request{Start: f.Start, End: f.End, Priority: asr.Batch, Progress: progress, Opened: opened}
+}
+
+// work is a command that turns recordings into transcripts, ready to run.
+type work struct {
+	report      *cli.Report
+	engine      *engine
+	transcriber *transcribe.Transcriber
+}
+
+// begin makes what a command works with; the caller closes it.
+func (f *recordingFlags) begin(ctx context.Context, std streams, channels audio.Channels) (*work, error) {
+	report := cli.NewReport(std.err, cli.ReportOptions{Terminal: term.IsTerminal(int(std.err.Fd())), Quiet: f.Quiet, JSON: f.JSONLog})
+	engine, err := f.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report.Event(engine.String(), "library", engine.runtime.Path())
+	t := transcribe.New(engine.recognizer, transcribe.Options{Channels: channels, Regions: f.regionFlags.options(), FFmpeg: f.FFmpeg})
+	return &work{report, engine, t}, nil
+}
+
+func (w *work) close() error {
+	w.report.Close()
+	return w.engine.close()
+}
+
+// writer returns what writes a command's outputs. Standard input is an input like others,
+// and so are the library and the files of the model.
+func (f *engineFlags) writer(std streams) *output.Writer {
+	w := output.New(std.out)
+	w.ProtectFile(std.in, "standard input")
+	w.Protect(f.Library)
+	w.Protect(f.Model)
+	files, _ := os.ReadDir(f.Model) // not a folder: a name, or a file
+	for _, file := range files {
+		w.Protect(filepath.Join(f.Model, file.Name()))
+	}
+	return w
+}
+
+// decodeTime reads a flag that is a time, as cli.ParseTime does. The tag min gives the
+// least it may be.
+func decodeTime(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("time", &text); err != nil {
+		return err
+	}
+	d, err := cli.ParseTime(text)
+	if err != nil {
+		return err
+	}
+	if least := ctx.Value.Tag.Get("min"); least != "" {
+		if m, err := time.ParseDuration(least); err != nil || d < m {
+			return fmt.Errorf("%q is too short; it takes %s or more", text, cmp.Or(least, "?"))
+		}
+	}
+	target.SetInt(int64(d))
+	return nil
+}
+
+// decodeWhole reads a flag that is a whole number. It may not be negative unless the tag
+// min says so, nor larger than the tag max.
+func decodeWhole(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("number", &text); err != nil {
+		return err
+	}
+	least, most := bound(ctx, "min", 0), bound(ctx, "max", math.MaxInt64)
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a whole number", text)
+	case (n < least || n > most) && most < math.MaxInt64:
+		return fmt.Errorf("%d is out of range; it takes %d to %d", n, least, most)
+	case n < least:
+		return fmt.Errorf("%d is too small; it takes %d or more", n, least)
+	}
+	target.SetInt(n)
+	return nil
+}
+
+func bound(ctx *kong.DecodeContext, tag string, other int64) int64 {
+	if n, err := strconv.ParseInt(ctx.Value.Tag.Get(tag), 10, 64); err == nil {
+		return n
+	}
+	return other
+}
+
+// unsetEmpty removes empty variables of flags from the environment: compose files and
+// scripts write those for settings that are not made.
+func unsetEmpty(node *kong.Node) {
+	for _, f := range node.Flags {
+		for _, name := range f.Envs {
+			if value, ok := os.LookupEnv(name); ok && strings.TrimSpace(value) == "" {
+				_ = os.Unsetenv(name) // fails for names that no flag can have
+			}
+		}
+	}
+	for _, child := range node.Children {
+		unsetEmpty(child)
+	}
+}
