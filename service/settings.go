@@ -15,6 +15,7 @@ import (
 
 	"asr-backend/align"
 	"asr-backend/audio"
+	"asr-backend/internal/jsonerr"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
 	"asr-backend/transcribe"
@@ -79,12 +80,12 @@ var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 func explainSettings(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && wrong.Field != "" {
-		return fmt.Errorf("%s: got a %s, want a %v", wrong.Field, wrong.Value, wrong.Type)
+		return jsonerr.Explain(err)
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("%s is not known; known are %s", field, strings.Join(settingNames(), ", "))
 	}
-	return fmt.Errorf(`want a JSON object such as {"channels": "split"}: %w`, err)
+	return fmt.Errorf(`want a JSON object such as {"channels": "split"}: %w`, jsonerr.Explain(err))
 }
 
 func settingNames() []string {

@@ -121,7 +121,7 @@ func (r *Report) Done(name string, paths []string, t *transcript.Transcript, too
 	if r.quiet {
 		return
 	}
-	text := fmt.Sprintf("%s: %s in %s (%.1fx), %d regions", name, Clock(t.Duration), took.Round(10*time.Millisecond), rtfx, len(t.Segments))
+	text := fmt.Sprintf("%s: %s in %s (%.1fx), %d regions", name, Clock(t.Duration), Seconds(took.Round(10*time.Millisecond)), rtfx, len(t.Segments))
 	if len(paths) > 0 {
 		text += " -> " + strings.Join(paths, ", ")
 	}
@@ -163,7 +163,7 @@ func (r *Report) Failed(name string, err error) {
 		r.log.Error("failed", "file", name, "error", err.Error(), "hint", hint)
 		return
 	}
-	text := fmt.Sprintf("error: %s: %v", name, err)
+	text := fmt.Sprintf("error: %s: %s", name, without(name, err))
 	if hint != "" {
 		text += "; " + hint
 	}
@@ -179,6 +179,18 @@ func (r *Report) Aside(f func() error) error {
 	defer r.mu.Unlock()
 	r.clear()
 	return f()
+}
+
+// without is an error's text without the name of the recording in it, which stands before
+// it already.
+func without(name string, err error) string {
+	text := err.Error()
+	for _, op := range []string{"open ", "read "} {
+		if rest, ok := strings.CutPrefix(text, op+name+": "); ok {
+			return rest
+		}
+	}
+	return text
 }
 
 // line writes a line of its own, over the moving one.
