@@ -51,6 +51,8 @@ func Find(args []string) (*Recordings, error) {
 	for _, arg := range args {
 		info, err := os.Stat(arg)
 		switch {
+		case arg == "":
+			return nil, &UsageError{errors.New("a recording without a name: an argument is empty")}
 		case arg == Stdin:
 			found = append(found, named{path: Stdin, name: "stdin"})
 		case err != nil || !info.IsDir():

@@ -85,6 +85,17 @@ func TestWhatIsNamedTwiceIsTranscribedOnce(t *testing.T) {
 	}
 }
 
+func TestArgumentsThatNameNothingAreWrongUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	touch(t, "in/notes.txt")
+	for _, arg := range []string{"", "in"} {
+		_, err := cli.Find([]string{arg})
+		if cli.ExitCode(err) != cli.ExitUsage {
+			t.Errorf("%q: got %v", arg, err)
+		}
+	}
+}
+
 func touch(t *testing.T, path string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
