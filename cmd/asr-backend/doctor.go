@@ -6,6 +6,7 @@ import (
 
 	"asr-backend/asr"
 	"asr-backend/internal/doctor"
+	"asr-backend/internal/finding"
 )
 
 type doctorCommand struct {
@@ -30,12 +31,12 @@ func (c *doctorCommand) Run(ctx context.Context, std streams) error {
 			URL: c.LabelStudioURL, Token: c.LabelStudioToken, BackendURL: c.BackendURL, Project: c.Project, Media: c.mediaOptions(),
 		},
 	})
-	show := doctor.Print
+	show := finding.Print
 	if c.JSON {
-		show = doctor.PrintJSON
+		show = finding.PrintJSON
 	}
 	if err := show(std.out, findings); err != nil {
 		return err
 	}
-	return doctor.Verdict(findings)
+	return finding.Verdict(findings)
 }

@@ -12,7 +12,7 @@ import (
 	"text/tabwriter"
 
 	"asr-backend/asr/ort"
-	"asr-backend/internal/doctor"
+	"asr-backend/internal/finding"
 	"asr-backend/models"
 	"asr-backend/models/verify"
 
@@ -167,21 +167,21 @@ func (c *verifyCommand) Run(ctx context.Context, parent *modelsCommand, std stre
 		return err
 	}
 	if c.JSON {
-		err = doctor.PrintJSON(std.out, findings)
+		err = finding.PrintJSON(std.out, findings)
 	} else {
 		err = printVerdict(std.out, c.Model, findings)
 	}
-	return errors.Join(err, doctor.Verdict(findings))
+	return errors.Join(err, finding.Verdict(findings))
 }
 
-func printVerdict(w *os.File, model string, findings []doctor.Finding) error {
-	if err := doctor.Print(w, findings); err != nil {
+func printVerdict(w *os.File, model string, findings []finding.Finding) error {
+	if err := finding.Print(w, findings); err != nil {
 		return err
 	}
 	verdict := "can be used"
 	for _, f := range findings {
 		switch {
-		case f.Status != doctor.Failure:
+		case f.Status != finding.Failure:
 		case f.Check == "model", f.Check == "contract":
 			verdict = "cannot be used"
 		case verdict == "can be used":

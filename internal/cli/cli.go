@@ -10,7 +10,7 @@ import (
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
 	"asr-backend/audio"
-	"asr-backend/internal/doctor"
+	"asr-backend/internal/finding"
 	"asr-backend/internal/output"
 )
 
@@ -46,7 +46,7 @@ func ExitCode(err error) int {
 		return ExitInterrupted
 	case errors.As(err, &usage), errors.As(err, &refused):
 		return ExitUsage
-	case errors.Is(err, doctor.ErrFailures), errors.Is(err, ort.ErrLibrary), errors.Is(err, ort.ErrCUDA), errors.As(err, &model):
+	case errors.Is(err, finding.ErrFailure), errors.Is(err, ort.ErrLibrary), errors.Is(err, ort.ErrCUDA), errors.As(err, &model):
 		return ExitEnvironment
 	}
 	return ExitSome

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"asr-backend/internal/finding"
 	"asr-backend/labelstudio/api"
 )
 
@@ -30,7 +31,7 @@ func (v *visit) backends(ctx context.Context, projects []api.Project) {
 	for _, p := range projects {
 		list, err := v.client.Backends(ctx, p.ID)
 		if err != nil {
-			v.fail(checkBackend, Warning, err)
+			v.fail(checkBackend, finding.Warning, err)
 			continue
 		}
 		found := v.match(p, list)
@@ -68,11 +69,11 @@ func (v *visit) match(p api.Project, list []api.Backend) []connection {
 	same := slices.DeleteFunc(slices.Clone(list), func(b api.Backend) bool { return !sameAddress(b.URL, mine[0].backend.URL) })
 	switch {
 	case len(same) > 1:
-		v.add(checkBackend, Warning, fmt.Sprintf("%s has %d connections to %s", name(p), len(same), plain(same[0].URL)), "remove all but one: each attempt to connect makes another one, also an attempt that ended with an error about the webhook")
+		v.add(checkBackend, finding.Warning, fmt.Sprintf("%s has %d connections to %s", name(p), len(same), plain(same[0].URL)), "remove all but one: each attempt to connect makes another one, also an attempt that ended with an error about the webhook")
 	case v.BackendURL != "" && list[0].ID != mine[0].backend.ID:
-		v.add(checkBackend, Warning, fmt.Sprintf("%s asks only the first of its %d backends, %s", name(p), len(list), plain(list[0].URL)), "remove that one if this service is to be asked")
+		v.add(checkBackend, finding.Warning, fmt.Sprintf("%s asks only the first of its %d backends, %s", name(p), len(list), plain(list[0].URL)), "remove that one if this service is to be asked")
 	case v.BackendURL == "":
-		v.add(checkBackend, Warning, fmt.Sprintf("%s has %d backends, and asks only the first, %s", name(p), len(list), plain(list[0].URL)), "remove the others")
+		v.add(checkBackend, finding.Warning, fmt.Sprintf("%s has %d backends, and asks only the first, %s", name(p), len(list), plain(list[0].URL)), "remove the others")
 	}
 	return mine[:1]
 }
@@ -86,7 +87,7 @@ func (v *visit) unconnected(elsewhere []string) {
 	if len(elsewhere) > 0 {
 		detail += "; " + strings.Join(elsewhere[:min(3, len(elsewhere))], ", ")
 	}
-	v.add(checkBackend, Warning, detail, "open the project's Settings, Model, Connect Model, and type "+address)
+	v.add(checkBackend, finding.Warning, detail, "open the project's Settings, Model, Connect Model, and type "+address)
 }
 
 // state says how Label Studio finds the service.
@@ -100,16 +101,16 @@ func (v *visit) state(c connection, private bool) {
 	}
 	switch c.backend.State {
 	case "DI":
-		v.add(checkBackend, Failure, at+"not reached"+never, unreached(address, private))
+		v.add(checkBackend, finding.Failure, at+"not reached"+never, unreached(address, private))
 	case "ER":
 		hint := "the message is the service's own; its page /status and its log say more"
-		v.add(checkBackend, Failure, at+"an error: "+c.backend.Error, hint)
+		v.add(checkBackend, finding.Failure, at+"an error: "+c.backend.Error, hint)
 	default:
 		if never != "" {
-			v.add(checkBackend, Warning, at+"connected"+never, "another backend answers at that address; if it should be the one here, correct the address in Label Studio")
+			v.add(checkBackend, finding.Warning, at+"connected"+never, "another backend answers at that address; if it should be the one here, correct the address in Label Studio")
 			return
 		}
-		v.add(checkBackend, OK, at+"connected, version "+c.backend.ModelVersion, "")
+		v.add(checkBackend, finding.OK, at+"connected, version "+c.backend.ModelVersion, "")
 	}
 }
 
@@ -129,26 +130,26 @@ func unreached(address string, private bool) string {
 func (v *visit) backendAddress(ctx context.Context) bool {
 	u, err := url.Parse(strings.TrimSpace(v.BackendURL))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		v.add(checkBackend, Failure, "the backend's address is none with http:// or https://", "it looks like http://asr-backend.internal:9090")
+		v.add(checkBackend, finding.Failure, "the backend's address is none with http:// or https://", "it looks like http://asr-backend.internal:9090")
 		return false
 	}
 	for _, route := range []string{"/health", "/setup", "/predict", "/webhook", "/status"} {
 		if strings.HasSuffix(strings.TrimRight(u.Path, "/"), route) {
-			v.add(checkBackend, Failure, fmt.Sprintf("the backend's address ends with %s", route), "leave that out: Label Studio appends it")
+			v.add(checkBackend, finding.Failure, fmt.Sprintf("the backend's address ends with %s", route), "leave that out: Label Studio appends it")
 			return false
 		}
 	}
 	if loopback(u.Hostname()) && !loopback(v.base.Hostname()) {
-		v.add(checkBackend, Warning, fmt.Sprintf("%s is Label Studio's own machine or container, seen from there, and that is %s", plain(v.BackendURL), v.base.Hostname()), "use a name or address of this machine")
+		v.add(checkBackend, finding.Warning, fmt.Sprintf("%s is Label Studio's own machine or container, seen from there, and that is %s", plain(v.BackendURL), v.base.Hostname()), "use a name or address of this machine")
 	}
 	switch who, err := ask(ctx, strings.TrimRight(u.String(), "/")+"/health"); {
 	case err != nil:
-		v.add(checkBackend, Warning, fmt.Sprintf("%s cannot be asked from here: %v", plain(v.BackendURL), err), "that is no mistake if the name is only known where Label Studio runs")
+		v.add(checkBackend, finding.Warning, fmt.Sprintf("%s cannot be asked from here: %v", plain(v.BackendURL), err), "that is no mistake if the name is only known where Label Studio runs")
 	case who.studio():
-		v.add(checkBackend, Failure, plain(v.BackendURL)+" is a Label Studio, not a backend", "the backend's address is where `asr-backend serve` listens")
+		v.add(checkBackend, finding.Failure, plain(v.BackendURL)+" is a Label Studio, not a backend", "the backend's address is where `asr-backend serve` listens")
 		return false
 	case !who.backend() && who.code != 401:
-		v.add(checkBackend, Failure, fmt.Sprintf("%s is %s", plain(v.BackendURL), who), "the backend's address is where `asr-backend serve` listens")
+		v.add(checkBackend, finding.Failure, fmt.Sprintf("%s is %s", plain(v.BackendURL), who), "the backend's address is where `asr-backend serve` listens")
 		return false
 	}
 	return true

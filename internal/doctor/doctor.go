@@ -24,40 +24,19 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
 	"asr-backend/audio"
+	"asr-backend/internal/finding"
 	"asr-backend/timeline"
 )
-
-// Status is the outcome of a check.
-type Status string
-
-// The outcomes. A Warning is something that is missing but not needed by everybody.
-const (
-	OK      Status = "ok"
-	Warning Status = "warning"
-	Failure Status = "failure"
-)
-
-// Finding is the outcome of one check.
-type Finding struct {
-	Check  string `json:"check"`
-	Status Status `json:"status"`
-	Detail string `json:"detail"`
-	// Hint says what to do, if there is something to do.
-	Hint string `json:"hint,omitempty"`
-}
 
 // Options say what to look at.
 type Options struct {
@@ -74,20 +53,17 @@ type Options struct {
 	LabelStudio *LabelStudio
 }
 
-// ErrFailures means that at least one check failed.
-var ErrFailures = errors.New("something that is needed does not work")
-
 // Examine runs all checks.
-func Examine(ctx context.Context, o Options) []Finding {
-	findings := []Finding{{"program", OK, fmt.Sprintf("%s, %s, %s/%s, %d cores", o.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), ""}}
+func Examine(ctx context.Context, o Options) []finding.Finding {
+	findings := []finding.Finding{finding.New("program", finding.OK, fmt.Sprintf("%s, %s, %s/%s, %d cores", o.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), "")}
 	rt, err := ort.Open(o.Library)
 	if err != nil {
-		findings = append(findings, Finding{"library", Failure, err.Error(), "run `make library`, or name the library with --onnxruntime or " + ort.LibraryVariable})
+		findings = append(findings, finding.New("library", finding.Failure, err.Error(), "run `make library`, or name the library with --onnxruntime or "+ort.LibraryVariable))
 	} else {
-		findings = append(findings, Finding{"library", OK, fmt.Sprintf("ONNX Runtime %s (%s or later is needed) at %s", rt.Version(), ort.MinimumVersion, rt.Path()), ""},
+		findings = append(findings, finding.New("library", finding.OK, fmt.Sprintf("ONNX Runtime %s (%s or later is needed) at %s", rt.Version(), ort.MinimumVersion, rt.Path()), ""),
 			cuda(rt, o.Device), model(ctx, rt, o))
 		if err := rt.Close(); err != nil {
-			findings = append(findings, Finding{"library", Failure, err.Error(), ""})
+			findings = append(findings, finding.New("library", finding.Failure, err.Error(), ""))
 		}
 	}
 	findings = append(findings, ffmpeg(ctx, o))
@@ -96,7 +72,7 @@ func Examine(ctx context.Context, o Options) []Finding {
 	}
 	var found *running
 	if o.Service != nil {
-		var more []Finding
+		var more []finding.Finding
 		more, found = o.Service.examine(ctx)
 		findings = append(findings, more...)
 	}
@@ -107,37 +83,37 @@ func Examine(ctx context.Context, o Options) []Finding {
 }
 
 // cuda reports whether a GPU can be used. A machine that has none is not ill.
-func cuda(rt *ort.Runtime, device int) Finding {
+func cuda(rt *ort.Runtime, device int) finding.Finding {
 	err := rt.CheckCUDA(device)
 	if err == nil {
-		return Finding{"cuda", OK, fmt.Sprintf("the CUDA provider loads for device %d", device), ""}
+		return finding.New("cuda", finding.OK, fmt.Sprintf("the CUDA provider loads for device %d", device), "")
 	}
 	if !ort.GPUHere() {
-		return Finding{"cuda", OK, "no NVIDIA GPU here; the CPU is used", ""}
+		return finding.New("cuda", finding.OK, "no NVIDIA GPU here; the CPU is used", "")
 	}
 	hint := "install the GPU build of ONNX Runtime with its providers in one folder, and cuBLAS, cudart and cuDNN 9 of the same CUDA version, or use the container image"
-	return Finding{"cuda", Warning, err.Error(), hint}
+	return finding.New("cuda", finding.Warning, err.Error(), hint)
 }
 
 // model loads the model on the CPU and hears ten seconds of noise.
-func model(ctx context.Context, rt *ort.Runtime, o Options) Finding {
+func model(ctx context.Context, rt *ort.Runtime, o Options) finding.Finding {
 	bundle, err := o.Model()
 	if err != nil {
-		return Finding{"model", Failure, err.Error(), "see `asr-backend models list`"}
+		return finding.New("model", finding.Failure, err.Error(), "see `asr-backend models list`")
 	}
 	r, err := asr.New(ctx, rt, bundle, asr.Options{Provider: ort.CPU})
 	if err != nil {
-		return Finding{"model", Failure, err.Error(), "see `asr-backend models list`"}
+		return finding.New("model", finding.Failure, err.Error(), "see `asr-backend models list`")
 	}
 	defer r.Close()
 	const seconds = 30
 	start := time.Now()
 	if _, err := r.Recognize(ctx, &hiss{left: seconds}, asr.Job{}); err != nil {
-		return Finding{"model", Failure, err.Error(), ""}
+		return finding.New("model", finding.Failure, err.Error(), "")
 	}
 	speed := seconds / time.Since(start).Seconds()
 	c := r.Contract()
-	return Finding{"model", OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; hears %.0f seconds in one second on this CPU", bundle.Card.Name, c.Bands, c.Width-1, c.MaxRows, speed), ""}
+	return finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; hears %.0f seconds in one second on this CPU", bundle.Card.Name, c.Bands, c.Width-1, c.MaxRows, speed), "")
 }
 
 // hiss is a recording of so many seconds of noise.
@@ -156,50 +132,21 @@ func (h *hiss) Next() (audio.Block, error) {
 	return audio.Block{Channels: [][]float32{block}}, nil
 }
 
-func ffmpeg(ctx context.Context, o Options) Finding {
+func ffmpeg(ctx context.Context, o Options) finding.Finding {
 	path, version, err := audio.FindFFmpeg(ctx, o.FFmpeg)
 	if err != nil {
-		return Finding{"ffmpeg", Warning, err.Error(), "WAV, MP3, FLAC and Ogg Opus work without it; for M4A, AAC, WebM, video and others install ffmpeg (Debian: apt-get install ffmpeg)"}
+		return finding.New("ffmpeg", finding.Warning, err.Error(), "WAV, MP3, FLAC and Ogg Opus work without it; for M4A, AAC, WebM, video and others install ffmpeg (Debian: apt-get install ffmpeg)")
 	}
-	return Finding{"ffmpeg", OK, version + " at " + path, ""}
+	return finding.New("ffmpeg", finding.OK, version+" at "+path, "")
 }
 
-func writable(folder, use string) Finding {
+func writable(folder, use string) finding.Finding {
 	f, err := os.CreateTemp(folder, ".doctor")
 	if err == nil {
 		err = errors.Join(f.Close(), os.Remove(f.Name()))
 	}
 	if err != nil {
-		return Finding{use, Failure, fmt.Sprintf("cannot write to %s: %v", folder, err), "make the folder writable for this user, or choose another"}
+		return finding.New(use, finding.Failure, fmt.Sprintf("cannot write to %s: %v", folder, err), "make the folder writable for this user, or choose another")
 	}
-	return Finding{use, OK, "can write to " + folder, ""}
-}
-
-// Print writes findings for people.
-func Print(w io.Writer, findings []Finding) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, f := range findings {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", strings.ToUpper(string(f.Status)), f.Check, f.Detail)
-		if f.Hint != "" {
-			fmt.Fprintf(t, "\t\t-> %s\n", f.Hint)
-		}
-	}
-	return t.Flush()
-}
-
-// PrintJSON writes findings for programs.
-func PrintJSON(w io.Writer, findings []Finding) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(map[string]any{"ok": Verdict(findings) == nil, "findings": findings})
-}
-
-// Verdict returns ErrFailures if a check failed.
-func Verdict(findings []Finding) error {
-	for _, f := range findings {
-		if f.Status == Failure {
-			return ErrFailures
-		}
-	}
-	return nil
+	return finding.New(use, finding.OK, "can write to "+folder, "")
 }

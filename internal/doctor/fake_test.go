@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"asr-backend/internal/finding"
 	"asr-backend/labelstudio"
 
 	"go.uber.org/goleak"
@@ -191,7 +192,7 @@ func at(t *testing.T, address string) *Service {
 }
 
 // expect compares findings with lines "STATUS check: part of the detail -> part of the hint".
-func expect(t *testing.T, got []Finding, want ...string) {
+func expect(t *testing.T, got []finding.Finding, want ...string) {
 	t.Helper()
 	var lines []string
 	for _, f := range got {
@@ -207,7 +208,7 @@ func expect(t *testing.T, got []Finding, want ...string) {
 		if !strings.HasPrefix(lines[i], head+": ") || !strings.Contains(got[i].Detail, detail) || !strings.Contains(got[i].Hint, hint) {
 			t.Errorf("finding %d: got\n%s\nwant\n%s", i, lines[i], w)
 		}
-		if got[i].Status != OK && got[i].Hint == "" {
+		if got[i].Status != finding.OK && got[i].Hint == "" {
 			t.Errorf("finding %d says nothing to do: %s", i, lines[i])
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"asr-backend/internal/finding"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/media"
@@ -45,11 +46,11 @@ type visit struct {
 	// refused says that Label Studio asks nobody at private addresses, unheard that it
 	// sends no events there.
 	refused, unheard bool
-	findings         []Finding
+	findings         []finding.Finding
 }
 
 // examine looks at Label Studio from here, and at the service from there.
-func (l *LabelStudio) examine(ctx context.Context, found *running) []Finding {
+func (l *LabelStudio) examine(ctx context.Context, found *running) []finding.Finding {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	defer transport.CloseIdleConnections()
 	v := &visit{LabelStudio: l, running: found, http: &http.Client{
@@ -69,7 +70,7 @@ var userinfo = regexp.MustCompile(`(https?://)[^/@\s"']+@`)
 
 // add notes a finding. Label Studio's messages repeat addresses and what it was sent, so
 // secrets are taken out here, whatever the finding.
-func (v *visit) add(check string, status Status, detail, hint string) {
+func (v *visit) add(check string, status finding.Status, detail, hint string) {
 	secrets := []string{v.Token.Reveal()}
 	if v.running != nil {
 		secrets = append(secrets, v.running.service.Password.Reveal())
@@ -80,11 +81,11 @@ func (v *visit) add(check string, status Status, detail, hint string) {
 		}
 	}
 	detail, hint = userinfo.ReplaceAllString(detail, "$1***@"), userinfo.ReplaceAllString(hint, "$1***@")
-	v.findings = append(v.findings, Finding{check, status, detail, hint})
+	v.findings = append(v.findings, finding.New(check, status, detail, hint))
 }
 
 // fail notes an error of Label Studio's API with its own hint.
-func (v *visit) fail(check string, status Status, err error) {
+func (v *visit) fail(check string, status finding.Status, err error) {
 	detail, hint := split(err)
 	v.add(check, status, detail, hint)
 }
@@ -98,17 +99,17 @@ var page = regexp.MustCompile(`/(projects|user|api|settings|organization)(/.*)?$
 func (v *visit) address(ctx context.Context) bool {
 	const example = "set LABEL_STUDIO_URL to the address at which this program reaches Label Studio, such as http://localhost:8080"
 	if v.URL == "" && v.Token.IsZero() {
-		v.add(checkStudio, OK, "not looked at: neither LABEL_STUDIO_URL nor LABEL_STUDIO_API_KEY is set", "")
+		v.add(checkStudio, finding.OK, "not looked at: neither LABEL_STUDIO_URL nor LABEL_STUDIO_API_KEY is set", "")
 		return false
 	}
 	base, err := api.ParseURL(v.URL)
 	if err != nil {
-		v.add(checkStudio, Failure, "LABEL_STUDIO_URL: "+err.Error(), example)
+		v.add(checkStudio, finding.Failure, "LABEL_STUDIO_URL: "+err.Error(), example)
 		return false
 	}
 	if path := page.FindString(base.Path); path != "" {
 		base.Path = strings.TrimSuffix(base.Path, path)
-		v.add(checkStudio, Failure, fmt.Sprintf("LABEL_STUDIO_URL holds the path of a page, %q", path), "set it to "+base.String())
+		v.add(checkStudio, finding.Failure, fmt.Sprintf("LABEL_STUDIO_URL holds the path of a page, %q", path), "set it to "+base.String())
 		return false
 	}
 	v.base = base
@@ -121,19 +122,19 @@ func (v *visit) reach(ctx context.Context) bool {
 	who, err := askBy(ctx, v.http, at+"/health")
 	switch {
 	case err != nil:
-		v.add(checkStudio, Failure, fmt.Sprintf("nothing answers at %s: %v", at, err), noAnswer(err, v.base, "LABEL_STUDIO_URL"))
+		v.add(checkStudio, finding.Failure, fmt.Sprintf("nothing answers at %s: %v", at, err), noAnswer(err, v.base, "LABEL_STUDIO_URL"))
 	case who.studio():
-		v.add(checkStudio, OK, "answers at "+at, "")
+		v.add(checkStudio, finding.OK, "answers at "+at, "")
 		v.version(ctx)
 		return true
 	case who.backend():
-		v.add(checkStudio, Failure, fmt.Sprintf("%s answers at %s, not a Label Studio", who, at), "LABEL_STUDIO_URL is where Label Studio is; the backend's own address is typed into Label Studio")
+		v.add(checkStudio, finding.Failure, fmt.Sprintf("%s answers at %s, not a Label Studio", who, at), "LABEL_STUDIO_URL is where Label Studio is; the backend's own address is typed into Label Studio")
 	case who.code >= 300 && who.code <= 399:
-		v.add(checkStudio, Failure, fmt.Sprintf("%s redirects to %s", at, who.location), "set LABEL_STUDIO_URL to the address that Label Studio is really at, with https:// and its path if it has them")
+		v.add(checkStudio, finding.Failure, fmt.Sprintf("%s redirects to %s", at, who.location), "set LABEL_STUDIO_URL to the address that Label Studio is really at, with https:// and its path if it has them")
 	case who.code >= 502 && who.code <= 504:
-		v.add(checkStudio, Failure, fmt.Sprintf("a proxy answers at %s with %d", at, who.code), "Label Studio behind it does not answer; is it started?")
+		v.add(checkStudio, finding.Failure, fmt.Sprintf("a proxy answers at %s with %d", at, who.code), "Label Studio behind it does not answer; is it started?")
 	default:
-		v.add(checkStudio, Failure, fmt.Sprintf("%s answers at %s, not a Label Studio", who, at), "correct LABEL_STUDIO_URL; if Label Studio lives under a path, the path belongs to it")
+		v.add(checkStudio, finding.Failure, fmt.Sprintf("%s answers at %s, not a Label Studio", who, at), "correct LABEL_STUDIO_URL; if Label Studio lives under a path, the path belongs to it")
 	}
 	return false
 }
@@ -145,15 +146,15 @@ func (v *visit) version(ctx context.Context) {
 		Release string `json:"release"`
 	}
 	if err := getJSON(ctx, v.http, v.base.String()+"/api/version/", &said); err != nil || said.Release == "" {
-		v.add(check, Warning, fmt.Sprintf("Label Studio does not tell its version: %v", err), "")
+		v.add(check, finding.Warning, fmt.Sprintf("Label Studio does not tell its version: %v", err), "")
 		return
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(said.Release, "%d.%d", &major, &minor); err == nil && (major < 1 || major == 1 && minor < 13) {
-		v.add(check, Warning, "Label Studio "+said.Release, "update it to 1.13 or later: older ones cannot be told \"not yet\", so a recording that takes longer than the wait of a request stays without a prediction")
+		v.add(check, finding.Warning, "Label Studio "+said.Release, "update it to 1.13 or later: older ones cannot be told \"not yet\", so a recording that takes longer than the wait of a request stays without a prediction")
 		return
 	}
-	v.add(check, OK, "Label Studio "+said.Release, "")
+	v.add(check, finding.OK, "Label Studio "+said.Release, "")
 }
 
 // token judges the token by its form and makes the client.
@@ -164,11 +165,11 @@ func (v *visit) token(transport *http.Transport) bool {
 	case v.Token.IsZero() && v.URL == "":
 		return false
 	case v.Token.IsZero():
-		v.add(check, Failure, "LABEL_STUDIO_API_KEY is not set: uploads cannot be fetched and finished work cannot be stored", make)
+		v.add(check, finding.Failure, "LABEL_STUDIO_API_KEY is not set: uploads cannot be fetched and finished work cannot be stored", make)
 		return false
 	}
 	if _, err := api.KindOf(v.Token, time.Now()); err != nil {
-		v.add(check, Failure, "LABEL_STUDIO_API_KEY: "+err.Error(), make)
+		v.add(check, finding.Failure, "LABEL_STUDIO_API_KEY: "+err.Error(), make)
 		return false
 	}
 	if v.base == nil {
@@ -176,7 +177,7 @@ func (v *visit) token(transport *http.Transport) bool {
 	}
 	client, err := api.New(api.Options{URL: v.base.String(), Token: v.Token, Transport: transport, Timeout: apiTimeout, UserAgent: "asr-backend doctor"})
 	if err != nil {
-		v.add(check, Failure, err.Error(), "")
+		v.add(check, finding.Failure, err.Error(), "")
 		return false
 	}
 	v.client = client
@@ -188,10 +189,10 @@ func (v *visit) whoami(ctx context.Context) bool {
 	const check = "token"
 	user, err := v.client.Whoami(ctx)
 	if err != nil {
-		v.fail(check, Failure, err)
+		v.fail(check, finding.Failure, err)
 		return false
 	}
-	v.add(check, OK, fmt.Sprintf("a %s of user %d, %s", v.client.Kind(), user.ID, user.Email), "")
+	v.add(check, finding.OK, fmt.Sprintf("a %s of user %d, %s", v.client.Kind(), user.ID, user.Email), "")
 	return true
 }
 
@@ -219,12 +220,12 @@ func (v *visit) projects(ctx context.Context) {
 	}
 	switch {
 	case err != nil:
-		v.fail(check, Failure, err)
+		v.fail(check, finding.Failure, err)
 		return
 	case len(list) == 0:
-		v.add(check, Warning, "the user of the token sees no project", "make one; or, if there are some, make the user a member of them: what the token's user cannot see cannot be served")
+		v.add(check, finding.Warning, "the user of the token sees no project", "make one; or, if there are some, make the user a member of them: what the token's user cannot see cannot be served")
 	default:
-		v.add(check, OK, names(list)+more, "")
+		v.add(check, finding.OK, names(list)+more, "")
 	}
 	v.backends(ctx, list)
 }
@@ -253,7 +254,7 @@ func (v *visit) neverAsked() {
 	if v.refused {
 		hint = privateHint
 	}
-	v.add("service", Warning, "no Label Studio has asked this service yet", hint)
+	v.add("service", finding.Warning, "no Label Studio has asked this service yet", hint)
 }
 
 // privateHint is the remedy for the most common reason why nothing arrives.

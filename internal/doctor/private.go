@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"asr-backend/internal/finding"
 	"asr-backend/labelstudio/api"
 )
 
@@ -44,23 +45,23 @@ func (v *visit) probe(ctx context.Context, address string) bool {
 		detail, hint := split(err)
 		switch {
 		case api.PrivateRefused(err):
-			v.add(check, Failure, fmt.Sprintf("Label Studio refuses to ask %s: %s", at, said(err)), privateHint+". Backends that were connected before stay silent too")
+			v.add(check, finding.Failure, fmt.Sprintf("Label Studio refuses to ask %s: %s", at, said(err)), privateHint+". Backends that were connected before stay silent too")
 			return true
 		case strings.Contains(detail, "resolve hostname"):
-			v.add(checkBackend, Failure, fmt.Sprintf("Label Studio does not know the name in %s", at), "use a name or address that is known where Label Studio runs; containers find each other by name on one network only")
+			v.add(checkBackend, finding.Failure, fmt.Sprintf("Label Studio does not know the name in %s", at), "use a name or address that is known where Label Studio runs; containers find each other by name on one network only")
 		default:
-			v.add(checkBackend, Warning, "Label Studio could not be asked about "+at+": "+detail, hint)
+			v.add(checkBackend, finding.Warning, "Label Studio could not be asked about "+at+": "+detail, hint)
 		}
 		return false
 	}
 	// A webhook at a name without a dot is refused for that; see webhook.
 	if err := v.client.CheckWebhook(ctx, strings.TrimRight(address, "/")+"/webhook"); api.PrivateRefused(err) {
 		v.unheard = true
-		v.add(check, Failure, fmt.Sprintf("Label Studio would ask %s, but refuses to send it events: %s", at, said(err)),
+		v.add(check, finding.Failure, fmt.Sprintf("Label Studio would ask %s, but refuses to send it events: %s", at, said(err)),
 			"set SSRF_PROTECTION_ENABLED=false in the environment of Label Studio too, and restart it. Until then connecting ends with an error although the backend is saved and asked, and each further attempt makes another one")
 		return false
 	}
-	v.add(check, OK, "Label Studio takes "+at, "")
+	v.add(check, finding.OK, "Label Studio takes "+at, "")
 	return false
 }
 
@@ -78,7 +79,7 @@ func (v *visit) webhook(ctx context.Context, c connection) {
 	const check = "webhook"
 	list, err := v.client.Webhooks(ctx, c.project.ID)
 	if err != nil {
-		v.fail(check, Warning, err)
+		v.fail(check, finding.Warning, err)
 		return
 	}
 	want := strings.TrimRight(c.backend.URL, "/") + "/webhook"
@@ -88,20 +89,20 @@ func (v *visit) webhook(ctx context.Context, c connection) {
 	const loss = ". Without it predictions come all the same, but only once somebody opens a task or asks for them, and corrections are not counted"
 	switch {
 	case len(list) == 0 && dotless(c.backend.URL):
-		v.add(check, Warning, at+"there is no webhook to "+plain(want),
+		v.add(check, finding.Warning, at+"there is no webhook to "+plain(want),
 			"Label Studio takes no webhook at a name without a dot: give the service a name with one, such as asr-backend.internal, and connect it by that"+loss)
 	case len(list) == 0:
-		v.add(check, Warning, at+"there is no webhook to "+plain(want),
+		v.add(check, finding.Warning, at+"there is no webhook to "+plain(want),
 			"add it under Settings, Webhooks, with payload and for all events; or remove the backend and connect it again"+loss)
 	case len(active) == 0:
-		v.add(check, Warning, at+"the webhook to "+plain(want)+" is switched off", "switch it on under Settings, Webhooks"+loss)
+		v.add(check, finding.Warning, at+"the webhook to "+plain(want)+" is switched off", "switch it on under Settings, Webhooks"+loss)
 	case len(active) > 1:
-		v.add(check, Warning, fmt.Sprintf("%s%d webhooks go to %s", at, len(active), plain(want)), "remove all but one under Settings, Webhooks: each event is sent so many times. Removing a backend leaves its webhook behind")
+		v.add(check, finding.Warning, fmt.Sprintf("%s%d webhooks go to %s", at, len(active), plain(want)), "remove all but one under Settings, Webhooks: each event is sent so many times. Removing a backend leaves its webhook behind")
 	case !active[0].SendPayload || !active[0].AllActions:
-		v.add(check, Warning, at+"the webhook to "+plain(want)+" sends no payload, or not all events", "change it under Settings, Webhooks")
+		v.add(check, finding.Warning, at+"the webhook to "+plain(want)+" sends no payload, or not all events", "change it under Settings, Webhooks")
 	case v.refused || v.unheard: // said already
 	default:
-		v.add(check, OK, at+"events are sent to "+plain(want), "")
+		v.add(check, finding.OK, at+"events are sent to "+plain(want), "")
 	}
 }
 

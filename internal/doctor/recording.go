@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"asr-backend/audio"
+	"asr-backend/internal/finding"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/labelconfig"
@@ -32,7 +33,7 @@ func (v *visit) recording(ctx context.Context, projects []api.Project, mine []co
 		task, err := v.firstTask(ctx, p)
 		switch {
 		case err != nil:
-			v.fail(checkRecording, Failure, err)
+			v.fail(checkRecording, finding.Failure, err)
 			return
 		case task != nil:
 			v.fetch(ctx, p, task)
@@ -40,7 +41,7 @@ func (v *visit) recording(ctx context.Context, projects []api.Project, mine []co
 		}
 	}
 	if len(projects) > 0 {
-		v.add(checkRecording, OK, "there are no tasks yet to try", "")
+		v.add(checkRecording, finding.OK, "there are no tasks yet to try", "")
 	}
 }
 
@@ -55,23 +56,23 @@ func (v *visit) fetch(ctx context.Context, p api.Project, task *labelstudio.Task
 	at := fmt.Sprintf("task %d of %s: ", task.ID, name(p))
 	config, err := labelconfig.Parse(p.LabelConfig)
 	if err != nil {
-		v.add(checkRecording, Warning, at+err.Error(), "correct the project's labelling configuration")
+		v.add(checkRecording, finding.Warning, at+err.Error(), "correct the project's labelling configuration")
 		return
 	}
 	plans, why := config.Plans(labelconfig.Options{})
 	if len(plans) == 0 {
-		v.add(checkRecording, Warning, name(p)+" cannot be served: "+why, "change the project's labelling configuration, if its recordings are to be transcribed")
+		v.add(checkRecording, finding.Warning, name(p)+" cannot be served: "+why, "change the project's labelling configuration, if its recordings are to be transcribed")
 		return
 	}
 	value, ok := plans[0].Recording(task.Data)
 	if !ok {
-		v.add(checkRecording, Warning, at+fmt.Sprintf("its data has nothing under %q", plans[0].Audio.Key()), "tasks have to hold their recording under the key that the labelling configuration names")
+		v.add(checkRecording, finding.Warning, at+fmt.Sprintf("its data has nothing under %q", plans[0].Audio.Key()), "tasks have to hold their recording under the key that the labelling configuration names")
 		return
 	}
 	seen, err := v.peek(ctx, media.Request{Value: value, Task: task.ID, Project: p.ID})
 	if err != nil {
 		detail, hint := split(err)
-		v.add(checkRecording, Failure, at+detail, hint)
+		v.add(checkRecording, finding.Failure, at+detail, hint)
 		return
 	}
 	what, bad := sound(ctx, seen)
@@ -83,10 +84,10 @@ func (v *visit) fetch(ctx context.Context, p api.Project, task *labelstudio.Task
 		detail += ", " + size(seen.Size)
 	}
 	if bad != nil {
-		v.add(checkRecording, Failure, detail+": "+bad.Error(), "the task names something that is no recording")
+		v.add(checkRecording, finding.Failure, detail+": "+bad.Error(), "the task names something that is no recording")
 		return
 	}
-	v.add(checkRecording, OK, detail+what, "")
+	v.add(checkRecording, finding.OK, detail+what, "")
 }
 
 // peek reads the first bytes with a cache of its own: that of the service belongs to it.

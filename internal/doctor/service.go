@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"asr-backend/internal/finding"
 	"asr-backend/labelstudio"
 )
 
@@ -63,21 +64,21 @@ func (r *running) asked(project int64) (asked, known bool) {
 
 // examine looks at the data folder and the port, and returns the service that answers
 // there, or nil.
-func (s *Service) examine(ctx context.Context) ([]Finding, *running) {
+func (s *Service) examine(ctx context.Context) ([]finding.Finding, *running) {
 	port, found := s.port(ctx)
-	findings := []Finding{s.folder(), port}
+	findings := []finding.Finding{s.folder(), port}
 	if found == nil || found.status == nil {
 		return findings, found
 	}
 	if found.status.Store != "" {
-		findings = append(findings, Finding{"service", Failure, found.status.Store, "the service goes on and answers, but keeps nothing until this is mended"})
+		findings = append(findings, finding.New("service", finding.Failure, found.status.Store, "the service goes on and answers, but keeps nothing until this is mended"))
 	}
 	if found.status.API != "" {
-		findings = append(findings, Finding{"service", Warning, found.status.API, "set both in the environment of the service and restart it"})
+		findings = append(findings, finding.New("service", finding.Warning, found.status.API, "set both in the environment of the service and restart it"))
 	}
 	for _, p := range found.status.Projects {
 		if p.Trouble != nil {
-			findings = append(findings, Finding{"service", Warning, fmt.Sprintf("project %d is not served: %s", p.ID, p.Trouble.What), p.Trouble.Hint})
+			findings = append(findings, finding.New("service", finding.Warning, fmt.Sprintf("project %d is not served: %s", p.ID, p.Trouble.What), p.Trouble.Hint))
 		}
 	}
 	return findings, found
@@ -91,29 +92,29 @@ const (
 
 // folder looks whether the data folder can be written and how much goes into it. A folder
 // that is not there is not made: serve does that.
-func (s *Service) folder() Finding {
+func (s *Service) folder() finding.Finding {
 	const check = "data folder"
 	dir, missing := s.DataDir, false
 	for {
 		info, err := os.Stat(dir)
 		if err == nil && !info.IsDir() {
-			return Finding{check, Failure, dir + " is a file", "choose another folder with --data-dir"}
+			return finding.New(check, finding.Failure, dir+" is a file", "choose another folder with --data-dir")
 		}
 		if err == nil {
 			break
 		}
 		parent := filepath.Dir(dir)
 		if !errors.Is(err, os.ErrNotExist) || parent == dir {
-			return Finding{check, Failure, err.Error(), "choose another folder with --data-dir, or let this user reach it"}
+			return finding.New(check, finding.Failure, err.Error(), "choose another folder with --data-dir, or let this user reach it")
 		}
 		dir, missing = parent, true
 	}
-	if f := writable(dir, check); f.Status != OK {
+	if f := writable(dir, check); f.Status != finding.OK {
 		return f
 	}
 	free, err := freeSpace(dir)
 	if err != nil {
-		return Finding{check, Warning, fmt.Sprintf("cannot tell how much space %s has: %v", dir, err), ""}
+		return finding.New(check, finding.Warning, fmt.Sprintf("cannot tell how much space %s has: %v", dir, err), "")
 	}
 	detail := fmt.Sprintf("can write to %s, %s are free", s.DataDir, size(free))
 	if missing {
@@ -122,11 +123,11 @@ func (s *Service) folder() Finding {
 	const hint = "make room, or choose another folder with --data-dir; --cache-size bounds what fetched recordings take"
 	switch {
 	case free < noSpace:
-		return Finding{check, Failure, detail, hint}
+		return finding.New(check, finding.Failure, detail, hint)
 	case free < littleSpace:
-		return Finding{check, Warning, detail, hint}
+		return finding.New(check, finding.Warning, detail, hint)
 	}
-	return Finding{check, OK, detail, ""}
+	return finding.New(check, finding.OK, detail, "")
 }
 
 // freeSpace returns the bytes that this user may still write.
@@ -152,43 +153,43 @@ func size(n int64) string {
 }
 
 // port looks whether the port is free, and who answers there if it is not.
-func (s *Service) port(ctx context.Context) (Finding, *running) {
+func (s *Service) port(ctx context.Context) (finding.Finding, *running) {
 	const check = "port"
 	address := net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
 	ln, err := net.Listen("tcp", address)
 	switch {
 	case err == nil:
 		ln.Close()
-		return Finding{check, OK, fmt.Sprintf("%s is free", address), ""}, nil
+		return finding.New(check, finding.OK, fmt.Sprintf("%s is free", address), ""), nil
 	case errors.Is(err, syscall.EACCES):
-		return Finding{check, Failure, err.Error(), "ports below 1024 are for root; choose another with --port"}, nil
+		return finding.New(check, finding.Failure, err.Error(), "ports below 1024 are for root; choose another with --port"), nil
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return Finding{check, Failure, err.Error(), "this machine has no such address; leave --host empty to listen on all"}, nil
+		return finding.New(check, finding.Failure, err.Error(), "this machine has no such address; leave --host empty to listen on all"), nil
 	case !errors.Is(err, syscall.EADDRINUSE):
-		return Finding{check, Failure, err.Error(), "choose another with --host and --port"}, nil
+		return finding.New(check, finding.Failure, err.Error(), "choose another with --host and --port"), nil
 	}
 	who, err := ask(ctx, s.base()+"/health")
 	const other = "stop it, or choose another port with --port"
 	switch {
 	case err != nil:
-		return Finding{check, Failure, fmt.Sprintf("%s is taken by a program that does not speak HTTP: %v", address, err), other}, nil
+		return finding.New(check, finding.Failure, fmt.Sprintf("%s is taken by a program that does not speak HTTP: %v", address, err), other), nil
 	case who.Class != "asr-backend":
-		return Finding{check, Failure, fmt.Sprintf("%s is taken by %s", address, who), other}, nil
+		return finding.New(check, finding.Failure, fmt.Sprintf("%s is taken by %s", address, who), other), nil
 	}
 	return s.answers(ctx, address)
 }
 
 // answers tells how the service is that answers on the port.
-func (s *Service) answers(ctx context.Context, address string) (Finding, *running) {
+func (s *Service) answers(ctx context.Context, address string) (finding.Finding, *running) {
 	found := &running{service: s}
 	if err := found.refresh(ctx); err != nil {
-		return Finding{"port", OK, fmt.Sprintf("asr-backend answers on %s, but does not tell its status: %v", address, err), "if it asks for a user and a password, give its own (BASIC_AUTH_USER, BASIC_AUTH_PASS)"}, found
+		return finding.New("port", finding.OK, fmt.Sprintf("asr-backend answers on %s, but does not tell its status: %v", address, err), "if it asks for a user and a password, give its own (BASIC_AUTH_USER, BASIC_AUTH_PASS)"), found
 	}
 	detail := fmt.Sprintf("asr-backend %s answers on %s", found.status.Version, address)
 	if why := found.status.NotReady; why != "" {
-		return Finding{"port", Warning, detail + ", but is not ready: " + why, "wait if it has just started; else see its log"}, found
+		return finding.New("port", finding.Warning, detail+", but is not ready: "+why, "wait if it has just started; else see its log"), found
 	}
-	return Finding{"port", OK, detail + " and is ready", ""}, found
+	return finding.New("port", finding.OK, detail+" and is ready", ""), found
 }
 
 // base is where the service is asked from here.

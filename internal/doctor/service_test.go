@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"asr-backend/internal/finding"
 )
 
 // TestSeenFromTheService meets the cases that only the service's own memory tells.
@@ -92,12 +94,12 @@ func TestPorts(t *testing.T) {
 			s := at(t, c.address)
 			s.User, s.Password = c.user, secret(c.password)
 			port, _ := s.port(t.Context())
-			expect(t, []Finding{port}, c.want)
+			expect(t, []finding.Finding{port}, c.want)
 		})
 	}
 	t.Run("no such address", func(t *testing.T) {
 		port, _ := (&Service{Host: "192.0.2.1", Port: 9090}).port(t.Context())
-		expect(t, []Finding{port}, "FAILURE port: 192.0.2.1:9090 -> leave --host empty")
+		expect(t, []finding.Finding{port}, "FAILURE port: 192.0.2.1:9090 -> leave --host empty")
 	})
 }
 
@@ -115,7 +117,7 @@ func TestDataFolders(t *testing.T) {
 		{"a folder that takes no files", "/proc", "FAILURE data folder: cannot write to /proc -> writable"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			expect(t, []Finding{(&Service{DataDir: c.dir}).folder()}, c.want)
+			expect(t, []finding.Finding{(&Service{DataDir: c.dir}).folder()}, c.want)
 		})
 	}
 	if _, err := os.Stat(filepath.Join(dir, "a")); err == nil {

@@ -12,7 +12,7 @@ import (
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
-	"asr-backend/internal/doctor"
+	"asr-backend/internal/finding"
 	"asr-backend/learn"
 	"asr-backend/models"
 	"asr-backend/transcribe"
@@ -20,40 +20,40 @@ import (
 )
 
 // open finds the model and reads its vocabulary and card.
-func open(_ context.Context, s *Subject) ([]doctor.Finding, error) {
+func open(_ context.Context, s *Subject) ([]finding.Finding, error) {
 	bundle, err := s.Store.Open(s.Name, "")
 	if err != nil {
-		return []doctor.Finding{{Check: "model", Status: doctor.Failure, Detail: err.Error()}}, nil
+		return []finding.Finding{{Check: "model", Status: finding.Failure, Detail: err.Error()}}, nil
 	}
 	s.Bundle = bundle
 	detail := bundle.Card.Name + ", inside the program"
 	if dir := s.folder(); dir != "" {
 		detail = fmt.Sprintf("%s, %s in %s", bundle.Card.Name, bundle.Graph, dir)
 	}
-	return []doctor.Finding{{Check: "model", Status: doctor.OK, Detail: detail}}, nil
+	return []finding.Finding{{Check: "model", Status: finding.OK, Detail: detail}}, nil
 }
 
 // files compares digests.
-func files(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
+func files(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil || s.folder() == "" {
 		return nil, nil // the program's own files are as whole as the program
 	}
 	digests, err := s.Store.Digests(ctx, s.folder(), s.Bundle.Graph)
 	if err != nil {
-		return []doctor.Finding{{Check: "files", Status: doctor.Failure, Detail: err.Error()}}, nil
+		return []finding.Finding{{Check: "files", Status: finding.Failure, Detail: err.Error()}}, nil
 	}
-	var findings []doctor.Finding
+	var findings []finding.Finding
 	for _, d := range digests {
-		f := doctor.Finding{Check: "file", Status: doctor.OK, Detail: fmt.Sprintf("%s is what the %s says (SHA-256 %.12s...)", d.File, d.By, d.Got)}
+		f := finding.Finding{Check: "file", Status: finding.OK, Detail: fmt.Sprintf("%s is what the %s says (SHA-256 %.12s...)", d.File, d.By, d.Got)}
 		switch {
 		case d.Err != nil:
-			f.Status, f.Detail = doctor.Failure, fmt.Sprintf("%s: %v", d.File, d.Err)
+			f.Status, f.Detail = finding.Failure, fmt.Sprintf("%s: %v", d.File, d.Err)
 		case d.Want == "":
-			f.Status, f.Detail = doctor.Warning, fmt.Sprintf("%s: nobody has noted a digest to compare with; it is %s", d.File, d.Got)
+			f.Status, f.Detail = finding.Warning, fmt.Sprintf("%s: nobody has noted a digest to compare with; it is %s", d.File, d.Got)
 		case !d.OK():
-			f.Status, f.Detail = doctor.Failure, fmt.Sprintf("%s has SHA-256 %s, not %s as the %s says", d.File, d.Got, d.Want, d.By)
+			f.Status, f.Detail = finding.Failure, fmt.Sprintf("%s has SHA-256 %s, not %s as the %s says", d.File, d.Got, d.Want, d.By)
 		}
-		if f.Status == doctor.Failure && s.inStore() {
+		if f.Status == finding.Failure && s.inStore() {
 			f.Hint = fmt.Sprintf("remove %s and run `asr-backend models pull %s`", s.folder(), s.Name)
 		}
 		findings = append(findings, f)
@@ -62,46 +62,46 @@ func files(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
 }
 
 // licence tells under which conditions the model may be used.
-func licence(_ context.Context, s *Subject) ([]doctor.Finding, error) {
+func licence(_ context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil
 	}
 	card := &s.Bundle.Card
-	f := doctor.Finding{Check: "licence", Status: doctor.OK, Detail: card.Licence}
+	f := finding.Finding{Check: "licence", Status: finding.OK, Detail: card.Licence}
 	switch {
 	case card.Licence == "":
-		f.Status, f.Detail = doctor.Warning, "not stated"
+		f.Status, f.Detail = finding.Warning, "not stated"
 		f.Hint = "look where the model comes from"
 		if card.Source != "" {
 			f.Hint += ": " + card.Source
 		}
 	case strings.Contains(card.Licence, "-NC"):
-		f.Status, f.Detail = doctor.Warning, card.Licence+": not for commercial use"
+		f.Status, f.Detail = finding.Warning, card.Licence+": not for commercial use"
 	}
-	findings := []doctor.Finding{f}
+	findings := []finding.Finding{f}
 	if strings.Contains(s.Bundle.Graph, "."+string(models.INT8)+".") {
-		findings = append(findings, doctor.Finding{Check: "precision", Status: doctor.Warning, Detail: "int8: " + models.INT8.Warning()})
+		findings = append(findings, finding.Finding{Check: "precision", Status: finding.Warning, Detail: "int8: " + models.INT8.Warning()})
 	}
 	return findings, nil
 }
 
 // contract loads the model on the CPU, which probes it, and tells what was found.
-func contract(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
+func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil
 	}
 	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU})
 	var refused *asr.ModelError
 	if errors.As(err, &refused) {
-		return []doctor.Finding{{Check: "contract", Status: doctor.Failure, Detail: refused.Err.Error(), Hint: "see doc/models.md for what a model must be"}}, nil
+		return []finding.Finding{{Check: "contract", Status: finding.Failure, Detail: refused.Err.Error(), Hint: "see doc/models.md for what a model must be"}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	s.Recognizer = r
 	c := r.Contract()
-	ok := func(check, detail string) doctor.Finding {
-		return doctor.Finding{Check: check, Status: doctor.OK, Detail: detail}
+	ok := func(check, detail string) finding.Finding {
+		return finding.Finding{Check: check, Status: finding.OK, Detail: detail}
 	}
 	features := "normalised per band over each window"
 	if c.RawFeatures {
@@ -115,7 +115,7 @@ func contract(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
 	if !c.Padding {
 		padding = "changes what is heard (exported before NeMo 2.5): the last window of a recording is run by itself"
 	}
-	return []doctor.Finding{
+	return []finding.Finding{
 		ok("contract", fmt.Sprintf("kept; at most %d rows (%.0f s) in one run", c.MaxRows, c.MaxRows.Duration().Seconds())),
 		ok("features", fmt.Sprintf("%d mel bands, %s", c.Bands, features)),
 		ok("vocabulary", fmt.Sprintf("%d pieces and blank", c.Width-1)),
@@ -140,7 +140,7 @@ const (
 
 // sample lets a model hear the recording, if it knows English or if its card says what
 // its checkpoint heard.
-func sample(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
+func sample(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Recognizer == nil {
 		return nil, nil
 	}
@@ -159,7 +159,7 @@ func sample(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var findings []doctor.Finding
+	var findings []finding.Finding
 	if noted != nil {
 		findings = append(findings, asExported(t.Text(), noted.Heard))
 	}
@@ -170,12 +170,12 @@ func sample(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
 }
 
 // asSpoken judges what was heard by what is said.
-func asSpoken(t *transcript.Transcript) doctor.Finding {
+func asSpoken(t *transcript.Transcript) finding.Finding {
 	text := t.Text()
 	rate := learn.Compare(spoken, text).Rate()
-	f := doctor.Finding{Check: "sample", Status: doctor.OK, Detail: fmt.Sprintf("heard %q: word error rate %.0f %%, confidence %.2f", text, 100*rate, t.Confidence)}
+	f := finding.Finding{Check: "sample", Status: finding.OK, Detail: fmt.Sprintf("heard %q: word error rate %.0f %%, confidence %.2f", text, 100*rate, t.Confidence)}
 	if rate >= useless {
-		f.Status = doctor.Failure
+		f.Status = finding.Failure
 		f.Detail = fmt.Sprintf("heard %q where %q is said", text, spoken)
 		f.Hint = "the model may want other features, or its vocabulary belongs to another; or its card names the wrong language"
 	}
@@ -185,12 +185,12 @@ func asSpoken(t *transcript.Transcript) doctor.Finding {
 // asExported judges what was heard by what the checkpoint heard in NeMo. Decoders of
 // Opus and resamplers differ in the last digits, and so may a piece. Letters are
 // compared, since some languages and models write no words.
-func asExported(text, noted string) doctor.Finding {
+func asExported(text, noted string) finding.Finding {
 	rate := learn.CompareWords(letters(noted), letters(text)).Rate()
-	f := doctor.Finding{Check: "selftest", Status: doctor.OK, Detail: fmt.Sprintf("hears what the exported checkpoint heard: %q", text)}
+	f := finding.Finding{Check: "selftest", Status: finding.OK, Detail: fmt.Sprintf("hears what the exported checkpoint heard: %q", text)}
 	switch {
 	case rate >= other:
-		f.Status = doctor.Failure
+		f.Status = finding.Failure
 		f.Detail = fmt.Sprintf("heard %q where the exported checkpoint heard %q", text, noted)
 		f.Hint = "the graph or the vocabulary is not the one that was exported; export the model again"
 	case rate > 0:

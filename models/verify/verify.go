@@ -14,7 +14,7 @@ import (
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
-	"asr-backend/internal/doctor"
+	"asr-backend/internal/finding"
 	"asr-backend/models"
 )
 
@@ -31,13 +31,13 @@ type Subject struct {
 
 // Check looks at one side of a model. An error means that it could not look, such as
 // when ctx has ended; what is wrong with the model is a finding.
-type Check func(ctx context.Context, s *Subject) ([]doctor.Finding, error)
+type Check func(ctx context.Context, s *Subject) ([]finding.Finding, error)
 
 // Checks returns all checks in their order.
 func Checks() []Check { return []Check{open, files, licence, contract, sample} }
 
 // Model runs checks on a model and frees what they have opened.
-func Model(ctx context.Context, s *Subject, checks []Check) (findings []doctor.Finding, err error) {
+func Model(ctx context.Context, s *Subject, checks []Check) (findings []finding.Finding, err error) {
 	defer func() {
 		if s.Recognizer != nil {
 			err = errors.Join(err, s.Recognizer.Close())

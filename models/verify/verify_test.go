@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"asr-backend/asr/ort"
-	"asr-backend/internal/doctor"
+	"asr-backend/internal/finding"
 	"asr-backend/internal/oracle"
 	"asr-backend/models"
 	"asr-backend/models/verify"
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 }
 
 // examine runs all checks on a model.
-func examine(t *testing.T, s *models.Store, name string) []doctor.Finding {
+func examine(t *testing.T, s *models.Store, name string) []finding.Finding {
 	t.Helper()
 	oracle.NeedLibrary(t)
 	findings, err := verify.Model(t.Context(), &verify.Subject{Name: name, Store: s, Runtime: library}, verify.Checks())
@@ -58,9 +58,9 @@ func examine(t *testing.T, s *models.Store, name string) []doctor.Finding {
 }
 
 // find returns the finding of a check.
-func find(t *testing.T, findings []doctor.Finding, check string) doctor.Finding {
+func find(t *testing.T, findings []finding.Finding, check string) finding.Finding {
 	t.Helper()
-	at := slices.IndexFunc(findings, func(f doctor.Finding) bool { return f.Check == check })
+	at := slices.IndexFunc(findings, func(f finding.Finding) bool { return f.Check == check })
 	if at < 0 {
 		t.Fatalf("no finding %q", check)
 	}
@@ -93,14 +93,14 @@ func toy(t *testing.T, folder, toy string, card map[string]any) {
 
 func TestTheEmbeddedModelHearsTheSample(t *testing.T) {
 	findings := examine(t, store(t), "default")
-	if err := doctor.Verdict(findings); err != nil {
+	if err := finding.Verdict(findings); err != nil {
 		t.Error(err)
 	}
 	for check, want := range map[string]string{
 		"model": "inside the program", "features": "80 mel bands, normalised", "vocabulary": "pieces and blank",
 		"contract": "at most 5000 rows (400 s)", "sample": "predecessors", "licence": "CC-BY-4.0",
 	} {
-		if f := find(t, findings, check); f.Status != doctor.OK || !strings.Contains(f.Detail, want) {
+		if f := find(t, findings, check); f.Status != finding.OK || !strings.Contains(f.Detail, want) {
 			t.Errorf("%s: got %+v, want %q", check, f, want)
 		}
 	}
@@ -121,7 +121,7 @@ func TestAGoodFolder(t *testing.T) {
 	toy(t, folder, "tones", map[string]any{"licence": "CC-BY-4.0", "sha256": sums})
 	findings := examine(t, s, folder)
 	for _, f := range findings {
-		if f.Status != doctor.OK || f.Check == "sample" {
+		if f.Status != finding.OK || f.Check == "sample" {
 			t.Errorf("got %+v; want all good, and no English for a model that does not say it knows some", f)
 		}
 	}
@@ -135,26 +135,26 @@ func TestWhatIsWrongWithAModelIsSaid(t *testing.T) {
 		card   map[string]any
 		spoil  string // file to remove
 		check  string
-		status doctor.Status
+		status finding.Status
 		say    string
 	}{
-		"a file is another":                  {toy: "tones", card: map[string]any{"sha256": map[string]string{"tokens.txt": strings.Repeat("0", 64)}}, check: "file", status: doctor.Failure, say: "as the card says"},
-		"a file of the card is gone":         {toy: "tones", card: map[string]any{"sha256": map[string]string{"more.bin": strings.Repeat("0", 64)}}, check: "file", status: doctor.Failure, say: "more.bin: missing"},
-		"the card points out of the folder":  {toy: "tones", card: map[string]any{"sha256": map[string]string{"../x": strings.Repeat("0", 64)}}, check: "file", status: doctor.Failure, say: "outside"},
-		"no digests":                         {toy: "tones", check: "file", status: doctor.Warning, say: "nobody has noted a digest"},
-		"no licence":                         {toy: "tones", card: map[string]any{"source": "https://a.example"}, check: "licence", status: doctor.Warning, say: "not stated"},
-		"a licence that forbids trade":       {toy: "tones", card: map[string]any{"licence": "CC-BY-NC-4.0"}, check: "licence", status: doctor.Warning, say: "not for commercial use"},
-		"a pulled model with another file":   {toy: "tones", folder: "parakeet-110m", check: "file", status: doctor.Failure, say: "as the catalogue says"},
-		"no vocabulary":                      {toy: "tones", spoil: "tokens.txt", check: "model", status: doctor.Failure, say: "tokens.txt"},
-		"no such folder":                     {check: "model", status: doctor.Failure, say: "does not exist"},
-		"a model of another kind":            {toy: "two-rows", check: "contract", status: doctor.Failure, say: "subsample"},
-		"a model that makes no numbers":      {toy: "nan", check: "contract", status: doctor.Failure, say: "not numbers"},
-		"a model that streams":               {toy: "cached", check: "contract", status: doctor.Failure, say: "streaming"},
-		"padding that leaks":                 {toy: "leaky", check: "padding", status: doctor.OK, say: "changes what is heard"},
-		"outputs that are not normalised":    {toy: "logits", check: "output", status: doctor.OK, say: "logits"},
-		"a model that does not know English": {toy: "tones", card: map[string]any{"language": "en"}, check: "sample", status: doctor.Failure, say: "is said"},
-		"a model that knows German":          {toy: "tones", card: map[string]any{"language": "de"}, check: "padding", status: doctor.OK, say: "harmless"},
-		"English among other languages":      {toy: "tones", card: map[string]any{"languages": []string{"de", "en"}}, check: "sample", status: doctor.Failure, say: "is said"},
+		"a file is another":                  {toy: "tones", card: map[string]any{"sha256": map[string]string{"tokens.txt": strings.Repeat("0", 64)}}, check: "file", status: finding.Failure, say: "as the card says"},
+		"a file of the card is gone":         {toy: "tones", card: map[string]any{"sha256": map[string]string{"more.bin": strings.Repeat("0", 64)}}, check: "file", status: finding.Failure, say: "more.bin: missing"},
+		"the card points out of the folder":  {toy: "tones", card: map[string]any{"sha256": map[string]string{"../x": strings.Repeat("0", 64)}}, check: "file", status: finding.Failure, say: "outside"},
+		"no digests":                         {toy: "tones", check: "file", status: finding.Warning, say: "nobody has noted a digest"},
+		"no licence":                         {toy: "tones", card: map[string]any{"source": "https://a.example"}, check: "licence", status: finding.Warning, say: "not stated"},
+		"a licence that forbids trade":       {toy: "tones", card: map[string]any{"licence": "CC-BY-NC-4.0"}, check: "licence", status: finding.Warning, say: "not for commercial use"},
+		"a pulled model with another file":   {toy: "tones", folder: "parakeet-110m", check: "file", status: finding.Failure, say: "as the catalogue says"},
+		"no vocabulary":                      {toy: "tones", spoil: "tokens.txt", check: "model", status: finding.Failure, say: "tokens.txt"},
+		"no such folder":                     {check: "model", status: finding.Failure, say: "does not exist"},
+		"a model of another kind":            {toy: "two-rows", check: "contract", status: finding.Failure, say: "subsample"},
+		"a model that makes no numbers":      {toy: "nan", check: "contract", status: finding.Failure, say: "not numbers"},
+		"a model that streams":               {toy: "cached", check: "contract", status: finding.Failure, say: "streaming"},
+		"padding that leaks":                 {toy: "leaky", check: "padding", status: finding.OK, say: "changes what is heard"},
+		"outputs that are not normalised":    {toy: "logits", check: "output", status: finding.OK, say: "logits"},
+		"a model that does not know English": {toy: "tones", card: map[string]any{"language": "en"}, check: "sample", status: finding.Failure, say: "is said"},
+		"a model that knows German":          {toy: "tones", card: map[string]any{"language": "de"}, check: "padding", status: finding.OK, say: "harmless"},
+		"English among other languages":      {toy: "tones", card: map[string]any{"languages": []string{"de", "en"}}, check: "sample", status: finding.Failure, say: "is said"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join(t.TempDir(), "m")
@@ -170,12 +170,12 @@ func TestWhatIsWrongWithAModelIsSaid(t *testing.T) {
 				}
 			}
 			findings := examine(t, s, folder)
-			if !slices.ContainsFunc(findings, func(f doctor.Finding) bool {
+			if !slices.ContainsFunc(findings, func(f finding.Finding) bool {
 				return f.Check == test.check && f.Status == test.status && strings.Contains(f.Detail, test.say)
 			}) {
 				t.Errorf("got %+v, want %s of %s with %q", findings, test.status, test.check, test.say)
 			}
-			if failed := doctor.Verdict(findings) != nil; test.status == doctor.Failure && !failed {
+			if failed := finding.Verdict(findings) != nil; test.status == finding.Failure && !failed {
 				t.Error("the verdict is good")
 			}
 		})
@@ -192,12 +192,12 @@ func TestTheExportersSelfTestIsHeardAgain(t *testing.T) {
 	heard := heardOfSample(t)
 	for name, test := range map[string]struct {
 		sample, heard string
-		status        doctor.Status // none if there is no finding
+		status        finding.Status // none if there is no finding
 		say           string
 	}{
-		"the same":                  {digest, heard, doctor.OK, "what the exported checkpoint heard"},
-		"a word that differs":       {digest, heard + " indeed", doctor.OK, "nearly"},
-		"another text":              {digest, "quite another text", doctor.Failure, "where the exported checkpoint heard"},
+		"the same":                  {digest, heard, finding.OK, "what the exported checkpoint heard"},
+		"a word that differs":       {digest, heard + " indeed", finding.OK, "nearly"},
+		"another text":              {digest, "quite another text", finding.Failure, "where the exported checkpoint heard"},
 		"nothing was heard":         {digest, "", "", ""},
 		"another program's example": {strings.Repeat("0", 64), "quite another text", "", ""},
 	} {
@@ -206,7 +206,7 @@ func TestTheExportersSelfTestIsHeardAgain(t *testing.T) {
 			embedded(t, folder, map[string]any{"selftest": map[string]any{"sample": test.sample, "heard": test.heard, "log_probs_within": 1e-5}})
 			findings := examine(t, store(t), folder)
 			if test.status == "" {
-				if slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Check == "selftest" }) {
+				if slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Check == "selftest" }) {
 					t.Errorf("got %+v, want no finding", findings)
 				}
 				return
@@ -251,7 +251,7 @@ func TestAnInt8ModelIsMarked(t *testing.T) {
 	if err := os.Rename(filepath.Join(folder, "model.onnx"), filepath.Join(folder, "model.int8.onnx")); err != nil {
 		t.Fatal(err)
 	}
-	if f := find(t, examine(t, store(t), folder), "precision"); f.Status != doctor.Warning || !strings.Contains(f.Detail, "CPU only") {
+	if f := find(t, examine(t, store(t), folder), "precision"); f.Status != finding.Warning || !strings.Contains(f.Detail, "CPU only") {
 		t.Errorf("got %+v", f)
 	}
 }
