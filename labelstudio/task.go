@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+
+	"asr-backend/labelstudio/labelconfig"
 )
 
 // UndefinedKey is the data key of a file that was uploaded before the project had a
@@ -75,10 +77,11 @@ func (d *Data) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Text returns the string under key, and whether there is one.
+// Text returns the string under a key or at a path such as "rec.audio" or "files[0]", and
+// whether there is one.
 func (d Data) Text(key string) (string, bool) {
-	raw, ok := d[key]
-	if !ok || len(raw) == 0 || raw[0] != '"' {
+	raw := labelconfig.Lookup(d, key)
+	if len(raw) == 0 || raw[0] != '"' {
 		return "", false
 	}
 	var s string
@@ -88,9 +91,9 @@ func (d Data) Text(key string) (string, bool) {
 	return s, true
 }
 
-// Empty reports whether key is missing or holds nothing: null, "", [] or {}.
+// Empty reports whether a key or path is missing or holds nothing: null, "", [] or {}.
 func (d Data) Empty(key string) bool {
-	switch string(d[key]) {
+	switch string(labelconfig.Lookup(d, key)) {
 	case "", "null", `""`, "[]", "{}":
 		return true
 	}

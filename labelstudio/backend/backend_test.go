@@ -111,6 +111,7 @@ func TestToleratedRequests(t *testing.T) {
 	}{
 		{"one task as an object", "POST", "/predict", `{"tasks":{"id":1}}`, 200, `{"results":[[]]}`},
 		{"by hand with data only", "POST", "/predict", `{"tasks":[{"data":{"audio":"x"}}]}`, 200, `{"results":[[]]}`},
+		{"a recording at a path into the data", "POST", "/predict", `{"tasks":[{"id":1,"data":{"rec":{"audio":"x"}}}],"project":"1.1","params":{},"label_config":"<View><Audio name=\"audio\" value=\"$rec.audio\"/><TextArea name=\"t\" toName=\"audio\"/></View>"}`, 200, "my fellow Americans"},
 		{"null parameters", "POST", "/predict", `{"tasks":[{"id":1}],"params":null,"label_config":null,"project":null}`, 200, `{"results":[[]]}`},
 		{"no tasks in the list", "POST", "/predict", `{"tasks":[]}`, 200, `{"results":[]}`},
 		{"no list of tasks", "POST", "/predict", `{}`, 400, `has no \"tasks\"`},

@@ -97,20 +97,20 @@ func (p *Plan) String() string {
 	return fmt.Sprintf("%q: %s", p.Audio.Name, strings.Join(parts, "; "))
 }
 
+// undefinedKey is the data key of a file that was uploaded before there was a
+// configuration.
+const undefinedKey = "$undefined$"
+
 // Recording returns the value that tells where a task's recording is, and whether the
 // task has one.
 func (p *Plan) Recording(data map[string]json.RawMessage) (string, bool) {
-	k := p.Audio.Key()
-	if k == "" {
-		return p.Audio.Value, p.Audio.Value != ""
+	if s, ok := textOf(p.Audio.Value, data); ok {
+		return s, true
 	}
-	for _, k := range []string{k, "$undefined$"} {
-		var s string
-		if raw, ok := data[k]; ok && json.Unmarshal(raw, &s) == nil && s != "" {
-			return s, true
-		}
+	if p.Audio.Key() == "" {
+		return "", false
 	}
-	return "", false
+	return stringOf(data[undefinedKey])
 }
 
 // Label returns the label that speech gets in a task, or nothing when regions go without.
@@ -119,7 +119,7 @@ func (r *Regions) Label(data map[string]json.RawMessage) string {
 	if r.Labels == nil || r.label != "" || len(r.Labels.Labels) > 0 {
 		return r.label
 	}
-	return speechLabel(labelsFrom(data[r.Labels.Key()]), r.allowed(), r.option)
+	return speechLabel(labelsFrom(Lookup(data, r.Labels.Key())), r.allowed(), r.option)
 }
 
 // allowed are the labels with which the region's text is kept; nil for all.

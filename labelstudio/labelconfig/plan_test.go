@@ -213,6 +213,8 @@ func TestRecordingOfTask(t *testing.T) {
 	}
 	own := plan(`<View><AudioPlus name="a" value="$url"/><TextArea name="t" toName="a"/></View>`)
 	fixed := plan(`<View><Audio name="a" value="/static/a.wav"/><TextArea name="t" toName="a"/></View>`)
+	nested := plan(`<View><Audio name="a" value="$rec.audio"/><TextArea name="t" toName="a"/></View>`)
+	around := plan(`<View><Audio name="a" value="https://h/$dir/$file/x"/><TextArea name="t" toName="a"/></View>`)
 	spoken := plan(`<View><Paragraphs name="p" value="$rows" audioUrl="$sound"/></View>`)
 	for _, c := range []struct {
 		name string
@@ -227,6 +229,10 @@ func TestRecordingOfTask(t *testing.T) {
 		{"no such key", own, `{"audio":"x"}`, ""},
 		{"an empty value", own, `{"url":""}`, ""},
 		{"a value of another type", own, `{"url":["u.wav"]}`, ""},
+		{"a path", nested, `{"rec":{"audio":"n.wav"}}`, "n.wav"},
+		{"a path that is uploaded before there was a configuration", nested, `{"$undefined$":"u.wav"}`, "u.wav"},
+		{"text around a key", around, `{"dir":7,"file":"f"}`, "https://h/7/f/x"},
+		{"text around a key that is missing", around, `{"dir":7}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var data map[string]json.RawMessage

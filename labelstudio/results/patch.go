@@ -16,7 +16,8 @@ const versionKey = "model_version"
 
 // patch returns the keys of the task's data that the plan fills: Paragraphs rows and the
 // text of TextAreas that show a key. Content that is already there stays, unless it is
-// ours or the options say otherwise.
+// ours or the options say otherwise. Where a tag shows a path into the data, the patch has
+// a key of that name, which the editor reads before it follows the path.
 func patch(t *transcript.Transcript, p *labelconfig.Plan, data labelstudio.Data, o Options) (labelstudio.Data, []string, error) {
 	out, notes := labelstudio.Data{}, []string(nil)
 	set := func(key string, ours bool, v any) error {
@@ -24,7 +25,7 @@ func patch(t *transcript.Transcript, p *labelconfig.Plan, data labelstudio.Data,
 		switch {
 		case err != nil:
 			return fmt.Errorf("write task data %q: %w", key, err)
-		case sameJSON(raw, data[key]):
+		case sameJSON(raw, labelconfig.Lookup(data, key)):
 		case !data.Empty(key) && !ours && !o.Overwrite:
 			notes = append(notes, fmt.Sprintf("The task's %q already has content, which is left as it is.", key))
 		default:
@@ -34,7 +35,7 @@ func patch(t *transcript.Transcript, p *labelconfig.Plan, data labelstudio.Data,
 	}
 	ours := false
 	if q := p.Paragraphs; q != nil {
-		ours = isOurs(data[q.Key])
+		ours = isOurs(labelconfig.Lookup(data, q.Key))
 		if err := set(q.Key, ours, rows(t, p, o)); err != nil {
 			return nil, nil, err
 		}
