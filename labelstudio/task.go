@@ -62,7 +62,7 @@ func decodeList[T any](raw json.RawMessage, what string, task int64) ([]T, error
 	}
 	var out list[T]
 	if err := json.Unmarshal(raw, &out); err != nil {
-		return nil, fmt.Errorf("task %d: decode %s: %w", task, what, err)
+		return nil, fmt.Errorf("task %d: %s: %w", task, what, JSONError(err))
 	}
 	return out, nil
 }

@@ -37,6 +37,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -212,7 +213,12 @@ func (c *Client) read(q call, target *url.URL, w *http.Response) error {
 	}
 	switch {
 	case q.stream != nil:
-		if _, err := io.Copy(q.stream, w.Body); err != nil {
+		_, err := io.Copy(q.stream, w.Body)
+		if own := new(fs.PathError); errors.As(err, &own) {
+			// The name is the caller's business, and may be that of a temporary file.
+			return fail(fmt.Errorf("keep the answer: %w", own.Err))
+		}
+		if err != nil {
 			return fail(fmt.Errorf("%w: %w", errBrokeOff, err))
 		}
 	case q.reply != nil:
@@ -224,7 +230,7 @@ func (c *Client) read(q call, target *url.URL, w *http.Response) error {
 			return fail(fmt.Errorf("the answer is larger than %d bytes", maxReply))
 		}
 		if err := json.Unmarshal(raw, q.reply); err != nil {
-			e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: err}
+			e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: labelstudio.JSONError(err)}
 			e.Hint = fmt.Sprintf("Is this a Label Studio? Check %s.", c.options.URLName)
 			return e
 		}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"asr-backend/internal/visible"
 )
 
 var errBrokeOff = errors.New("the answer broke off")
@@ -29,8 +31,11 @@ type Error struct {
 	Err        error // the cause, if there was no answer or no sense in it
 }
 
-// Error says what happened, where, and what to do.
-func (e *Error) Error() string {
+// Error says what happened, where, and what to do. What the other side said is written so
+// that no terminal acts on it.
+func (e *Error) Error() string { return visible.Text(e.text()) }
+
+func (e *Error) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s %s", e.Op, e.Method, e.URL)
 	if e.Status != 0 {
