@@ -36,6 +36,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"asr-backend/internal/visible"
 )
 
 // MaxSize bounds a configuration, in bytes. Real ones have a few thousand.
@@ -168,7 +170,7 @@ func Parse(text string) (*Config, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("labelling configuration is not XML: %w", err)
+			return nil, fmt.Errorf("labelling configuration is not XML: %w", visible.Error(err))
 		}
 		switch t := token.(type) {
 		case xml.StartElement:

@@ -3,6 +3,8 @@ package labelconfig
 import (
 	"slices"
 	"strings"
+
+	"asr-backend/internal/visible"
 )
 
 // regions finds out how a stretch of speech becomes a region: nil if the controls take
@@ -61,7 +63,7 @@ func (p *Plan) condition(c *Config, r *Regions) {
 	choices := c.Control(when.TagName)
 	if choices == nil || !choices.Is("Choices") || !choices.PerRegion || !choices.On(p.Audio.Name) {
 		p.note("TextArea %q shows its text only after the choice %s is made.",
-			r.Text.Name, strings.Join(when.ChoiceValues, " or "))
+			r.Text.Name, visible.Text(strings.Join(when.ChoiceValues, " or ")))
 		return
 	}
 	i := slices.IndexFunc(choices.Labels, func(l Label) bool {
@@ -84,5 +86,5 @@ func quoted(c *Control) string {
 	for i, l := range c.Labels {
 		names[i] = l.Name
 	}
-	return `"` + c.Name + `" (` + strings.Join(names, ", ") + ")"
+	return visible.Text(`"` + c.Name + `" (` + strings.Join(names, ", ") + ")")
 }
