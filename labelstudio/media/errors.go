@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
 	"time"
+
+	"asr-backend/internal/visible"
 )
 
 // Error is a recording that could not be had. Its text is for a person: what was asked
@@ -26,8 +30,11 @@ type Error struct {
 	retry      bool
 }
 
-// Error writes all that is known.
-func (e *Error) Error() string {
+// Error writes all that is known. Names and answers from outside are written so that no
+// terminal acts on them.
+func (e *Error) Error() string { return visible.Text(e.text()) }
+
+func (e *Error) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "recording %s", e.Value)
 	if e.URL != "" {
@@ -84,7 +91,7 @@ func (f *Fetcher) explain(ctx context.Context, r Request, s source, err error) e
 	} else if ctx.Err() != nil && f.life.Err() != nil {
 		err = errClosed
 	}
-	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripURL(err), retry: again(err)}
+	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripPath(stripURL(err)), retry: again(err)}
 	var failed *answerError
 	if errors.As(err, &failed) {
 		e.URL, e.Status, e.RetryAfter, e.Err = failed.url, failed.status, failed.retryAfter, failed.err
@@ -174,13 +181,7 @@ func shown(value string) string {
 			}
 		}
 	}
-	value = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(value, "?"))
-	if len(value) > most {
+	if value = strings.ToValidUTF8(value, "?"); len(value) > most {
 		value = strings.ToValidUTF8(value[:most], "") + "..."
 	}
 	return fmt.Sprintf("%q", value)
@@ -197,6 +198,28 @@ func stripURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err
+	}
+	return err
+}
+
+// stripPath takes the name out of an error about a file of the cache: it is of no use to
+// anybody, and another one the next time.
+func stripPath(err error) error {
+	if reason := bare(err); reason != err {
+		return fmt.Errorf("media cache: %w", reason)
+	}
+	return err
+}
+
+// bare returns the reason of an error about a file, without its name.
+func bare(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
 	}
 	return err
 }

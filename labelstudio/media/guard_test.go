@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 func TestAddressesInsideTheNetwork(t *testing.T) {
@@ -122,6 +124,8 @@ func FuzzClassify(f *testing.F) {
 		"https://u:p@h/x.wav?q#f", "/data/upload/45/x.wav", "upload/45/x", "/data/local-files/?d=a/../b", "s3://b/k", "gs://",
 		"/tasks/1/resolve/?fileuri=czM6Ly9iL2s=", "/storage-data/uploaded/?filepath=upload/1/x", "data:audio/wav;base64,AA==",
 		"http://ls/sub/data/upload/1/x", "http://localhost:9/data/upload/../x", "//host/x", "a:b", "%", "..", "/sub", "http://[::1",
+		"http://h/a%00.wav", "/data/upload/1/%1b[31m.wav", "/data/local-files/?d=%C2%9B", "/data/upload/1/gpj%E2%80%AE.wav", "http://h/caf%E9.wav",
+		"/tasks/1/resolve/?fileuri=czM6Ly9iL2EAYg==", "/data/local-files/?d=%2e%2e%2fx%00", "/storage-data/uploaded/?filepath=upload/1/%0a", "/x?a=%7f",
 	} {
 		f.Add(v)
 	}
@@ -138,7 +142,7 @@ func FuzzClassify(f *testing.F) {
 			}
 			return
 		}
-		if s.key == "" || s.name == "" || strings.ContainsAny(s.name, "/\x00") && s.kind != Inline {
+		if s.key == "" || s.name == "" || strings.Contains(s.name, "/") || s.name == ".." || !harmless(s.name) {
 			t.Fatalf("source %+v", s)
 		}
 		if strings.ContainsAny(fileName(s.name), "/\\\x00 ") {
@@ -163,9 +167,20 @@ func FuzzClassify(f *testing.F) {
 				t.Fatalf("route %q of %q: %v", route, value, err)
 			}
 		}
+		if hasControls(s.document + s.upload) {
+			t.Fatalf("%q has control characters: %+v", value, s)
+		}
 		if leaves(s.document) || s.upload != "" && leaves(s.upload) {
 			t.Fatalf("%q leaves its folder: %+v", value, s)
 		}
+	})
+}
+
+// harmless reports whether a name can be shown: it has no
+// control characters, nothing that turns the direction of text, no broken text.
+func harmless(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 	})
 }
 

@@ -64,7 +64,7 @@ func lookup(root *os.Root, path, name string) (*File, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%w: the mounted file may not be read by this process", err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errOutside, err)
+		return nil, fmt.Errorf("%w: %w", errOutside, bare(err))
 	case info.Size() == 0:
 		return nil, errEmpty
 	}
@@ -72,7 +72,7 @@ func lookup(root *os.Root, path, name string) (*File, error) {
 	// meantime can put any file into it anyway.
 	real, err := filepath.EvalSymlinks(filepath.Join(root.Name(), path))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the mounted file: %w", bare(err))
 	}
 	return &File{Path: real, Size: info.Size(), Name: name}, nil
 }

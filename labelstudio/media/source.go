@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -50,8 +51,8 @@ func (f *Fetcher) classify(r Request) (source, error) {
 	if value == "" {
 		return fail(Unknown, "The task's data has no recording.")
 	}
-	if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == utf8.RuneError || c == 0x7f }) {
-		return fail(Unknown, "The address has control characters or broken text in it.")
+	if hasControls(value) || strings.ContainsRune(value, utf8.RuneError) {
+		return fail(Unknown, foul)
 	}
 	if head, _, ok := cutFold(value, "data:"); ok && head == "" {
 		return source{kind: Inline, name: "inline", key: "inline " + value, immutable: true}, nil
@@ -66,6 +67,9 @@ func (f *Fetcher) classify(r Request) (source, error) {
 		if err != nil || u.Host == "" {
 			return fail(Direct, "This is no web address.")
 		}
+		if hasControls(u.Path) {
+			return fail(Direct, foul)
+		}
 		if rest, ok := f.ownPath(u); ok {
 			return f.onServer(r, rest)
 		}
@@ -74,6 +78,21 @@ func (f *Fetcher) classify(r Request) (source, error) {
 		return fail(Unknown, "%s:// addresses are not fetched. Use Label Studio's Local Files storage, or https.", scheme)
 	}
 	return f.cloud(r, value)
+}
+
+const foul = "The address has control characters or broken text in it."
+
+// hasControls reports whether a text has control characters. An address may have them
+// escaped, as in "a%00.wav", so what is decoded of one is looked at again.
+func hasControls(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+
+func queryHasControls(u *url.URL) bool {
+	for key, values := range u.Query() {
+		if hasControls(key) || slices.ContainsFunc(values, hasControls) {
+			return true
+		}
+	}
+	return false
 }
 
 // direct is a recording on another host.
@@ -126,7 +145,10 @@ func (f *Fetcher) onServer(r Request, value string) (source, error) {
 		p += "/"
 	}
 	s := onServer(p, u, r)
-	if s.kind == Unknown {
+	switch {
+	case hasControls(p), hasControls(s.name), hasControls(s.document), queryHasControls(u):
+		return s, &Error{Kind: s.kind, Value: shown(r.Value), Hint: foul}
+	case s.kind == Unknown:
 		return s, &Error{Kind: s.kind, Value: shown(r.Value), Hint: "The path leaves its folder."}
 	}
 	return s, f.needServer(s, r)
@@ -204,7 +226,7 @@ func leaves(p string) bool {
 			return true
 		}
 	}
-	return strings.ContainsRune(p, 0)
+	return false
 }
 
 func (f *Fetcher) needServer(s source, r Request) error {
@@ -274,11 +296,19 @@ func sameHost(a, b *url.URL) bool {
 		(port(a) == port(b) || a.Port() == "" && b.Port() == "")
 }
 
-// base is the last part of a path, without a query.
+// base is the last part of a path, without a query and without marks that make a name
+// look like another one on a screen. Bytes that are no UTF-8, which some old servers have
+// in their names, become "_".
 func base(p string) string {
 	p, _, _ = strings.Cut(p, "?")
-	name := path.Base(path.Clean("/" + p))
-	if name == "/" || name == "." {
+	name := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(path.Base(path.Clean("/"+p)), "_"))
+	switch name {
+	case "", "/", ".", "..":
 		return "recording"
 	}
 	return name
