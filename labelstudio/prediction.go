@@ -55,8 +55,10 @@ type Annotation struct {
 	Result            []Item
 	// WasCancelled marks a skipped task, GroundTruth one to judge others by.
 	WasCancelled, GroundTruth bool
-	LeadTime                  time.Duration // how long the person took
-	CompletedBy               int64         // the person, zero when not said
+	// Rejected says that a reviewer did not accept it, in editions that have reviews.
+	Rejected    bool
+	LeadTime    time.Duration // how long the person took
+	CompletedBy int64         // the person, zero when not said
 	// ParentPrediction is the prediction that the annotation started from, or zero.
 	ParentPrediction     int64
 	CreatedAt, UpdatedAt time.Time
@@ -76,6 +78,9 @@ func (a *Annotation) UnmarshalJSON(b []byte) error {
 		ParentPrediction number     `json:"parent_prediction"`
 		Created          timestamp  `json:"created_at"`
 		Updated          timestamp  `json:"updated_at"`
+
+		LastAction label           `json:"last_action"`
+		Reviews    json.RawMessage `json:"reviews"`
 	}
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
@@ -86,8 +91,27 @@ func (a *Annotation) UnmarshalJSON(b []byte) error {
 		LeadTime: time.Duration(w.LeadTime), CompletedBy: int64(w.CompletedBy),
 		ParentPrediction: int64(w.ParentPrediction),
 		CreatedAt:        time.Time(w.Created), UpdatedAt: time.Time(w.Updated),
+		Rejected: w.LastAction == "rejected" || rejected(w.Reviews),
 	}
 	return nil
+}
+
+// rejected reports whether the last of an annotation's reviews is a refusal.
+func rejected(reviews json.RawMessage) bool {
+	var all []struct {
+		Accepted *bool     `json:"accepted"`
+		Created  timestamp `json:"created_at"`
+	}
+	if json.Unmarshal(reviews, &all) != nil {
+		return false
+	}
+	refused, last := false, time.Time{}
+	for _, r := range all {
+		if at := time.Time(r.Created); !at.Before(last) {
+			refused, last = r.Accepted != nil && !*r.Accepted, at
+		}
+	}
+	return refused
 }
 
 // score, seconds and timestamp tolerate null and other types, which read as zero.

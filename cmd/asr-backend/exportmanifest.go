@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"asr-backend/internal/atomicfile"
 	"asr-backend/internal/cli"
+	"asr-backend/internal/visible"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/labelconfig"
@@ -25,6 +28,8 @@ type exportManifestCommand struct {
 	Config  string `help:"File with the project's labelling configuration; without it, texts are found by their form." type:"path"`
 	Output  string `help:"File for the manifest; standard output if not given." short:"o" placeholder:"FILE"`
 	Audio   string `help:"Folder for the recordings: they are fetched there, and the manifest names them." type:"path" placeholder:"DIR"`
+
+	Annotations string `help:"Of several annotations of a task, take the one changed last (latest) or each (all)." enum:"latest,all" default:"latest"`
 
 	LabelStudioURL   string             `help:"Where Label Studio is." env:"LABEL_STUDIO_URL,LABEL_STUDIO_HOST" name:"label-studio-url"`
 	LabelStudioToken labelstudio.Secret `help:"Token of a Label Studio user who can see the project." env:"LABEL_STUDIO_API_KEY,LABEL_STUDIO_ACCESS_TOKEN" name:"label-studio-token"`
@@ -41,7 +46,7 @@ func (c *exportManifestCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	config, err := c.config(ctx, client)
+	reader, err := c.reader(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -54,7 +59,7 @@ func (c *exportManifestCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	e := exporter{command: c, config: config, out: out, std: std}
+	e := exporter{command: c, reader: reader, out: out, std: std, named: map[string]string{}}
 	if c.Audio != "" {
 		if e.fetcher, err = c.fetcher(client); err != nil {
 			return errors.Join(err, out.Close())
@@ -62,19 +67,28 @@ func (c *exportManifestCommand) Run(ctx context.Context, std streams) error {
 		defer e.fetcher.Close()
 	}
 	if err := e.all(ctx, export); err != nil {
-		return errors.Join(err, out.Close())
+		return errors.Join(c.wrongFile(err), out.Close())
 	}
-	if err := out.commit(); err != nil {
+	if e.lines > 0 {
+		if err := out.commit(); err != nil {
+			return err
+		}
+	} else if err := out.Close(); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "%d lines, %s of speech, from %d recordings\n", e.lines, cli.Clock(e.speech), e.recordings)
-	if e.skipped > 0 {
-		fmt.Fprintf(std.err, "warning: %d texts were left out: they are about whole recordings whose length the export does not tell; align them first with `asr-backend align`\n", e.skipped)
+	return e.summary()
+}
+
+// wrongFile makes a mistake in the command line of a file that is no export.
+func (c *exportManifestCommand) wrongFile(err error) error {
+	var format *manifest.FormatError
+	if c.Export == "" || !errors.As(err, &format) {
+		return err
 	}
-	if e.failed > 0 {
-		return cli.ErrSome
+	if c.Export != cli.Stdin {
+		err = fmt.Errorf("%s: %w", visible.Text(c.Export), err)
 	}
-	return nil
+	return &cli.UsageError{Err: err}
 }
 
 // client returns a client of Label Studio, or nil if there is no address.
@@ -88,15 +102,32 @@ func (c *exportManifestCommand) client() (*api.Client, error) {
 	return api.New(api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version})
 }
 
+// reader returns what reads tasks by the labelling configuration, if there is one.
+func (c *exportManifestCommand) reader(ctx context.Context, client *api.Client) (*manifest.Reader, error) {
+	config, err := c.config(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := manifest.New(manifest.Options{Config: config, All: c.Annotations == "all"})
+	if err != nil && c.Config != "" {
+		return nil, &cli.UsageError{Err: fmt.Errorf("%s: %w", visible.Text(c.Config), err)}
+	}
+	return reader, err
+}
+
 func (c *exportManifestCommand) config(ctx context.Context, client *api.Client) (*labelconfig.Config, error) {
 	var xml string
 	switch {
 	case c.Config != "":
 		raw, err := os.ReadFile(c.Config)
 		if err != nil {
-			return nil, err
+			return nil, &cli.UsageError{Err: fmt.Errorf("read the labelling configuration: %w", visible.Error(err))}
 		}
-		xml = string(raw)
+		config, err := labelconfig.Parse(string(raw))
+		if err != nil {
+			return nil, &cli.UsageError{Err: fmt.Errorf("%s: %w", visible.Text(c.Config), err)}
+		}
+		return config, nil
 	case c.Project != 0:
 		p, err := client.Project(ctx, c.Project)
 		if err != nil {
@@ -116,9 +147,19 @@ func (c *exportManifestCommand) open(ctx context.Context, client *api.Client, st
 	case c.Export == cli.Stdin:
 		return io.NopCloser(cli.Interruptible(ctx, std.in)), nil
 	case c.Export != "":
-		return os.Open(c.Export)
+		f, err := os.Open(c.Export)
+		if err != nil {
+			return nil, &cli.UsageError{Err: visible.Error(err)}
+		}
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, errors.Join(&cli.UsageError{Err: fmt.Errorf("%s is a folder, not an export", visible.Text(c.Export))}, f.Close())
+		}
+		return f, nil
 	}
 	f, err := os.CreateTemp("", "asr-backend-export-*.json")
+	if named := new(fs.PathError); errors.As(err, &named) {
+		err = fmt.Errorf("make a temporary file in %s: %w", visible.Text(os.TempDir()), named.Err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -177,13 +218,14 @@ func (t *target) Close() error {
 // exporter writes the lines of one manifest.
 type exporter struct {
 	command *exportManifestCommand
-	config  *labelconfig.Config
+	reader  *manifest.Reader
 	fetcher *media.Fetcher
 	out     io.Writer
 	std     streams
 
-	lines, recordings, skipped, failed int
-	speech                             time.Duration
+	tasks, lines, recordings, failed int
+	speech                           time.Duration
+	named                            map[string]string // which recording has a file name
 }
 
 func (e *exporter) all(ctx context.Context, export io.Reader) error {
@@ -191,9 +233,11 @@ func (e *exporter) all(ctx context.Context, export io.Reader) error {
 		if err != nil {
 			return err
 		}
-		spoken, err := manifest.Read(&task, e.config, labelconfig.Options{})
+		e.tasks++
+		spoken, err := e.reader.Read(&task)
 		if err != nil {
-			return err
+			e.failed++
+			fmt.Fprintf(e.std.err, "error: %v\n", err)
 		}
 		for i := range spoken {
 			if err := e.one(ctx, &spoken[i]); err != nil {
@@ -204,10 +248,50 @@ func (e *exporter) all(ctx context.Context, export io.Reader) error {
 	return nil
 }
 
-// one writes the lines of one recording. A recording that cannot be fetched is told and
+// advice is what a person can do about what was left out.
+var advice = map[manifest.Reason]string{
+	manifest.Ambiguous:    "; give it with --config",
+	manifest.Earlier:      "; --annotations all takes each",
+	manifest.WholeUnknown: "; align it first with `asr-backend align`",
+}
+
+// summary says what is in the manifest, and what is not. A manifest without lines is not
+// written: to train with it would be a mistake.
+func (e *exporter) summary() error {
+	if e.lines > 0 {
+		fmt.Fprintf(e.std.err, "%s, %s of speech, from %s\n", counted(e.lines, "line"), cli.Clock(e.speech), counted(e.recordings, "recording"))
+	}
+	tally := e.reader.Tally()
+	for reason, n := range tally {
+		if n > 0 {
+			fmt.Fprintln(e.std.err, tally.Line(manifest.Reason(reason))+advice[manifest.Reason(reason)])
+		}
+	}
+	switch {
+	case e.failed > 0:
+		return cli.ErrSome
+	case e.tasks == 0 && e.command.Project != 0:
+		return errors.New("nothing to write: nobody has annotated a task of the project yet")
+	case e.tasks == 0:
+		return errors.New("nothing to write: the export has no tasks")
+	case e.lines == 0 && tally[manifest.PredictedOnly]+tally[manifest.NotAnnotated] == e.tasks:
+		return errors.New("nothing to write: nobody has annotated a task of the export yet")
+	case e.lines == 0:
+		return errors.New("nothing to write: the export has no text that lies on a recording")
+	}
+	return nil
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// one writes the lines of one recording. A recording that cannot be fetched is reported and
 // left out; the others go on.
 func (e *exporter) one(ctx context.Context, s *manifest.Spoken) error {
-	e.skipped += s.Skipped
 	if len(s.Transcript.Segments) == 0 {
 		return nil
 	}
@@ -245,7 +329,7 @@ func (e *exporter) fetch(ctx context.Context, s *manifest.Spoken) (string, error
 			return f.Path, nil
 		}
 	}
-	path, err := filepath.Abs(filepath.Join(e.command.Audio, fmt.Sprintf("%d-%s", s.Task, filepath.Base(f.Name))))
+	path, err := filepath.Abs(filepath.Join(e.command.Audio, e.name(s, filepath.Base(f.Name))))
 	if err != nil {
 		return "", err
 	}
@@ -265,4 +349,18 @@ func (e *exporter) fetch(ctx context.Context, s *manifest.Spoken) (string, error
 		return "", errors.Join(err, out.Close())
 	}
 	return path, out.Commit()
+}
+
+// name returns a file name for a recording of a task, another one for each recording.
+func (e *exporter) name(s *manifest.Spoken, base string) string {
+	const most = 200 // bytes; file systems take 255
+	if len(base) > most {
+		base = strings.ToValidUTF8(base[len(base)-most:], "")
+	}
+	name := fmt.Sprintf("%d-%s", s.Task, base)
+	for n := 2; e.named[name] != "" && e.named[name] != s.Value; n++ {
+		name = fmt.Sprintf("%d-%d-%s", s.Task, n, base)
+	}
+	e.named[name] = s.Value
+	return name
 }

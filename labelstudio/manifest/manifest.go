@@ -5,20 +5,20 @@
 // text of it, so that of a recording cut into regions all but one region are lost. Here
 // every region with a text becomes a segment.
 //
-// Of a task's annotations the one changed last counts; skipped ones do not. A text for the
-// whole recording becomes one segment as long as the recording, if the annotation tells
-// its length, and is left out otherwise.
+// Of a task's annotations the one changed last counts, or each of them; those that were
+// skipped or rejected, and drafts, do not. A text for the whole recording becomes one
+// segment as long as the recording, if the annotation gives its length, and is left out
+// otherwise. A region that reaches beyond the recording is cut. What is left out is
+// counted, with the reason: a Tally.
 //
 // An export is a JSON list of tasks with their annotations. It is read task by task, so
 // that its size does not matter.
 package manifest
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"iter"
+	"strings"
+	"time"
 
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/labelconfig"
@@ -26,36 +26,36 @@ import (
 	"asr-backend/transcript"
 )
 
-// Tasks reads the tasks of an export one by one. An error ends the sequence.
-func Tasks(r io.Reader) iter.Seq2[labelstudio.Task, error] {
-	return func(yield func(labelstudio.Task, error) bool) {
-		d := json.NewDecoder(r)
-		if t, err := d.Token(); err != nil || t != json.Delim('[') {
-			yield(labelstudio.Task{}, fmt.Errorf("manifest: this is not an export: want a JSON list of tasks, as \"JSON\" under Export gives (%v)", errors.Join(err, tokenError(t))))
-			return
-		}
-		for n := 1; d.More(); n++ {
-			var t labelstudio.Task
-			if err := d.Decode(&t); err != nil {
-				yield(t, fmt.Errorf("manifest: task %d of the export: %w", n, err))
-				return
-			}
-			if !yield(t, nil) {
-				return
-			}
-		}
-		if _, err := d.Token(); err != nil {
-			yield(labelstudio.Task{}, fmt.Errorf("manifest: the export is cut off: %w", err))
-		}
-	}
+// Options say how tasks are read.
+type Options struct {
+	// Config says which texts and recordings belong together; nil finds them by their form.
+	Config *labelconfig.Config
+	Plans  labelconfig.Options
+	// All takes every annotation of a task; without it the one changed last counts.
+	All bool
 }
 
-func tokenError(t json.Token) error {
-	if t == nil {
-		return nil
-	}
-	return fmt.Errorf("it begins with %v", t)
+// Reader reads tasks.
+type Reader struct {
+	options Options
+	plans   []*labelconfig.Plan
+	tally   Tally
 }
+
+// New returns a reader. A configuration without texts of recordings is an error.
+func New(o Options) (*Reader, error) {
+	r := &Reader{options: o}
+	if o.Config != nil {
+		var why string
+		if r.plans, why = o.Config.Plans(o.Plans); len(r.plans) == 0 {
+			return nil, fmt.Errorf("the labelling configuration has no texts of recordings: %s", why)
+		}
+	}
+	return r, nil
+}
+
+// Tally returns the counts of what was left out so far.
+func (r *Reader) Tally() Tally { return r.tally }
 
 // Spoken is what people wrote about one recording of a task.
 type Spoken struct {
@@ -63,83 +63,212 @@ type Spoken struct {
 	Annotation int64
 	Value      string // where the recording is, as the task has it
 	Transcript *transcript.Transcript
-	// Skipped counts texts without a stretch of their own in a recording whose length
-	// the annotation does not tell.
-	Skipped int
 }
 
 // Read returns what people wrote about the recordings of a task, or nothing if nobody
-// did. The configuration says which texts and recordings belong together; with nil they
-// are found by their form.
-func Read(t *labelstudio.Task, config *labelconfig.Config, o labelconfig.Options) ([]Spoken, error) {
-	a, err := latest(t)
-	if err != nil || a == nil {
+// did. An error is about this task only.
+func (r *Reader) Read(t *labelstudio.Task) ([]Spoken, error) {
+	chosen, err := r.annotations(t)
+	if err != nil {
 		return nil, err
 	}
-	if config == nil {
-		return plain(t, a), nil
-	}
-	plans, why := config.Plans(o)
-	if len(plans) == 0 {
-		return nil, fmt.Errorf("manifest: the project has no texts of recordings: %s", why)
-	}
 	var out []Spoken
-	for _, plan := range plans {
-		value, ok := plan.Recording(t.Data)
-		if !ok {
-			continue
+	for i := range chosen {
+		read := r.planned
+		if r.plans == nil {
+			read = r.plain
 		}
-		s := Spoken{Task: t.ID, Annotation: a.ID, Value: value, Transcript: &transcript.Transcript{Source: value, Duration: length(a.Result)}}
-		text := results.Read(a.Result, plan)
-		for _, r := range text.Regions {
-			s.add(r.Span, r.Text, plan.Split)
-		}
-		if text.HasWhole && len(s.Transcript.Segments) == 0 {
-			s.whole(text.Whole)
-		}
-		out = append(out, s)
+		out = append(out, read(t, &chosen[i])...)
 	}
 	return out, nil
 }
 
-// latest returns the annotation that counts, or nil.
-func latest(t *labelstudio.Task) (*labelstudio.Annotation, error) {
-	if len(t.Annotations) == 0 {
-		return nil, nil
+// annotations returns those of a task that count.
+func (r *Reader) annotations(t *labelstudio.Task) ([]labelstudio.Annotation, error) {
+	all, err := t.StoredAnnotations()
+	if err != nil {
+		return nil, err
 	}
-	var all []labelstudio.Annotation
-	if err := json.Unmarshal(t.Annotations, &all); err != nil {
-		return nil, fmt.Errorf("manifest: annotations of task %d: %w", t.ID, err)
+	r.tally[Draft] += elements(t.Drafts)
+	switch {
+	case len(all) > 0:
+	case elements(t.Predictions) > 0:
+		r.tally[PredictedOnly]++
+	default:
+		r.tally[NotAnnotated]++
 	}
-	var best *labelstudio.Annotation
-	for i := range all {
-		a := &all[i]
-		if !a.WasCancelled && (best == nil || !a.UpdatedAt.Before(best.UpdatedAt)) {
-			best = a
+	var chosen []labelstudio.Annotation
+	for _, a := range all {
+		switch {
+		case a.WasCancelled:
+			r.tally[Cancelled]++
+		case a.Rejected:
+			r.tally[Rejected]++
+		case r.options.All || len(chosen) == 0:
+			chosen = append(chosen, a)
+		default:
+			r.tally[Earlier]++
+			if !a.UpdatedAt.Before(chosen[0].UpdatedAt) {
+				chosen[0] = a
+			}
 		}
 	}
-	return best, nil
+	return chosen, nil
 }
+
+// planned reads an annotation by its labelling configuration.
+func (r *Reader) planned(t *labelstudio.Task, a *labelstudio.Annotation) []Spoken {
+	var out []Spoken
+	texts := 0
+	for i := range a.Result {
+		it := &a.Result[i]
+		if it.Type != "textarea" || textOf(it) == "" {
+			continue
+		}
+		if texts++; !r.takes(it) {
+			r.tally[OtherText]++
+		}
+	}
+	if texts == 0 {
+		r.tally[Textless]++
+		return nil
+	}
+	missing := true
+	for _, plan := range r.plans {
+		value, ok := plan.Recording(t.Data)
+		if !ok {
+			continue
+		}
+		missing = false
+		read := results.Read(a.Result, plan)
+		about := func(it *labelstudio.Item) bool { return it.ToName == plan.Audio.Name }
+		s := newSpoken(t, a, value, about)
+		r.untimed(a.Result, plan)
+		for _, region := range read.Regions {
+			r.add(&s, region.Span, region.Text, plan.Split)
+		}
+		whole := read.Whole
+		if whole == "" {
+			whole = r.shown(a.Result, plan)
+		}
+		r.whole(&s, whole)
+		out = append(out, s)
+	}
+	if missing {
+		r.tally[NoRecording]++
+	}
+	return out
+}
+
+// takes reports whether a plan makes something of a text.
+func (r *Reader) takes(it *labelstudio.Item) bool {
+	for _, p := range r.plans {
+		if it.ToName != p.Audio.Name {
+			continue
+		}
+		if p.Whole != nil && it.FromName == p.Whole.Name || r.shows(it, p) ||
+			p.Regions != nil && p.Regions.Text != nil && it.FromName == p.Regions.Text.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// shows reports whether a text comes from a TextArea that began with the content of the
+// task's data, where the plan puts the whole text.
+func (r *Reader) shows(it *labelstudio.Item, p *labelconfig.Plan) bool {
+	control := r.options.Config.Control(it.FromName)
+	if control == nil || control.PerRegion || it.ToName != p.Audio.Name {
+		return false
+	}
+	for _, key := range p.TextKeys {
+		if control.Key() == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Reader) shown(items []labelstudio.Item, p *labelconfig.Plan) string {
+	text := ""
+	for i := range items {
+		if s := textOf(&items[i]); s != "" && r.shows(&items[i], p) {
+			text = s
+		}
+	}
+	return text
+}
+
+// untimed counts texts of regions that lie nowhere.
+func (r *Reader) untimed(items []labelstudio.Item, p *labelconfig.Plan) {
+	if p.Regions == nil || p.Regions.Text == nil {
+		return
+	}
+	for i := range items {
+		it := &items[i]
+		if it.ToName == p.Audio.Name && it.FromName == p.Regions.Text.Name && it.Value.Span == nil && textOf(it) != "" {
+			r.tally[Untimed]++
+		}
+	}
+}
+
+func newSpoken(t *labelstudio.Task, a *labelstudio.Annotation, value string, about func(*labelstudio.Item) bool) Spoken {
+	var length time.Duration
+	for i := range a.Result {
+		if about(&a.Result[i]) {
+			length = max(length, a.Result[i].OriginalLength)
+		}
+	}
+	return Spoken{Task: t.ID, Annotation: a.ID, Value: value, Transcript: &transcript.Transcript{Source: value, Duration: length}}
+}
+
+// rounding is how far a region may reach beyond the recording before that is worth a word.
+const rounding = 10 * time.Millisecond
 
 // add adds a region's text. The page's channel means something only if it shows channels
 // apart.
-func (s *Spoken) add(span labelstudio.Span, text string, split bool) {
-	if text == "" || span.End <= span.Start {
-		return
+func (r *Reader) add(s *Spoken, span labelstudio.Span, text string, split bool) {
+	length := s.Transcript.Duration
+	if length <= 0 {
+		length = max(span.Start, span.End) // nothing says where the recording ends
 	}
-	seg := transcript.Segment{Start: span.Start, End: span.End, Text: text, Channel: transcript.Mixed}
+	switch {
+	case text == "":
+		r.tally[NoText]++
+		return
+	case span.End < span.Start:
+		r.tally[Reversed]++
+		return
+	case span.End == span.Start:
+		r.tally[NoLength]++
+		return
+	case span.Start >= length, span.End <= 0:
+		r.tally[Beyond]++
+		return
+	case span.Start < -rounding, span.End > length+rounding:
+		r.tally[Shortened]++
+	}
+	seg := transcript.Segment{Start: max(span.Start, 0), End: min(span.End, length), Text: text, Channel: transcript.Mixed}
 	if split {
 		seg.Channel = span.Channel
 	}
 	s.Transcript.Segments = append(s.Transcript.Segments, seg)
 }
 
-func (s *Spoken) whole(text string) {
+// whole adds a text for the whole recording, if there are no regions.
+func (r *Reader) whole(s *Spoken, text string) {
 	switch d := s.Transcript.Duration; {
 	case text == "":
+	case len(s.Transcript.Segments) > 0:
+		r.tally[WholeBeside]++
 	case d <= 0:
-		s.Skipped++
+		r.tally[WholeUnknown]++
 	default:
 		s.Transcript.Segments = append(s.Transcript.Segments, transcript.Segment{End: d, Text: text, Channel: transcript.Mixed})
 	}
+}
+
+// textOf returns what was typed into a TextArea.
+func textOf(it *labelstudio.Item) string {
+	return strings.TrimSpace(strings.Join(it.Value.Text, " "))
 }

@@ -1,49 +1,95 @@
 package manifest
 
 import (
+	"cmp"
+	"encoding/json"
+	"maps"
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"asr-backend/labelstudio"
-	"asr-backend/transcript"
+	"asr-backend/labelstudio/results"
 )
 
-// length is the length of the recording that items tell, or zero.
-func length(items []labelstudio.Item) time.Duration {
-	var d time.Duration
-	for i := range items {
-		d = max(d, items[i].OriginalLength)
-	}
-	return d
-}
-
 // plain reads an annotation without its labelling configuration: every text with a
-// stretch is a region, every other one is about the whole recording.
-func plain(t *labelstudio.Task, a *labelstudio.Annotation) []Spoken {
-	value := recording(t.Data)
-	if value == "" {
-		return nil
-	}
-	s := Spoken{Task: t.ID, Annotation: a.ID, Value: value, Transcript: &transcript.Transcript{Source: value, Duration: length(a.Result)}}
-	whole := ""
+// stretch is a region, every other one is about the whole recording. Which of several
+// recordings a text is about, only the configuration says.
+func (r *Reader) plain(t *labelstudio.Task, a *labelstudio.Annotation) []Spoken {
+	timed, objects := map[string]bool{}, map[string]bool{}
 	for i := range a.Result {
 		it := &a.Result[i]
-		text := strings.TrimSpace(strings.Join(it.Value.Text, " "))
-		switch {
-		case it.Type != "textarea":
-		case it.Value.Span != nil:
-			s.add(*it.Value.Span, text, it.Value.Span.Channel > 0)
-		case whole == "":
-			whole = text
+		if it.Type != "textarea" || textOf(it) == "" {
+			continue
+		}
+		objects[it.ToName] = true
+		if it.Value.Span != nil {
+			timed[it.ToName] = true
 		}
 	}
-	slices.SortStableFunc(s.Transcript.Segments, func(a, b transcript.Segment) int { return int(min(max(a.Start-b.Start, -1), 1)) })
-	if len(s.Transcript.Segments) == 0 {
-		s.whole(whole)
+	if len(timed) > 0 {
+		objects = timed // the others show no sound
 	}
+	value := recording(t.Data)
+	switch {
+	case len(objects) == 0:
+		r.tally[Textless]++
+		return nil
+	case value == "":
+		r.tally[NoRecording]++
+		return nil
+	case len(objects) > 1:
+		r.tally[Ambiguous]++
+		return nil
+	}
+	about := func(it *labelstudio.Item) bool { return objects[it.ToName] }
+	s := newSpoken(t, a, value, about)
+	whole := ""
+	var regions []results.Region
+	written := map[string]bool{} // regions that have a text, by id
+	for i := range a.Result {
+		it := &a.Result[i]
+		text := textOf(it)
+		switch {
+		case it.Type != "textarea" || text == "":
+		case !about(it):
+			r.tally[OtherText]++
+		case it.Value.Span != nil:
+			written[it.ID] = true
+			regions = append(regions, results.Region{Span: *it.Value.Span, Text: text})
+		case it.Value.Extra["start"] != nil || it.Value.Extra["end"] != nil:
+			r.tally[Untimed]++
+		case whole == "":
+			whole = text
+		default:
+			r.tally[OtherText]++
+		}
+	}
+	r.tally[NoText] += unwritten(a.Result, about, written)
+	slices.SortStableFunc(regions, func(a, b results.Region) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	for _, region := range regions {
+		r.add(&s, region.Span, region.Text, region.Span.Channel > 0)
+	}
+	r.whole(&s, whole)
 	return []Spoken{s}
+}
+
+// unwritten counts the regions without a text.
+func unwritten(items []labelstudio.Item, about func(*labelstudio.Item) bool, written map[string]bool) int {
+	without := map[string]bool{}
+	for i := range items {
+		if it := &items[i]; it.Value.Span != nil && about(it) && !written[it.ID] {
+			without[it.ID] = true
+		}
+	}
+	return len(without)
+}
+
+// elements returns how many elements a JSON list has.
+func elements(raw json.RawMessage) int {
+	var list []json.RawMessage
+	_ = json.Unmarshal(raw, &list) // something else has none
+	return len(list)
 }
 
 // sounds are the endings of what Label Studio takes as audio and video.
@@ -57,16 +103,38 @@ func recording(data labelstudio.Data) string {
 			return value
 		}
 	}
-	keys := make([]string, 0, len(data))
-	for key := range data {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		value, ok := data.Text(key)
-		bare, _, _ := strings.Cut(value, "?")
-		if ok && slices.Contains(sounds, strings.ToLower(path.Ext(bare))) {
+	return firstSound(data)
+}
+
+// firstSound looks at the values of an object and those inside them.
+func firstSound(object map[string]json.RawMessage) string {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if value := sound(object[key]); value != "" {
 			return value
+		}
+	}
+	return ""
+}
+
+func sound(raw json.RawMessage) string {
+	var text string
+	var object map[string]json.RawMessage
+	var list []json.RawMessage
+	switch {
+	case json.Unmarshal(raw, &text) == nil:
+		bare, _, _ := strings.Cut(text, "?")
+		for _, s := range []string{bare, text} { // local files are named behind the "?"
+			if slices.Contains(sounds, strings.ToLower(path.Ext(s))) {
+				return text
+			}
+		}
+	case json.Unmarshal(raw, &object) == nil:
+		return firstSound(object)
+	case json.Unmarshal(raw, &list) == nil:
+		for _, raw := range list {
+			if value := sound(raw); value != "" {
+				return value
+			}
 		}
 	}
 	return ""
