@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"asr-backend/internal/oracle"
+	"asr-backend/internal/visible"
 	"asr-backend/labelstudio"
 
 	"github.com/google/go-cmp/cmp"
@@ -285,7 +286,11 @@ func FuzzRequests(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var p labelstudio.PredictRequest
-		if json.Unmarshal(body, &p) == nil {
+		if err := json.Unmarshal(body, &p); err != nil {
+			if text := labelstudio.JSONError(err).Error(); strings.Contains(text, "Go ") || visible.Text(text) != text {
+				t.Fatalf("error %q", text)
+			}
+		} else {
 			for i := range p.Tasks {
 				_, _ = p.Tasks[i].StoredPredictions()
 				_, _ = p.Tasks[i].StoredAnnotations()
