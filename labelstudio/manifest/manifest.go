@@ -17,12 +17,10 @@ package manifest
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
 	"asr-backend/transcript"
 )
 
@@ -116,102 +114,6 @@ func (r *Reader) annotations(t *labelstudio.Task) ([]labelstudio.Annotation, err
 	return chosen, nil
 }
 
-// planned reads an annotation by its labelling configuration.
-func (r *Reader) planned(t *labelstudio.Task, a *labelstudio.Annotation) []Spoken {
-	var out []Spoken
-	texts := 0
-	for i := range a.Result {
-		it := &a.Result[i]
-		if it.Type != "textarea" || textOf(it) == "" {
-			continue
-		}
-		if texts++; !r.takes(it) {
-			r.tally[OtherText]++
-		}
-	}
-	if texts == 0 {
-		r.tally[Textless]++
-		return nil
-	}
-	missing := true
-	for _, plan := range r.plans {
-		value, ok := plan.Recording(t.Data)
-		if !ok {
-			continue
-		}
-		missing = false
-		read := results.Read(a.Result, plan)
-		about := func(it *labelstudio.Item) bool { return it.ToName == plan.Audio.Name }
-		s := newSpoken(t, a, value, about)
-		r.untimed(a.Result, plan)
-		for _, region := range read.Regions {
-			r.add(&s, region.Span, region.Text, plan.Split)
-		}
-		whole := read.Whole
-		if whole == "" {
-			whole = r.shown(a.Result, plan)
-		}
-		r.whole(&s, whole)
-		out = append(out, s)
-	}
-	if missing {
-		r.tally[NoRecording]++
-	}
-	return out
-}
-
-// takes reports whether a plan makes something of a text.
-func (r *Reader) takes(it *labelstudio.Item) bool {
-	for _, p := range r.plans {
-		if it.ToName != p.Audio.Name {
-			continue
-		}
-		if p.Whole != nil && it.FromName == p.Whole.Name || r.shows(it, p) ||
-			p.Regions != nil && p.Regions.Text != nil && it.FromName == p.Regions.Text.Name {
-			return true
-		}
-	}
-	return false
-}
-
-// shows reports whether a text comes from a TextArea that began with the content of the
-// task's data, where the plan puts the whole text.
-func (r *Reader) shows(it *labelstudio.Item, p *labelconfig.Plan) bool {
-	control := r.options.Config.Control(it.FromName)
-	if control == nil || control.PerRegion || it.ToName != p.Audio.Name {
-		return false
-	}
-	for _, key := range p.TextKeys {
-		if control.Key() == key {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *Reader) shown(items []labelstudio.Item, p *labelconfig.Plan) string {
-	text := ""
-	for i := range items {
-		if s := textOf(&items[i]); s != "" && r.shows(&items[i], p) {
-			text = s
-		}
-	}
-	return text
-}
-
-// untimed counts texts of regions that lie nowhere.
-func (r *Reader) untimed(items []labelstudio.Item, p *labelconfig.Plan) {
-	if p.Regions == nil || p.Regions.Text == nil {
-		return
-	}
-	for i := range items {
-		it := &items[i]
-		if it.ToName == p.Audio.Name && it.FromName == p.Regions.Text.Name && it.Value.Span == nil && textOf(it) != "" {
-			r.tally[Untimed]++
-		}
-	}
-}
-
 func newSpoken(t *labelstudio.Task, a *labelstudio.Annotation, value string, about func(*labelstudio.Item) bool) Spoken {
 	var length time.Duration
 	for i := range a.Result {
@@ -266,9 +168,4 @@ func (r *Reader) whole(s *Spoken, text string) {
 	default:
 		s.Transcript.Segments = append(s.Transcript.Segments, transcript.Segment{End: d, Text: text, Channel: transcript.Mixed})
 	}
-}
-
-// textOf returns what was typed into a TextArea.
-func textOf(it *labelstudio.Item) string {
-	return strings.TrimSpace(strings.Join(it.Value.Text, " "))
 }
