@@ -12,27 +12,27 @@ import (
 // planned reads an annotation by its labelling configuration.
 func (r *Reader) planned(t *labelstudio.Task, a *labelstudio.Annotation) []Spoken {
 	var out []Spoken
-	texts := 0
+	texts := map[string]int{} // by object
 	for i := range a.Result {
 		it := &a.Result[i]
 		if it.Type != "textarea" || textOf(it) == "" {
 			continue
 		}
-		if texts++; !r.takes(it) {
+		if texts[it.ToName]++; !r.takes(it) {
 			r.tally[OtherText]++
 		}
 	}
-	if texts == 0 {
+	if len(texts) == 0 {
 		r.tally[Textless]++
 		return nil
 	}
-	missing := true
+	missing := false
 	for _, plan := range r.plans {
 		value, ok := plan.Recording(t.Data)
 		if !ok {
+			missing = missing || texts[plan.Audio.Name] > 0
 			continue
 		}
-		missing = false
 		read := results.Read(a.Result, plan)
 		about := func(it *labelstudio.Item) bool { return it.ToName == plan.Audio.Name }
 		s := newSpoken(t, a, value, about)

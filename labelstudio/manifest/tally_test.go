@@ -109,6 +109,17 @@ func TestTextsAboutSeveralRecordingsNeedTheConfiguration(t *testing.T) {
 	}
 }
 
+func TestOneOfTwoRecordingsIsMissing(t *testing.T) {
+	const one = `[{"id": 1, "data": {"left": "l.wav"}, "annotations": [{"result": [
+	 {"id": "x", "from_name": "tl", "to_name": "left", "type": "textarea", "value": {"start": 1, "end": 2, "text": ["on the left"]}},
+	 {"id": "y", "from_name": "tr", "to_name": "right", "type": "textarea", "value": {"start": 1, "end": 8, "text": ["on the right"]}}]}]}]`
+	spoken, tally := read(t, one, manifest.Options{Config: parsed(t, `<View><Audio name="left" value="$left"/><Audio name="right" value="$right"/>
+	 <TextArea name="tl" toName="left" perRegion="true"/><TextArea name="tr" toName="right" perRegion="true"/></View>`)})
+	if len(spoken) != 1 || tally != (manifest.Tally{manifest.NoRecording: 1}) {
+		t.Errorf("got %+v, %q", spoken, tally.Lines())
+	}
+}
+
 func TestRecordingsAtPathsIntoTheData(t *testing.T) {
 	nested := strings.Replace(task(region("1", "2", "good")), `{"audio": "a.wav"}`, `{"about": "x", "rec": {"files": [{"sound": "/data/local-files/?d=n.wav"}]}}`, 1)
 	for how, config := range map[string]*labelconfig.Config{
