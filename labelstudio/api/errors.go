@@ -95,7 +95,7 @@ const maxRetryAfter = time.Hour
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if s, err := strconv.Atoi(value); err == nil {
-		return min(time.Duration(max(s, 0))*time.Second, maxRetryAfter)
+		return time.Duration(min(max(s, 0), int(maxRetryAfter/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return min(max(at.Sub(now), 0), maxRetryAfter)
