@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 
+	"asr-backend/internal/jsonerr"
 	"asr-backend/labelstudio/labelconfig"
 )
 
@@ -62,7 +63,7 @@ func decodeList[T any](raw json.RawMessage, what string, task int64) ([]T, error
 	}
 	var out list[T]
 	if err := json.Unmarshal(raw, &out); err != nil {
-		return nil, fmt.Errorf("task %d: %s: %w", task, what, JSONError(err))
+		return nil, fmt.Errorf("task %d: %s: %w", task, what, jsonerr.Explain(err))
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"asr-backend/internal/jsonerr"
 	"asr-backend/internal/oracle"
 	"asr-backend/internal/visible"
 	"asr-backend/labelstudio"
@@ -287,7 +288,7 @@ func FuzzRequests(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var p labelstudio.PredictRequest
 		if err := json.Unmarshal(body, &p); err != nil {
-			if text := labelstudio.JSONError(err).Error(); strings.Contains(text, "Go ") || visible.Text(text) != text {
+			if text := jsonerr.Explain(err).Error(); strings.Contains(text, "Go ") || visible.Text(text) != text {
 				t.Fatalf("error %q", text)
 			}
 		} else {

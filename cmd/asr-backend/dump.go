@@ -11,6 +11,7 @@ import (
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
 	"asr-backend/internal/output"
+	"asr-backend/internal/visible"
 	"asr-backend/models"
 	"asr-backend/models/verify"
 	"asr-backend/timeline"
@@ -70,7 +71,7 @@ func (c *dumpCommand) Run(ctx context.Context, parent *modelsCommand, std stream
 		if err := d.Write(ctx, writer, c.Output, name); err != nil {
 			return err
 		}
-		fmt.Fprintf(std.out, "%s: %d frames, %d rows: %s\n", name, d.Frames, d.Rows, d.Text)
+		fmt.Fprintf(std.out, "%s: %d frames, %d rows: %s\n", visible.Text(name), d.Frames, d.Rows, d.Text)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"asr-backend/internal/atomicfile"
 	"asr-backend/internal/cli"
+	"asr-backend/internal/output"
 	"asr-backend/internal/visible"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
@@ -26,7 +27,7 @@ type exportManifestCommand struct {
 	Export  string `arg:"" name:"EXPORT" help:"Export of a project in Label Studio's JSON, or - for standard input." optional:""`
 	Project int64  `help:"Take the project of this number from Label Studio instead."`
 	Config  string `help:"File with the project's labelling configuration; without it, texts are found by their form." type:"path"`
-	Output  string `help:"File for the manifest; standard output if not given." short:"o" placeholder:"FILE"`
+	Output  string `help:"File for the manifest; standard output if not given or -." short:"o" placeholder:"FILE"`
 	Audio   string `help:"Folder for the recordings: they are fetched there, and the manifest names them." type:"path" placeholder:"DIR"`
 
 	Annotations string `help:"Of several annotations of a task, take the one changed last (latest) or each (all)." enum:"latest,all" default:"latest"`
@@ -55,29 +56,37 @@ func (c *exportManifestCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer export.Close()
-	out, err := c.target(std)
+	writer := output.New(std.out)
+	writer.ProtectFile(std.in, "standard input")
+	writer.Protect(c.Export)
+	writer.Protect(c.Config)
+	target, err := writer.Claim(c.Output)
 	if err != nil {
 		return err
 	}
-	e := exporter{command: c, reader: reader, out: out, std: std, named: map[string]string{}}
+	e := exporter{command: c, reader: reader, std: std, named: map[string]string{}}
 	if c.Audio != "" {
 		if e.fetcher, err = c.fetcher(client); err != nil {
-			return errors.Join(err, out.Close())
+			return err
 		}
 		defer e.fetcher.Close()
 	}
-	if err := e.all(ctx, export); err != nil {
-		return errors.Join(c.wrongFile(err), out.Close())
-	}
-	if e.lines > 0 {
-		if err := out.commit(); err != nil {
-			return err
+	err = target.Write(ctx, func(out io.Writer) error {
+		e.out = out
+		if err := e.all(ctx, export); err != nil || e.lines > 0 {
+			return c.wrongFile(err)
 		}
-	} else if err := out.Close(); err != nil {
+		return errNoLines
+	})
+	if err != nil && !errors.Is(err, errNoLines) {
 		return err
 	}
 	return e.summary()
 }
+
+// errNoLines keeps an empty manifest from being written: to train with it would be a
+// mistake. The summary says why there is none.
+var errNoLines = errors.New("no lines")
 
 // wrongFile makes a mistake in the command line of a file that is no export.
 func (c *exportManifestCommand) wrongFile(err error) error {
@@ -183,38 +192,6 @@ func (c *exportManifestCommand) fetcher(client *api.Client) (*media.Fetcher, err
 	return media.New(o)
 }
 
-// target is where the manifest goes.
-type target struct {
-	io.Writer
-	file *atomicfile.File // nil for standard output
-}
-
-func (c *exportManifestCommand) target(std streams) (*target, error) {
-	if c.Output == "" || c.Output == cli.Stdin {
-		return &target{Writer: std.out}, nil
-	}
-	f, err := atomicfile.Create(c.Output)
-	if err != nil {
-		return nil, err
-	}
-	return &target{f, f}, nil
-}
-
-func (t *target) commit() error {
-	if t.file == nil {
-		return nil
-	}
-	return t.file.Commit()
-}
-
-// Close throws away what was not committed.
-func (t *target) Close() error {
-	if t.file == nil {
-		return nil
-	}
-	return t.file.Close()
-}
-
 // exporter writes the lines of one manifest.
 type exporter struct {
 	command *exportManifestCommand
@@ -255,8 +232,7 @@ var advice = map[manifest.Reason]string{
 	manifest.WholeUnknown: "; align it first with `asr-backend align`",
 }
 
-// summary says what is in the manifest, and what is not. A manifest without lines is not
-// written: to train with it would be a mistake.
+// summary says what is in the manifest, and what is not.
 func (e *exporter) summary() error {
 	if e.lines > 0 {
 		fmt.Fprintf(e.std.err, "%s, %s of speech, from %s\n", counted(e.lines, "line"), cli.Clock(e.speech), counted(e.recordings, "recording"))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"asr-backend/internal/cli"
+	"asr-backend/internal/visible"
 	"asr-backend/transcript"
 
 	"github.com/alecthomas/kong"
@@ -71,7 +72,7 @@ func run(args []string, std streams) (status int) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(std.err, "error: %s; see asr-backend --help\n", cli.Printable(err.Error()))
+		fmt.Fprintf(std.err, "error: %s; see asr-backend --help\n", visible.Text(err.Error()))
 		return cli.ExitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -91,7 +92,7 @@ func run(args []string, std streams) (status int) {
 		if code == cli.ExitInterrupted {
 			message = "interrupted"
 		}
-		fmt.Fprintln(std.err, cli.Printable(message))
+		fmt.Fprintln(std.err, visible.Text(strings.ReplaceAll(message, "\n", "; ")))
 	}
 	return code
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"asr-backend/internal/output"
+	"asr-backend/internal/visible"
 	"asr-backend/transcript"
 )
 
@@ -131,7 +132,7 @@ func (o *Outputs) write(ctx context.Context, input int, target *output.Target, f
 	}
 	return target.Write(ctx, func(w io.Writer) error {
 		if in := o.o.Recordings.Inputs[input]; target.Path() == "" && len(o.o.Recordings.Inputs) > 1 && (f == transcript.Text || f == transcript.Timed) {
-			if _, err := fmt.Fprintf(w, "== %s\n", Printable(in.Path)); err != nil {
+			if _, err := fmt.Fprintf(w, "== %s\n", visible.Text(in.Path)); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"asr-backend/internal/visible"
 	"asr-backend/transcript"
 )
 
@@ -188,6 +189,9 @@ func (r *Report) Aside(f func() error) error {
 	r.clear()
 	return f()
 }
+
+// oneLine returns text as a line that a terminal does not act on.
+func oneLine(s string) string { return visible.Text(strings.ReplaceAll(s, "\n", "; ")) }
 
 // without is an error's text without the name of the recording in it, which stands before
 // it already.

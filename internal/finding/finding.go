@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"asr-backend/internal/visible"
 )
 
 // Status is the outcome of a check.
@@ -42,9 +44,9 @@ var ErrFailure = errors.New("something that is needed does not work")
 func Print(w io.Writer, findings []Finding) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, f := range findings {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", strings.ToUpper(string(f.Status)), f.Check, f.Detail)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", strings.ToUpper(string(f.Status)), f.Check, visible.Text(f.Detail))
 		if f.Hint != "" {
-			fmt.Fprintf(t, "\t\t-> %s\n", f.Hint)
+			fmt.Fprintf(t, "\t\t-> %s\n", visible.Text(f.Hint))
 		}
 	}
 	return t.Flush()

@@ -1,5 +1,5 @@
-// Package jsonerr turns errors of encoding/json into sentences for whoever wrote the JSON:
-// without Go's names of types and fields, with the place.
+// Package jsonerr words errors of encoding/json for whoever wrote the JSON: with JSON's names
+// of types in place of Go's, and with the place.
 package jsonerr
 
 import (
@@ -8,24 +8,26 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 )
 
-// Explain returns a sentence for an error of encoding/json, and other errors as they are.
-// The error stays wrapped.
+// Explain words an error of encoding/json for people: it names JSON's types, where the
+// package names Go's, and the place in the text. Other errors come back as they are.
 func Explain(err error) error {
-	var wrong *json.UnmarshalTypeError
+	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {
-	case errors.As(err, &wrong):
-		text := fmt.Sprintf("want %s, got %s", wanted(wrong.Type), article(wrong.Value))
-		if wrong.Field != "" {
-			text = wrong.Field + ": " + text
+	case errors.As(err, &kind):
+		value, _, _ := strings.Cut(kind.Value, " ") // "number 1.5" has its text behind
+		text := fmt.Sprintf("got %s, want %s", names[value], wanted(kind.Type))
+		if kind.Field != "" {
+			text = fmt.Sprintf("%q: %s", kind.Field, text)
 		}
 		return &explained{text, err}
-	case errors.As(err, &syntax):
-		return &explained{fmt.Sprintf("this is no valid JSON: at byte %d, %s", syntax.Offset, syntax.Error()), err}
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &syntax) && strings.HasPrefix(syntax.Error(), "unexpected end"), errors.Is(err, io.ErrUnexpectedEOF):
 		return &explained{"the JSON ends too early", err}
+	case errors.As(err, &syntax):
+		return &explained{fmt.Sprintf("not JSON at byte %d: %v", syntax.Offset, syntax), err}
 	}
 	return err
 }
@@ -38,36 +40,25 @@ type explained struct {
 func (e *explained) Error() string { return e.text }
 func (e *explained) Unwrap() error { return e.err }
 
-// wanted is what JSON calls the kind of a Go type.
-func wanted(t reflect.Type) string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "a whole number"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice, reflect.Array:
-		return "a list"
-	}
-	return "an object"
+// names are encoding/json's names of values.
+var names = map[string]string{
+	"object": "an object", "array": "a list", "string": "a string", "number": "a number", "bool": "true or false", "null": "null",
 }
 
-// article puts an article before what encoding/json calls a value: "number 1.5", "string",
-// "bool", "array", "object".
-func article(value string) string {
-	switch value {
-	case "array":
-		return "a list"
-	case "object":
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
 		return "an object"
-	case "bool":
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
 		return "true or false"
+	case reflect.Pointer:
+		return wanted(t.Elem())
+	case reflect.Float32, reflect.Float64:
+		return "a number"
 	}
-	return "a " + value
+	return "a whole number"
 }

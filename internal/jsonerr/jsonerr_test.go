@@ -15,14 +15,15 @@ func TestErrorsAreSentences(t *testing.T) {
 		On    *bool     `json:"on"`
 	}
 	for text, want := range map[string]string{
-		`{"a": {"times": ["x"]}}`: "a.times: want a number, got a string",
-		`{"a": {"times": 3}}`:     "a.times: want a list, got a number",
-		`{"a": {"on": []}}`:       "a.on: want true or false, got a list",
-		`{"n": 1.5}`:              "n: want a whole number, got a number 1.5",
-		`{"n": true}`:             "n: want a whole number, got true or false",
-		`{"s": {}}`:               "s: want a string, got an object",
-		`[]`:                      "want an object, got a list",
-		`{"s": x}`:                "this is no valid JSON: at byte 7, invalid character 'x' looking for beginning of value",
+		`{"a": {"times": ["x"]}}`: `"a.times": got a string, want a number`,
+		`{"a": {"times": 3}}`:     `"a.times": got a number, want a list`,
+		`{"a": {"on": []}}`:       `"a.on": got a list, want true or false`,
+		`{"n": 1.5}`:              `"n": got a number, want a whole number`,
+		`{"n": true}`:             `"n": got true or false, want a whole number`,
+		`{"s": {}}`:               `"s": got an object, want a string`,
+		`[]`:                      "got a list, want an object",
+		`{"s": x}`:                "not JSON at byte 7: invalid character 'x' looking for beginning of value",
+		"{\x1b":                   `not JSON at byte 2: invalid character '\x1b' looking for beginning of object key string`,
 		`{"s": "x"`:               "the JSON ends too early",
 	} {
 		var v struct {

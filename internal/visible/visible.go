@@ -21,7 +21,7 @@ func Text(s string) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			b.WriteString(`\x` + hex(s[i]))
-		case strconv.IsPrint(r):
+		case prints(r):
 			b.WriteRune(r)
 		default:
 			quoted := strconv.QuoteRune(r)
@@ -36,8 +36,11 @@ func clean(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
 	}
-	return strings.IndexFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) < 0
+	return strings.IndexFunc(s, func(r rune) bool { return !prints(r) }) < 0
 }
+
+// prints holds for the joiners too, without which some languages cannot be written.
+func prints(r rune) bool { return strconv.IsPrint(r) || r == '\u200c' || r == '\u200d' }
 
 func hex(b byte) string {
 	const digits = "0123456789abcdef"

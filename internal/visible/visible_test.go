@@ -13,6 +13,7 @@ func TestTextOfMessagesDoesNotActOnTerminals(t *testing.T) {
 		"":                                 "",
 		`plain "text" C:\x`:                `plain "text" C:\x`,
 		"Grüße, 語音":                        "Grüße, 語音",
+		"می\u200cخواهم":                    "می\u200cخواهم",
 		"a\x1b[31mred":                     `a\x1b[31mred`,
 		"two\nlines\r\t":                   `two\nlines\r\t`,
 		"nul\x00 del\x7f c1\u009b":         `nul\x00 del\x7f c1\u009b`,

@@ -43,6 +43,7 @@ import (
 	"strings"
 	"time"
 
+	"asr-backend/internal/jsonerr"
 	"asr-backend/labelstudio"
 )
 
@@ -230,7 +231,7 @@ func (c *Client) read(q call, target *url.URL, w *http.Response) error {
 			return fail(fmt.Errorf("the answer is larger than %d bytes", maxReply))
 		}
 		if err := json.Unmarshal(raw, q.reply); err != nil {
-			e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: labelstudio.JSONError(err)}
+			e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: jsonerr.Explain(err)}
 			e.Hint = fmt.Sprintf("Is this a Label Studio? Check %s.", c.options.URLName)
 			return e
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"asr-backend/internal/jsonerr"
 	"asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
@@ -91,7 +92,7 @@ func decode(c *fiber.Ctx, v any) error {
 		return labelstudio.Errorf(http.StatusUnsupportedMediaType, "The body is %s encoded; send it plain.", encoding)
 	}
 	if err := json.Unmarshal(c.Request().Body(), v); err != nil {
-		return labelstudio.Errorf(http.StatusBadRequest, "The body is not the JSON that %s takes: %v.", routeOf(c), labelstudio.JSONError(err))
+		return labelstudio.Errorf(http.StatusBadRequest, "The body is not the JSON that %s takes: %v.", routeOf(c), jsonerr.Explain(err))
 	}
 	return nil
 }

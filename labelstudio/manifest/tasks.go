@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"asr-backend/internal/jsonerr"
 	"asr-backend/labelstudio"
 
 	"golang.org/x/text/encoding"
@@ -120,7 +121,7 @@ func (s *stream) broken(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the export is cut off after %d tasks: %w", max(s.n-1, 0), io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("task %d of the export: %w", max(s.n, 1), labelstudio.JSONError(err))
+	return fmt.Errorf("task %d of the export: %w", max(s.n, 1), jsonerr.Explain(err))
 }
 
 // sniffed is how many bytes are looked at to find out what a file is.
