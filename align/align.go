@@ -64,7 +64,7 @@ type Word struct {
 	// Spike is what those rows stand for, and Span the word with its edges refined.
 	Spike, Span Span
 	// Confidence is in 0..1. For a word that was recognised it says how sure the model was
-	// of it, for a word of a Script it is the probability that the model gives to it there.
+	// of it, for a word of a Script it is the probability that the model gives there to those of its pieces that it can write.
 	Confidence float32
 	// Verdict is how a word of a Script agrees with the recording.
 	Verdict Verdict

@@ -49,6 +49,7 @@ func (a *aligner) finish() (*Alignment, error) {
 			shareOut(out.Words, s, a.h.bounds())
 		}
 	}
+	a.unspellable(out)
 	return out, nil
 }
 
@@ -181,7 +182,7 @@ func (a *aligner) settle(w *Word, i int) {
 			spans[0].First++
 		}
 	}
-	sum := 0.0
+	sum, scored := 0.0, 0
 	for k, s := range spans {
 		logProb := 0.0
 		for t := s.First; t <= s.Last; t++ {
@@ -194,10 +195,13 @@ func (a *aligner) settle(w *Word, i int) {
 				w.edges[1] = a.share(t, row, pieces[k], a.after(i))
 			}
 		}
-		sum += math.Exp(logProb / float64(s.Last-s.First+1))
+		if pieces[k] != wild { // that fits everything is no evidence
+			sum += math.Exp(logProb / float64(s.Last-s.First+1))
+			scored++
+		}
 	}
 	w.First, w.Last = a.h.First+spans[0].First, a.h.First+spans[len(spans)-1].Last
-	w.Confidence = float32(sum / float64(len(spans)))
+	w.Confidence = float32(sum / float64(max(scored, 1)))
 }
 
 // before returns the piece that ends in front of word i, of what stands there, and blank if

@@ -120,6 +120,9 @@ func TestEveryWordHasItsPlace(t *testing.T) {
 			if c := w.Confidence; !(c >= 0 && c <= 1.0001) {
 				t.Fatalf("word %d: confidence %v", i, c)
 			}
+			if w.Verdict == Unspellable && w.Confidence != 0 {
+				t.Fatalf("word %d, which cannot be spelled, has confidence %v", i, w.Confidence)
+			}
 			at = w.Span.End
 			in := slices.ContainsFunc(a.Stretches, func(s Stretch) bool { return i >= s.From && i < s.To && s.Verdict == w.Verdict })
 			if in != (w.Verdict != Matches) {
@@ -128,7 +131,7 @@ func TestEveryWordHasItsPlace(t *testing.T) {
 		}
 		last := 0
 		for _, s := range a.Stretches {
-			if s.From < last || s.To < s.From || s.Verdict == Matches || (s.Heard == "") != (s.Verdict == Unspoken) || (s.From == s.To) != (s.Verdict == Untold) {
+			if s.From < last || s.To < s.From || s.Verdict == Matches || s.Verdict != Unspellable && (s.Heard == "") != (s.Verdict == Unspoken) || (s.From == s.To) != (s.Verdict == Untold) {
 				t.Fatalf("stretch %+v", s)
 			}
 			if s.Span.Start < bounds.Start || s.Span.End < s.Span.Start || s.Span.End > bounds.End {

@@ -20,6 +20,28 @@ type ScriptWord struct {
 // something said that the vocabulary cannot write, see Wildcard.
 type Reading []ctc.Piece
 
+// Spells reports whether a reading has a piece that the model can write: one that is neither
+// a wildcard nor the mere boundary of a word.
+func (r Reading) Spells(v *ctc.Vocabulary) bool {
+	for _, p := range r {
+		if p < v.Blank() && v.Piece(p) != ctc.Space {
+			return true
+		}
+	}
+	return false
+}
+
+// Spelled reports whether the model can write any part of a word. Of one that it cannot,
+// the rows say nothing: its verdict is Unspellable, whatever was recognized there.
+func (w *ScriptWord) Spelled(v *ctc.Vocabulary) bool {
+	for _, r := range w.Readings {
+		if r.Spells(v) {
+			return true
+		}
+	}
+	return false
+}
+
 // Wildcard returns the piece that fits any sound.
 func Wildcard(v *ctc.Vocabulary) ctc.Piece { return v.Blank() + 1 }
 

@@ -1,8 +1,6 @@
 package align
 
 import (
-	"strings"
-
 	"asr-backend/align/viterbi"
 	"asr-backend/asr/ctc"
 	"asr-backend/timeline"
@@ -21,11 +19,14 @@ const (
 	Unspoken
 	// Untold: the recording has it and the text has not.
 	Untold
+	// Unspellable: the model's vocabulary has no letters for it, so that whether it was said
+	// cannot be known. Its times are what the words around it leave, its confidence is 0.
+	Unspellable
 )
 
 // String returns the verdict in the word that reports use.
 func (v Verdict) String() string {
-	return [...]string{"matches", "differs", "unspoken", "untold"}[v]
+	return [...]string{"matches", "differs", "unspoken", "untold", "unspellable"}[v]
 }
 
 // Stretch is a place where a script and a recording do not agree.
@@ -115,11 +116,7 @@ func (a *aligner) stretch(g *hole, words []Word) Stretch {
 	rows := rowSpan(g.rows(a.h.First)).moved(timeline.SampleAt(a.h.Shift)).within(a.h.bounds())
 	sound := a.h.refine(rows, s.Span.Start, s.Span.End)
 	s.Span = Span{max(rows.Start, sound.Start), min(rows.End, sound.End)} // silence is not what was heard
-	var texts []string
-	for _, w := range a.h.Vocabulary.Words(g.heard) {
-		texts = append(texts, w.Text)
-	}
-	s.Heard = strings.Join(texts, " ")
+	s.Heard = a.written(g.heard)
 	return s
 }
 

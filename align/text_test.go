@@ -127,8 +127,12 @@ func TestATextIsFound(t *testing.T) {
 		{"no text for sound", "_a_b_", "", `| untold 0-0 "a b"`},
 		{"other text altogether", "_a_b_c_d_", "w x y z", `w:1-1? x:3-3? y:5-5? z:7-7? | differs 0-4 "a b c d"`},
 		{"more text than fits", "_ab_", "w x y z k", `w:0-0? x:0-0? y:0-0? z:0-0? k:0-0? | differs 0-5 "a b"`},
-		{"a wildcard for what cannot be written", "_a__q'__c_", "a * c", "a:1-1 *:4-5 c:8-8"},
-		{"a wildcard where nothing was heard", "_a__c_", "a * c", "a:1-1 *:2-2 c:4-4"},
+		{"a wildcard for what cannot be written", "_a__q'__c_", "a * c", `a:1-1 *:4-5? c:8-8 | unspellable 1-2 "q'"`},
+		{"a wildcard where nothing was heard", "_a__c_", "a * c", `a:1-1 *:2-2? c:4-4 | unspellable 1-2 ""`},
+		{"wildcards in silence are not found", "______", "* *", `*:0-0? *:5-5? | unspellable 0-2 ""`},
+		{"more wildcards than rows", "_a_", "* * * * *", `*:1-1? *:0-0? *:0-0? *:0-0? *:2-2? | unspellable 0-5 "a"`},
+		{"a word of which a part can be written", "_a__b__c__d_", "a *b* d", "a:1-1 *b*:2-7 d:10-10"},
+		{"a word of which a part can be written, and was not said", "_a__b__d__e_", "a b *x* d e", `a:1-1 b:4-4 *x*:0-0? d:7-7 e:10-10 | unspoken 2-3 ""`},
 		{"the reading that was heard", "_a__b'__c_", "a x|b' c", "a:1-1 x|b':4-5 c:8-8"},
 		{"the reading among words that differ", "_a__b'__c_d_", "a k|b' z d", `a:1-1 k|b':4-5 z:8-8? d:10-10 | differs 2-3 "c"`},
 		{"the first of readings that fit equally", "_a__(bc)__d_", "a b|b d", "a:1-1 b|b:4-4 d:7-7"},
@@ -188,6 +192,20 @@ func TestConfidenceIsTheProbabilityOfTheText(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []float64{math.Exp(-0.01), math.Exp(-1.4)} {
+		if got := float64(a.Words[i].Confidence); math.Abs(got-want) > 1e-6 {
+			t.Errorf("word %d: got %v, want %v", i, got, want)
+		}
+	}
+}
+
+// A wildcard fits everything, so that its share of a word says nothing about the word.
+func TestConfidenceIsThatOfWhatCanBeWritten(t *testing.T) {
+	a, err := recording(t, "__a__q__(bc)__d_").Align(t.Context(), script("a * c*d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := (math.Exp(-1.4) + math.Exp(-0.01)) / 2
+	for i, want := range []float64{math.Exp(-0.01), 0, both} {
 		if got := float64(a.Words[i].Confidence); math.Abs(got-want) > 1e-6 {
 			t.Errorf("word %d: got %v, want %v", i, got, want)
 		}

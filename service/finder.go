@@ -53,7 +53,7 @@ func (f *finder) whole(ctx context.Context, c *Stretch) error {
 	}
 	text := &transcript.Transcript{Segments: []transcript.Segment{{Text: c.Text, Channel: transcript.Mixed}}}
 	found, err := transcribe.New(f.recognizer, o).AlignFile(ctx, f.recording, text, "", transcribe.Request{Priority: f.priority})
-	if errors.Is(err, transcribe.ErrNoWords) {
+	if errors.Is(err, transcribe.ErrNoWords) || errors.Is(err, transcribe.ErrUnspellable) {
 		return nil
 	}
 	if err != nil {

@@ -20,12 +20,15 @@ import (
 // recording.
 type Aligned struct {
 	Transcript *transcript.Transcript
-	// Words counts the words of the text, and Found those that were found.
-	Words, Found int
+	// Words counts the words of the text, Found those that were found, and Unspellable those
+	// for which the model has no letters, so that they could not be looked for.
+	Words, Found, Unspellable int
 	// Findings are the places where text and recording do not agree, in order.
 	Findings []Finding
 	// Shift is the model's constant, which is in all times.
 	Shift time.Duration
+
+	unspelled string // the first word that the model cannot write
 }
 
 // Finding is a place where text and recording do not agree.
@@ -44,14 +47,22 @@ type Finding struct {
 // ErrNoWords is for a text in which nothing is said.
 var ErrNoWords = errors.New("the text holds no words")
 
+// ErrUnspellable is for a text of which the model cannot write a single word, such as an
+// Arabic one with an English model.
+var ErrUnspellable = errors.New("the text cannot be spelled with the letters of the model")
+
 // AlignFile gives the text of a transcript the times at which it is said in the recording
 // at path. Segments keep their text and order and get new times and words; those without
 // times, such as the paragraphs of a plain text, become regions as of a recognised text.
 // The language is that of the text; if empty it is the model's.
 //
 // What was not said keeps its text: a segment that was not found at all keeps the times
-// that it had, as far as its neighbours let it.
+// that it had, as far as its neighbours let it. The errors are ErrNoWords and
+// ErrUnspellable, before the recording is opened, and those of the recording.
 func (t *Transcriber) AlignFile(ctx context.Context, path string, text *transcript.Transcript, language string, q Request) (*Aligned, error) {
+	if err := t.checkText(text, language); err != nil {
+		return nil, err
+	}
 	h, err := t.HearFile(ctx, path, q)
 	if err != nil {
 		return nil, err
@@ -62,6 +73,9 @@ func (t *Transcriber) AlignFile(ctx context.Context, path string, text *transcri
 // AlignReader is AlignFile for the recording that r holds; name is what it is called in
 // messages.
 func (t *Transcriber) AlignReader(ctx context.Context, r io.Reader, name string, text *transcript.Transcript, language string, q Request) (*Aligned, error) {
+	if err := t.checkText(text, language); err != nil {
+		return nil, err
+	}
 	h, err := t.HearReader(ctx, r, name, q)
 	if err != nil {
 		return nil, err
@@ -91,10 +105,13 @@ func (h *Hearing) Align(ctx context.Context, text *transcript.Transcript, langua
 			return nil, err
 		}
 	}
-	if out.Words == 0 {
+	switch {
+	case out.Words == 0:
 		return nil, ErrNoWords
+	case out.Words == out.Unspellable:
+		return nil, h.t.unspellable(text)
 	}
-	h.finish(out)
+	h.finish(text, out)
 	return out, nil
 }
 
@@ -105,6 +122,9 @@ func (h *Hearing) alignSheet(ctx context.Context, s *sheet, track *track, out *A
 		return fmt.Errorf("align %s: %w", h.name, err)
 	}
 	out.Words += len(s.script)
+	n, first := s.unspellable(h.t.recognizer.Bundle().Vocabulary)
+	out.Unspellable += n
+	out.unspelled = cmp.Or(out.unspelled, first)
 	for _, w := range a.Words {
 		if w.Verdict == align.Matches {
 			out.Found++
@@ -118,7 +138,7 @@ func (h *Hearing) alignSheet(ctx context.Context, s *sheet, track *track, out *A
 }
 
 // finish puts the channels together.
-func (h *Hearing) finish(out *Aligned) {
+func (h *Hearing) finish(text *transcript.Transcript, out *Aligned) {
 	t := out.Transcript
 	slices.SortStableFunc(t.Segments, func(a, b transcript.Segment) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Channel, b.Channel))
@@ -137,8 +157,12 @@ func (h *Hearing) finish(out *Aligned) {
 	if !h.exact {
 		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, "The model comes without its tokenizer (tokenizer.model): the text was cut into pieces by a guess, and words may be found less well.")
 	}
-	if out.Found*2 < out.Words {
-		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, fmt.Sprintf("Only %d of %d words were found: is this the text of this recording?", out.Found, out.Words))
+	if out.Unspellable > 0 {
+		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, fmt.Sprintf("%d of %d words, such as %s, cannot be spelled with the letters of the model: they were not looked for, and their times are what the words around them leave.",
+			out.Unspellable, out.Words, excerpt(out.unspelled)))
+	}
+	if spelled := out.Words - out.Unspellable; out.Found*2 < spelled {
+		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, fmt.Sprintf("Only %d of %d words were found: is this the text of this recording?", out.Found, spelled))
 	}
 }
 

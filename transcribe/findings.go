@@ -10,8 +10,9 @@ import (
 	"asr-backend/transcript"
 )
 
-// WriteFindings writes, as JSON, how text and recording agree: the number of words and of
-// those that were found, and each place where they do not, in seconds from the start.
+// WriteFindings writes, as JSON, how text and recording agree: the number of words, of those
+// that were found, of those that the model cannot spell if there are any, and each place
+// where text and recording do not agree, in seconds from the start.
 func (a *Aligned) WriteFindings(w io.Writer, text string) error {
 	type finding struct {
 		Verdict string  `json:"verdict"`
@@ -23,13 +24,14 @@ func (a *Aligned) WriteFindings(w io.Writer, text string) error {
 		Heard   string  `json:"heard"`
 	}
 	report := struct {
-		Recording string    `json:"recording"`
-		Text      string    `json:"text"`
-		Model     string    `json:"model_version"`
-		Words     int       `json:"words"`
-		Found     int       `json:"found"`
-		Findings  []finding `json:"findings"`
-	}{a.Transcript.Source, text, a.Transcript.ModelVersion, a.Words, a.Found, []finding{}}
+		Recording   string    `json:"recording"`
+		Text        string    `json:"text"`
+		Model       string    `json:"model_version"`
+		Words       int       `json:"words"`
+		Found       int       `json:"found"`
+		Unspellable int       `json:"unspellable,omitempty"`
+		Findings    []finding `json:"findings"`
+	}{a.Transcript.Source, text, a.Transcript.ModelVersion, a.Words, a.Found, a.Unspellable, []finding{}}
 	for i := range a.Findings {
 		f := &a.Findings[i]
 		out := finding{f.Verdict.String(), seconds(f.Start), seconds(f.End), nil, f.Segment, f.Text, f.Heard}
@@ -58,6 +60,8 @@ func (f *Finding) String() string {
 		return fmt.Sprintf("%s: not in the text: heard %s", at, excerpt(f.Heard))
 	case align.Unspoken:
 		return fmt.Sprintf("%s: not in the recording: %s", at, excerpt(f.Text))
+	case align.Unspellable:
+		return fmt.Sprintf("%s: cannot be spelled with the letters of the model: %s", at, excerpt(f.Text))
 	}
 	return fmt.Sprintf("%s: the text has %s, heard %s", at, excerpt(f.Text), excerpt(f.Heard))
 }

@@ -1,6 +1,7 @@
 package transcribe
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func (s *sheet) timed(words []align.Word, o align.RegionOptions) []transcript.Se
 	for _, segment := range s.segments {
 		part := words[segment.from:segment.to]
 		switch {
-		case !said(part):
+		case !said(part), segment.End > segment.Start && !evident(part):
 			next := segment.End // where the next segment that was said begins
 			if w := firstSaid(words[segment.to:]); w != nil {
 				next = min(next, w.Span.Start.Duration())
@@ -83,6 +84,12 @@ func (s *sheet) timed(words []align.Word, o align.RegionOptions) []transcript.Se
 
 // said reports whether any of the words was said.
 func said(words []align.Word) bool { return firstSaid(words) != nil }
+
+// evident reports whether the recording says anything about the words: those that the model
+// cannot write are a guess, and the times that a segment had are a better one.
+func evident(words []align.Word) bool {
+	return slices.ContainsFunc(words, func(w align.Word) bool { return w.Verdict != align.Unspoken && w.Verdict != align.Unspellable })
+}
 
 func firstSaid(words []align.Word) *align.Word {
 	for i := range words {

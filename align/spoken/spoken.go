@@ -14,7 +14,8 @@
 //   - if it has no digits, numbers and the signs & % $ £ € are written out in English, each
 //     in the ways that are common: 1984 is a year or a number. In other languages they
 //     are a sound that is not known;
-//   - whatever is left is a sound that is not known: a wildcard, which fits all.
+//   - whatever is left is a sound that is not known: a wildcard, which fits all. A word of
+//     nothing else cannot be found: see [align.Unspellable].
 //
 // Words in capitals among others that are not may be spelt out (BBC), and a few
 // abbreviations may be read in full (Mr, Dr). What is not said at all, a lone dash or
@@ -33,16 +34,17 @@ import (
 
 // Speller writes text in the pieces of one model. It may be used by many goroutines.
 type Speller struct {
-	tokenizer *spm.Model
-	wildcard  ctc.Piece
-	english   bool
-	cased     bool
-	letters   map[rune]bool // those that a piece has, and marks
+	tokenizer  *spm.Model
+	vocabulary *ctc.Vocabulary
+	wildcard   ctc.Piece
+	english    bool
+	cased      bool
+	letters    map[rune]bool // those that a piece has, and marks
 }
 
 // New returns a Speller. Language is a BCP 47 tag, or empty if it is not known.
 func New(tokenizer *spm.Model, v *ctc.Vocabulary, language string) *Speller {
-	s := &Speller{tokenizer: tokenizer, wildcard: align.Wildcard(v), cased: v.Cased(), letters: map[rune]bool{}}
+	s := &Speller{tokenizer: tokenizer, vocabulary: v, wildcard: align.Wildcard(v), cased: v.Cased(), letters: map[rune]bool{}}
 	tag, _, _ := strings.Cut(strings.ToLower(language), "-")
 	s.english = tag == "en"
 	for _, p := range v.Pieces() {
@@ -92,6 +94,10 @@ func (s *Speller) readings(word string, shouted bool) []align.Reading {
 			out = append(out, r)
 		}
 	}
+	// A reading that the model cannot write fits anything, and so would always win.
+	if spelled := func(r align.Reading) bool { return r.Spells(s.vocabulary) }; slices.ContainsFunc(out, spelled) {
+		out = slices.DeleteFunc(out, func(r align.Reading) bool { return !spelled(r) })
+	}
 	return out
 }
 
@@ -99,16 +105,17 @@ func (s *Speller) readings(word string, shouted bool) []align.Reading {
 func (s *Speller) pieces(text string) align.Reading {
 	var out align.Reading
 	for _, p := range s.tokenizer.Encode(text) {
-		if p == s.tokenizer.Unknown() {
-			if p = s.wildcard; len(out) > 0 && out[len(out)-1] == p {
-				continue
-			}
+		if p != s.tokenizer.Unknown() {
+			out = append(out, p)
+			continue
 		}
-		out = append(out, p)
-	}
-	// A boundary before an unknown sound is no sound of its own.
-	if n := len(out); n > 1 && out[n-1] == s.wildcard && s.tokenizer.Piece(out[n-2]) == ctc.Space {
-		out = append(out[:n-2], s.wildcard)
+		// A boundary before an unknown sound is no sound of its own.
+		if n := len(out); n > 0 && s.tokenizer.Piece(out[n-1]) == ctc.Space {
+			out = out[:n-1]
+		}
+		if n := len(out); n == 0 || out[n-1] != s.wildcard {
+			out = append(out, s.wildcard)
+		}
 	}
 	return out
 }
