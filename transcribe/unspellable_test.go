@@ -31,7 +31,7 @@ func TestATextWithoutALetterOfTheModelIsRefused(t *testing.T) {
 	tr := transcriber(t, transcribe.Options{})
 	for text, want := range map[string]string{
 		"مرحبا بالعالم كيف حالك اليوم": "it is in Arabic letters, and the model small-en (en) writes Latin ones; choose a model that was trained on the language of the text",
-		"Доброе утро — 今日は":             "it is in Cyrillic, Han and Hiragana letters",
+		"Доброе утро — 今日は":            "it is in Cyrillic, Han and Hiragana letters",
 	} {
 		_, err := tr.AlignFile(t.Context(), "nowhere.wav", paragraphs(text), "", transcribe.Request{})
 		if !errors.Is(err, transcribe.ErrUnspellable) || !strings.Contains(err.Error(), want) {
