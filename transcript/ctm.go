@@ -3,6 +3,7 @@ package transcript
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -107,11 +108,18 @@ func readCTM(r io.Reader) (*Transcript, error) {
 	in := newLineReader(r)
 	c := &ctmReader{t: &Transcript{}, segments: map[int]int{}}
 	for line, ok := in.next(); ok; line, ok = in.next() {
-		if err := c.record(strings.Fields(line)); err != nil {
+		var bad badRecord
+		switch err := c.record(strings.Fields(line)); {
+		case errors.As(err, &bad):
+			c.faults.addf(in.n, "%w, so that it is left out", err)
+		case err != nil:
 			return nil, in.errorf("%w", err)
 		}
 	}
 	if err := in.err(); err != nil {
+		return nil, err
+	}
+	if err := c.faults.judge(c.t, c.budget.words); err != nil {
 		return nil, err
 	}
 	for i := range c.t.Segments {
@@ -129,16 +137,20 @@ func readCTM(r io.Reader) (*Transcript, error) {
 type ctmReader struct {
 	t           *Transcript
 	segments    map[int]int // the segment of each channel
+	faults      faults
 	budget      budget
 	alternative int // which of several alternatives we are in, from one; zero outside
 }
+
+// badRecord says what is wrong with a line that is left out.
+type badRecord struct{ error }
 
 func (c *ctmReader) record(f []string) error {
 	if len(f) == 0 || strings.HasPrefix(f[0], ";;") {
 		return nil
 	}
 	if len(f) < 5 {
-		return fmt.Errorf("%d fields where recording, channel, start, duration and word should stand", len(f))
+		return badRecord{fmt.Errorf("%d fields where recording, channel, start, duration and word should stand", len(f))}
 	}
 	or(&c.t.Source, f[0])
 	if f[0] != c.t.Source {
@@ -160,11 +172,11 @@ func (c *ctmReader) record(f []string) error {
 	}
 	start, err := parseSeconds(f[2])
 	if err != nil {
-		return err
+		return badRecord{err}
 	}
 	length, err := parseSeconds(f[3])
 	if err != nil {
-		return err
+		return badRecord{err}
 	}
 	word := Word{Start: start, End: start + length, Text: f[4]}
 	if len(f) > 5 {

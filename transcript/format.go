@@ -38,7 +38,7 @@ func (f Format) codec() codec {
 	case Text:
 		return codec{".txt", writeText, readText}
 	case Timed:
-		return codec{".timed.txt", writeTimed, nil}
+		return codec{".timed.txt", writeTimed, readTimed}
 	case JSON:
 		return codec{".json", writeJSON, readJSON}
 	case SRT:
@@ -137,6 +137,11 @@ func Write(w io.Writer, f Format, t *Transcript, o WriteOptions) error {
 // is the end of the last segment. Errors name the line. Input is bounded to 256 MiB, a
 // line to 16 MiB, a transcript to a million segments and four million words.
 //
+// What cannot be used of a file is named in Diagnostics.ReadWarnings, as long as more of it
+// can be used; a segment whose times alone are missing or wrong keeps its text and stands,
+// without length, between those before and after it. A file that is read as Text and whose
+// lines have times in the way of another format is read as that, which is named too.
+//
 // Files are read as their users write them: with or without byte order mark (UTF-8 and
 // UTF-16), with any line ends; what else is tolerated stands at each reader.
 func Read(r io.Reader, f Format) (*Transcript, error) {
@@ -148,6 +153,7 @@ func Read(r io.Reader, f Format) (*Transcript, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transcript: read %s: %w", f, err)
 	}
+	placeUntimed(t.Segments)
 	t = settle(t)
 	if end := t.end(); t.Duration < end {
 		t.Duration = end

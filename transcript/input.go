@@ -3,6 +3,7 @@ package transcript
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,9 @@ func explain(err error) error {
 		return fmt.Errorf("the line is longer than %d MiB", maxLine>>20)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the file ends too early: %w", io.ErrUnexpectedEOF)
+	}
+	if bad := (*json.SyntaxError)(nil); errors.As(err, &bad) {
+		return fmt.Errorf("not valid JSON: %w", err)
 	}
 	return err
 }

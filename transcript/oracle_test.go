@@ -271,7 +271,7 @@ func ffmpegCues(out string) []string {
 				continue
 			}
 			text := withoutSpaces(strings.Join(lines[i+1:], " "))
-			text = strings.NewReplacer("\u2060", "", `\{`, "{").Replace(text) // it escapes braces in its own way
+			text = strings.NewReplacer("\u2060", "", `\{`, "{", `\}`, "}").Replace(text) // it escapes braces in its own way
 			cues = append(cues, ffmpegClock(start)+" "+ffmpegClock(end)+" "+text)
 			break
 		}

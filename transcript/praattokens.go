@@ -17,6 +17,8 @@ import (
 type praatReader struct {
 	r      *bufio.Reader
 	line   int
+	faults faults
+	used   int // intervals
 	budget budget
 }
 

@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,14 +10,18 @@ import (
 	"time"
 )
 
-// readJSON reads what writeJSON writes, and what Whisper and services in its shape write:
-// unknown keys are skipped, "probability" is a confidence, texts are trimmed, numbers may
-// stand in quotes, words may lack times (they get those of their neighbours) and may
-// stand in the flat list alone (they go to the segment around their middle). A bare list
-// of segments is read too.
+// readJSON reads what writeJSON writes, and what Whisper, its descendants and services in
+// its shape write: unknown keys are skipped, "probability" is a confidence, texts are
+// trimmed, numbers may stand in quotes, words may lack times (they get those of their
+// neighbours) and may stand in the flat list alone (they go to the segment around their
+// middle). A bare list of segments is read too. Other shapes stand at the keys that begin
+// them, in member and readSegment.
+//
+// A value of the wrong kind costs the value. A file in which nothing is known is an error,
+// which names the program if the keys are those of one, see foreign.
 func readJSON(r io.Reader) (*Transcript, error) {
 	in := &lineCounter{r: decodeValid(r)}
-	d := &jsonReader{Decoder: json.NewDecoder(in), t: &Transcript{}}
+	d := &jsonReader{Decoder: json.NewDecoder(in), in: in, t: &Transcript{}, keys: map[string]bool{}}
 	err := d.transcript()
 	if err == nil {
 		if _, end := d.Token(); end == nil {
@@ -27,11 +30,14 @@ func readJSON(r io.Reader) (*Transcript, error) {
 			err = end
 		}
 	}
+	if err == nil {
+		err = d.strange()
+	}
 	if err != nil {
-		// What the decoder holds but has not taken comes after the error.
-		rest := &lineCounter{r: d.Buffered()}
-		io.Copy(io.Discard, rest)
-		return nil, fmt.Errorf("line %d: %w", in.n-rest.n+1, explain(err))
+		return nil, fmt.Errorf("line %d: %w", d.line(), explain(err))
+	}
+	if err := d.faults.judge(d.t, d.used); err != nil {
+		return nil, err
 	}
 	return d.t, nil
 }
@@ -40,10 +46,37 @@ func readJSON(r io.Reader) (*Transcript, error) {
 // with what the input has. It must stay within the limits of the budget.
 type jsonReader struct {
 	*json.Decoder
+	in     *lineCounter
 	t      *Transcript
 	text   string // of the outer object
 	flat   []Word // of the outer object
 	budget budget
+	faults faults
+	used   int             // segments and words, or the text alone
+	known  bool            // a text, segments or words were there, if none in them
+	keys   map[string]bool // that were not known, see survey
+}
+
+// line returns the line that is being read: what the decoder holds but has not taken
+// comes after it.
+func (d *jsonReader) line() int {
+	rest := &lineCounter{r: d.Buffered()}
+	io.Copy(io.Discard, rest)
+	return d.in.n - rest.n + 1
+}
+
+// pass returns nil for a misfit, which it notes, and any other error.
+func (d *jsonReader) pass(err error) error {
+	var bad misfit
+	if !errors.As(err, &bad) {
+		return err
+	}
+	if d.faults.n < mostNamed { // the others are only counted
+		d.faults.add(d.line(), err)
+	} else {
+		d.faults.n++
+	}
+	return nil
 }
 
 func (d *jsonReader) transcript() error {
@@ -53,9 +86,16 @@ func (d *jsonReader) transcript() error {
 	}
 	switch tok {
 	case json.Delim('['):
-		err = d.items(d.segment)
+		d.known = !d.More() // an empty list is one of segments
+		err = d.items(func() error { return d.segment("[].") })
 	case json.Delim('{'):
-		err = d.members(d.member)
+		err = d.members(func(key string) error {
+			err := d.member(key)
+			if bad := (misfit{}); errors.As(err, &bad) {
+				err = fmt.Errorf("%s: %w", quote(key), err)
+			}
+			return d.pass(err)
+		})
 	default:
 		return errors.New("not a transcript: no object or list")
 	}
@@ -68,52 +108,106 @@ func (d *jsonReader) transcript() error {
 // join brings together what the outer object has beside its segments.
 func (d *jsonReader) join() error {
 	t := d.t
+	if d.keys["audio_url"] || d.keys["acoustic_model"] {
+		inMilliseconds(d.flat) // AssemblyAI
+	}
 	fillTimes(d.flat, 0)
 	slices.SortStableFunc(d.flat, byStart)
 	if len(t.Segments) == 0 && (d.text != "" || len(d.flat) > 0) {
 		s := Segment{End: t.Duration, Text: d.text, Confidence: t.Confidence, Channel: Mixed, Words: d.flat}
 		or(&s.Text, joinWords(d.flat))
 		t.Segments = []Segment{s}
+		d.used++
 		return d.budget.segment()
 	}
-	if d.budget.words > len(d.flat) {
+	if len(d.flat) == 0 || d.budget.words > len(d.flat) {
 		return nil // the segments have words of their own
 	}
+	placeUntimed(t.Segments)
 	slices.SortStableFunc(t.Segments, bySegment)
 	t.Segments = attach(t.Segments, d.flat, Mixed)
 	return nil
+}
+
+func inMilliseconds(words []Word) {
+	for i := range words {
+		for _, at := range []*time.Duration{&words[i].Start, &words[i].End} {
+			if *at != unknown {
+				*at /= 1000
+			}
+		}
+	}
 }
 
 func (d *jsonReader) member(key string) error {
 	t := d.t
 	switch key {
 	case "text":
-		err := d.Decode(&d.text)
+		err := d.value(&d.text)
 		d.text = strings.TrimSpace(d.text)
+		d.known = d.known || err == nil
 		return err
 	case "duration":
 		return d.time(&t.Duration)
 	case "language":
-		return d.Decode(&t.Language)
-	case "model":
-		return d.Decode(&t.Model)
+		return d.name(&t.Language)
+	case "model": // an object in whisper.cpp
+		return d.name(&t.Model)
 	case "model_version":
-		return d.Decode(&t.ModelVersion)
+		return d.name(&t.ModelVersion)
 	case "source":
-		return d.Decode(&t.Source)
+		return d.name(&t.Source)
 	case "confidence":
-		return d.Decode(&t.Confidence)
-	case "segments":
-		return d.list(d.segment)
+		return d.value(&t.Confidence)
+	case "segments", "transcription", "chunks": // of whisper.cpp, of Hugging Face's pipelines
+		return d.within(func() error { return d.segment("") })
 	case "words":
-		if d.budget.words > len(d.flat) {
-			return d.list(func() error { return d.Decode(new(ignored)) }) // the segments had them already
-		}
-		return d.list(func() error { return d.word(&d.flat) })
+		return d.within(d.flatWord)
+	case "result":
+		return d.result()
 	case "diagnostics":
 		return d.object(d.diagnostic)
 	}
-	return d.skip()
+	return d.survey(key)
+}
+
+// within is list, for a key that shows what a file is.
+func (d *jsonReader) within(item func() error) error {
+	ok, err := d.enter('[')
+	d.known = d.known || err == nil
+	if !ok {
+		return err
+	}
+	return d.items(item)
+}
+
+// flatWord reads a word of the outer object.
+func (d *jsonReader) flatWord() error {
+	if d.budget.words > len(d.flat) {
+		return d.skip() // the segments had them already
+	}
+	return d.pass(d.word(&d.flat))
+}
+
+// result reads the words of Vosk, or the language that whisper.cpp found.
+func (d *jsonReader) result() error {
+	tok, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch tok {
+	case json.Delim('['):
+		d.known = true
+		return d.items(d.flatWord)
+	case json.Delim('{'):
+		return d.members(func(key string) error {
+			if key == "language" {
+				return d.name(&d.t.Language)
+			}
+			return d.skip()
+		})
+	}
+	return nil
 }
 
 func (d *jsonReader) diagnostic(key string) error {
@@ -122,99 +216,18 @@ func (d *jsonReader) diagnostic(key string) error {
 	case "warnings":
 		return d.list(func() error {
 			var s string
-			err := d.Decode(&s)
+			err := d.value(&s)
 			g.Warnings = append(g.Warnings, s)
 			return errors.Join(err, d.budget.segment())
 		})
 	case "windows":
-		return d.Decode(&g.Windows)
+		return d.value(&g.Windows)
 	case "windows_skipped":
-		return d.Decode(&g.WindowsSkipped)
+		return d.value(&g.WindowsSkipped)
 	case "seam_disagreement":
-		return d.Decode(&g.SeamDisagreement)
+		return d.value(&g.SeamDisagreement)
 	case "unheard_speech":
 		return d.time(&g.UnheardSpeech)
 	}
 	return d.skip()
-}
-
-// unknown marks a time that the file does not give.
-const unknown = -1
-
-func (d *jsonReader) segment() error {
-	s := Segment{Start: unknown, End: unknown, Channel: Mixed}
-	err := d.object(func(key string) error {
-		switch key {
-		case "start":
-			return d.time(&s.Start)
-		case "end":
-			return d.time(&s.End)
-		case "text":
-			return d.Decode(&s.Text)
-		case "confidence":
-			return d.Decode(&s.Confidence)
-		case "channel":
-			return d.Decode(&s.Channel)
-		case "words":
-			return d.list(func() error { return d.word(&s.Words) })
-		}
-		return d.skip()
-	})
-	if err != nil {
-		return fmt.Errorf("segment %d: %w", len(d.t.Segments), err)
-	}
-	s.Text = strings.TrimSpace(s.Text)
-	at := fillTimes(s.Words, max(s.Start, 0))
-	if s.Start == unknown && len(s.Words) > 0 {
-		s.Start = s.Words[0].Start
-	}
-	s.Start = max(s.Start, 0)
-	if s.End == unknown {
-		s.End = max(s.Start, at)
-	}
-	if s.End < s.Start {
-		return fmt.Errorf("segment %d ends before it starts", len(d.t.Segments))
-	}
-	d.t.Segments = append(d.t.Segments, s)
-	return d.budget.segment()
-}
-
-func (d *jsonReader) word(to *[]Word) error {
-	w := struct {
-		Word, Text                     string
-		Start, End                     seconds
-		Confidence, Probability, Score float64
-	}{Start: unknown, End: unknown}
-	if err := d.Decode(&w); err != nil {
-		return err
-	}
-	text := strings.TrimSpace(cmp.Or(w.Word, w.Text))
-	if w.Start != unknown && w.End != unknown && w.End < w.Start {
-		return fmt.Errorf("word %s ends before it starts", quote(text))
-	}
-	*to = append(*to, Word{
-		Start: time.Duration(w.Start), End: time.Duration(w.End), Text: text,
-		Confidence: cmp.Or(w.Confidence, w.Probability, w.Score),
-	})
-	return d.budget.word()
-}
-
-// fillTimes puts words whose times are unknown between their neighbours, and returns the
-// end of the last word, or at if there is none. Whisper's descendants leave the times
-// out for what they could not align, such as numerals.
-func fillTimes(words []Word, at time.Duration) time.Duration {
-	for i := range words {
-		w := &words[i]
-		if w.Start == unknown {
-			w.Start = at
-			if w.End != unknown {
-				w.Start = min(at, w.End)
-			}
-		}
-		if w.End == unknown {
-			w.End = w.Start
-		}
-		at = w.End
-	}
-	return at
 }

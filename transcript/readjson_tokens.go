@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -31,10 +32,26 @@ func (d *jsonReader) enter(open json.Delim) (bool, error) {
 	if err != nil || tok == nil {
 		return false, err
 	}
-	if tok != open {
-		return false, fmt.Errorf("%v where %v should stand", tok, open)
+	if tok == open {
+		return true, nil
 	}
-	return true, nil
+	if err := d.rest(tok); err != nil {
+		return false, err
+	}
+	return false, misfit{fmt.Errorf("%s where %v should stand", describe(tok), open)}
+}
+
+// describe says what a token is.
+func describe(tok json.Token) string {
+	switch tok := tok.(type) {
+	case json.Delim:
+		return tok.String()
+	case string:
+		return quote(tok)
+	case float64:
+		return "a number"
+	}
+	return fmt.Sprint(tok)
 }
 
 func (d *jsonReader) members(member func(key string) error) error {
@@ -67,11 +84,16 @@ func (d *jsonReader) items(item func() error) error {
 
 // skip reads over one value of any kind and any size without keeping it.
 func (d *jsonReader) skip() error {
+	tok, err := d.Token()
+	if err != nil {
+		return err
+	}
+	return d.rest(tok)
+}
+
+// rest reads over what is left of the value that a token began.
+func (d *jsonReader) rest(tok json.Token) error {
 	for depth := 0; ; {
-		tok, err := d.Token()
-		if err != nil {
-			return err
-		}
 		switch tok {
 		case json.Delim('{'), json.Delim('['):
 			depth++
@@ -81,13 +103,65 @@ func (d *jsonReader) skip() error {
 		if depth == 0 {
 			return nil
 		}
+		var err error
+		if tok, err = d.Token(); err != nil {
+			return err
+		}
 	}
 }
 
-// ignored is a small value of no interest.
-type ignored struct{}
+// A misfit is a value of the wrong kind or out of its range. It has been read over, so
+// that reading can go on.
+type misfit struct{ error }
 
-func (*ignored) UnmarshalJSON([]byte) error { return nil }
+// value reads a value into v, which must be a pointer; null leaves it as it is.
+func (d *jsonReader) value(v any) error {
+	err := d.Decode(v)
+	if bad := (*json.UnmarshalTypeError)(nil); errors.As(err, &bad) {
+		return misfit{fmt.Errorf("%s where %s should stand", kindOfValue(bad.Value), kindOfType(bad.Type))}
+	}
+	return err
+}
+
+// kindOfValue says in plain words what encoding/json calls a value.
+func kindOfValue(value string) string {
+	value, _, _ = strings.Cut(value, " ")
+	switch value {
+	case "string":
+		return "a text"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "bool":
+		return "true or false"
+	}
+	return "a number"
+}
+
+func kindOfType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Struct:
+		return "an object"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "a number"
+}
+
+// name reads a text; anything else is skipped.
+func (d *jsonReader) name(to *string) error {
+	tok, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if s, ok := tok.(string); ok {
+		*to = s
+	}
+	return d.rest(tok)
+}
 
 // seconds is a time as JSON has it: a number, which may stand in quotes, or null, which
 // leaves the time as it is.
@@ -98,10 +172,35 @@ func (s *seconds) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	t, err := parseSeconds(strings.Trim(string(b), `"`))
-	if err == nil {
-		*s = seconds(t)
+	if err != nil {
+		return misfit{err}
+	}
+	*s = seconds(t)
+	return nil
+}
+
+func (d *jsonReader) time(v *time.Duration) error { return d.value((*seconds)(v)) }
+
+// millis reads a time in milliseconds.
+func (d *jsonReader) millis(v *time.Duration) error {
+	s := seconds(unknown)
+	err := d.value(&s)
+	if err == nil && s != unknown {
+		*v = time.Duration(s) / 1000
 	}
 	return err
 }
 
-func (d *jsonReader) time(v *time.Duration) error { return d.Decode((*seconds)(v)) }
+// clock reads a time like 00:01:02,345.
+func (d *jsonReader) clock(v *time.Duration) error {
+	var s string
+	if err := d.value(&s); err != nil || s == "" {
+		return err
+	}
+	t, err := parseClock(s)
+	if err != nil {
+		return misfit{err}
+	}
+	*v = t
+	return nil
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // readTextGrid reads Praat's TextGrid, long and short text form, UTF-8 or UTF-16. As in
@@ -23,6 +24,9 @@ func readTextGrid(r io.Reader) (*Transcript, error) {
 	t, err := p.textGrid()
 	if err != nil {
 		return nil, fmt.Errorf("line %d: %w", p.line, explain(err))
+	}
+	if err := p.faults.judge(t, p.used); err != nil {
+		return nil, err
 	}
 	return t, nil
 }
@@ -86,6 +90,8 @@ func (p *praatReader) textGrid() (*Transcript, error) {
 		}
 	}
 	for _, v := range order {
+		placeUntimed(v.segments)
+		fillTimes(v.words, 0)
 		slices.SortStableFunc(v.segments, bySegment)
 		slices.SortStableFunc(v.words, byStart)
 		t.Segments = append(t.Segments, attach(v.segments, v.words, v.channel)...)
@@ -108,23 +114,9 @@ func (p *praatReader) tier(class, holds string, v *voice) error {
 		return err
 	}
 	for range n {
-		start, err := p.time()
+		start, end, text, err := p.interval(class == "IntervalTier")
 		if err != nil {
 			return err
-		}
-		end := start
-		if class == "IntervalTier" {
-			if end, err = p.time(); err != nil {
-				return err
-			}
-		}
-		text, err := p.str()
-		if err != nil {
-			return err
-		}
-		text = oneLine(text)
-		if end < start {
-			return fmt.Errorf("interval %s ends before it starts", quote(text))
 		}
 		if text == "" || class == "TextTier" {
 			continue
@@ -142,6 +134,32 @@ func (p *praatReader) tier(class, holds string, v *voice) error {
 		}
 	}
 	return nil
+}
+
+// interval reads an interval, or a point, which has one time. Praat's times may be
+// negative, which those of a recording are not.
+func (p *praatReader) interval(two bool) (start, end time.Duration, text string, err error) {
+	from, err := p.want(aNumber)
+	if err != nil {
+		return 0, 0, "", err
+	}
+	to := from
+	if two {
+		if to, err = p.want(aNumber); err != nil {
+			return 0, 0, "", err
+		}
+	}
+	if text, err = p.str(); err != nil {
+		return 0, 0, "", err
+	}
+	text = oneLine(text)
+	start, end, bad := tableTimes(from, to, parseSeconds)
+	if bad == nil {
+		p.used++
+	} else if text != "" {
+		p.faults.addf(p.line, "interval %s: %w, so that its times are not used", quote(text), bad)
+	}
+	return start, end, text, nil
 }
 
 // tierHolds splits the name of a tier into a prefix and what the tier holds: words,

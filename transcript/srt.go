@@ -45,16 +45,18 @@ func lineText(line []atom) string {
 // guard is U+2060 WORD JOINER, which has no width and is not seen.
 const guard = "\u2060"
 
-// SubRip has no escapes, and players take <b>, {\an8} and --> for markup: a piece such as
-// <unk> would vanish. A guard inside keeps them from it; readSRT takes it out again.
+// SubRip has no escapes, and players take <b>, {\an8}, --> and some of them &amp; for
+// markup: a piece such as <unk> would vanish. A guard inside keeps them from it; readSRT
+// takes it out again.
 var (
 	srtGuard   = strings.NewReplacer("<", "<"+guard, `{\`, "{"+guard+`\`, "-->", "--"+guard+">")
-	srtUnguard = strings.NewReplacer("<"+guard, "<", "{"+guard+`\`, `{\`, "--"+guard+">", "-->")
+	srtUnguard = strings.NewReplacer("&"+guard, "&", "<"+guard, "<", "{"+guard+`\`, `{\`, "--"+guard+">", "-->")
 )
 
 func guardSRT(line string) string {
-	if !strings.ContainsAny(line, "<{>") {
+	if !strings.ContainsAny(line, "&<{>") {
 		return line
 	}
+	line = srtEntity.ReplaceAllStringFunc(line, func(e string) string { return "&" + guard + e[1:] })
 	return srtGuard.Replace(line)
 }

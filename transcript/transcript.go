@@ -66,6 +66,9 @@ type Word struct {
 type Diagnostics struct {
 	// Warnings are sentences for a person, such as that the file is cut off.
 	Warnings []string
+	// ReadWarnings are sentences about what Read could not use of a file, by line. They are
+	// not written.
+	ReadWarnings []string
 	// Windows and WindowsSkipped count model runs, and windows with no sound in them.
 	Windows, WindowsSkipped int
 	// SeamDisagreement is the share (0..1) of rows heard twice, by two neighbouring

@@ -29,7 +29,7 @@ func writeTSV(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 // readTSV reads the table that writeTSV writes; the first line may be missing.
 func readTSV(r io.Reader) (*Transcript, error) {
 	return readTable(r, parseMillis, func(line string) bool {
-		return strings.HasPrefix(strings.ToLower(line), "start\t")
+		return isTSVHeader(plainLine(line))
 	})
 }
 
@@ -60,37 +60,53 @@ func readAudacity(r io.Reader) (*Transcript, error) {
 func readTable(r io.Reader, parse func(string) (time.Duration, error), leave func(string) bool) (*Transcript, error) {
 	in := newLineReader(r)
 	t := &Transcript{}
+	var faults faults
 	var budget budget
+	used := 0
 	for line, ok := in.next(); ok; line, ok = in.next() {
 		if strings.TrimSpace(line) == "" || leave(line) {
 			continue
 		}
 		f := strings.SplitN(line, "\t", 3)
 		if len(f) < 2 {
-			return nil, in.errorf("no start, end and text with tabs between")
+			faults.addf(in.n, "no start, end and text with tabs between")
+			continue
 		}
 		f = append(f, "") // a label may be missing
-		start, err := parse(strings.TrimSpace(f[0]))
-		if err != nil {
-			return nil, in.errorf("%w", err)
-		}
-		end, err := parse(strings.TrimSpace(f[1]))
-		if err != nil {
-			return nil, in.errorf("%w", err)
-		}
-		if end < start {
-			return nil, in.errorf("end %s is before start %s", f[1], f[0])
+		s := Segment{Text: oneLine(f[2]), Channel: Mixed}
+		var err error
+		if s.Start, s.End, err = tableTimes(f[0], f[1], parse); err == nil {
+			used++
+		} else if faults.addf(in.n, "%w, so that its times are not used", err); s.Text == "" {
+			continue
 		}
 		if err := budget.segment(); err != nil {
 			return nil, in.errorf("%w", err)
 		}
-		t.Segments = append(t.Segments, Segment{Start: start, End: end, Text: oneLine(f[2]), Channel: Mixed})
+		t.Segments = append(t.Segments, s)
 	}
 	if err := in.err(); err != nil {
 		return nil, err
 	}
+	if err := faults.judge(t, used); err != nil {
+		return nil, err
+	}
 	takeChannels(t.Segments)
 	return t, nil
+}
+
+func tableTimes(from, to string, parse func(string) (time.Duration, error)) (start, end time.Duration, err error) {
+	from, to = strings.TrimSpace(plainLine(from)), strings.TrimSpace(plainLine(to))
+	if start, err = parse(from); err == nil {
+		end, err = parse(to)
+	}
+	if err == nil && end < start {
+		err = fmt.Errorf("end %s is before start %s", quote(to), quote(from))
+	}
+	if err != nil {
+		return unknown, unknown, err
+	}
+	return start, end, nil
 }
 
 func parseMillis(s string) (time.Duration, error) {

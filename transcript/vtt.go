@@ -42,4 +42,6 @@ func writeVTT(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	})
 }
 
-var escapeVTT = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+// Commands such as {\an8} are none of WebVTT's, but files made from SubRip have them, and
+// readers take them off.
+var escapeVTT = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `{\`, "{"+guard+`\`)
