@@ -58,7 +58,8 @@ var ErrUnspellable = errors.New("the text cannot be spelled with the letters of 
 //
 // What was not said keeps its text: a segment that was not found at all keeps the times
 // that it had, as far as its neighbours let it. The errors are ErrNoWords and
-// ErrUnspellable, before the recording is opened, and those of the recording.
+// ErrUnspellable, before the recording is opened, and those of the recording. What could not
+// be read of the text, its ReadWarnings, is among the warnings of the result.
 func (t *Transcriber) AlignFile(ctx context.Context, path string, text *transcript.Transcript, language string, q Request) (*Aligned, error) {
 	if err := t.checkText(text, language); err != nil {
 		return nil, err
@@ -154,6 +155,7 @@ func (h *Hearing) finish(text *transcript.Transcript, out *Aligned) {
 		words += len(s.Words)
 	}
 	t.Confidence /= float64(max(words, 1))
+	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, text.Diagnostics.ReadWarnings...)
 	if !h.exact {
 		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, "The model comes without its tokenizer (tokenizer.model): the text was cut into pieces by a guess, and words may be found less well.")
 	}

@@ -117,6 +117,7 @@ func TestACueThatCannotBeSpelledKeepsItsTimes(t *testing.T) {
 	for i := range text.Segments {
 		text.Segments[i].Start, text.Segments[i].End = time.Duration(2*i)*time.Second, time.Duration(2*i+1)*time.Second
 	}
+	text.Diagnostics.ReadWarnings = []string{"Line 7 is odd."}
 	a, err := tr.AlignFile(t.Context(), path, text, "en", transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +127,9 @@ func TestACueThatCannotBeSpelledKeepsItsTimes(t *testing.T) {
 	}
 	if s := a.Transcript.Segments[1]; s.Start != 2*time.Second || s.End != 3*time.Second || s.Confidence != 0 || s.Text != "добрый день" {
 		t.Errorf("got %+v", s)
+	}
+	if w := a.Transcript.Diagnostics.Warnings; len(w) == 0 || w[0] != "Line 7 is odd." {
+		t.Errorf("warnings: %q", w)
 	}
 	if a.Transcript.Confidence != 0 {
 		t.Errorf("confidence %v of a tone", a.Transcript.Confidence)

@@ -59,12 +59,13 @@ func firstLines(head []byte) []string {
 // hasTimes reports whether one of the lines is that of a cue.
 func hasTimes(lines []string) bool {
 	for _, line := range lines {
-		m := timingLine.FindStringSubmatch(line)
-		if m == nil || !strings.Contains(line, "-->") {
+		if !strings.Contains(line, "-->") {
 			continue
 		}
-		if start, end, err := cueTimes(withoutSpaces(m[1]), withoutSpaces(m[2])); err == nil && start < end {
-			return true
+		if times := timesOf(line, false); times != nil {
+			if start, end, err := cueTimes(times[0], times[1]); err == nil && start < end {
+				return true
+			}
 		}
 	}
 	return false

@@ -49,6 +49,8 @@ func TestReadTakesFilesAsTheirUsersWriteThem(t *testing.T) {
 			transcript.SRT, "00:00:01,000 --> 00:00:02,000\nHello\n\n00:00:03,000 --> 00:00:04,000\nBye\n", []string{"1s-2s Hello", "3s-4s Bye"}},
 		"SRT whose text is a number": {
 			transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000\n42\n\n2\n00:00:03,000 --> 00:00:04,000\n43\n", []string{"1s-2s 42", "3s-4s 43"}},
+		"SRT whose text has arrows": {
+			transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000\n1 --> 2\na --> b\n", []string{"1s-2s 1 --> 2 a --> b"}},
 		"SRT with points, short times and positions": {
 			transcript.SRT, "1\n0:00:01.5 --> 01:02 X1:40 X2:600 Y1:20 Y2:50\nHello\n", []string{"1.5s-1m2s Hello"}},
 		"SRT with tags of players, and with what only looks like one": {
@@ -59,6 +61,20 @@ func TestReadTakesFilesAsTheirUsersWriteThem(t *testing.T) {
 			transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:03,000 --> 00:00:04,000\nBye\n", []string{"1s-2s ", "3s-4s Bye"}},
 		"SRT where one person says what looks like a channel": {
 			transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000\nChannel 4: the news\n", []string{"1s-2s Channel 4: the news"}},
+		"SRT with marks of writing direction around numbers and times": {
+			transcript.SRT, "\u200f1\n\u202a00:00:01,000\u202c --> \u200e00:00:02,000\u200f\nשלום\n\n\u200f2\u200f\n\u00a000:00:03,000\u00a0-->\u00a000:00:04,000\n\u202bעולם\u202c\n", []string{"1s-2s שלום", "3s-4s \u202bעולם\u202c"}},
+		"SRT with lines between cues that only look blank": {
+			transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000\na\n \u00a0\n2\n00:00:03,000 --> 00:00:04,000\nb\n\u200b\n", []string{"1s-2s a", "3s-4s b"}},
+		"SRT that went through a translator": {
+			transcript.SRT, "1\n00: 00: 01,000 -> 00: 00: 02, 500\na -> b\n\n2\n00:00:03.000 - -> 00:00:04.000\nb\n", []string{"1s-2.5s a -> b", "3s-4s b"}},
+		"SRT with escapes of HTML": {
+			transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000\nR&amp;D &lt;3 &quot;it&#39;s&quot; Q&A &c; &nbsp;on\n", []string{"1s-2s R&D <3 \"it's\" Q&A &c; \u00a0on"}},
+		"SRT with a ruby": {
+			transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000\n<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp>字<RT>ji</RT></ruby>です\n", []string{"1s-2s 漢字です"}},
+		"SRT with a cue without length": {
+			transcript.SRT, "1\n00:00:01,000 --> 00:00:01,000\na\n", []string{"1s-1s a"}},
+		"SRT that is WebVTT": {
+			transcript.SRT, "WEBVTT\nKind: captions\n\nNOTE no\n\n1\n00:01.000 --> 00:02.000 align:start\n<c>a</c>\n\nNOTE no\n\n", []string{"1s-2s a"}},
 		"an empty SRT": {transcript.SRT, "\n\n", []string{}},
 
 		"VTT with header, comment, style, region, names and settings": {
@@ -69,6 +85,20 @@ func TestReadTakesFilesAsTheirUsersWriteThem(t *testing.T) {
 			transcript.VTT, "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Channel 2>a</v>\n\n00:02.000 --> 00:03.000\n<v Channel 1>b\n", []string{"1s-2s #1 a", "2s-3s #0 b"}},
 		"VTT without header, with commas": {
 			transcript.VTT, "1\n00:00:01,000 --> 00:00:02,000\na\n\n2\n00:00:02,000 --> 00:00:03,000\nb", []string{"1s-2s a", "2s-3s b"}},
+		"VTT with a cue whose first line is a space": {
+			transcript.VTT, "WEBVTT\n\n00:00:00.200 --> 00:00:02.700\n \nhe should make\n\n00:00:03.000 --> 00:00:05.700\nand time\n \nat which\n",
+			[]string{"200ms-2.7s he should make", "3s-5.7s and time at which"}},
+		"VTT with a cue whose first line is empty": {
+			transcript.VTT, "WEBVTT\n\n00:00:00.200 --> 00:00:02.700\n\nhe should make\n\nintro\n00:00:03.000 --> 00:00:05.700\n\n\nNOTE no\n\nand time\n\n00:06.000 --> 00:07.000\n\n00:08.000 --> 00:09.000\na\n",
+			[]string{"200ms-2.7s he should make", "3s-5.7s and time", "6s-7s ", "8s-9s a"}},
+		"VTT with a ruby": {
+			transcript.VTT, "WEBVTT\n\n00:01.000 --> 00:02.000\n<ruby>漢<rt>kan</rt>字<rt>ji</ruby>です <ruby.loud>何<rt.x>nani</rt></ruby>\n", []string{"1s-2s 漢字です 何"}},
+		"VTT with escapes, commands of SubRip and what only looks like a tag": {
+			transcript.VTT, "WEBVTT\n\n00:01.000 --> 00:02.000\n{\\an8}a &lt; b &amp;&lrm;c 3 < 4 <5 <00:01.500>d\n", []string{"1s-2s a < b &\u200ec 3 < 4 d"}},
+		"VTT without blank lines between cues": {
+			transcript.VTT, "WEBVTT\n00:01.000 --> 00:02.000\na\n00:03.000 --> 00:04.000\nb\n2\n00:05.000-->00:06.000\nc", []string{"1s-2s a", "3s-4s b", "5s-6s c"}},
+		"VTT of a stream, with its clock": {
+			transcript.VTT, "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n00:01.000 --> 00:02.000\na\n", []string{"1s-2s a"}},
 		"VTT without a cue": {transcript.VTT, "WEBVTT\n\nNOTE nobody spoke\n", []string{}},
 		"VTT with Japanese over two lines": {
 			transcript.VTT, "WEBVTT\n\n00:01.000 --> 00:02.000\n今日は\n良い天気\n", []string{"1s-2s 今日は良い天気"}},

@@ -53,8 +53,11 @@ type cueReader struct {
 	blank  bool // a blank line came since the line held back
 }
 
+// cueTime is what may be a time; translators put spaces into it.
+const cueTime = `-?[0-9]+(?:\s?[:.,]\s?[0-9]+)*`
+
 var (
-	timingLine = regexp.MustCompile(`^\s*(-?[0-9][0-9:.,]*(?:\s?[:.,]\s?[0-9]+)*)\s*(?:-\s?-\s?>|--&gt;|->|→)\s*(-?[0-9][0-9:.,]*(?:\s?[:.,]\s?[0-9]+)*|\S*)`)
+	timingLine = regexp.MustCompile(`^\s*(` + cueTime + `)\s*(?:-\s?-\s?>|--&gt;|->|→)\s*(` + cueTime + `|)(\S*)`)
 	onlyDigits = regexp.MustCompile(`^\s*[0-9]+\s*$`)
 )
 
@@ -72,7 +75,7 @@ func readCues(r io.Reader, vtt bool) (*Transcript, error) {
 			}
 		}
 		var err error
-		if m := c.times(line); m != nil {
+		if m := timesOf(line, c.vtt && !c.header); m != nil {
 			err = c.begin(in.n, m)
 		} else if blank && (!c.vtt || line == "" || c.apart) {
 			// In WebVTT a line of spaces is a line of its cue.
@@ -101,34 +104,31 @@ func readCues(r io.Reader, vtt bool) (*Transcript, error) {
 	return c.t, nil
 }
 
-// times returns the two times of a line that has times, nil for any other. An arrow
+// timesOf returns the two times of a line that has times, nil for any other. An arrow
 // belongs to nothing else in WebVTT, and in SubRip makes a line one of times if a time
-// begins it; other arrows do so only between two times.
-func (c *cueReader) times(line string) []string {
+// begins it; other arrows do so only between two times, and numbers alone are none.
+func timesOf(line string, vtt bool) []string {
 	if !strings.ContainsAny(line, ">→;") {
 		return nil
 	}
-	line = plainLine(line)
-	arrow := strings.Contains(line, "-->")
-	m := timingLine.FindStringSubmatch(line)
-	if m == nil {
-		begins := strings.TrimSpace(line)
-		if arrow && !c.header && (c.vtt || begins[0] >= '0' && begins[0] <= '9') {
-			from, to, _ := strings.Cut(line, "-->")
-			to, _, _ = strings.Cut(strings.TrimSpace(to), " ")
-			return []string{strings.TrimSpace(from), to}
+	line = strings.TrimSpace(plainLine(line))
+	before, after, arrow := strings.Cut(line, "-->")
+	if m := timingLine.FindStringSubmatch(line); m != nil {
+		from, to := withoutSpaces(m[1]), withoutSpaces(m[2])+m[3]
+		if !arrow || !vtt && !strings.ContainsAny(from, ":.,") {
+			_, err1 := parseClock(from)
+			_, err2 := parseClock(to)
+			if err1 != nil || err2 != nil {
+				return nil
+			}
 		}
-		return nil
+		return []string{from, to}
 	}
-	from, to := withoutSpaces(m[1]), withoutSpaces(m[2])
-	if !arrow {
-		_, err1 := parseClock(from)
-		_, err2 := parseClock(to)
-		if err1 != nil || err2 != nil {
-			return nil
-		}
+	if arrow && (vtt || line[0] >= '0' && line[0] <= '9' && strings.Contains(line, ":")) {
+		after, _, _ = strings.Cut(strings.TrimSpace(after), " ")
+		return []string{strings.TrimSpace(before), after}
 	}
-	return []string{from, to}
+	return nil
 }
 
 func (c *cueReader) blankLine() {
