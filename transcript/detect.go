@@ -32,7 +32,8 @@ func detect(head []byte) Format {
 		return TextGrid
 	case isJSON(strings.Join(lines, "\n")):
 		return JSON
-	case most(lines, timedLine.MatchString):
+	case most(lines, func(line string) bool { return timedLine.MatchString(line) || stampedLine.MatchString(line) }),
+		stampAlone.MatchString(first) && len(lines) > 2 && shareOf(lines, stampAlone.MatchString) > 0.3:
 		return Timed
 	case all(lines, func(line string) bool { return isCTM(line) || isCTMComment(line) }) && slices.ContainsFunc(lines, isCTM):
 		return CTM
@@ -141,12 +142,15 @@ func all(lines []string, is func(string) bool) bool {
 	return true
 }
 
-func most(lines []string, is func(string) bool) bool {
+func most(lines []string, is func(string) bool) bool { return shareOf(lines, is) > 0.5 }
+
+// shareOf returns the share of lines that are what is asked for.
+func shareOf(lines []string, is func(string) bool) float64 {
 	n := 0
 	for _, line := range lines {
 		if is(line) {
 			n++
 		}
 	}
-	return 2*n > len(lines)
+	return float64(n) / float64(len(lines))
 }

@@ -3,6 +3,7 @@ package transcript_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -39,6 +40,18 @@ func TestTimesInATextAreNotWords(t *testing.T) {
 			t.Errorf("%s: warnings %q", name, w)
 		}
 	}
+	for name, in := range map[string]string{
+		"lyrics":              "[ti:A song]\n[00:00.20]he should make\n[00:03.00]and time\n",
+		"a page of a video":   "0:00\nhe should make\n0:03\nand\ntime\n",
+		"stamps of a meeting": "[0:00:00] he should make\n\n[0:00:03] and time\n",
+	} {
+		tr, err := transcript.Read(strings.NewReader(in), transcript.Text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if s := tr.Segments; len(s) != 2 || tr.Text() != "he should make and time" || s[1].Start != 3*time.Second || s[1].End != s[1].Start {
+			t.Errorf("%s: got %q", name, dump(tr))
+		}
+	}
 	tr, err := transcript.Read(strings.NewReader(";; us\na 1 0.20 0.30 he\na 1 0.60 0.40 should 0.9\n"), transcript.Text)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +65,7 @@ func TestOrdinaryTextIsNotTakenForAFormat(t *testing.T) {
 	for _, in := range []string{
 		"1\n2\n3\n", "WEBVTT is a format.\n", "[music] and so on\n", "{yes}\n", "[{he laughs}]", "The time is 00:00:01.\nThen --> 00:00:02.\n", "a --> b\n",
 		"a 1 2 3 4\nb 1 2 3 4\n", "start\tend\ttext\n", "Apples\t3\t4\n", "At 10.5 \t 12.5 they\ncame home\nagain\n", "\\ \t\n", ";; yes\n",
-		"[10:30] tea\n[11 --> 12] cake\n",
+		"10:30\n", "We met at\n10:30\nfor tea.\n", "10:30 tea\n11:30 cake\n",
 	} {
 		tr, err := transcript.Read(strings.NewReader(in), transcript.Text)
 		if err != nil {

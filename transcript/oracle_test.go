@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -296,4 +297,46 @@ func clock(d time.Duration) string {
 	d = d.Round(time.Millisecond)
 	rest := time.UnixMilli((d % time.Hour).Milliseconds()).UTC()
 	return fmt.Sprintf("%02d", d/time.Hour) + rest.Format(":04:05.000")
+}
+
+var assDialogue = regexp.MustCompile(`(?m)^Dialogue: 0,([0-9:.]+),([0-9:.]+),Default,,0,0,0,,(.*)$`)
+
+// Files that our writers would not write: what ffmpeg finds in them we find, too. It writes
+// them as ASS, a line a cue, which has no trouble with blank lines.
+func TestWeReadSubtitlesAsFFmpegDoes(t *testing.T) {
+	ffmpeg := oracle.FFmpeg(t)
+	for name, c := range map[string]struct {
+		format transcript.Format
+		in     string
+		cues   int
+	}{
+		"a line of a space":  {transcript.VTT, "WEBVTT\n\n00:00:00.200 --> 00:00:02.700\n \nhe should make\n\n00:00:03.000 --> 00:00:05.700\nand time\n \nat which\n", 2},
+		"blocks":             {transcript.VTT, "WEBVTT - a title\n\nNOTE\nnot shown\n\n1\n00:01.000 --> 00:02.000 align:start\n<v Anna>a &lt; b &amp; c</v>\n\nname\n01:00:04.000 --> 01:00:05.000\nlast", 2},
+		"no numbers":         {transcript.SRT, "\ufeff00:00:01,000 --> 00:00:02,000\r\na\r\n\r\n00:00:03,000 --> 00:00:04,000\r\nb\r\nc\r\n", 2},
+		"no lines between":   {transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000\na\n2\n00:00:03,000 --> 00:00:04,000\nb\n3\n00:00:05,000 --> 00:00:06,000\n42\n", 3},
+		"positions and tags": {transcript.SRT, "1\n00:00:01,000 --> 00:00:02,000 X1:1 X2:9 Y1:1 Y2:9\n<i>a</i> <b>b\n", 1},
+	} {
+		cmd := exec.Command(ffmpeg, "-nostdin", "-v", "error", "-f", strings.Replace(string(c.format), "vtt", "webvtt", 1), "-i", "pipe:0", "-f", "ass", "pipe:1")
+		cmd.Stdin = strings.NewReader(c.in)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: ffmpeg: %v", name, err)
+		}
+		var theirs []string
+		for _, m := range assDialogue.FindAllStringSubmatch(strings.ReplaceAll(string(out), "\r", ""), -1) {
+			text := regexp.MustCompile(`\{[^{}]*\}|\\N| `).ReplaceAllString(m[3], "")
+			theirs = append(theirs, "0"+m[1]+"0 0"+m[2]+"0 "+text)
+		}
+		read, err := transcript.Read(strings.NewReader(c.in), c.format)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var ours []string
+		for _, s := range read.Segments {
+			ours = append(ours, clock(s.Start)+" "+clock(s.End)+" "+withoutSpaces(s.Text))
+		}
+		if diff := cmp.Diff(ours, theirs); diff != "" || len(ours) != c.cues {
+			t.Errorf("%s: %d cues (-ours +ffmpeg's):\n%s", name, len(ours), diff)
+		}
+	}
 }

@@ -4,9 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"regexp"
-	"strings"
-	"time"
 )
 
 // writeText writes the text of each segment on a line. Segments without text are left
@@ -37,56 +34,6 @@ func writeTimed(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 		w.WriteString(s.text())
 		w.WriteByte('\n')
 	}
-}
-
-var timedLine = regexp.MustCompile(`^\s*\[\s*([0-9][0-9:.,]*)s?\s*-{1,2}>\s*([0-9][0-9:.,]*)s?\s*\](.*)$`)
-
-func timedStamp(s string) (time.Duration, error) {
-	if strings.Contains(s, ":") {
-		return parseClock(s)
-	}
-	return parseSeconds(s)
-}
-
-// readTimed reads what writeTimed writes, and what whisper.cpp and other descendants of
-// Whisper write to a terminal: a line a segment with its times in square brackets, as
-// hours, minutes and seconds or as seconds.
-func readTimed(r io.Reader) (*Transcript, error) {
-	in := newLineReader(r)
-	t := &Transcript{}
-	var faults faults
-	var budget budget
-	used := 0
-	for line, ok := in.next(); ok; line, ok = in.next() {
-		if isBlank(line) {
-			continue
-		}
-		m := timedLine.FindStringSubmatch(plainLine(line))
-		if m == nil {
-			faults.addf(in.n, "no times in square brackets, so that it is left out")
-			continue
-		}
-		_, text, _ := strings.Cut(line, "]")
-		s := Segment{Text: oneLine(text), Channel: Mixed}
-		var err error
-		if s.Start, s.End, err = tableTimes(m[1], m[2], timedStamp); err == nil {
-			used++
-		} else if faults.addf(in.n, "%w, so that its times are not used", err); s.Text == "" {
-			continue
-		}
-		if err := budget.segment(); err != nil {
-			return nil, in.errorf("%w", err)
-		}
-		t.Segments = append(t.Segments, s)
-	}
-	if err := in.err(); err != nil {
-		return nil, err
-	}
-	if err := faults.judge(t, used); err != nil {
-		return nil, err
-	}
-	takeChannels(t.Segments)
-	return t, nil
 }
 
 // readText reads plain text, one segment a paragraph, all without times. If the text has

@@ -52,6 +52,7 @@ func TestReadings(t *testing.T) {
 		{"a bracket does not", plain, "en", "word(s)", "words"},
 		{"accents go", plain, "en", "Café", "cafe"},
 		{"and letters that are two", plain, "de", "Straße", "strasse"},
+		{"soft hyphens and marks of direction are not seen", plain, "en", "in\u00adqui\u200dries\u200e", "inquiries"},
 		{"ligatures come apart", plain, "en", "ﬁre", "fire"},
 		{"what is left is a wildcard", plain, "en", "naжжve", "na*ve"},
 		{"also alone", plain, "ja", "語", "*"},

@@ -18,7 +18,7 @@ var (
 
 // spoken returns the ways to write a word as it is said, none if it is not said.
 func (s *Speller) spoken(word string, shouted bool) []string {
-	word = plainMarks.Replace(norm.NFKC.String(word))
+	word = s.seen(plainMarks.Replace(norm.NFKC.String(word)))
 	core := strings.TrimFunc(word, func(r rune) bool { return !speaks(r) })
 	if core == "" {
 		return nil
@@ -37,6 +37,17 @@ func (s *Speller) spoken(word string, shouted bool) []string {
 		}
 	}
 	return ways
+}
+
+// seen returns a word without signs that are not seen, such as soft hyphens and marks of
+// writing direction, unless the vocabulary has them: they part no words.
+func (s *Speller) seen(word string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) && !s.letters[r] {
+			return -1
+		}
+		return r
+	}, word)
 }
 
 // speaks reports whether a character is said: a letter, a digit, or a sign with a name.
