@@ -1,6 +1,9 @@
 package align
 
 import (
+	"strings"
+	"unicode"
+
 	"asr-backend/asr/ctc"
 )
 
@@ -20,16 +23,20 @@ type ScriptWord struct {
 // something said that the vocabulary cannot write, see Wildcard.
 type Reading []ctc.Piece
 
-// Spells reports whether a reading has a piece that the model can write: one that is neither
-// a wildcard nor the mere boundary of a word.
+// Spells reports whether a reading has a piece that the model can write and that is said:
+// neither a wildcard nor a boundary of words, nor a mark such as a full stop.
 func (r Reading) Spells(v *ctc.Vocabulary) bool {
 	for _, p := range r {
-		if p < v.Blank() && v.Piece(p) != ctc.Space {
+		if p < v.Blank() && strings.ContainsFunc(strings.TrimPrefix(v.Piece(p), ctc.Space), isSaid) {
 			return true
 		}
 	}
 	return false
 }
+
+// isSaid reports whether a character is more than a mark: some signs with names count as
+// punctuation in Unicode.
+func isSaid(r rune) bool { return !unicode.IsPunct(r) || strings.ContainsRune("%&@#*", r) }
 
 // Spelled reports whether the model can write any part of a word. Of one that it cannot,
 // the rows say nothing: its verdict is Unspellable, whatever was recognized there.

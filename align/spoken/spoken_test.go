@@ -149,6 +149,24 @@ func TestWhatIsNotSaidGoesWithAWordThatIs(t *testing.T) {
 	}
 }
 
+// A full stop that the model has does not make an Arabic word one that it can find.
+func TestWhatTheModelCanSpell(t *testing.T) {
+	v, err := ctc.NewVocabulary(append([]string{"<unk>", "▁"}, strings.Split(written, "")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := spoken.New(spm.FromPieces(v), v, "de")
+	for word, want := range map[string]bool{
+		"Zürich": true, "naжve": true, "1984": true, "50%": true, "%": true, "IT-шник": true, "x.": true,
+		"مرحبا": false, "مرحبا.": false, "да-да": false, "语,": false, "語!?": false, "€": false,
+	} {
+		words := s.Script(word)
+		if len(words) != 1 || words[0].Spelled(v) != want {
+			t.Errorf("%s: got %v, want one word, spelled: %v", word, words, want)
+		}
+	}
+}
+
 // Whatever the text: no reading is empty, and no part of the text is lost.
 func FuzzScript(f *testing.F) {
 	for _, text := range []string{"It cost $1,000,000.50 in 1984 — or 3.5%?", "[note", "Œuvre ½ x² 10:30pm", "\xff\xfe 1 2", "0.0.0 :: %% $ .5 5."} {
