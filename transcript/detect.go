@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Formats of which it is not said that they are one: a text file may hold anything. Only
@@ -42,8 +43,19 @@ func detect(head []byte) Format {
 }
 
 // firstLines returns the first lines that are not blank, as plainLine has them. The last
-// line of head may be cut off, and is left out if others are there.
+// line of head may be cut off, even within a character, and is left out if others are
+// there.
 func firstLines(head []byte) []string {
+	full := len(head) == detectBytes // there is more
+	if full {
+		last := len(head) - 1
+		for last > len(head)-utf8.UTFMax && !utf8.RuneStart(head[last]) {
+			last--
+		}
+		if !utf8.FullRune(head[last:]) {
+			head = head[:last]
+		}
+	}
 	in := newLineReader(bytes.NewReader(head))
 	var lines []string
 	for line, ok := in.next(); ok && len(lines) < detectLines; line, ok = in.next() {
@@ -51,7 +63,7 @@ func firstLines(head []byte) []string {
 			lines = append(lines, strings.TrimSpace(plainLine(line)))
 		}
 	}
-	if n := len(lines); n > 1 && n < detectLines && len(head) == detectBytes {
+	if n := len(lines); n > 1 && n < detectLines && full {
 		lines = lines[:n-1]
 	}
 	return lines

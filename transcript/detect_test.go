@@ -61,6 +61,17 @@ func TestTimesInATextAreNotWords(t *testing.T) {
 	}
 }
 
+// JSON without line ends is one long line, of which a look at the beginning cuts a character.
+func TestALongLineIsLookedAtInPart(t *testing.T) {
+	for n := range 4 {
+		in := `{"text": "` + strings.Repeat("x", n) + strings.Repeat("東", 1<<16) + `", "segments": []}`
+		tr, err := transcript.Read(strings.NewReader(in), transcript.Text)
+		if err != nil || len(tr.Segments) != 1 || strings.Contains(tr.Text(), "{") {
+			t.Errorf("%d: got error %v", n, err)
+		}
+	}
+}
+
 func TestOrdinaryTextIsNotTakenForAFormat(t *testing.T) {
 	for _, in := range []string{
 		"1\n2\n3\n", "WEBVTT is a format.\n", "[music] and so on\n", "{yes}\n", "[{he laughs}]", "The time is 00:00:01.\nThen --> 00:00:02.\n", "a --> b\n",
