@@ -134,4 +134,20 @@ func TestACueThatCannotBeSpelledKeepsItsTimes(t *testing.T) {
 	if a.Transcript.Confidence != 0 {
 		t.Errorf("confidence %v of a tone", a.Transcript.Confidence)
 	}
+
+	// A region that a person drew and wrote has its words, as good as nothing else is known.
+	h, err := tr.HearFile(t.Context(), path, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	words, findings, err := h.Words(t.Context(), transcript.Mixed, 2*time.Second, 3*time.Second, "добрый день", "en")
+	if err != nil || len(words) != 2 || len(findings) == 0 || findings[0].Verdict != align.Unspellable {
+		t.Fatalf("%d words, findings %+v, error %v", len(words), findings, err)
+	}
+	for _, w := range words {
+		if w.Confidence != 0 || w.Start < 2*time.Second || w.End > 3*time.Second {
+			t.Errorf("got %+v", w)
+		}
+	}
 }
