@@ -36,7 +36,7 @@ func TestTimesInATextAreNotWords(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 		format, _, _ := strings.Cut(strings.Split(name, ",")[0], " ")
-		if w := tr.Diagnostics.ReadWarnings; len(w) == 0 || w[len(w)-1] != "The text has times in the way of the format "+format+", and was read as that." {
+		if w := tr.Diagnostics.ReadWarnings; len(w) == 0 || w[len(w)-1] != "The text has times in the format "+format+" and was read as such." {
 			t.Errorf("%s: warnings %q", name, w)
 		}
 	}

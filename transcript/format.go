@@ -66,13 +66,19 @@ func Formats() []Format {
 	return []Format{Text, Timed, JSON, SRT, VTT, CTM, TextGrid, TSV, Audacity, LabelStudio, NeMoManifest}
 }
 
-// ParseFormat returns the format of that name; the error lists the names there are.
+// ParseFormat returns the format of that name or extension; the error lists the names
+// there are.
 func ParseFormat(s string) (Format, error) {
-	f := Format(strings.ToLower(strings.TrimSpace(s)))
-	if f.codec().write == nil {
-		return "", fmt.Errorf("unknown format %q: choose one of %s", s, list(Formats()))
+	name := strings.ToLower(strings.TrimPrefix(strings.TrimSpace(s), "."))
+	if f := Format(name); f.codec().write != nil {
+		return f, nil
 	}
-	return f, nil
+	for _, f := range Formats() {
+		if name == strings.ToLower(f.Extension()[1:]) {
+			return f, nil
+		}
+	}
+	return "", fmt.Errorf("unknown format %q: choose one of %s", s, list(Formats()))
 }
 
 // FormatOfFile returns the format in which Read should read a file of that name: by its

@@ -24,6 +24,11 @@ func TestFormatsHaveNamesAndExtensionsOfTheirOwn(t *testing.T) {
 			seen[ext] = f
 		}
 	}
+	for name, want := range map[string]transcript.Format{"txt": transcript.Text, ".SRT": transcript.SRT, "labels.txt": transcript.Audacity} {
+		if got, err := transcript.ParseFormat(name); err != nil || got != want {
+			t.Errorf("ParseFormat(%q): got %q, %v", name, got, err)
+		}
+	}
 	_, err := transcript.ParseFormat("docx")
 	want := `unknown format "docx": choose one of text, timed, json, srt, vtt, ctm, textgrid, tsv, audacity, labelstudio, nemo-manifest`
 	if err == nil || err.Error() != want {

@@ -50,7 +50,7 @@ func readText(r io.Reader) (*Transcript, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the file looks like %s: %w", f, err)
 		}
-		t.Diagnostics.ReadWarnings = append(t.Diagnostics.ReadWarnings, fmt.Sprintf("The text has times in the way of the format %s, and was read as that.", f))
+		t.Diagnostics.ReadWarnings = append(t.Diagnostics.ReadWarnings, fmt.Sprintf("The text has times in the format %s and was read as such.", f))
 		return t, nil
 	}
 	return readParagraphs(b)

@@ -18,7 +18,7 @@ import (
 
 type alignCommand struct {
 	Recording string `arg:"" name:"RECORDING" help:"Recording in which the text is said; - for standard input."`
-	Text      string `arg:"" name:"TEXT" help:"The text: plain, or subtitles (SRT, VTT), JSON, CTM, TextGrid, TSV or Audacity labels, whose segments are kept; - for standard input."`
+	Text      string `arg:"" name:"TEXT" help:"The text: plain, or with times (SRT, VTT, JSON, CTM, TextGrid, TSV, Audacity labels, timed), whose segments are kept; - for standard input."`
 
 	Format     []string `help:"${formats}; several with commas between. Default: that of the output's name or of the text, or timed for a plain one." short:"f" placeholder:"FORMAT"`
 	TextFormat string   `help:"Format of the text, if its name does not say it." placeholder:"FORMAT"`
@@ -161,7 +161,11 @@ func writeOptions(text transcript.Format) transcript.WriteOptions {
 
 // tell reports where text and recording do not agree.
 func (c *alignCommand) tell(report *cli.Report, a *transcribe.Aligned) {
-	report.Event(fmt.Sprintf("%d of %d words found", a.Found, a.Words), "words", a.Words, "found", a.Found)
+	summary := fmt.Sprintf("%d of %d words found", a.Found, a.Words)
+	if a.Unspellable > 0 {
+		summary += fmt.Sprintf(", %d cannot be spelled with this model", a.Unspellable)
+	}
+	report.Event(summary, "words", a.Words, "found", a.Found, "unspellable", a.Unspellable)
 	for i := range a.Findings {
 		if i == mostFindings && c.Report == "" && !c.JSONLog {
 			report.Event(fmt.Sprintf("… and %d places more; --report FILE lists all", len(a.Findings)-i))
@@ -170,6 +174,6 @@ func (c *alignCommand) tell(report *cli.Report, a *transcribe.Aligned) {
 			break
 		}
 		f := &a.Findings[i]
-		report.Event(f.String(), "verdict", f.Verdict.String(), "start_s", f.Start.Seconds(), "end_s", f.End.Seconds(), "text", f.Text, "heard", f.Heard)
+		report.Event(f.String(), "verdict", f.Verdict.String(), "start_s", cli.Rounded(f.Start.Seconds(), 3), "end_s", cli.Rounded(f.End.Seconds(), 3), "text", f.Text, "heard", f.Heard)
 	}
 }

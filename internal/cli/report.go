@@ -112,8 +112,8 @@ func (r *Report) Done(name string, paths []string, t *transcript.Transcript, too
 	r.finished += t.Duration
 	rtfx := t.Duration.Seconds() / max(took.Seconds(), 1e-3)
 	if r.log != nil {
-		r.log.Info("done", "file", name, "output", strings.Join(paths, ", "), "duration_s", rounded(t.Duration.Seconds(), 3), "took_s", rounded(took.Seconds(), 3), "rtfx", rounded(rtfx, 1),
-			"regions", len(t.Segments), "confidence", rounded(t.Confidence, 4), "windows", t.Diagnostics.Windows, "warnings", t.Diagnostics.Warnings)
+		r.log.Info("done", "file", name, "output", strings.Join(paths, ", "), "duration_s", Rounded(t.Duration.Seconds(), 3), "took_s", Rounded(took.Seconds(), 3), "rtfx", Rounded(rtfx, 1),
+			"regions", len(t.Segments), "confidence", Rounded(t.Confidence, 4), "windows", t.Diagnostics.Windows, "warnings", t.Diagnostics.Warnings)
 		return
 	}
 	for _, w := range t.Diagnostics.Warnings {
@@ -137,8 +137,8 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// rounded keeps so many decimals: a reader of logs has no use for more.
-func rounded(v float64, decimals int) float64 {
+// Rounded keeps so many decimals: a reader of logs has no use for more.
+func Rounded(v float64, decimals int) float64 {
 	scale := math.Pow10(decimals)
 	return math.Round(v*scale) / scale
 }
