@@ -170,6 +170,8 @@ func (in *input) sniff() (format, error) {
 		if _, err := in.skip(n); err != nil {
 			return unknown, err
 		}
-		in.begin()
+		if err := in.begin(); err != nil {
+			return unknown, err
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package audio
 
 import (
+	"fmt"
+
 	"asr-backend/audio/internal/resample"
 	"asr-backend/timeline"
 )
@@ -51,6 +53,12 @@ type notes struct{ list []Diagnostic }
 
 func (n *notes) note(k Kind, at timeline.Sample, text string) {
 	n.list = append(n.list, Diagnostic{Kind: k, At: at, Text: text})
+}
+
+// cut notes that the sound ends at a position before what its header announces.
+func (n *notes) cut(at, declared timeline.Sample) {
+	n.note(Truncated, at, fmt.Sprintf("The file is cut off at %s: its header announces %s of sound, %s of which is missing.",
+		at.Clock(), declared.Clock(), (declared-at).Clock()))
 }
 
 func (n *notes) diagnostics() []Diagnostic { return n.list }

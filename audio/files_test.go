@@ -73,6 +73,14 @@ var outcomes = map[string]map[string]outcome{
 		"jfk.au":          byFFmpeg(length(176000)),
 		"transcript.txt":  fails(audio.ErrNotAudio),
 	},
+	"odd-headers": {
+		"block-align-4-mono.wav":        length(32000, audio.Mislabelled),
+		"data-before-fmt.wav":           length(32000),
+		"two-data-chunks.wav":           length(16000, audio.Partial),
+		"antiphase-stereo.wav":          length(16000),
+		"flac-24-bits-said-16-are.flac": length(32000, audio.Mislabelled),
+		"flac-max-block-too-small.flac": length(32000, audio.Mislabelled),
+	},
 	"odd-audio/azure": {
 		"missing_wav_header.wav":        byFFmpeg(fails(audio.ErrNotAudio)),
 		"whatstheweatherlike-mulaw.wav": length(32480),
@@ -315,13 +323,16 @@ func TestWithoutFFmpegTheErrorSaysWhatIsNeeded(t *testing.T) {
 func TestDecodedSoundIsThatOfFFmpeg(t *testing.T) {
 	oracle.FFmpeg(t)
 	different := map[string]string{
-		"M2L3_compl24.bit": "ffmpeg 5.1 has scale factor band 18 of 24 kHz two lines too narrow",
-		"l3-test46.bit":    "ffmpeg 5.1 takes no intensity position above 15",
-		"l3-he_mode.bit":   "ffmpeg keeps the mode of the first frame and mixes the others with other gains",
-		"l3-he_free.bit":   "ffmpeg does not know free format",
-		"l3-sin1k0db.bit":  "ffmpeg makes sound of two frames that begin in frames that are missing",
-		"jfk.opus":         "ffmpeg's own Opus decoder is 12 dB from libopus, see the test of Opus",
-		"pcmwaveformat-24bit-4byte-48kHz-stereo.wav":        "ffmpeg takes all 32 bits",
+		"M2L3_compl24.bit":                           "ffmpeg 5.1 has scale factor band 18 of 24 kHz two lines too narrow",
+		"l3-test46.bit":                              "ffmpeg 5.1 takes no intensity position above 15",
+		"l3-he_mode.bit":                             "ffmpeg keeps the mode of the first frame and mixes the others with other gains",
+		"l3-he_free.bit":                             "ffmpeg does not know free format",
+		"l3-sin1k0db.bit":                            "ffmpeg makes sound of two frames that begin in frames that are missing",
+		"jfk.opus":                                   "ffmpeg's own Opus decoder is 12 dB from libopus, see the test of Opus",
+		"two-data-chunks.wav":                        "ffmpeg takes the last of two data chunks, SoX the first",
+		"flac-24-bits-said-16-are.flac":              "ffmpeg refuses it, flac -dF 1.4.2 gives all of it",
+		"flac-max-block-too-small.flac":              "ffmpeg refuses it, flac -d 1.4.2 gives all of it",
+		"pcmwaveformat-24bit-4byte-48kHz-stereo.wav": "ffmpeg takes all 32 bits",
 		"waveformatextensible-24bit-4byte-48kHz-stereo.wav": "ffmpeg takes all 32 bits",
 		"test-44100Hz-2ch-32bit-float-be.wav":               "ffmpeg does not know RIFX",
 		"test-44100Hz-be-1ch-4bytes.wav":                    "ffmpeg does not know RIFX",

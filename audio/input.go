@@ -94,11 +94,20 @@ func (in *input) seekTo(offset int64) error {
 	return nil
 }
 
-// begin makes the present place the first byte of the recording, as rewind sees it.
-func (in *input) begin() {
+// begin makes the present place the first byte of the recording, from which offsets
+// count and to which rewind goes.
+func (in *input) begin() error {
 	if in.tape != nil {
 		in.tape.begin(in.buf.Buffered())
+		return nil
 	}
+	at, err := in.offset()
+	if err != nil {
+		return err
+	}
+	in.origin += at
+	in.size -= at
+	return nil
 }
 
 // rewind goes back to the first byte, for another decoder to try. A stream can do that

@@ -36,7 +36,7 @@ type mp3Decoder struct {
 	silent  int64 // samples of silence still to give for lost frames
 	damage  mp3Damage
 	started bool // sound was decoded without an error once
-	cut     bool // the last frame is incomplete
+	partial bool // the last frame is incomplete
 	ended   bool
 
 	buf [2][]float32
@@ -164,7 +164,7 @@ func (d *mp3Decoder) lost(skipped int64) {
 		d.silent = n * int64(d.frame.Samples())
 		return
 	}
-	d.note(Damaged, d.position(), fmt.Sprintf("%d bytes that are not MP3 were skipped at %v.", skipped, d.position().Duration()))
+	d.note(Damaged, d.position(), fmt.Sprintf("%d bytes that are not MP3 were skipped at %s.", skipped, d.position().Clock()))
 }
 
 // tally takes a frame into the statistics that lost needs.
@@ -189,7 +189,7 @@ func (d *mp3Decoder) decode() frames {
 	switch {
 	case err != nil && d.frame.Cut:
 		// Most of what a frame holds belongs to the next one, so it was worth a try.
-		d.cut = true
+		d.partial = true
 		return frames{}
 	case err == nil:
 		d.started = true
@@ -264,8 +264,8 @@ func (d *mp3Decoder) flushDamage() {
 	if d.damage.frames == 0 {
 		return
 	}
-	d.note(Damaged, d.damage.at, fmt.Sprintf("%s cannot be decoded; there is silence instead at %v.",
-		counted(d.damage.frames, "MP3 frame"), d.damage.at.Duration()))
+	d.note(Damaged, d.damage.at, fmt.Sprintf("%s cannot be decoded; there is silence instead at %s.",
+		counted(d.damage.frames, "MP3 frame"), d.damage.at.Clock()))
 	d.damage = mp3Damage{}
 }
 
@@ -280,12 +280,11 @@ func (d *mp3Decoder) end() {
 	frame := at16k(d.rate, mpeg.MaxSamples)
 	switch {
 	case declared >= 0 && at+frame < declared:
-		d.note(Truncated, at, fmt.Sprintf("The file is cut off: its header announces %v of sound, it ends at %v.",
-			declared.Duration(), at.Duration()))
-	case d.cut:
-		d.note(Truncated, at, fmt.Sprintf("The file is cut off within a frame, at %v.", at.Duration()))
+		d.cut(at, declared)
+	case d.partial:
+		d.note(Truncated, at, fmt.Sprintf("The file is cut off within a frame, at %s.", at.Clock()))
 	case declared >= 0 && at > declared+frame:
-		d.note(Mislabelled, 0, fmt.Sprintf("The header announces %v of sound, the file has %v.", declared.Duration(), at.Duration()))
+		d.note(Mislabelled, 0, fmt.Sprintf("The header announces %s of sound, the file has %s.", declared.Clock(), at.Clock()))
 	}
 }
 

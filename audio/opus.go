@@ -193,11 +193,11 @@ func (d *opusDecoder) turn() error {
 		d.granule += gap
 	case gap >= opusTolerance && gap <= maxOpusGap:
 		d.silent = gap
-		d.note(Damaged, d.position(), fmt.Sprintf("%v of sound is missing from the Opus stream; there is silence instead at %v.",
-			at16k(opusRate, gap).Duration(), d.position().Duration()))
+		d.note(Damaged, d.position(), fmt.Sprintf("%s of sound is missing from the Opus stream; there is silence instead at %s.",
+			at16k(opusRate, gap).Clock(), d.position().Clock()))
 	case gap > maxOpusGap:
 		d.granule += gap
-		d.note(Damaged, d.position(), fmt.Sprintf("The positions of the Ogg pages jump at %v; the sound goes on.", d.position().Duration()))
+		d.note(Damaged, d.position(), fmt.Sprintf("The positions of the Ogg pages jump at %s; the sound goes on.", d.position().Clock()))
 	}
 	return nil
 }
@@ -295,8 +295,8 @@ func (d *opusDecoder) give(n int) frames {
 // flushLost ends a stretch of packets that could not be decoded.
 func (d *opusDecoder) flushLost() {
 	if d.lost > 0 {
-		d.note(Damaged, d.lostAt, fmt.Sprintf("%s cannot be decoded; there is silence instead at %v.",
-			counted(d.lost, "Opus packet"), d.lostAt.Duration()))
+		d.note(Damaged, d.lostAt, fmt.Sprintf("%s cannot be decoded; there is silence instead at %s.",
+			counted(d.lost, "Opus packet"), d.lostAt.Clock()))
 	}
 	d.lost = 0
 }
@@ -308,6 +308,6 @@ func (d *opusDecoder) end() {
 	d.ended = true
 	d.flushLost()
 	if at := d.position(); d.pages.Cut() || !d.last {
-		d.note(Truncated, at, fmt.Sprintf("The file is cut off: it has no last page, and ends at %v.", at.Duration()))
+		d.note(Truncated, at, fmt.Sprintf("The file is cut off: it has no last page, and ends at %s.", at.Clock()))
 	}
 }

@@ -232,9 +232,9 @@ func (s *Stream) finish() error {
 	case s.length == 0:
 		return s.in.wrap("read", &Error{Err: ErrEmpty, Hint: "the file has a header but no sound"})
 	case s.start >= s.length && s.start > 0:
-		s.note(Outside, s.length, fmt.Sprintf("The part asked for begins at %v, the recording ends at %v.", s.opts.Start, s.length.Duration()))
+		s.note(Outside, s.length, fmt.Sprintf("The part asked for begins at %s, the recording ends at %s.", s.start.Clock(), s.length.Clock()))
 	case s.opts.End > 0 && s.end > s.length:
-		s.note(Outside, s.length, fmt.Sprintf("The part asked for ends at %v, the recording at %v.", s.opts.End, s.length.Duration()))
+		s.note(Outside, s.length, fmt.Sprintf("The part asked for ends at %s, the recording at %s.", s.end.Clock(), s.length.Clock()))
 	}
 	return io.EOF
 }

@@ -6,20 +6,22 @@ import (
 	"strconv"
 )
 
-// Clock writes a position or a length the way people do: "0.06 s", "7.25 s", "42.5 s",
-// "3:07.5", "1:02:03.5". Seconds alone have at most two decimals below ten and one above,
-// and no zeros at their end. It is for messages: what it rounds away cannot be read back.
+// Clock writes a position or a length the way people do: "0.006 s", "0.06 s", "42.5 s",
+// "3:07.5", "1:02:03.5". Seconds alone have at most two decimals, three below a tenth, and
+// no zeros at their end. It is for messages: what it rounds away cannot be read back.
 func (s Sample) Clock() string {
-	if s.round(100) < 0 {
+	if s.round(1000) < 0 {
 		return "-" + (-max(s, -math.MaxInt64)).Clock()
 	}
-	if n := s.round(100); n < 1000 {
-		return strconv.FormatFloat(float64(n)/100, 'f', -1, 64) + " s"
+	decimals := func(parts int64) string {
+		return strconv.FormatFloat(float64(s.round(parts))/float64(parts), 'f', -1, 64) + " s"
 	}
 	n := s.round(10)
 	switch {
-	case n < 600:
-		return strconv.FormatFloat(float64(n)/10, 'f', -1, 64) + " s"
+	case s.round(1000) < 100:
+		return decimals(1000)
+	case s.round(100) < 6000:
+		return decimals(100)
 	case n < 36000:
 		return fmt.Sprintf("%d:%02d.%d", n/600, n/10%60, n%10)
 	}

@@ -53,9 +53,10 @@ func TestSampleAtRoundsToTheNearestSampleOnBothSidesOfZero(t *testing.T) {
 func TestClockIsReadableAtEveryLength(t *testing.T) {
 	const second = timeline.SampleRate
 	for s, want := range map[timeline.Sample]string{
-		0: "0 s", 1: "0 s", 79: "0 s", 80: "0.01 s", 960: "0.06 s", second / 2: "0.5 s",
-		2 * second: "2 s", 7*second + second/4: "7.25 s", 10*second - 81: "9.99 s", 10*second - 80: "10 s",
-		42*second + second/2: "42.5 s", 60*second - 801: "59.9 s", 60*second - 800: "1:00.0",
+		0: "0 s", 1: "0 s", 7: "0 s", 8: "0.001 s", 96: "0.006 s", 960: "0.06 s", second / 2: "0.5 s",
+		second/10 - 9: "0.099 s", second/10 - 8: "0.1 s",
+		2 * second: "2 s", 7*second + second/4: "7.25 s", 11*second - 150: "10.99 s",
+		42*second + second/2: "42.5 s", 60*second - 81: "59.99 s", 60*second - 80: "1:00.0",
 		187*second + second/2: "3:07.5", 3600*second - 800: "1:00:00.0",
 		3723*second + second/2: "1:02:03.5", 8760*3600*second + 30400: "8760:00:01.9",
 		-1: "0 s", -second: "-1 s",

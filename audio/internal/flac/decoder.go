@@ -7,7 +7,9 @@ import (
 
 // A Frame is the samples of one frame.
 type Frame struct {
-	// Start is the number of the first sample that the frame gives itself.
+	Rate int // samples a second
+	Bits int // of a sample
+	// Start is the number of the first sample by the frame's own number.
 	Start int64
 	// Skipped is how many bytes before the frame were none: damage.
 	Skipped int64
@@ -26,8 +28,26 @@ type Decoder struct {
 	err  error // of r
 	tail int64 // bytes after the last frame
 
-	store [][]int64 // samples, as many as a frame can have
-	out   [][]int64
+	last  header // of the last frame, with a block of 0 before the first
+	start int64  // its first sample
+	store store
+}
+
+// store holds the samples of a frame.
+type store struct {
+	channels [8][]int64
+	used     [8][]int64
+}
+
+// fit returns room for the samples of a frame.
+func (s *store) fit(h header) [][]int64 {
+	for c := range h.channels {
+		if len(s.channels[c]) < h.block {
+			s.channels[c] = make([]int64, h.block)
+		}
+		s.used[c] = s.channels[c][:h.block]
+	}
+	return s.used[:h.channels]
 }
 
 const (
@@ -39,12 +59,7 @@ const (
 
 // NewDecoder returns a decoder of the frames in r, which stands after the metadata.
 func NewDecoder(r io.Reader, info Info) *Decoder {
-	d := &Decoder{r: r, info: info, buf: make([]byte, firstWindow)}
-	d.store, d.out = make([][]int64, info.Channels), make([][]int64, info.Channels)
-	for c := range d.store {
-		d.store[c] = make([]int64, info.MaxBlock)
-	}
-	return d
+	return &Decoder{r: r, info: info, buf: make([]byte, firstWindow)}
 }
 
 // Tail returns, after io.EOF, how many bytes follow the last good frame.
@@ -58,10 +73,8 @@ func (d *Decoder) Next() (Frame, error) {
 		h, size, err := d.decode()
 		if err == nil {
 			d.at += size
-			for c := range d.out {
-				d.out[c] = d.store[c][:h.block]
-			}
-			return Frame{Start: h.start, Skipped: skipped, Channels: d.out}, nil
+			d.start, d.last = d.place(h), h
+			return Frame{Rate: h.rate, Bits: h.bits, Start: d.start, Skipped: skipped, Channels: d.store.used[:h.channels]}, nil
 		}
 		if errors.Is(err, errShort) && d.more() {
 			continue
@@ -83,12 +96,24 @@ func (d *Decoder) Next() (Frame, error) {
 	}
 }
 
+// place returns the number of the first sample of a frame. Where blocks are not variable
+// all are as long as the first, but for the last, which may be shorter.
+func (d *Decoder) place(h header) int64 {
+	switch {
+	case h.variable:
+		return h.number
+	case d.last.block > 0 && !d.last.variable && h.number > d.last.number:
+		return d.start + (h.number-d.last.number)*int64(d.last.block)
+	}
+	return h.number * int64(max(h.block, d.info.MaxBlock))
+}
+
 // decode tries the bytes at hand as a frame.
 func (d *Decoder) decode() (header, int, error) {
 	if d.at == d.n {
 		return header{}, 0, errShort
 	}
-	return decodeFrame(d.buf[d.at:d.n+slack], d.n-d.at, &d.info, d.store)
+	return decodeFrame(d.buf[d.at:d.n+slack], d.n-d.at, &d.info, &d.store)
 }
 
 // more fills the window and says whether there was anything. What is used up makes room

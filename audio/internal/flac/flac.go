@@ -13,6 +13,9 @@
 // Two channels may be stored as one and the difference to the other. Frames carry their
 // number, so that after a damaged one the place of the next is known exactly.
 //
+// The description is not protected by a checksum, and writers get it wrong. Frames are
+// protected, and repeat nearly all of it, so where the two differ the frames count.
+//
 // The library mewkiz/flac checks this package in tests. It does not stand here because
 // it stops at the first damaged frame, reads no samples of 32 bits or of a depth that
 // only the stream's description gives, and writes a line to the log for every frame of
@@ -27,12 +30,12 @@ import (
 	"io"
 )
 
-// Info describes a stream (RFC 9639, section 8.2).
+// Info describes a stream (RFC 9639, section 8.2). All of it may be wrong.
 type Info struct {
-	MaxBlock int // samples of the longest frame
-	Rate     int // samples a second
+	MaxBlock int // samples of the longest frame, 0 if not said
+	Rate     int // samples a second, 0 if not said
 	Channels int
-	Bits     int      // of a sample
+	Bits     int      // of a sample, 1 to 32
 	Samples  int64    // in each channel, 0 if not said
 	MD5      [16]byte // of the samples, zero if not said
 }
@@ -61,9 +64,7 @@ func ReadInfo(r io.Reader) (Info, error) {
 			if _, err := io.ReadFull(r, b[:]); err != nil {
 				return info, err
 			}
-			if err := info.parse(b[:]); err != nil {
-				return info, err
-			}
+			info.parse(b[:])
 			continue
 		}
 		if _, err := io.CopyN(io.Discard, r, size); err != nil {
@@ -73,7 +74,7 @@ func ReadInfo(r io.Reader) (Info, error) {
 	return info, nil
 }
 
-func (info *Info) parse(b []byte) error {
+func (info *Info) parse(b []byte) {
 	// 16 bits each: shortest and longest block; 24 bits each: shortest, longest frame
 	info.MaxBlock = int(binary.BigEndian.Uint16(b[2:]))
 	// 20 bits: rate; 3 bits: channels less one; 5 bits: bits less one; 36 bits: samples
@@ -83,8 +84,4 @@ func (info *Info) parse(b []byte) error {
 	info.Bits = int(v>>36&31) + 1
 	info.Samples = int64(v & (1<<36 - 1))
 	copy(info.MD5[:], b[18:])
-	if info.Rate == 0 || info.Bits < 4 || info.MaxBlock == 0 {
-		return ErrHeader
-	}
-	return nil
 }

@@ -17,14 +17,24 @@ const (
 
 // header is what a frame says about itself.
 type header struct {
-	size     int   // bytes, with the checksum
-	block    int   // samples
-	start    int64 // of the stream, its first sample
+	size     int // bytes, with the checksum
+	block    int // samples
+	variable bool
+	number   int64 // of the first sample if blocks are variable, else of the frame
+	rate     int   // samples a second
+	bits     int   // of a sample
 	channels int
 	pairing  int // leftSide, sideRight, midSide or less
 }
 
-// parseHeader reads a frame header; r's data begin with it.
+// What a frame may leave to the description of the stream.
+const (
+	minBits = 4
+	maxBits = 32
+)
+
+// parseHeader reads a frame header; r's data begin with it. The description of the stream
+// counts for what the header leaves out.
 func parseHeader(r *reader, info *Info) (header, error) {
 	var h header
 	// 14 bits: sync; 1 bit: zero; 1 bit: blocks may differ in length
@@ -32,7 +42,7 @@ func parseHeader(r *reader, info *Info) (header, error) {
 	if sync>>1 != 0xfff8>>1 {
 		return h, r.failure()
 	}
-	variable := sync&1 == 1
+	h.variable = sync&1 == 1
 	blockCode, rateCode := int(r.take(4)), int(r.take(4))
 	h.pairing = int(r.take(4))
 	depthCode := int(r.take(3))
@@ -58,21 +68,18 @@ func parseHeader(r *reader, info *Info) (header, error) {
 	default:
 		h.block = 1 << blockCode
 	}
-	h.start = number
-	if !variable {
-		h.start = number * int64(info.MaxBlock)
+	h.number = number
+	if h.rate = readRate(r, rateCode, info.Rate); h.rate == 0 {
+		return h, r.failure()
 	}
-	if !rateFits(r, rateCode, info.Rate) || !depthFits(depthCode, info.Bits) {
+	if h.bits = depth(depthCode, info.Bits); h.bits < minBits || h.bits > maxBits {
 		return h, r.failure()
 	}
 	h.channels = h.pairing + 1
 	if h.pairing >= leftSide {
 		h.channels = 2
 	}
-	if h.pairing > midSide || h.channels != info.Channels {
-		return h, r.failure()
-	}
-	if h.block > info.MaxBlock {
+	if h.pairing > midSide {
 		return h, r.failure()
 	}
 	h.size = r.pos/8 + 1
@@ -115,45 +122,48 @@ func (r *reader) number() (int64, bool) {
 	return int64(v), !r.short
 }
 
-// rateFits reads the rate of a frame and says whether it is that of the stream.
-func rateFits(r *reader, code, rate int) bool {
+// readRate reads the rate of a frame; 0 is none. The stream's counts if the frame has none.
+func readRate(r *reader, code, stream int) int {
 	known := [12]int{0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000}
 	switch {
 	case code == 0:
-		return true
+		return stream
 	case code < len(known):
-		return rate == known[code]
+		return known[code]
 	case code == 12:
-		return rate == 1000*int(r.take(8))
+		return 1000 * int(r.take(8))
 	case code == 13:
-		return rate == int(r.take(16))
+		return int(r.take(16))
 	case code == 14:
-		return rate == 10*int(r.take(16))
+		return 10 * int(r.take(16))
 	}
-	return false
+	return 0
 }
 
-// depthFits says whether a frame's depth is that of the stream.
-func depthFits(code, bits int) bool {
-	known := [8]int{0, 8, 12, -1, 16, 20, 24, 32}
-	return code == 0 || bits == known[code]
+// depth returns the bits of a frame's samples, -1 for a code that has no meaning.
+func depth(code, stream int) int {
+	if code == 0 {
+		return stream
+	}
+	return [8]int{0, 8, 12, -1, 16, 20, 24, 32}[code]
 }
 
 // decodeFrame decodes the frame at the start of b, which has slack bytes behind its
-// data of length n. It fills the front of each channel and returns the frame's header
-// and length in bytes.
-func decodeFrame(b []byte, n int, info *Info, channels [][]int64) (header, int, error) {
+// data of length n. It fills the front of each channel that it has, and returns the
+// frame's header and length in bytes.
+func decodeFrame(b []byte, n int, info *Info, store *store) (header, int, error) {
 	r := &reader{b: b, end: 8 * n}
 	h, err := parseHeader(r, info)
 	if err != nil {
 		return h, 0, err
 	}
-	for c := range h.channels {
-		depth := info.Bits
+	channels := store.fit(h)
+	for c := range channels {
+		depth := h.bits
 		if h.pairing == sideRight && c == 0 || (h.pairing == leftSide || h.pairing == midSide) && c == 1 {
 			depth++ // a difference needs one bit more
 		}
-		if err := decodeSubframe(r, channels[c][:h.block], depth); err != nil {
+		if err := decodeSubframe(r, channels[c], depth); err != nil {
 			return h, 0, err
 		}
 	}
@@ -175,7 +185,7 @@ func (h header) unpair(channels [][]int64) {
 	if h.pairing < leftSide {
 		return
 	}
-	a, b := channels[0][:h.block], channels[1][:h.block]
+	a, b := channels[0], channels[1]
 	switch h.pairing {
 	case leftSide:
 		for i, left := range a {

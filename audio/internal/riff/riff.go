@@ -8,6 +8,9 @@
 //	"fmt "               layout of a sample
 //	"data"               the sound
 //
+// The format comes before the sound by the standard; ReadFormat reads files in which it
+// comes after. Of several formats the first counts, as in ffmpeg.
+//
 // Writers that cannot seek back leave a placeholder for the lengths. Lengths are claims
 // of a stranger: nothing here allocates by them.
 //
@@ -35,6 +38,9 @@ const (
 // ErrNotWAVE reports bytes that do not begin like a WAVE file.
 var ErrNotWAVE = errors.New("not a WAVE file")
 
+// ErrDataFirst reports sound that comes before its format.
+var ErrDataFirst = errors.New("data chunk before any fmt chunk")
+
 // Unknown is the length of a data chunk whose writer did not know it.
 const Unknown = -1
 
@@ -57,10 +63,55 @@ type Format struct {
 	ValidBits  int // of the container that carry sound; 0 where not said
 }
 
-// Read reads a header from r, which then stands at the first byte of sound.
+// Read reads a header from r, which then stands at the first byte of sound. With
+// ErrDataFirst the header is complete but for its format.
 func Read(r io.Reader) (Header, error) {
 	p := parser{r: r}
 	return p.header()
+}
+
+// ReadFormat completes a header that came with ErrDataFirst. r stands behind the last
+// byte of sound; the caller then goes back to the first.
+func (h *Header) ReadFormat(r io.Reader) error {
+	p := parser{r: r, order: h.order()}
+	if err := p.skipChunk(h.Data, h.Data); err != nil {
+		return fmt.Errorf("no fmt chunk: %w", err)
+	}
+	for {
+		b, err := p.read(chunkHead)
+		if err != nil {
+			return fmt.Errorf("no fmt chunk: %w", err)
+		}
+		id, size := Chunk(b, h.BigEndian)
+		found := id == "fmt "
+		if found {
+			h.Format, err = p.format(size)
+		} else {
+			err = p.skipChunk(size, 0)
+		}
+		if err != nil {
+			return fmt.Errorf("chunk %q of %d bytes: %w", id, size, err)
+		}
+		if found {
+			return nil
+		}
+	}
+}
+
+// chunkHead is the length of a chunk's identifier and length.
+const chunkHead = 8
+
+// Chunk reads the first eight bytes of a chunk.
+func Chunk(b []byte, bigEndian bool) (id string, size int64) {
+	h := Header{BigEndian: bigEndian}
+	return string(b[:4]), int64(h.order().Uint32(b[4:]))
+}
+
+func (h *Header) order() binary.ByteOrder {
+	if h.BigEndian {
+		return binary.BigEndian
+	}
+	return binary.LittleEndian
 }
 
 type parser struct {
@@ -82,37 +133,37 @@ func (p *parser) header() (Header, error) {
 	case string(b[8:12]) != "WAVE":
 		return h, ErrNotWAVE
 	case h.Form == "RIFF" || h.Form == "RF64" || h.Form == "BW64":
-		p.order = binary.LittleEndian
 	case h.Form == "RIFX":
-		p.order, h.BigEndian = binary.BigEndian, true
+		h.BigEndian = true
 	default:
 		return h, ErrNotWAVE
 	}
+	p.order = h.order()
 
 	data64 := int64(Unknown) // the data length in ds64
 	haveFormat := false
 	for {
-		b, err := p.read(8)
+		b, err := p.read(chunkHead)
 		if err != nil {
 			return h, fmt.Errorf("no data chunk: %w", err)
 		}
-		id, size := string(b[:4]), int64(p.order.Uint32(b[4:]))
-		switch id {
-		case "ds64":
+		id, size := Chunk(b, h.BigEndian)
+		switch {
+		case id == "ds64":
 			data64, err = p.ds64(size)
-		case "fmt ":
+		case id == "fmt " && !haveFormat:
 			h.Format, err = p.format(size)
 			haveFormat = true
-		case "data":
-			if !haveFormat {
-				return h, errors.New("data chunk before any fmt chunk")
-			}
+		case id == "data":
 			h.DataAt, h.Data = p.at, size
 			if placeholder(size) {
 				h.Data = Unknown
 			}
 			if size == 0xffffffff && data64 > 0 {
 				h.Data = data64
+			}
+			if !haveFormat {
+				return h, ErrDataFirst
 			}
 			return h, nil
 		default:
