@@ -27,8 +27,9 @@
 //
 // # Channels
 //
-// Mix is the mean of all channels, made before resampling. Split keeps them apart, and
-// Only takes one of them.
+// Mix is the mean of all channels, made before resampling; where a channel would cancel
+// another it is left out, and a diagnostic says so. Split keeps them apart, and Only takes
+// one of them.
 package audio
 
 import (

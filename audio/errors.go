@@ -61,6 +61,10 @@ const (
 	Mislabelled Kind = "mislabelled"
 	// Partial: the file holds more sound than was taken.
 	Partial Kind = "partial"
+	// Inverted: channels cancel each other in the mix, so that some were left out.
+	Inverted Kind = "inverted"
+	// Duplicate: several channels carry the same sound.
+	Duplicate Kind = "duplicate"
 	// Outside: the part asked for reaches past the end of the recording.
 	Outside Kind = "outside"
 )

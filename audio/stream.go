@@ -57,10 +57,11 @@ type Stream struct {
 	rate       int
 	segment    timeline.Sample // where it begins
 	frames     int64           // of it that the decoder has given or skipped
-	discard    int64           // frames to come that lie before the resamplers' first input
+	discard    int64           // frames to come that are not needed
 	resamplers []*resample.Resampler
 
-	mixed []float32       // scratch of the downmix
+	mixer *mixer          // for Mix, of several channels
+	trim  int64           // mixed samples to come that lie before the resampler's first input
 	out   [][]float32     // resampled, not given yet
 	given int             // of out, by the last call
 	at    timeline.Sample // position of out[c][0]
@@ -91,6 +92,9 @@ func newStream(ctx context.Context, in *input, d decoder, o Options) (*Stream, e
 	}
 	s.resamplers = make([]*resample.Resampler, outputs)
 	s.out, s.block = make([][]float32, outputs), make([][]float32, outputs)
+	if o.Channels == Mix && s.info.Channels > 1 {
+		s.mixer = newMixer(s.info.Channels)
+	}
 	if err := s.beginSegment(s.info.SampleRate); err != nil {
 		return nil, err
 	}
@@ -116,6 +120,10 @@ func (s *Stream) beginSegment(rate int) error {
 		s.resamplers[c] = f.Resampler()
 		s.discard = s.resamplers[c].StartAt(int64(max(0, s.start-s.segment)))
 	}
+	if s.mixer != nil {
+		from := s.mixer.begin(rate, s.segment, s.discard)
+		s.discard, s.trim = from, s.discard-from
+	}
 	return nil
 }
 
@@ -124,6 +132,12 @@ func (s *Stream) endSegment() {
 	s.segment += at16k(s.rate, s.frames)
 	if s.discard > 0 {
 		return // it ended before the part to give, so they saw nothing of it
+	}
+	if s.mixer != nil {
+		s.mono(s.mixer.flush())
+		if s.trim > 0 {
+			return
+		}
 	}
 	for c, r := range s.resamplers {
 		s.out[c] = r.Finish(s.out[c])
@@ -194,35 +208,31 @@ func (s *Stream) fill() error {
 		for c, r := range s.resamplers {
 			s.out[c] = r.Append(s.out[c], f.channels[c])
 		}
+	case s.mixer != nil:
+		s.mono(s.mixer.mix(f.channels))
 	case s.opts.Channels == Mix:
-		s.out[0] = s.resamplers[0].Append(s.out[0], s.mix(f.channels))
+		s.mono(f.channels[0])
 	default:
 		s.out[0] = s.resamplers[0].Append(s.out[0], f.channels[s.opts.Channels-1])
 	}
 	return nil
 }
 
-// mix returns the mean of the channels.
-func (s *Stream) mix(channels [][]float32) []float32 {
-	if len(channels) == 1 {
-		return channels[0]
-	}
-	s.mixed = append(s.mixed[:0], channels[0]...)
-	for _, c := range channels[1:] {
-		for i, v := range c[:len(s.mixed)] {
-			s.mixed[i] += v
-		}
-	}
-	scale := 1 / float32(len(channels))
-	for i := range s.mixed {
-		s.mixed[i] *= scale
-	}
-	return s.mixed
+// mono takes mixed samples.
+func (s *Stream) mono(samples []float32) {
+	n := min(s.trim, int64(len(samples)))
+	s.trim -= n
+	s.out[0] = s.resamplers[0].Append(s.out[0], samples[n:])
 }
 
 // finish is called once, when there is no more to give: it returns io.EOF, or what
 // keeps the end from being a good one.
 func (s *Stream) finish() error {
+	if s.mixer != nil {
+		if d, ok := s.mixer.diagnostic(); ok {
+			s.list = append(s.list, d)
+		}
+	}
 	if !s.drained {
 		s.length = s.at // the end asked for
 		return io.EOF
