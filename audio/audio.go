@@ -121,8 +121,8 @@ func closeAfter(d decoder, err error) error {
 	return err
 }
 
-// openDecoder chooses by content: a decoder of our own, or ffmpeg where there is none or
-// where it finds something that it does not know.
+// openDecoder chooses by content: a decoder of our own, or ffmpeg where there is none,
+// where it finds something that it does not know, and where it refuses.
 func openDecoder(ctx context.Context, in *input, o Options) (decoder, error) {
 	f, err := in.sniff()
 	if err != nil {
@@ -137,10 +137,14 @@ func openDecoder(ctx context.Context, in *input, o Options) (decoder, error) {
 	if f.open != nil {
 		d, err := f.open(in)
 		foreign, ok := errors.AsType[*notBuiltIn](err)
-		if !ok {
+		switch {
+		case ok:
+			f.name = foreign.what
+		case refused(err):
+			return askFFmpeg(ctx, in, f, o, err)
+		default:
 			return d, err
 		}
-		f.name = foreign.what
 		if err := in.rewind(); err != nil {
 			return nil, err
 		}

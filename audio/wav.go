@@ -42,8 +42,11 @@ func openWAV(in *input) (decoder, error) {
 			Hint: "the file was cut off before its sound; copy or export it again",
 		}
 	}
-	if err != nil {
+	if errors.Is(err, riff.ErrNotWAVE) || errors.Is(err, riff.ErrFormat) {
 		return nil, &Error{Err: fmt.Errorf("%w: WAV header: %w", ErrDamaged, err)}
+	}
+	if err != nil {
+		return nil, err
 	}
 	d := &wavDecoder{in: in, header: h, left: h.Data}
 	if err := d.format(); err != nil {

@@ -1,7 +1,6 @@
 package audio
 
 import (
-	"errors"
 	"fmt"
 
 	"asr-backend/audio/internal/pcm"
@@ -144,9 +143,12 @@ func damagedWAV(format string, args ...any) error {
 func formatBehind(in *input, h *riff.Header) error {
 	switch {
 	case h.Data == riff.Unknown:
-		return errors.New("the sound comes before its format and has no length")
+		return damagedWAV("stands behind the sound, whose length is not given")
 	case in.seeker == nil && h.DataAt+h.Data > maxRewind/2:
-		return errors.New("the sound comes before its format, which a stream cannot go back to")
+		return &Error{
+			Err:  fmt.Errorf("%w: WAV whose format stands behind its sound, in a stream", ErrUnsupported),
+			Hint: "write it to a file first, or install ffmpeg",
+		}
 	}
 	if _, err := in.skip(h.Data); err != nil {
 		return err

@@ -38,6 +38,9 @@ const (
 // ErrNotWAVE reports bytes that do not begin like a WAVE file.
 var ErrNotWAVE = errors.New("not a WAVE file")
 
+// ErrFormat reports a format that is too short to be one.
+var ErrFormat = errors.New("the format is too short")
+
 // ErrDataFirst reports sound that comes before its format.
 var ErrDataFirst = errors.New("data chunk before any fmt chunk")
 
@@ -204,7 +207,7 @@ func (p *parser) ds64(size int64) (int64, error) {
 func (p *parser) format(size int64) (Format, error) {
 	var f Format
 	if size < 14 {
-		return f, errors.New("too short")
+		return f, ErrFormat
 	}
 	n := int(min(size, 40))
 	b, err := p.read(n)
