@@ -91,9 +91,14 @@ func (r *Recognizer) Recognize(ctx context.Context, blocks Blocks, job Job) (_ [
 		}
 		report(&job, tracks)
 	}
+	for _, t := range tracks {
+		if err := t.end(ctx); err != nil {
+			return nil, err
+		}
+	}
 	results := make([]*Result, len(tracks))
 	for i, t := range tracks {
-		if err := t.finish(ctx); err != nil {
+		if err := t.finish(); err != nil {
 			return nil, err
 		}
 		results[i] = t.result
@@ -109,6 +114,7 @@ func (r *Recognizer) tracks(job *Job, first audio.Block) ([]*track, error) {
 	tracks := make([]*track, len(first.Channels))
 	for i := range tracks {
 		tracks[i] = newTrack(r, job, i, timeline.Row(first.Start/timeline.SamplesPerRow))
+		tracks[i].earlier = tracks[:i]
 	}
 	return tracks, nil
 }

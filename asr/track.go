@@ -19,6 +19,7 @@ type track struct {
 	r       *Recognizer
 	job     *Job
 	channel int
+	earlier []*track // those of the channels before, which are pushed first
 	mel     *mel.Extractor
 	origin  timeline.Row // the recording's row at which this stretch begins
 	raw     []float32    // frames from base on
@@ -63,8 +64,8 @@ func (t *track) grown(ctx context.Context, at int) error {
 	return nil
 }
 
-// finish runs what is left at the end of the stretch and waits for all windows.
-func (t *track) finish(ctx context.Context) error {
+// end starts what is left at the end of the stretch.
+func (t *track) end(ctx context.Context) error {
 	at := len(t.raw)
 	t.raw = t.mel.Finish(t.raw)
 	if err := t.grown(ctx, at); err != nil {
@@ -81,6 +82,11 @@ func (t *track) finish(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// finish waits for all windows.
+func (t *track) finish() error {
 	for len(t.flying) > 0 {
 		if err := t.land(); err != nil {
 			return err
@@ -112,6 +118,10 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 		w.raw = nil
 		close(w.done)
 	default:
+		if w.same = t.twin(w); w.same != nil {
+			w.raw, w.done = w.same.raw, w.same.done
+			break
+		}
 		w.raw = slices.Clone(w.raw)
 		if !t.r.queue.put(w) {
 			return errClosed
@@ -122,6 +132,21 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 	for len(t.flying) > t.r.inFlight {
 		if err := t.land(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// twin returns the window of an earlier channel that holds the same frames as w, so that
+// the model need not see them twice; nil if there is none.
+func (t *track) twin(w *window) *window {
+	for _, e := range t.earlier {
+		if len(e.flying) == 0 {
+			continue
+		}
+		last := e.flying[len(e.flying)-1]
+		if last.same == nil && last.start == w.start && last.raw != nil && slices.Equal(last.raw, w.raw) {
+			return last
 		}
 	}
 	return nil
@@ -150,6 +175,9 @@ func (t *track) land() error {
 	w := t.flying[0]
 	t.flying = t.flying[1:]
 	<-w.done
+	if w.same != nil {
+		w.rows, w.full, w.err = w.same.rows, w.same.full, w.same.err
+	}
 	if w.err != nil {
 		return w.err
 	}

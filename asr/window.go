@@ -52,6 +52,7 @@ type window struct {
 	start    timeline.Row
 	raw      []float32 // log-mel frames, frame-major, not normalised
 	logProbs bool      // keep whole rows, not only their summary
+	same     *window   // of another channel, whose outcome is this one's too
 
 	// Set by the worker before done is closed.
 	rows []ctc.Row

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"asr-backend/asr"
@@ -234,6 +236,46 @@ func TestChannelsAreHeardByThemselves(t *testing.T) {
 	}
 	if got := fmt.Sprint(texts(b, results[0]), texts(b, results[1])); got != "[one two three four one] [two three four one two]" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// While two channels are the same, the model sees them once, and both have all rows; from
+// where they differ on, each has its own.
+func TestEqualWindowsOfTwoChannelsAreRunOnce(t *testing.T) {
+	var run atomic.Int64
+	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small, Observe: func(b asr.Run) { run.Add(int64(b.Windows)) }})
+	const n = 40 * timeline.SampleRate
+	other := func(from timeline.Sample) func(timeline.Sample) float32 {
+		return func(i timeline.Sample) float32 {
+			if i >= from {
+				return noise(i + 12345)
+			}
+			return noise(i)
+		}
+	}
+	for name, from := range map[string]timeline.Sample{"throughout": n, "at first": n / 2, "nowhere": 0} {
+		want := hear(t, r, &recording{n: n, sample: other(from)}, asr.Job{})
+		run.Store(0)
+		var rows [2]int
+		saved := [2]map[timeline.Row]int{{}, {}}
+		results, err := r.Recognize(t.Context(), pair{{n: n, sample: noise}, {n: n, sample: other(from)}}, asr.Job{
+			LogProbs: func(c int, _ timeline.Row, _ []float32) error { rows[c]++; return nil },
+			Save:     func(c int, start timeline.Row, _ []ctc.Row) { saved[c][start]++ },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(results[1].Rows, want.Rows) || rows[0] != rows[1] || rows[1] != len(want.Rows) {
+			t.Errorf("equal %s: the rows of the second channel differ, %d of %d", name, rows[1], len(want.Rows))
+		}
+		if len(saved[1]) != results[1].Windows || !maps.Equal(saved[0], saved[1]) {
+			t.Errorf("equal %s: saved %v", name, saved)
+		}
+		windows := int64(results[0].Windows)
+		got := run.Load()
+		if from == n && got != windows || from == 0 && got != 2*windows || from == n/2 && (got <= windows || got >= 2*windows) {
+			t.Errorf("equal %s: %d windows were run, a channel has %d", name, got, windows)
+		}
 	}
 }
 
