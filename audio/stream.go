@@ -61,6 +61,7 @@ type Stream struct {
 	resamplers []*resample.Resampler
 
 	mixer *mixer          // for Mix, of several channels
+	twins *comparison     // for Split
 	trim  int64           // mixed samples to come that lie before the resampler's first input
 	out   [][]float32     // resampled, not given yet
 	given int             // of out, by the last call
@@ -90,6 +91,7 @@ func newStream(ctx context.Context, in *input, d decoder, o Options) (*Stream, e
 	if o.Channels == Split {
 		outputs = s.info.Channels
 	}
+	s.twins = newComparison(outputs)
 	s.resamplers = make([]*resample.Resampler, outputs)
 	s.out, s.block = make([][]float32, outputs), make([][]float32, outputs)
 	if o.Channels == Mix && s.info.Channels > 1 {
@@ -175,6 +177,7 @@ func (s *Stream) Next() (Block, error) {
 	for c, out := range s.out {
 		s.block[c] = out[:s.given]
 	}
+	s.twins.add(s.block)
 	return Block{Start: s.at, Channels: s.block}, nil
 }
 
@@ -233,6 +236,7 @@ func (s *Stream) finish() error {
 			s.list = append(s.list, d)
 		}
 	}
+	s.list = append(s.list, s.twins.diagnostics()...)
 	if !s.drained {
 		s.length = s.at // the end asked for
 		return io.EOF
@@ -252,6 +256,11 @@ func (s *Stream) finish() error {
 // Length returns how long the recording was found to be, -1 before Next has returned
 // io.EOF. Where Options.End cut it short, it is the end of the last block.
 func (s *Stream) Length() timeline.Sample { return s.length }
+
+// Twin returns the first channel that carries the same sound as channel n, at whatever level
+// and either way up, and comes before it; -1 if there is none. Only Split compares
+// channels, and the answer holds for all blocks given so far.
+func (s *Stream) Twin(n int) int { return s.twins.twin(n) }
 
 // Diagnostics returns what was found wrong so far; all of it after io.EOF.
 func (s *Stream) Diagnostics() []Diagnostic {

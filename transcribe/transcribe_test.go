@@ -133,6 +133,42 @@ func TestAStretchIsHeardAsInTheWhole(t *testing.T) {
 	}
 }
 
+// One sound in two channels is transcribed once where channels are kept apart, and an
+// inverted channel costs nothing where they are mixed. Both are reported.
+func TestTwoChannelsOfOneSoundGiveItsWordsOnce(t *testing.T) {
+	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0002.flac")
+	want, err := transcriber(t, transcribe.Options{}).File(t.Context(), source, transcribe.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, pan string
+		channels  audio.Channels
+		channel   int
+		warning   string
+	}{
+		{"dual mono, split", "pan=stereo|c0=c0|c1=c0", audio.Split, 0, "Channels 0 and 1 carry the same sound"},
+		{"inverted, split", "pan=stereo|c0=c0|c1=-1*c0", audio.Split, 0, "Channels 0 and 1 carry the same sound"},
+		{"inverted, mixed", "pan=stereo|c0=c0|c1=-1*c0", audio.Mix, transcript.Mixed, "Channels 0 and 1 cancel each other"},
+	} {
+		path := filepath.Join(t.TempDir(), "two.wav")
+		convert(t, source, path, "-af", c.pan)
+		got, err := transcriber(t, transcribe.Options{Channels: c.channels}).File(t.Context(), path, transcribe.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameWords(t, c.name, words(got), words(want), 0)
+		for _, s := range got.Segments {
+			if s.Channel != c.channel {
+				t.Errorf("%s: a segment of channel %d", c.name, s.Channel)
+			}
+		}
+		if w := got.Diagnostics.Warnings; len(w) != 1 || !strings.HasPrefix(w[0], c.warning) {
+			t.Errorf("%s: warnings %q, want %q", c.name, w, c.warning)
+		}
+	}
+}
+
 func TestChannelsAreKeptApart(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "two.wav")
 	left, right := oracle.Data(t, "speech", "ljspeech", "LJ001-0002.flac"), oracle.Data(t, "speech", "ljspeech", "LJ001-0004.flac")
