@@ -38,16 +38,7 @@ func askFFmpeg(ctx context.Context, in *input, f format, o Options, refusal erro
 		return nil, &Error{Err: fmt.Errorf("%w; nor can ffmpeg read it: %v", own.Err, err), Hint: own.Hint}
 	}
 	_, reason, _ := strings.Cut(own.Err.Error(), ": ") // without the kind of error
-	return &refusedDecoder{d, Diagnostic{Kind: Damaged, Text: fmt.Sprintf(
-		"The built-in %s decoder refused the file, and ffmpeg decoded it: %s.", f.name, reason)}}, nil
-}
-
-// A refusedDecoder is that of ffmpeg, with the reason why it was asked.
-type refusedDecoder struct {
-	decoder
-	why Diagnostic
-}
-
-func (d *refusedDecoder) diagnostics() []Diagnostic {
-	return append([]Diagnostic{d.why}, d.decoder.diagnostics()...)
+	d.(*ffmpegDecoder).note(Damaged, 0, fmt.Sprintf(
+		"The built-in %s decoder refused the file, and ffmpeg decoded it: %s.", f.name, reason))
+	return d, nil
 }
