@@ -2,6 +2,7 @@ package audio_test
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,15 +108,30 @@ func TestWhatAnotherWriterWritesIsRead(t *testing.T) {
 // FuzzOpen opens and reads anything in this process alone: no panic, an end, and blocks
 // that keep their promises.
 func FuzzOpen(f *testing.F) {
-	for _, elem := range builtInFiles {
+	seeds := slices.Clone(builtInFiles)
+	for _, name := range []string{
+		"block-align-4-mono.wav", "data-before-fmt.wav", "two-data-chunks.wav", "antiphase-stereo.wav",
+		"flac-24-bits-said-16-are.flac", "flac-max-block-too-small.flac",
+	} {
+		seeds = append(seeds, []string{"odd-headers", name})
+	}
+	for _, elem := range seeds {
 		b := readFile(f, elem...)
 		f.Add(b[:min(len(b), 8000)])
 	}
+	f.Add(slices.Concat(wavFile(), chunk("data", make([]byte, 99)), wavFormat(1, 3, 1000, 6, 16)))
 	for _, name := range []string{"page.html", "list.m3u8"} {
 		f.Add([]byte("<html><body>" + name + "</body></html>"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := audio.OpenReader(t.Context(), bytes.NewReader(b), "fuzz", audio.Options{FFmpeg: audio.NoFFmpeg, Channels: audio.Split})
+		r, o := io.Reader(bytes.NewReader(b)), builtIn
+		if len(b)%2 == 1 {
+			o.Channels = audio.Split
+		}
+		if len(b)/2%2 == 1 {
+			r = seekless{r}
+		}
+		s, err := audio.OpenReader(t.Context(), r, "fuzz", o)
 		if err != nil {
 			return
 		}

@@ -52,8 +52,8 @@ func (d *wavDecoder) format() error {
 	}
 	d.encoding, d.frame = e, size*f.Channels
 	if f.FrameBytes != d.frame {
-		d.note(Mislabelled, 0, fmt.Sprintf("The WAV header gives %d bytes to a frame of %d channels with %d bits; %d were taken.",
-			f.FrameBytes, f.Channels, f.Bits, d.frame))
+		d.note(Mislabelled, 0, fmt.Sprintf("The WAV header gives %d bytes to a frame of %s with %d bits; %d were taken.",
+			f.FrameBytes, counted(f.Channels, "channel"), f.Bits, d.frame))
 	}
 	bits := f.Bits
 	if f.ValidBits > 0 && f.ValidBits < bits {

@@ -2,6 +2,7 @@ package riff
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,8 +23,13 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(b[:min(len(b), 1024)])
 	}
+	f.Add(file("RIFF", []byte("data\x04\x00\x00\x00SSSS"), chunk(le, "LIST", []byte("odd")), chunk(le, "fmt ", format(le, 1, 2, 44100, 4, 16))))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := Read(bytes.NewReader(b))
+		if errors.Is(err, ErrDataFirst) && h.Data >= 0 && h.DataAt+h.Data <= int64(len(b)) {
+			_ = h.ReadFormat(bytes.NewReader(b[h.DataAt+h.Data:]))
+			return
+		}
 		if err != nil {
 			return
 		}

@@ -92,6 +92,26 @@ func TestHeadersAreReadInEveryForm(t *testing.T) {
 	}
 }
 
+func TestAFormatBehindTheSoundIsRead(t *testing.T) {
+	for _, sound := range []string{"data\x08\x00\x00\x00SSSSSSSS", "data\x07\x00\x00\x00SSSSSSS\x00", "data\x07\x00\x00\x00SSSSSSS"} {
+		whole := file("RIFF", []byte(sound), chunk(le, "LIST", []byte("odd")), chunk(le, "fmt ", format(le, 1, 2, 44100, 4, 16)))
+		r := bytes.NewReader(whole)
+		h, err := Read(r)
+		if !errors.Is(err, ErrDataFirst) || h.DataAt != 20 {
+			t.Fatalf("got %+v, %v", h, err)
+		}
+		rest := whole[h.DataAt+h.Data:]
+		if err := h.ReadFormat(bytes.NewReader(rest)); err != nil || h.Format.Rate != 44100 || h.Format.Bits != 16 {
+			t.Errorf("%q: got %+v, %v", sound, h.Format, err)
+		}
+		for n := range len(rest) {
+			if err := h.ReadFormat(bytes.NewReader(rest[:n])); !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%q, %d of %d bytes: got %v", sound, n, len(rest), err)
+			}
+		}
+	}
+}
+
 func TestEveryCutOfAHeaderIsSaidToBeOne(t *testing.T) {
 	whole := file("RIFF", chunk(le, "LIST", []byte("odd")), chunk(le, "fmt ", format(le, 1, 2, 44100, 4, 16)), []byte("data\x08\x00\x00\x00"))
 	for n := range whole {
