@@ -16,7 +16,9 @@
 // recording of N frames at rate r has N·16000/r samples, rounded to the nearest; blocks
 // follow each other without a gap, and how they are cut depends on nothing but Options.
 // Where sound is damaged, silence takes the place of what was lost if its length can be
-// known, so that everything after it stays where it was.
+// known, so that everything after it stays where it was. Gaps in the positions that a
+// container gives are silence too, up to 24 hours in all of a recording; what goes beyond is
+// closed up, and said.
 //
 // # Truth
 //
@@ -37,29 +39,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"asr-backend/audio/internal/mpeg"
 )
 
-// Open opens the recording at path. The context bounds the life of the whole stream:
-// when it ends, Next fails with its error, and a decoder outside this process is stopped.
+// Open opens the recording at path: a file, or a named pipe, which it waits for. The context
+// bounds the opening and the life of the whole stream: when it ends, Open and Next fail with
+// its error, and a decoder outside this process is stopped.
 func Open(ctx context.Context, path string, o Options) (*Stream, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
-		return nil, &Error{Op: "open", Name: path, Err: errors.Unwrap(err)}
+		return nil, (&input{name: path}).wrap("open", err)
 	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("is a folder")
-	}
-	if err != nil {
-		f.Close()
-		return nil, &Error{Op: "open", Name: path, Err: err}
-	}
-	in, err := newInput(f, path)
+	in, err := newInput(ctx, f, path)
 	if err == nil {
 		in.closer = f
 		var s *Stream
@@ -73,10 +67,10 @@ func Open(ctx context.Context, path string, o Options) (*Stream, error) {
 
 // OpenReader opens the recording that r holds from where it stands; name is what errors
 // call it. An io.ReadSeeker that can seek is used as one, which some formats need.
-// Closing the stream does not close r. A read that blocks is r's owner's to interrupt:
-// the context is looked at between reads.
+// Closing the stream does not close r. A read from an os.File ends with the context; one
+// that blocks in another reader is its owner's to interrupt.
 func OpenReader(ctx context.Context, r io.Reader, name string, o Options) (*Stream, error) {
-	in, err := newInput(r, name)
+	in, err := newInput(ctx, r, name)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +99,10 @@ func open(ctx context.Context, in *input, o Options) (*Stream, error) {
 	d, err := openDecoder(ctx, in, o)
 	if err != nil {
 		return nil, in.wrap("open", err)
+	}
+	if _, ok := d.(*ffmpegDecoder); !ok && o.Track > 1 {
+		err := &Error{Err: fmt.Errorf("no audio track %d: the recording has 1", o.Track), Hint: "tracks are counted from 1"}
+		return nil, in.wrap("open", closeAfter(d, err))
 	}
 	s, err := newStream(ctx, in, d, o)
 	if err != nil {

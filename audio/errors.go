@@ -15,6 +15,8 @@ var (
 	ErrNotAudio = errors.New("not an audio file")
 	// ErrUnsupported: it is sound, but of a kind that cannot be decoded here.
 	ErrUnsupported = errors.New("unsupported audio format")
+	// ErrProtected: it is encrypted, and only a shop's own player has the key.
+	ErrProtected = errors.New("protected (DRM)")
 	// ErrNoFFmpeg: it could be decoded by ffmpeg, which is not there.
 	ErrNoFFmpeg = errors.New("ffmpeg not found")
 	// ErrDamaged: it is sound, but nothing of it can be decoded.

@@ -2,20 +2,20 @@ package audio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"asr-backend/audio/internal/nut"
 )
 
-// Formats without a decoder in this program go through ffmpeg, one process for each
-// recording. It gets the recording by path and writes WAV with samples of 32-bit float
-// to its standard output, at the rate and with the channels of the file; resampling is
-// ours for every format alike.
+// Formats without a decoder in this program go through ffmpeg (4.4 or newer), one process
+// for each recording. It gets the recording by path and writes samples of 32-bit float with
+// their timestamps to its standard output, at the rate and with the channels of the file.
+// Placing them on the time line and resampling are ours, for every format alike.
 //
 // A recording comes from strangers. ffmpeg may open files and pipes only, no addresses,
 // and only formats that hold their content themselves: a playlist would make it open
@@ -40,14 +40,18 @@ const waitDelay = 2 * time.Second
 type ffmpegDecoder struct {
 	notes
 	ctx    context.Context
+	path   string   // of ffmpeg
+	source string   // of the recording, as ffmpeg knows it
+	spool  *os.File // a copy of the recording that has no name, or nil
+
+	// The present process.
 	cancel context.CancelFunc
 	cmd    *exec.Cmd
-	spool  string // a temporary file to remove, or ""
 	report *ffmpegReport
 	done   bool  // the process was waited for
 	exit   error // its end
 
-	wav   *wavDecoder
+	sound *placer
 	facts Info
 }
 
@@ -96,17 +100,15 @@ func openFFmpeg(ctx context.Context, in *input, f format, o Options) (decoder, e
 	if err != nil {
 		return nil, needsFFmpeg(f, err)
 	}
-	d := &ffmpegDecoder{}
-	source := in.path
-	if source == "" {
+	d := &ffmpegDecoder{ctx: ctx, path: path, source: "file:" + in.path}
+	if in.path == "" {
 		// Many formats need seeking, which a pipe cannot give.
-		if source, err = in.spool(ctx); err != nil {
+		if d.spool, err = in.spool(ctx, o.spoolLimit()); err != nil {
 			return nil, err
 		}
-		d.spool = source
+		d.source = "file:/dev/fd/3"
 	}
-	d.ctx, d.cancel = context.WithCancel(ctx)
-	if err := d.start(path, source, f); err != nil {
+	if err := d.open(f, o.Track); err != nil {
 		return nil, closeAfter(d, err)
 	}
 	return d, nil
@@ -125,8 +127,59 @@ func needsFFmpeg(f format, err error) error {
 	}
 }
 
-// start runs ffmpeg up to its first sound.
-func (d *ffmpegDecoder) start(path, source string, f format) error {
+// open runs ffmpeg up to its first sound. Which tracks there are, ffmpeg says only once it
+// runs; where another than the first is wanted, it starts again.
+func (d *ffmpegDecoder) open(f format, track int) error {
+	stdout, err := d.start(f, "0:a:0")
+	if err != nil {
+		return err
+	}
+	select {
+	case <-d.report.opened:
+	case <-d.ctx.Done():
+		return context.Cause(d.ctx)
+	}
+	r := d.report.head()
+	taken := 0
+	if len(r.tracks) > 0 {
+		if taken, err = r.pick(track); err != nil {
+			return err
+		}
+		r.protected = r.protected || r.tracks[taken].protected
+	}
+	if r.protected {
+		return protected(f)
+	}
+	if taken > 0 {
+		d.stop()
+		if stdout, err = d.start(f, fmt.Sprintf("0:%d", r.tracks[taken].index)); err != nil {
+			return err
+		}
+	}
+	in, err := nut.NewReader(stdout)
+	if err == io.ErrUnexpectedEOF {
+		return d.failed(f)
+	}
+	if err != nil {
+		return fmt.Errorf("output of ffmpeg: %w", err)
+	}
+	if in.Channels > maxChannels {
+		return &Error{Err: fmt.Errorf("%w: %d channels", ErrUnsupported, in.Channels)}
+	}
+	d.sound = newPlacer(&d.notes, in)
+	if len(r.tracks) > taken {
+		d.sound.ownStart = !r.video && len(r.tracks) == 1 && reservoir(r.tracks[taken].codec)
+	}
+	d.sound.chained = r.container == "ogg"
+	d.describe(f, r, taken)
+	if len(r.tracks) > 1 && track == 0 {
+		d.note(Partial, 0, r.describeTracks(taken))
+	}
+	return nil
+}
+
+// start runs ffmpeg on a stream of the recording and returns its output.
+func (d *ffmpegDecoder) start(f format, stream string) (io.Reader, error) {
 	args := []string{"-nostdin", "-nostats", "-loglevel", "level+info", "-threads", "1"}
 	args = append(args, "-protocol_whitelist", "file,pipe")
 	if f.demuxer != "" {
@@ -134,62 +187,70 @@ func (d *ffmpegDecoder) start(path, source string, f format) error {
 	} else {
 		args = append(args, "-format_whitelist", demuxers)
 	}
-	args = append(args, "-i", "file:"+source,
-		"-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1",
-		// Sound that begins later than the file, or pauses by its timestamps, stays in
-		// its place; less than a tenth of a second is rounding or a codec's delay.
-		"-af", "aresample=async=1:min_comp=0.1:first_pts=0",
-		"-f", "wav", "-c:a", "pcm_f32le", "pipe:1")
-	d.cmd = exec.CommandContext(d.ctx, path, args...)
-	stdout, err := d.cmd.StdoutPipe()
+	args = append(args,
+		// Timestamps as they are but for the start of the file: ffmpeg would close some
+		// gaps and drop some leaps, without a word.
+		"-copyts", "-start_at_zero", "-i", d.source,
+		"-map", stream, "-vn", "-sn", "-dn", "-map_metadata", "-1", "-c:a", "pcm_f32le",
+		// The order of decoding just counts, so that timestamps may go back.
+		"-bsf:a", fmt.Sprintf("setts=dts=N:pts=if(eq(PTS\\,NOPTS)\\,NOPTS\\,PTS+%d)", int64(ptsOffset)),
+		"-write_index", "0", "-f", "nut", "pipe:1")
+	ctx, cancel := context.WithCancel(d.ctx)
+	cmd := exec.CommandContext(ctx, d.path, args...)
+	if d.spool != nil {
+		if _, err := d.spool.Seek(0, io.SeekStart); err != nil {
+			cancel()
+			return nil, err
+		}
+		cmd.ExtraFiles = []*os.File{d.spool}
+	}
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		cancel()
+		return nil, err
 	}
-	stderr, err := d.cmd.StderrPipe()
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
-		return err
+		cancel()
+		return nil, err
 	}
-	if err := d.cmd.Start(); err != nil {
-		d.cmd = nil
-		return fmt.Errorf("%w: %w", ErrNoFFmpeg, err)
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return nil, fmt.Errorf("%w: %w", ErrNoFFmpeg, err)
 	}
-	d.report = readReport(stderr, "file:"+source+": ")
+	d.cancel, d.cmd, d.done = cancel, cmd, false
+	d.report = readReport(stderr, d.source+": ")
 	// A wrapper script that was killed may leave a child with the pipe behind, too.
-	context.AfterFunc(d.ctx, func() { stdout.Close() })
-
-	pipe, err := newInput(stdout, "ffmpeg")
-	if err != nil {
-		return err
-	}
-	head, err := pipe.peek(1)
-	if err != nil || len(head) == 0 {
-		return d.failed(f)
-	}
-	dec, err := openWAV(pipe)
-	if err != nil {
-		return fmt.Errorf("output of ffmpeg: %w", err)
-	}
-	d.wav = dec.(*wavDecoder)
-	d.facts = d.describe(f)
-	return nil
+	context.AfterFunc(ctx, func() { stdout.Close() })
+	return stdout, nil
 }
 
 // describe joins what the report says with what the sound is.
-func (d *ffmpegDecoder) describe(f format) Info {
-	r := d.report.head()
-	info := d.wav.info()
-	info.Container, info.Codec, info.Declared, info.Estimate = f.name, r.codec, -1, r.duration
-	info.Decoder, info.BitsPerSample = "ffmpeg "+r.version, 0
+func (d *ffmpegDecoder) describe(f format, r ffmpegFacts, taken int) {
+	d.facts = Info{
+		Container: f.name, Decoder: "ffmpeg " + r.version,
+		SampleRate: d.sound.in.Rate, Channels: d.sound.in.Channels, Declared: -1, Estimate: r.duration,
+	}
+	if len(r.tracks) > taken {
+		d.facts.Codec = r.tracks[taken].codec
+	}
 	if f.length {
-		info.Declared = r.duration
+		d.facts.Declared = r.duration
 	}
-	if info.Container == "" {
-		info.Container = r.container
+	if d.facts.Container == "" {
+		d.facts.Container = r.container
 	}
-	if r.tracks > 1 {
-		d.note(Partial, 0, fmt.Sprintf("The file has %d audio tracks; the first was taken.", r.tracks))
+}
+
+func protected(f format) error {
+	what := f.name
+	if what == "" {
+		what = "the recording"
 	}
-	return info
+	return &Error{
+		Err:  fmt.Errorf("%w: %s is encrypted", ErrProtected, what),
+		Hint: "only the shop's own player can play it; get a copy without protection",
+	}
 }
 
 // failed says why there is no sound at all.
@@ -202,6 +263,11 @@ func (d *ffmpegDecoder) failed(f format) error {
 	switch {
 	case strings.Contains(said, "matches no streams"):
 		return &Error{Err: fmt.Errorf("%w: the file has no audio track", ErrEmpty)}
+	case strings.Contains(said, "setts"):
+		return &Error{
+			Err:  fmt.Errorf("%w: it is older than 4.4; ffmpeg says: %s", ErrNoFFmpeg, said),
+			Hint: "install ffmpeg 4.4 or newer",
+		}
 	case f.name == "":
 		return &Error{
 			Err:  fmt.Errorf("%w: neither this program nor ffmpeg knows what it is", ErrNotAudio),
@@ -220,28 +286,30 @@ func (d *ffmpegDecoder) failed(f format) error {
 func (d *ffmpegDecoder) info() Info { return d.facts }
 
 func (d *ffmpegDecoder) next() (frames, error) {
-	f, err := d.wav.next()
+	f, err := d.sound.next()
 	if err == nil {
 		return f, nil
 	}
-	// A process that was stopped ends its output like one that is done.
+	// A process that was stopped ends its output like one that is done, or within a packet.
 	d.wait()
 	if d.ctx.Err() != nil {
 		return frames{}, context.Cause(d.ctx)
 	}
-	if err == io.EOF {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		d.end()
+		err = io.EOF
 	}
 	return frames{}, err
 }
 
 // end compares what came with what was announced.
 func (d *ffmpegDecoder) end() {
-	at, r := at16k(d.wav.facts.SampleRate, d.wav.at), d.report.head()
+	rate := d.sound.in.Rate
+	at, r := at16k(rate, d.sound.at), d.report.head()
 	said := d.report.said()
-	const rounding = 8000 // half a second: containers round, and estimate
+	const rounding = time.Second / 2 // containers round, and estimate
 	switch declared := d.facts.Declared; {
-	case declared >= 0 && !r.video && at+rounding < declared:
+	case declared >= 0 && !r.video && span(rate, d.sound.at-d.sound.shift)+rounding < declared.Duration():
 		d.note(Truncated, at, fmt.Sprintf("The file is cut off or damaged: it announces %v of sound, it ends at %v.",
 			declared.Duration(), at.Duration()))
 	case d.exit != nil:
@@ -269,37 +337,20 @@ func (d *ffmpegDecoder) wait() {
 	<-d.report.finished
 }
 
-func (d *ffmpegDecoder) close() error {
+// stop ends the process and waits for it.
+func (d *ffmpegDecoder) stop() {
 	if d.cancel != nil {
 		d.cancel()
 	}
 	d.wait()
-	if d.spool == "" {
+}
+
+func (d *ffmpegDecoder) close() error {
+	d.stop()
+	if d.spool == nil {
 		return nil
 	}
 	spool := d.spool
-	d.spool = ""
-	return os.Remove(spool)
+	d.spool = nil
+	return spool.Close()
 }
-
-// spool copies the recording to a temporary file and returns its path.
-func (in *input) spool(ctx context.Context) (path string, err error) {
-	f, err := os.CreateTemp("", "asr-backend-*"+filepath.Ext(filepath.Base(in.name)))
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(f, readerFunc(func(p []byte) (int, error) {
-		if ctx.Err() != nil {
-			return 0, context.Cause(ctx)
-		}
-		return in.Read(p)
-	}))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("copy to a temporary file: %w", err), os.Remove(f.Name()))
-	}
-	return f.Name(), nil
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

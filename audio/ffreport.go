@@ -3,6 +3,7 @@ package audio
 import (
 	"bufio"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,20 +19,28 @@ type ffmpegReport struct {
 	finished chan struct{} // closed when the process closed its side
 
 	facts      ffmpegFacts // complete once opened is closed
-	complaints []string    // complete once finished is closed
+	track      *ffmpegTrack
+	complaints []complaint // complete once finished is closed
 	more       int         // complaints that were not kept
 }
 
 type ffmpegFacts struct {
-	version, container, codec string
-	duration                  timeline.Sample // -1 if not known
-	tracks                    int
-	video                     bool
+	version, container string
+	duration           timeline.Sample // -1 if not known
+	tracks             []ffmpegTrack   // in the order of the file
+	others             []string        // codecs of streams that are no sound
+	video              bool
+	protected          bool
 }
 
+// A complaint is an error that ffmpeg reports; of is the component that does, in brackets.
+type complaint struct{ of, text string }
+
 const (
-	maxComplaints   = 5
-	maxComplaintLen = 200
+	maxKept       = 50 // complaints, some of which may be of no interest
+	maxComplaints = 5
+	maxLine       = 200
+	maxStreams    = 1000
 )
 
 // readReport reads r to its end in the background. Complaints lose the path before them.
@@ -67,24 +76,51 @@ func (p *ffmpegReport) head() ffmpegFacts {
 	return p.facts
 }
 
-// said returns the complaints in one line, once the process has ended.
+// said returns the complaints in one line, once the process has ended. What is wrong with a
+// cover picture or a video does not matter here.
 func (p *ffmpegReport) said() string {
 	<-p.finished
-	s := strings.Join(p.complaints, "; ")
-	if p.more > 0 {
-		s += "; and " + counted(p.more, "message") + " more"
+	var s []string
+	more := p.more
+	for _, c := range p.complaints {
+		switch {
+		case p.facts.aboutSound(c) && len(s) < maxComplaints:
+			s = append(s, c.text)
+		case p.facts.aboutSound(c):
+			more++
+		}
 	}
-	return s
+	if more > 0 {
+		s = append(s, "and "+counted(more, "message")+" more")
+	}
+	return strings.Join(s, "; ")
+}
+
+// aboutSound says whether a complaint concerns the sound or the file as a whole.
+func (f *ffmpegFacts) aboutSound(c complaint) bool {
+	if strings.Contains(strings.ToLower(c.text), "attached pic") {
+		return false
+	}
+	// Components are "[mjpeg @ 0x55d]", since version 7 also "[vist#0:1/mjpeg @ 0x55d]".
+	for _, kind := range []string{"[vist#", "[sist#", "[swscaler"} {
+		if strings.Contains(c.of, kind) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(f.others, func(codec string) bool {
+		return strings.Contains(c.of, "["+codec+" @") || strings.Contains(c.of, "[lib"+codec+" @")
+	})
 }
 
 // line takes a fact and says whether it was the last. Indentation tells ffmpeg's own
 // lines from a title that looks like one.
 func (p *ffmpegReport) line(s string) (last bool) {
+	f := &p.facts
+	f.protected = f.protected || strings.Contains(s, "DRM protected stream") || strings.Contains(s, "activation_bytes option is missing")
 	s, ok := strings.CutPrefix(strings.TrimRight(s, "\r\n"), "[info] ")
 	if !ok {
 		return false
 	}
-	f := &p.facts
 	switch {
 	case strings.HasPrefix(s, "ffmpeg version "):
 		f.version = ffmpegVersion(s)
@@ -94,16 +130,17 @@ func (p *ffmpegReport) line(s string) (last bool) {
 		text, _, _ := strings.Cut(strings.TrimPrefix(s, "  Duration: "), ",")
 		f.duration = parseClock(text)
 	case strings.HasPrefix(s, "  Stream #0:"):
-		_, kind, _ := strings.Cut(s, ": ")
-		if codec, ok := strings.CutPrefix(kind, "Audio: "); ok {
-			if f.tracks++; f.tracks == 1 {
-				f.codec, _, _ = strings.Cut(codec, ",")
-				f.codec, _, _ = strings.Cut(f.codec, " (0x")
-			}
-		}
-		f.video = f.video || strings.HasPrefix(kind, "Video: ")
+		p.track = f.stream(strings.TrimPrefix(s, "  Stream #0:"))
 	case strings.HasPrefix(s, "Stream mapping:"), strings.HasPrefix(s, "Output #0"):
 		return true
+	case p.track == nil:
+	case strings.HasPrefix(s, "      title "):
+		_, p.track.title, _ = strings.Cut(s, ": ")
+		p.track.title = shorten(p.track.title)
+	case strings.HasPrefix(s, "      encryption "), strings.HasPrefix(s, "      Encryption "):
+		p.track.protected = true
+	case !strings.HasPrefix(s, "    "):
+		p.track = nil // metadata of something else follows
 	}
 	return false
 }
@@ -119,15 +156,19 @@ func (p *ffmpegReport) complain(s string) {
 	if level < 0 {
 		return
 	}
-	s = strings.TrimPrefix(s[level+len("[error] "):], p.path)
-	if len(p.complaints) >= maxComplaints {
+	if len(p.complaints) >= maxKept {
 		p.more++
 		return
 	}
-	if len(s) > maxComplaintLen {
-		s = strings.ToValidUTF8(s[:maxComplaintLen], "") + "..."
+	text := strings.TrimPrefix(s[level+len("[error] "):], p.path)
+	p.complaints = append(p.complaints, complaint{s[:level], shorten(text)})
+}
+
+func shorten(s string) string {
+	if len(s) > maxLine {
+		s = s[:maxLine] + "..."
 	}
-	p.complaints = append(p.complaints, s)
+	return strings.ToValidUTF8(s, "")
 }
 
 // parseClock reads "01:02:03.45", or returns -1.
@@ -139,7 +180,7 @@ func parseClock(s string) timeline.Sample {
 	h, err1 := strconv.Atoi(parts[0])
 	m, err2 := strconv.Atoi(parts[1])
 	sec, err3 := strconv.ParseFloat(parts[2], 64)
-	if err1 != nil || err2 != nil || err3 != nil || h < 0 || h > 1<<20 {
+	if err1 != nil || err2 != nil || err3 != nil || h < 0 || h > 1<<20 || m < 0 || m > 59 || !(sec >= 0 && sec < 61) {
 		return -1
 	}
 	return timeline.SampleAt(time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(sec*float64(time.Second)))

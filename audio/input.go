@@ -2,6 +2,7 @@ package audio
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -26,8 +27,8 @@ type input struct {
 	closer io.Closer     // nil if the source is the caller's to close
 }
 
-// newInput looks at what r can do.
-func newInput(r io.Reader, name string) (*input, error) {
+// newInput looks at what r can do. The context ends reads from pipes and the like.
+func newInput(ctx context.Context, r io.Reader, name string) (*input, error) {
 	in := &input{name: name, size: -1, src: r}
 	if s, ok := r.(io.ReadSeeker); ok {
 		// Pipes and terminals have a Seek method that fails.
@@ -46,6 +47,11 @@ func newInput(r io.Reader, name string) (*input, error) {
 		in.path = pathOf(f)
 	}
 	if in.seeker == nil {
+		if f, ok := r.(*os.File); ok {
+			if w := waiting(ctx, f); w != nil {
+				r = w
+			}
+		}
 		in.tape = &tape{r: r}
 		in.src = in.tape
 	}

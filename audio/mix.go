@@ -43,8 +43,8 @@ type selection []bool
 const (
 	stretches = 4   // a second
 	fades     = 100 // a second
-	// maxKept bounds the samples that are kept, in all channels.
-	maxKept = 1 << 20
+	// maxKeptSamples bounds the samples that are kept, in all channels.
+	maxKeptSamples = 1 << 20
 	// Of more channels only neighbours are compared.
 	maxAllPairs = 8
 	// One frame in eleven is looked at, as few tones have a period that it divides; in
@@ -82,7 +82,7 @@ func pairsOf(n int) (pairs [][2]int) {
 func (m *mixer) begin(rate int, origin timeline.Sample, want int64) (from int64) {
 	n := len(m.kept)
 	m.rate, m.origin = rate, origin
-	m.stretch = min(rate/stretches, maxKept/n)
+	m.stretch = min(rate/stretches, maxKeptSamples/n)
 	m.step = sparse
 	if m.stretch < shortStretch {
 		m.step = 1

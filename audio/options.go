@@ -18,6 +18,19 @@ type Options struct {
 	Start, End time.Duration
 	// FFmpeg is the path of ffmpeg. Empty looks in PATH; NoFFmpeg never runs it.
 	FFmpeg string
+	// Track chooses among several audio tracks, counted from 1. Zero takes the one that the
+	// container flags as the default, and a diagnostic says which that was.
+	Track int
+	// SpoolLimit is how many bytes of a stream may be copied to a temporary file, as formats
+	// that ffmpeg decodes need seeking. Zero is DefaultSpoolLimit.
+	SpoolLimit int64
+}
+
+func (o Options) spoolLimit() int64 {
+	if o.SpoolLimit == 0 {
+		return DefaultSpoolLimit
+	}
+	return o.SpoolLimit
 }
 
 // NoFFmpeg as Options.FFmpeg keeps this package from running any other program.
@@ -65,6 +78,10 @@ func (o Options) validate() error {
 	switch {
 	case o.Channels < Split || o.Channels > maxChannels:
 		return fmt.Errorf("channel %d does not exist", int(o.Channels)-1)
+	case o.Track < 0:
+		return fmt.Errorf("track %d does not exist: tracks are counted from 1", o.Track)
+	case o.SpoolLimit < 0:
+		return fmt.Errorf("a spool limit of %d bytes", o.SpoolLimit)
 	case o.Start < 0:
 		return errors.New("start is before the recording")
 	case o.End < 0 || o.End != 0 && timeline.SampleAt(o.End) <= timeline.SampleAt(o.Start):

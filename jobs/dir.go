@@ -103,15 +103,6 @@ func probeDisk(dir string) error {
 	return diskError(err)
 }
 
-// freeSpace returns the bytes that an unprivileged process may still write.
-func freeSpace(dir string) (int64, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, err
-	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
-}
-
 // readFile reads a JSON file of the directory; ok is false if there is none.
 func readFile(dir, name string, into any) (ok bool, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, name))

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"asr-backend/internal/diskspace"
 )
 
 // mount makes a file system of its own of the given size. It needs root.
@@ -121,9 +123,9 @@ func TestAWriteThatFailsIsOvercome(t *testing.T) {
 		if lie.Load() {
 			return 1 << 40, nil
 		}
-		return freeSpace(dir)
+		return diskspace.Free(dir)
 	}, attempt: 500 * time.Millisecond})
-	free, err := freeSpace(dir)
+	free, err := diskspace.Free(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"asr-backend/internal/diskspace"
 )
 
 // What a zero field of Options stands for.
@@ -104,7 +106,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	def(&o.rest, 30*time.Second)
 	if o.free == nil {
-		o.free = freeSpace
+		o.free = diskspace.Free
 	}
 	switch {
 	case (o.Dir == "") == (o.URL == ""):

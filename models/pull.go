@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"asr-backend/asr"
+	"asr-backend/internal/diskspace"
 	"asr-backend/models/internal/fetch"
 	"asr-backend/models/internal/unpack"
 )
@@ -160,7 +161,7 @@ func (p *pull) space() error {
 			need -= folderSize(os.DirFS(path))
 		}
 	}
-	free, err := fetch.Free(p.store.Dir)
+	free, err := diskspace.Free(p.store.Dir)
 	if err == nil && need > free {
 		return &fetch.SpaceError{Folder: p.store.Dir, Need: need, Free: free}
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"asr-backend/internal/diskspace"
 	"asr-backend/internal/finding"
 	"asr-backend/labelstudio"
 )
@@ -112,7 +113,7 @@ func (s *Service) folder() finding.Finding {
 	if f := writable(dir, check); f.Status != finding.OK {
 		return f
 	}
-	free, err := freeSpace(dir)
+	free, err := diskspace.Free(dir)
 	if err != nil {
 		return finding.New(check, finding.Warning, fmt.Sprintf("cannot tell how much space %s has: %v", dir, err), "")
 	}
@@ -128,15 +129,6 @@ func (s *Service) folder() finding.Finding {
 		return finding.New(check, finding.Warning, detail, hint)
 	}
 	return finding.New(check, finding.OK, detail, "")
-}
-
-// freeSpace returns the bytes that this user may still write.
-func freeSpace(dir string) (int64, error) {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		return 0, err
-	}
-	return int64(s.Bavail) * int64(s.Bsize), nil
 }
 
 // size writes bytes for people, in units of 1000.

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"asr-backend/internal/diskspace"
 )
 
 // attempt brings the part of q to its end, or as far as it gets. It returns how many
@@ -49,7 +51,7 @@ func (c *Client) attempt(ctx context.Context, q Request) (got int64, err error) 
 		return 0, err
 	}
 	total := p.total(q)
-	if free, err := Free(filepath.Dir(q.Path)); err == nil && total-have > free {
+	if free, err := diskspace.Free(filepath.Dir(q.Path)); err == nil && total-have > free {
 		return 0, &SpaceError{filepath.Dir(q.Path), total - have, free}
 	}
 	got, err = c.receive(q, p, &watched{answer.Body, stalled, c.o.Stall}, have, total)

@@ -1,4 +1,5 @@
-package fetch
+// Package diskspace says how much room there is on a file system.
+package diskspace
 
 import (
 	"fmt"
