@@ -43,6 +43,8 @@ type ffmpegDecoder struct {
 	path   string   // of ffmpeg
 	source string   // of the recording, as ffmpeg knows it
 	spool  *os.File // a copy of the recording that has no name, or nil
+	// scrambled says that some of a broadcast is encrypted; what matters may be clear.
+	scrambled bool
 
 	// The present process.
 	cancel context.CancelFunc
@@ -108,6 +110,14 @@ func openFFmpeg(ctx context.Context, in *input, f format, o Options) (decoder, e
 		}
 		d.source = "file:/dev/fd/3"
 	}
+	locked, err := d.encrypted(in, f)
+	if err != nil {
+		return nil, closeAfter(d, err)
+	}
+	if locked && f.demuxer == "mov" {
+		return nil, closeAfter(d, protected(f))
+	}
+	d.scrambled = locked
 	if err := d.open(f, o.Track); err != nil {
 		return nil, closeAfter(d, err)
 	}
@@ -268,6 +278,8 @@ func (d *ffmpegDecoder) failed(f format) error {
 			Err:  fmt.Errorf("%w: it is older than 4.4; ffmpeg says: %s", ErrNoFFmpeg, said),
 			Hint: "install ffmpeg 4.4 or newer",
 		}
+	case f.demuxer == "mpegts" && d.scrambled:
+		return protected(f)
 	case f.name == "":
 		return &Error{
 			Err:  fmt.Errorf("%w: neither this program nor ffmpeg knows what it is", ErrNotAudio),

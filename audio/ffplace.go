@@ -130,7 +130,7 @@ func (p *placer) place(pts, n int64) (cut int64) {
 		p.leap(late)
 		if !p.leapt && !p.chained {
 			p.leapt = true
-			p.note(Mislabelled, at, fmt.Sprintf("The timestamps of the file go back at %v; the sound goes on.", at.Duration()))
+			p.note(Mislabelled, at, fmt.Sprintf("By the timestamps of the file, the sound at %v overlaps with what comes before it; all of it is kept, so what follows is later than they say.", at.Duration()))
 		}
 	}
 	return 0

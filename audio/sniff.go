@@ -124,14 +124,16 @@ func looksADTS(b []byte) bool {
 	return true
 }
 
+// tsPacket is the length of a packet of an MPEG transport stream in bytes.
+const tsPacket = 188
+
 // looksTransportStream says whether packets of 188 bytes follow each other.
 func looksTransportStream(b []byte) bool {
-	const packet = 188
-	if len(b) < 5*packet {
+	if len(b) < 5*tsPacket {
 		return false
 	}
 	for i := range 5 {
-		if b[i*packet] != 0x47 {
+		if b[i*tsPacket] != 0x47 {
 			return false
 		}
 	}
