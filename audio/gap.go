@@ -29,7 +29,7 @@ func (g *gaps) keep(length time.Duration) bool {
 
 // noteClosed says that a gap was closed up.
 func (n *notes) noteClosed(at timeline.Sample, length time.Duration) {
-	n.note(Mislabelled, at, fmt.Sprintf("The positions in the file leap by %v at %v; gaps of more than %v in all are closed up, so the sound goes on there.",
+	n.note(Damaged, at, fmt.Sprintf("The positions in the file leap by %v at %v; gaps of more than %v in all are closed up, so the sound goes on there.",
 		length.Round(time.Millisecond), at.Duration(), maxGap))
 }
 

@@ -20,8 +20,6 @@ const (
 	maxOpusPacket = opusRate * 120 / 1000 // samples
 	// A page's position may be off by less than a usual packet without a meaning.
 	opusTolerance = opusRate * 20 / 1000
-	// Lost pages leave a gap; a longer one than this is a position not to be believed.
-	maxOpusGap = opusRate * 600
 )
 
 // An opusDecoder gives the sound of Opus in Ogg (RFC 7845): without the pre-skip at its
@@ -29,6 +27,7 @@ const (
 // chained in one file follow each other.
 type opusDecoder struct {
 	notes
+	gaps
 	pages *ogg.Reader
 	facts Info
 
@@ -191,13 +190,13 @@ func (d *opusDecoder) turn() error {
 		d.stop = p.Granule
 	case gap < 0:
 		d.granule += gap
-	case gap >= opusTolerance && gap <= maxOpusGap:
+	case gap >= opusTolerance && d.keep(span(opusRate, gap)):
 		d.silent = gap
 		d.note(Damaged, d.position(), fmt.Sprintf("%s of sound is missing from the Opus stream; there is silence instead at %s.",
 			at16k(opusRate, gap).Clock(), d.position().Clock()))
-	case gap > maxOpusGap:
+	case gap >= opusTolerance:
 		d.granule += gap
-		d.note(Damaged, d.position(), fmt.Sprintf("The positions of the Ogg pages jump at %s; the sound goes on.", d.position().Clock()))
+		d.noteClosed(d.position(), span(opusRate, gap))
 	}
 	return nil
 }

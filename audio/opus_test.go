@@ -46,7 +46,7 @@ func TestOpusPositionsDecideWhatIsSound(t *testing.T) {
 		{"the last page ends early", [][]byte{oggPage(4, 4000, 2, packets...)}, 4000 - 312, nil},
 		{"the recording of a broadcast begins late", [][]byte{oggPage(0, 1004800, 2, packets...), oggPage(4, 1009600, 3, packets...)}, 9600 - 312, nil},
 		{"a page is missing", [][]byte{oggPage(0, 4800, 2, packets...), oggPage(4, 14400, 4, packets...)}, 14400 - 312, []audio.Kind{audio.Damaged}},
-		{"positions jump by a day", [][]byte{oggPage(0, 4800, 2, packets...), oggPage(4, 86400*48000, 3, packets...)}, 9600 - 312, []audio.Kind{audio.Damaged}},
+		{"positions jump by two days", [][]byte{oggPage(0, 4800, 2, packets...), oggPage(4, 2*86400*48000, 3, packets...)}, 9600 - 312, []audio.Kind{audio.Damaged}},
 		{"positions go back", [][]byte{oggPage(0, 4800, 2, packets...), oggPage(0, 960, 3, packets...), oggPage(4, 5760, 4, packets...)}, 14400 - 312, nil},
 		{"the last page is missing", [][]byte{oggPage(0, 4800, 2, packets...)}, 4800 - 312, []audio.Kind{audio.Truncated}},
 		{"a packet cannot be decoded", [][]byte{oggPage(4, 4800, 2, quiet, quiet, []byte{31<<3 | 3, 0x85, 1}, quiet)}, 4800 - 312, []audio.Kind{audio.Damaged}},
