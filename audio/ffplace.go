@@ -3,6 +3,7 @@ package audio
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"asr-backend/audio/internal/nut"
 	"asr-backend/audio/internal/pcm"
@@ -115,7 +116,7 @@ func (p *placer) place(pts, n int64) (cut int64) {
 		p.silent, p.settled = late, p.at+late
 		if length >= longGap {
 			p.note(Partial, at, fmt.Sprintf("By the timestamps of the file there is no sound for %v from %v on; silence stands for it.",
-				at16k(p.in.Rate, late).Duration(), at.Duration()))
+				length.Round(time.Millisecond), at.Duration()))
 		}
 	case p.at == 0 && -late < rate:
 		return min(-late, n)

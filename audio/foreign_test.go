@@ -95,7 +95,8 @@ func FuzzProtectedMP4(f *testing.F) {
 	})
 }
 
-// Whatever the timestamps are, nothing moves back, and silence is bounded.
+// Whatever the timestamps are, nothing moves back, and the silence of all gaps together is
+// bounded.
 func FuzzPlacer(f *testing.F) {
 	f.Add(int64(0), int64(1024), int64(2048), int64(1<<40))
 	f.Add(int64(-500), int64(1<<62), int64(-1<<62), int64(0))

@@ -56,17 +56,17 @@ func loudParts(t testing.TB, path string, o audio.Options) (turns []timeline.Sam
 func TestAGapIsSilenceWhateverTheContainer(t *testing.T) {
 	o := options(t)
 	for _, c := range gapContainers {
-		turns, length, diagnostics := loudParts(t, gapped(t, c.name, c.codec, "3600"), o)
+		turns, length, diagnostics := loudParts(t, gapped(t, c.name, c.codec, "1200"), o)
 		const second = timeline.SampleRate
-		want := []timeline.Sample{0, 1 * second, 3601 * second}
+		want := []timeline.Sample{0, 1 * second, 1201 * second}
 		ok := len(turns) >= 3
 		for i := range want {
 			ok = ok && turns[i] > want[i]-second/5 && turns[i] < want[i]+second/5
 		}
-		if !ok || length < 3602.9*second || length > 3603.2*second {
+		if !ok || length < 1202.9*second || length > 1203.2*second {
 			t.Errorf("%s: turns at %v, length %d", c.name, turns, length)
 		}
-		if len(diagnostics) == 0 || diagnostics[0].Kind != audio.Partial || !strings.Contains(diagnostics[0].Text, "no sound for 1h0m0") {
+		if len(diagnostics) == 0 || diagnostics[0].Kind != audio.Partial || !strings.Contains(diagnostics[0].Text, "no sound for 20m0") {
 			t.Errorf("%s: got %v", c.name, diagnostics)
 		}
 	}
@@ -92,17 +92,6 @@ func TestAGapOfDaysIsClosedUpAndSaid(t *testing.T) {
 				t.Errorf("%s days in %s: called cut off: %v", days, c.name, got.diagnostics)
 			}
 		}
-	}
-}
-
-// All gaps of a recording share one limit.
-func TestManyGapsAreBoundedTogether(t *testing.T) {
-	o := options(t)
-	path := makeFile(t, "x.mka", "-t", "12", "-f", "lavfi", "-i", "sine=f=300:r=8000",
-		"-af", "asetpts=PTS+floor(T)*20*3600/TB", "-c:a", "flac")
-	_, length, diagnostics := loudParts(t, path, o)
-	if length > 24*3600*timeline.SampleRate {
-		t.Errorf("%v long: %v", length.Duration(), diagnostics)
 	}
 }
 
