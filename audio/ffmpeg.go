@@ -322,10 +322,10 @@ func (d *ffmpegDecoder) end() {
 	const rounding = time.Second / 2 // containers round, and estimate
 	switch declared := d.facts.Declared; {
 	case declared >= 0 && !r.video && span(rate, d.sound.at-d.sound.shift)+rounding < declared.Duration():
-		d.note(Truncated, at, fmt.Sprintf("The file is cut off or damaged: it announces %v of sound, it ends at %v.",
-			declared.Duration(), at.Duration()))
+		d.note(Truncated, at, fmt.Sprintf("The file is cut off or damaged: it announces %s of sound, it ends at %s.",
+			declared.Clock(), at.Clock()))
 	case d.exit != nil:
-		d.note(Truncated, at, fmt.Sprintf("Decoding by ffmpeg failed at %v: %s.", at.Duration(), said))
+		d.note(Truncated, at, fmt.Sprintf("Decoding by ffmpeg failed at %s: %s.", at.Clock(), said))
 		return
 	}
 	if said != "" {

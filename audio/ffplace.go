@@ -3,10 +3,10 @@ package audio
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"asr-backend/audio/internal/nut"
 	"asr-backend/audio/internal/pcm"
+	"asr-backend/timeline"
 )
 
 // ffmpeg gives packets of samples with the timestamps of the container, and fills no gaps:
@@ -115,8 +115,8 @@ func (p *placer) place(pts, n int64) (cut int64) {
 		}
 		p.silent, p.settled = late, p.at+late
 		if length >= longGap {
-			p.note(Partial, at, fmt.Sprintf("By the timestamps of the file there is no sound for %v from %v on; silence stands for it.",
-				length.Round(time.Millisecond), at.Duration()))
+			p.note(Partial, at, fmt.Sprintf("By the timestamps of the file there is no sound for %s from %s on; silence stands for it.",
+				timeline.SampleAt(length).Clock(), at.Clock()))
 		}
 	case p.at == 0 && -late < rate:
 		return min(-late, n)
@@ -124,14 +124,14 @@ func (p *placer) place(pts, n int64) (cut int64) {
 		p.settled = p.at
 		if !p.drifted {
 			p.drifted = true
-			p.note(Mislabelled, at, fmt.Sprintf("The file has more sound than its timestamps have room for; what is too much is cut away from %v on, a tenth of a second at a time.", at.Duration()))
+			p.note(Mislabelled, at, fmt.Sprintf("The file has more sound than its timestamps have room for; what is too much is cut away from %s on, a tenth of a second at a time.", at.Clock()))
 		}
 		return min(-late, n)
 	default:
 		p.leap(late)
 		if !p.leapt && !p.chained {
 			p.leapt = true
-			p.note(Mislabelled, at, fmt.Sprintf("By the timestamps of the file, the sound at %v overlaps with what comes before it; all of it is kept, so what follows is later than they say.", at.Duration()))
+			p.note(Mislabelled, at, fmt.Sprintf("By the timestamps of the file, the sound at %s overlaps with what comes before it; all of it is kept, so what follows is later than they say.", at.Clock()))
 		}
 	}
 	return 0

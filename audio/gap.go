@@ -29,8 +29,8 @@ func (g *gaps) keep(length time.Duration) bool {
 
 // noteClosed says that a gap was closed up.
 func (n *notes) noteClosed(at timeline.Sample, length time.Duration) {
-	n.note(Damaged, at, fmt.Sprintf("The positions in the file leap by %v at %v; gaps of more than %v in all are closed up, so the sound goes on there.",
-		length.Round(time.Millisecond), at.Duration(), maxGap))
+	n.note(Damaged, at, fmt.Sprintf("The positions in the file leap by %s at %s; gaps of more than %d hours in all are closed up, so the sound goes on there.",
+		timeline.SampleAt(length).Clock(), at.Clock(), maxGap/time.Hour))
 }
 
 // span is how long n samples at the given rate last, of any n: at most 290 years.

@@ -66,7 +66,7 @@ func TestAGapIsSilenceWhateverTheContainer(t *testing.T) {
 		if !ok || length < 1202.9*second || length > 1203.2*second {
 			t.Errorf("%s: turns at %v, length %d", c.name, turns, length)
 		}
-		if len(diagnostics) == 0 || diagnostics[0].Kind != audio.Partial || !strings.Contains(diagnostics[0].Text, "no sound for 20m0") {
+		if len(diagnostics) == 0 || diagnostics[0].Kind != audio.Partial || !strings.Contains(diagnostics[0].Text, "no sound for 20:0") {
 			t.Errorf("%s: got %v", c.name, diagnostics)
 		}
 	}

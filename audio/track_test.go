@@ -26,8 +26,8 @@ func tones(t *testing.T, name string, n int, args ...string) string {
 	return makeFile(t, name, append(append(all, "-c:a", "aac"), args...)...)
 }
 
-// tone returns the frequency of a sine, from its zero crossings.
-func tone(r recording) float64 {
+// pitch returns the frequency of a sine, from its zero crossings.
+func pitch(r recording) float64 {
 	crossings, part := 0, r.channels[0][8000:24000]
 	for i := 1; i < len(part); i++ {
 		if part[i-1] < 0 && part[i] >= 0 {
@@ -63,7 +63,7 @@ func TestTheDefaultTrackIsTaken(t *testing.T) {
 	} {
 		o.Track = c.track
 		got := mustOpen(t, c.path, o)
-		if hz := tone(got); math.Abs(hz-c.hz) > 5 {
+		if hz := pitch(got); math.Abs(hz-c.hz) > 5 {
 			t.Errorf("%s: got a tone of %v Hz, want %v", c.name, hz, c.hz)
 		}
 		if c.text == "" && len(got.diagnostics) > 0 || c.text != "" && (len(got.diagnostics) != 1 ||
