@@ -145,6 +145,15 @@ func TestChannelsThatDoNotCancelAreMixedAsEver(t *testing.T) {
 	}
 }
 
+// So little sound says nothing about the channels.
+func TestAFewFramesAreMixedWhateverTheyAre(t *testing.T) {
+	file := channelsWAV(16000, 8, func(i int) float64 { return 0.5 }, func(i int) float64 { return -0.5 })
+	mix := with(t, file, audio.Mix)
+	if want := make([]float32, 8); !slices.Equal(mix.channels[0], want) || len(mix.diagnostics) > 0 {
+		t.Errorf("got %v, %v", mix.channels[0], mix.diagnostics)
+	}
+}
+
 // Of more channels only the inverted ones are left out.
 func TestAnInvertedPairAmongSixChannelsLosesNobody(t *testing.T) {
 	const rate = 48000
