@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"asr-backend/audio/internal/nut"
+	"asr-backend/audio/internal/resample"
 )
 
 // Formats without a decoder in this program go through ffmpeg (4.4 or newer), one process
@@ -175,6 +176,9 @@ func (d *ffmpegDecoder) open(f format, track int) error {
 	}
 	if in.Channels > maxChannels {
 		return &Error{Err: fmt.Errorf("%w: %d channels", ErrUnsupported, in.Channels)}
+	}
+	if in.Rate < resample.MinRate || in.Rate > resample.MaxRate {
+		return &Error{Err: fmt.Errorf("%w: a sample rate of %d Hz", ErrUnsupported, in.Rate)}
 	}
 	d.sound = newPlacer(&d.notes, in)
 	if len(r.tracks) > taken {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"asr-backend/align"
 	"asr-backend/align/logprobs"
@@ -141,7 +140,7 @@ func (h *Hearing) track(channel int) (*track, error) {
 // transcript returns the transcript of a recording without its text.
 func (h *Hearing) transcript() *transcript.Transcript {
 	card := h.t.recognizer.Bundle().Card
-	out := &transcript.Transcript{Source: h.name, Duration: h.length.Duration(), Language: card.Language, Model: card.Name, ModelVersion: h.t.version}
+	out := &transcript.Transcript{Source: h.name, Duration: h.request.end(h.length).Duration(), Language: card.Language, Model: card.Name, ModelVersion: h.t.version}
 	d := &out.Diagnostics
 	var overlap, disagree timeline.Row
 	for _, t := range h.tracks {
@@ -153,18 +152,24 @@ func (h *Hearing) transcript() *transcript.Transcript {
 	if overlap > 0 {
 		d.SeamDisagreement = float64(disagree) / float64(overlap)
 	}
-	d.Warnings = append(d.Warnings, warnings(h.said, out.Duration, h.request)...)
+	d.Warnings = append(d.Warnings, warnings(h.said, h.length, h.request)...)
 	return out
 }
 
 // warnings returns what a person should know about a recording that was opened for q.
-func warnings(said []audio.Diagnostic, length time.Duration, q Request) []string {
+// What the stream says about the part is left out: it was asked for some context around it.
+func warnings(found []audio.Diagnostic, length timeline.Sample, q Request) []string {
 	var out []string
-	for _, d := range said {
-		if d.Kind == audio.Outside && length >= q.End {
-			continue // only the context around the stretch reaches past the end
+	for _, d := range found {
+		if d.Kind != audio.Outside {
+			out = append(out, d.Text)
 		}
-		out = append(out, d.Text)
+	}
+	switch {
+	case q.beyond(length):
+		out = append(out, fmt.Sprintf("The part asked for begins at %s, after the end of the recording at %s.", timeline.SampleAt(q.Start).Clock(), length.Clock()))
+	case timeline.SampleAt(q.End) > length:
+		out = append(out, fmt.Sprintf("The part asked for ends at %s, after the end of the recording at %s.", timeline.SampleAt(q.End).Clock(), length.Clock()))
 	}
 	return out
 }

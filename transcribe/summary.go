@@ -57,10 +57,11 @@ func (s *summary) finish(stream *audio.Stream) {
 	if s.overlap > 0 {
 		t.Diagnostics.SeamDisagreement = float64(s.disagree) / float64(s.overlap)
 	}
-	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, warnings(stream.Diagnostics(), t.Duration, s.request)...)
+	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, warnings(stream.Diagnostics(), stream.Length(), s.request)...)
 	switch {
 	case s.words > 0:
 		t.Confidence = s.confidence / float64(s.words)
+	case s.request.beyond(stream.Length()):
 	case t.Diagnostics.Windows == t.Diagnostics.WindowsSkipped:
 		t.Confidence = 1 // certain that there is nothing
 		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, "There is no sound in this recording.")
@@ -69,7 +70,7 @@ func (s *summary) finish(stream *audio.Stream) {
 	}
 	if n := t.Diagnostics.UnheardSpeech; n >= unheardWorthSaying {
 		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings,
-			fmt.Sprintf("%v of sound as loud as speech got no words: music, noise, another language, or speech the model missed.", n.Round(time.Second)))
+			fmt.Sprintf("%s of sound as loud as speech got no words: music, noise, another language, or speech the model missed.", timeline.SampleAt(n.Round(time.Second)).Clock()))
 	}
 }
 

@@ -26,6 +26,9 @@ import (
 type Options struct {
 	// Channels says what is heard of a recording of several channels.
 	Channels audio.Channels
+	// Track is the audio track of a file with several, counted from 1; zero is the one that
+	// the file itself prefers.
+	Track int
 	// Regions shape the result.
 	Regions align.RegionOptions
 	// FFmpeg is the path of ffmpeg, see audio.Options.
@@ -56,8 +59,9 @@ func (o Options) Version(id asr.Identity) string {
 		Generation int
 		Model      asr.Identity
 		Channels   audio.Channels
+		Track      int `json:",omitempty"`
 		Regions    align.RegionOptions
-	}{generation, id, o.Channels, o.Regions})
+	}{generation, id, o.Channels, o.Track, o.Regions})
 	if err != nil {
 		panic(err) // only plain values
 	}
@@ -81,6 +85,19 @@ type Request struct {
 	// Load and Save keep the work of a job that may be run again, see asr.Job.
 	Load func(channel int, start timeline.Row) []ctc.Row
 	Save func(channel int, start timeline.Row, rows []ctc.Row)
+}
+
+// beyond reports whether the part begins after the end of a recording.
+func (q *Request) beyond(length timeline.Sample) bool {
+	return q.Start > 0 && timeline.SampleAt(q.Start) >= length
+}
+
+// end returns where the part ends: the model sees more than that.
+func (q *Request) end(length timeline.Sample) timeline.Sample {
+	if q.End > 0 {
+		return min(timeline.SampleAt(q.End), length)
+	}
+	return length
 }
 
 // File transcribes the recording at path.
@@ -107,7 +124,7 @@ func (t *Transcriber) Reader(ctx context.Context, r io.Reader, name string, q Re
 func (t *Transcriber) around() time.Duration { return t.recognizer.Window().Context.Duration() }
 
 func (t *Transcriber) audioOptions(q Request) audio.Options {
-	o := audio.Options{Channels: t.options.Channels, FFmpeg: t.options.FFmpeg}
+	o := audio.Options{Channels: t.options.Channels, Track: t.options.Track, FFmpeg: t.options.FFmpeg}
 	if q.Start > t.around() {
 		o.Start = (q.Start - t.around()).Truncate(timeline.RowDuration)
 	}
@@ -127,7 +144,7 @@ func (t *Transcriber) stream(ctx context.Context, s *audio.Stream, name string, 
 	}
 	card := t.recognizer.Bundle().Card
 	out := &transcript.Transcript{
-		Source: name, Duration: s.Length().Duration(), Language: card.Language,
+		Source: name, Duration: q.end(s.Length()).Duration(), Language: card.Language,
 		Model: card.Name, ModelVersion: t.version,
 	}
 	sum := summary{transcript: out, request: q}

@@ -22,7 +22,8 @@ import "time"
 type Transcript struct {
 	// Source names the recording: a path, a URL or "-".
 	Source string
-	// Duration is the real length of the audio, not the one a header claims.
+	// Duration is the real length of the audio, not the one a header claims; of a part, where
+	// it ends.
 	Duration time.Duration
 	// Language is a BCP 47 tag, or empty if the model does not say.
 	Language string

@@ -27,6 +27,7 @@ import (
 type recordingFlags struct {
 	Start  time.Duration `help:"Where to begin: 90, 1:30 or 1h2m." default:"0s"`
 	End    time.Duration `help:"Where to end; 0 is the end of the recording." default:"0s"`
+	Track  int           `help:"Audio track of a file with several, from 1; 0 is the one that the file prefers." default:"0"`
 	FFmpeg string        `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:""`
 	regionFlags
 	engineFlags
@@ -74,7 +75,7 @@ func (f *recordingFlags) begin(ctx context.Context, std streams, channels audio.
 		return nil, err
 	}
 	report.Event(engine.String(), "library", engine.runtime.Path())
-	t := transcribe.New(engine.recognizer, transcribe.Options{Channels: channels, Regions: f.regionFlags.options(), FFmpeg: f.FFmpeg})
+	t := transcribe.New(engine.recognizer, transcribe.Options{Channels: channels, Track: f.Track, Regions: f.regionFlags.options(), FFmpeg: f.FFmpeg})
 	return &work{report, engine, t}, nil
 }
 
