@@ -105,7 +105,7 @@ func convert(t *testing.T, from, to string, options ...string) {
 	run(t, oracle.FFmpeg(t), append(append([]string{"-v", "error", "-y", "-i", from}, options...), to)...)
 }
 
-func TestAStretchIsHeardAsInTheWhole(t *testing.T) {
+func TestAPartHasOnlyItsOwnWords(t *testing.T) {
 	source := oracle.Data(t, "speech", "radio", "gb0.flac")
 	tr := transcriber(t, transcribe.Options{})
 	from, to := 40*time.Second, 52*time.Second
