@@ -193,16 +193,20 @@ func (r *Report) Aside(f func() error) error {
 // oneLine returns text as a line that a terminal does not act on.
 func oneLine(s string) string { return visible.Text(strings.ReplaceAll(s, "\n", "; ")) }
 
-// without is an error's text without the name of the recording in it, which stands before
-// it already.
+// without is an error's text without the name of the recording at its start, which the
+// line has already.
 func without(name string, err error) string {
 	text := err.Error()
-	for _, op := range []string{"open ", "read "} {
-		if rest, ok := strings.CutPrefix(text, op+name+": "); ok {
-			return rest
+	for {
+		rest := text
+		for _, op := range []string{"open ", "read ", "transcribe ", "align "} {
+			rest = strings.TrimPrefix(rest, op+name+": ")
 		}
+		if rest == text {
+			return text
+		}
+		text = rest
 	}
-	return text
 }
 
 // line writes a line of its own, over the moving one.

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestFailuresAreOneLineWithoutEscapes(t *testing.T) {
 	var screen bytes.Buffer
 	r := cli.NewReport(&screen, cli.ReportOptions{})
 	name := "a\x1b[31m.wav"
-	r.Failed(name, &audio.Error{Op: "open", Name: name, Err: errors.Join(errors.New("first"), errors.New("second")), Hint: "do something"})
+	r.Failed(name, fmt.Errorf("transcribe %s: %w", name, &audio.Error{Op: "read", Name: name, Err: errors.Join(errors.New("first"), errors.New("second")), Hint: "do something"}))
 	if got, want := screen.String(), `error: a\x1b[31m.wav: first; second; do something`+"\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

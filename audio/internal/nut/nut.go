@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // ErrFormat is wrapped by every error about content.
@@ -254,7 +255,7 @@ func (d *Reader) streamHeader(f *fields) {
 	case f.err != nil:
 	case b >= uint64(len(d.bases)) || d.shift > 62:
 		f.fail("no such time base")
-	case den != 1 || num < 1 || num > 1<<24 || d.bases[b] != base{1, num}:
+	case den != 1 || num < 1 || num > math.MaxInt32 || d.bases[b] != base{1, num}:
 		f.fail("%d/%d samples a second do not count the positions", num, den)
 	case channels < 1 || channels > 1<<12:
 		f.fail("%d channels", channels)
