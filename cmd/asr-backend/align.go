@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 
 	"asr-backend/asr"
 	"asr-backend/audio"
@@ -126,9 +125,9 @@ func (c *alignCommand) read(ctx context.Context, std streams) (*transcript.Trans
 	var r io.Reader
 	switch {
 	case c.Text != cli.Stdin:
-		f, err := os.Open(c.Text)
+		f, err := cli.OpenInput(ctx, c.Text)
 		if err != nil {
-			return nil, "", &cli.UsageError{Err: fmt.Errorf("open the text: %w", err)}
+			return nil, "", err
 		}
 		defer f.Close()
 		r = f

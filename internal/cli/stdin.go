@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -21,6 +22,22 @@ func Interruptible(ctx context.Context, f *os.File) io.Reader {
 		return f
 	}
 	return &pollReader{ctx, f}
+}
+
+// OpenInput opens a file that a command reads as a whole: a text, an export. A named pipe
+// that nobody writes to does not keep the program from stopping. Errors are of wrong usage.
+func OpenInput(ctx context.Context, path string) (io.ReadCloser, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, &UsageError{errors.Join(fmt.Errorf("%s is a folder", path), f.Close())}
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{Interruptible(ctx, f), f}, nil
 }
 
 type pollReader struct {
