@@ -36,7 +36,7 @@ func backlog(b *testing.B, n int) {
 	for c := range callers {
 		wg.Go(func() {
 			for i := c; i < n; i += callers {
-				s := Spec{Key: fmt.Sprintf("recording %d of a model and settings", i), Project: fmt.Sprint(i % 100), Kind: "asr", Payload: make([]byte, 300), Weight: 600}
+				s := Spec{Key: fmt.Sprintf("recording %d of a model and settings", i), Project: fmt.Sprint(i % 100), Kind: "asr", Payload: make([]byte, 300)}
 				if _, _, err := q.Enqueue(ctx, s); err != nil {
 					b.Error(err)
 				}
@@ -108,7 +108,7 @@ func BenchmarkDrain(b *testing.B) {
 	for range 8 {
 		wg.Go(func() {
 			for {
-				l, err := q.TryTake(b.Context(), "asr", Batch)
+				l, err := tryTake(b.Context(), q, "asr", Batch)
 				if err != nil {
 					return
 				}
@@ -131,5 +131,34 @@ func BenchmarkPick(b *testing.B) {
 	for b.Loop() {
 		key, _, _, _ := x.pick("k", Batch, now)
 		x.unpick(key, now)
+	}
+}
+
+// BenchmarkStatusPage measures what a status page asks of 100,000 jobs in 50 projects: the
+// counts, and every delivery with the recording that it waits for.
+func BenchmarkStatusPage(b *testing.B) {
+	const tasks, projects = 50_000, 50
+	q, now := &Queue{index: newIndex(5)}, time.Now()
+	for i := range tasks {
+		project := fmt.Sprint(i % projects)
+		hear := readyJob(fmt.Sprintf("recording %d of a model and settings", i), project, Batch)
+		push := readyJob(fmt.Sprintf("task %d and a version", i), project, Batch)
+		hear.Kind, push.Kind = "transcribe", "deliver"
+		push.After, push.AfterID = hear.Key, hear.ID
+		q.index.apply(hear, uint64(2*i+1), now)
+		q.index.apply(push, uint64(2*i+2), now)
+	}
+	for b.Loop() {
+		shown := 0
+		for p := range projects {
+			for push := range q.Jobs(Filter{Project: fmt.Sprint(p), Kind: "deliver"}) {
+				if _, ok := q.Peek(push.After); ok {
+					shown++
+				}
+			}
+		}
+		if shown != tasks || len(q.Stats().Groups) == 0 {
+			b.Fatalf("%d of %d tasks shown", shown, tasks)
+		}
 	}
 }

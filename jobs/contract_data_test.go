@@ -93,7 +93,7 @@ var contractData = []promise{
 	{"lists and counts tell the state of every project", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		for i := range 4 {
-			enqueue(t, q, Spec{Key: fmt.Sprint("a", i), Project: "a", Kind: "asr", Weight: 10})
+			enqueue(t, q, Spec{Key: fmt.Sprint("a", i), Project: "a", Kind: "asr"})
 		}
 		enqueue(t, q, Spec{Key: "b0", Project: "b", Kind: "push", Class: Opened, Payload: []byte("x")})
 		if err := take(t, q, "asr").Finish(ctx, nil); err != nil {
@@ -105,9 +105,9 @@ var contractData = []promise{
 		take(t, q, "asr")
 		s := q.Stats()
 		want := []Group{
-			{"a", "asr", Batch, Queued, Count{1, 10}}, {"a", "asr", Batch, Running, Count{1, 10}},
-			{"a", "asr", Batch, Done, Count{1, 10}}, {"a", "asr", Batch, Dead, Count{1, 10}},
-			{"b", "push", Opened, Queued, Count{1, 1}},
+			{"a", "asr", Batch, Queued, 1}, {"a", "asr", Batch, Running, 1},
+			{"a", "asr", Batch, Done, 1}, {"a", "asr", Batch, Dead, 1},
+			{"b", "push", Opened, Queued, 1},
 		}
 		if d := cmp.Diff(want, s.Groups); d != "" {
 			t.Errorf("groups, want (-), got (+):\n%s", d)

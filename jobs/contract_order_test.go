@@ -23,8 +23,8 @@ var contractOrder = []promise{
 		for range 8 {
 			wg.Go(func() {
 				for {
-					l, err := q.TryTake(ctx, "asr", Batch)
-					if errors.Is(err, ErrEmpty) {
+					l, err := tryTake(ctx, q, "asr", Batch)
+					if errors.Is(err, errEmpty) {
 						return
 					}
 					if err != nil {
@@ -66,32 +66,19 @@ var contractOrder = []promise{
 			t.Errorf("order, want (-), got (+):\n%s", d)
 		}
 	}},
-	{"a worker hears of more urgent work and can let it through", func(t *testing.T, open func(Options) *Queue) {
+	{"a worker of a higher class gets a job when it is raised", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, spec("long"))
-		l := take(t, q, "asr")
-		if l.Urgent() {
-			t.Error("urgent before anything waits")
-		}
-		enqueue(t, q, spec("other")) // of the same class
-		if l.Urgent() {
-			t.Error("urgent for a job of the same class")
-		}
-		if _, err := q.TryTake(ctx, "asr", Interactive); !errors.Is(err, ErrEmpty) {
-			t.Errorf("TryTake with nothing urgent: %v", err)
+		take(t, q, "asr")
+		enqueue(t, q, spec("other"))
+		if _, err := tryTake(ctx, q, "asr", Interactive); !errors.Is(err, errEmpty) {
+			t.Errorf("before it is raised: %v", err)
 		}
 		if j, _, err := q.Enqueue(ctx, Spec{Key: "other", Project: "p", Kind: "asr", Class: Interactive}); err != nil || j.Class != Interactive {
 			t.Fatalf("raised: %+v, %v", j, err)
 		}
-		if !l.Urgent() {
-			t.Error("not urgent although an interactive job waits")
-		}
-		u, err := q.TryTake(ctx, "asr", Interactive)
-		if err != nil || u.Job().Key != "other" {
-			t.Fatalf("TryTake: %v", err)
-		}
-		if l.Urgent() {
-			t.Error("still urgent after it was taken")
+		if l, err := tryTake(ctx, q, "asr", Interactive); err != nil || l.Job().Key != "other" {
+			t.Fatalf("after it is raised: %v", err)
 		}
 	}},
 	{"a job waits for another to end", func(t *testing.T, open func(Options) *Queue) {
@@ -101,7 +88,7 @@ var contractOrder = []promise{
 		enqueue(t, q, spec("asr"))
 		enqueue(t, q, Spec{Key: "push", Project: "p", Kind: "push", After: "asr"})
 		l := take(t, q, "asr")
-		if _, err := q.TryTake(ctx, "push", Batch); !errors.Is(err, ErrEmpty) {
+		if _, err := tryTake(ctx, q, "push", Batch); !errors.Is(err, errEmpty) {
 			t.Fatalf("handed out while the other runs: %v", err)
 		}
 		if err := l.Finish(ctx, []byte("text")); err != nil {

@@ -99,8 +99,8 @@ var contractTrouble = []promise{
 		if j.Key != "poison" || j.State != Dead || j.Reason == "" || j.Hint == "" {
 			t.Errorf("shown as %+v", j)
 		}
-		if _, err := q.TryTake(ctx, "asr", Batch); !errors.Is(err, ErrEmpty) {
-			t.Errorf("TryTake: %v", err)
+		if _, err := tryTake(ctx, q, "asr", Batch); !errors.Is(err, errEmpty) {
+			t.Errorf("tryTake: %v", err)
 		}
 		_, err := q.Get(ctx, "poison")
 		wantErr(t, err, ErrDamaged)

@@ -276,7 +276,7 @@ func TestJobsOfAKilledProcessAreQueuedWhenTheDirectoryIsOpened(t *testing.T) {
 	if s := state(t, next, "k"); s != Queued {
 		t.Fatalf("the job is %s", s)
 	}
-	l, err := next.TryTake(ctx, "asr", Batch)
+	l, err := tryTake(ctx, next, "asr", Batch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,8 +90,8 @@ func TestADiskThatFillsUpIsSaidAndRecovers(t *testing.T) {
 	if s := q.Stats(); s.Free > 4<<20 || s.Free < 0 {
 		t.Errorf("Stats: %d bytes free", s.Free)
 	}
-	if _, err := q.TryTake(ctx, "asr", Batch); !errors.Is(err, ErrNoSpace) {
-		t.Errorf("TryTake: %v", err)
+	if _, err := tryTake(ctx, q, "asr", Batch); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("tryTake: %v", err)
 	}
 	finished := make(chan error, 1)
 	go func() { finished <- l.Finish(ctx, []byte("worth waiting")) }()
@@ -174,7 +174,7 @@ func TestAWriteThatFailsIsOvercome(t *testing.T) {
 	if _, err := q.jobs.Update(ctx, "after", data, rev); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the change is seen", func() bool { e, _ := q.index.get("after"); return e.job.Reason == r.Reason })
+	until(t, "the change is seen", func() bool { return q.index.get("after").job.Reason == r.Reason })
 }
 
 func TestADirectoryThatCannotBeWrittenIsSaid(t *testing.T) {

@@ -29,7 +29,7 @@ func (q *Queue) enqueue(ctx context.Context, s Spec) (Job, bool, error) {
 	if err := s.check(); err != nil {
 		return Job{}, false, err
 	}
-	if e, ok := q.index.get(s.Key); ok && !e.damaged {
+	if e := q.index.get(s.Key); e != nil && !e.damaged {
 		j, err := q.raise(ctx, s)
 		if !errors.Is(err, ErrNotFound) {
 			return j, false, err
@@ -43,7 +43,7 @@ func (q *Queue) enqueue(ctx context.Context, s Spec) (Job, bool, error) {
 	}
 	t := now()
 	r := record{Format: format, ID: newID(), Write: newID(), Job: Job{
-		Key: s.Key, Project: s.Project, Kind: s.Kind, Class: s.Class, Payload: s.Payload, Weight: s.Weight,
+		Key: s.Key, Project: s.Project, Kind: s.Kind, Class: s.Class, Payload: s.Payload,
 		After: s.After, NotBefore: s.NotBefore.UTC().Truncate(time.Microsecond), Created: t, Updated: t,
 	}}
 	if s.NotBefore.IsZero() {
@@ -93,10 +93,6 @@ func (q *Queue) Get(ctx context.Context, key string) (Job, error) {
 	return r.Job, fail("get", key, err)
 }
 
-// List returns the jobs that match, the newest change first, without their payloads. It
-// asks no server and shows what this process knows.
-func (q *Queue) List(f Filter) []Job { return q.index.list(f) }
-
 // Wait returns the job as soon as it has ended, one way or the other; its State tells. It
 // costs a channel, however long it takes. A job that is removed meanwhile is ErrNotFound.
 func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
@@ -109,7 +105,7 @@ func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 		r, _, err := q.read(ctx, key)
 		if passing(err) && ctx.Err() == nil {
 			// Not known is not lost: the end will be seen when the store is back.
-			if e, ok := q.index.get(key); ok && !e.job.State.Ended() {
+			if e := q.index.get(key); e != nil && !e.job.State.Ended() {
 				r.Job, err = *e.job, nil
 			}
 		}
@@ -158,13 +154,13 @@ func (q *Queue) remove(ctx context.Context, key string) error {
 	if err := q.gate(false); err != nil {
 		return err
 	}
-	e, known := q.index.get(key)
-	if !known {
+	e := q.index.get(key)
+	if e == nil {
 		r, _, err := q.read(ctx, key)
 		if err != nil {
 			return err
 		}
-		e.id, e.result = r.ID, r.Result
+		e = &entry{id: r.ID, result: r.Result}
 	}
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
@@ -180,7 +176,7 @@ func (q *Queue) remove(ctx context.Context, key string) error {
 func (q *Queue) forgotten(ctx context.Context, key, id string) {
 	for {
 		gone := q.index.await(key)
-		if e, ok := q.index.get(key); !ok || e.id != id {
+		if e := q.index.get(key); e == nil || e.id != id {
 			q.index.unawait(key, gone)
 			return
 		}

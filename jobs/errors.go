@@ -17,8 +17,6 @@ import (
 var (
 	// ErrNotFound says that there is no such job, result or value.
 	ErrNotFound = errors.New("not found")
-	// ErrEmpty says that no job is ready to be taken.
-	ErrEmpty = errors.New("nothing is ready")
 	// ErrLeaseLost says that the job is no longer this worker's: the lease ran out, the
 	// job was removed, or it has already ended. The work must stop; its result is refused.
 	ErrLeaseLost = errors.New("the lease is lost")

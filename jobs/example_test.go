@@ -29,7 +29,7 @@ func Example() {
 	defer q.Close()
 
 	// One job for a recording, a model version and settings, whoever asks for it.
-	transcribe := jobs.Spec{Key: "sha256:1f…/fastconformer-1/greedy", Project: "7", Kind: "transcribe", Payload: []byte("call.wav"), Weight: 3600}
+	transcribe := jobs.Spec{Key: "sha256:1f…/fastconformer-1/greedy", Project: "7", Kind: "transcribe", Payload: []byte("call.wav")}
 	for _, class := range []jobs.Class{jobs.Batch, jobs.Opened} {
 		transcribe.Class = class
 		j, created, err := q.Enqueue(ctx, transcribe)

@@ -1,140 +1,73 @@
 package jobs
 
-import "container/heap"
+import (
+	"container/heap"
+	"container/list"
+)
 
-// lanes holds the ready jobs of one kind and class and lets the projects take turns by
-// start-time fair queueing (Goyal, Vin, Cheng: Start-time Fair Queueing, SIGCOMM 1996).
-//
-// Every project has a lane, oldest job first. A lane's start tag is the weight it has been
-// served; the lane with the smallest tag is served next and pays for its job. A lane that
-// wakes starts at the tag served last, so that having been idle earns nothing. Two lanes
-// that both have work all the while differ in served weight by at most the heaviest job
-// of the one plus the heaviest job of the other.
-type lanes struct {
-	virtual int64                  // the start tag of the latest hand-out
-	before  func(a, b *entry) bool // orders the jobs of a lane
-	of      map[string]*lane
-	busy    laneHeap // lanes with jobs, smallest start tag first
-	n       int      // jobs in all lanes
+// roundRobin holds the ready jobs of one kind and class. The projects that have any take
+// turns, one job a turn, so that a project with a backlog delays another by one job at
+// most. Within a project the oldest job goes first. A project without jobs has no place in
+// the ring and joins it at the end, so that having been idle earns nothing.
+type roundRobin struct {
+	before func(a, b *entry) bool // orders the jobs of a project
+	ring   list.List              // of *entries, one a project; the next turn is in front
+	of     map[string]*list.Element
+	n      int // jobs of all projects
 }
 
-type lane struct {
-	project string
-	start   int64
-	jobs    entries
-	at      int // position in busy; -1 when idle
-}
-
-func (ls *lanes) lane(project string) *lane {
-	l := ls.of[project]
-	if l == nil {
-		if ls.of == nil {
-			ls.of = make(map[string]*lane)
+func (r *roundRobin) add(e *entry) {
+	turn := r.of[e.job.Project]
+	if turn == nil {
+		turn = r.ring.PushBack(&entries{before: r.before})
+		if r.of == nil {
+			r.of = make(map[string]*list.Element)
 		}
-		l = &lane{project: project, start: ls.virtual, jobs: entries{before: ls.before}, at: -1}
-		ls.of[project] = l
+		r.of[e.job.Project] = turn
 	}
-	return l
+	heap.Push(turn.Value.(*entries), e)
+	r.n++
 }
 
-func (ls *lanes) add(e *entry) {
-	l := ls.lane(e.job.Project)
-	heap.Push(&l.jobs, e)
-	ls.n++
-	if l.at < 0 {
-		l.start = max(l.start, ls.virtual)
-		heap.Push(&ls.busy, l)
+func (r *roundRobin) remove(e *entry) {
+	turn := r.of[e.job.Project]
+	jobs := turn.Value.(*entries)
+	heap.Remove(jobs, e.at)
+	r.n--
+	if jobs.Len() == 0 {
+		r.ring.Remove(turn)
+		delete(r.of, e.job.Project)
 	}
 }
 
-func (ls *lanes) remove(e *entry) {
-	l := ls.of[e.job.Project]
-	heap.Remove(&l.jobs, e.at)
-	ls.n--
-	if l.jobs.Len() == 0 {
-		heap.Remove(&ls.busy, l.at)
-	}
-	ls.prune()
-}
-
-// next takes out the job whose turn it is and charges its project; nil if there is none.
-func (ls *lanes) next() *entry {
-	if len(ls.busy) == 0 {
+// next takes out the job whose turn it is; nil if there is none.
+func (r *roundRobin) next() *entry {
+	turn := r.ring.Front()
+	if turn == nil {
 		return nil
 	}
-	l := ls.busy[0]
-	e := l.jobs.list[0]
-	ls.virtual = l.start
-	ls.charge(e.job.Project, e.job.weight())
-	ls.remove(e)
+	e := turn.Value.(*entries).list[0]
+	r.served(e.job.Project)
+	r.remove(e)
 	return e
 }
 
-// charge makes a project pay for a hand-out, here or in another process; a negative weight
-// takes a charge back.
-func (ls *lanes) charge(project string, weight int64) {
-	l := ls.lane(project)
-	l.start += weight
-	if l.at >= 0 {
-		heap.Fix(&ls.busy, l.at)
+// served ends the turn of a project, whichever process ran its job.
+func (r *roundRobin) served(project string) {
+	if turn := r.of[project]; turn != nil {
+		r.ring.MoveToBack(turn)
 	}
 }
 
-// prune forgets idle lanes that owe nothing any more, and everything when all are idle.
-func (ls *lanes) prune() {
-	if len(ls.busy) == 0 {
-		ls.virtual = 0
-		clear(ls.of)
-		return
-	}
-	if len(ls.of) <= 2*len(ls.busy)+16 {
-		return
-	}
-	for p, l := range ls.of {
-		if l.at < 0 && l.start <= ls.virtual {
-			delete(ls.of, p)
-		}
-	}
-}
-
-// oldest returns the job that was created first among all lanes; nil if there is none.
-func (ls *lanes) oldest() *entry {
+// oldest returns the job that was created first among all projects; nil if there is none.
+func (r *roundRobin) oldest() *entry {
 	var first *entry
-	for _, l := range ls.busy {
-		if e := l.jobs.list[0]; first == nil || older(e, first) {
+	for turn := r.ring.Front(); turn != nil; turn = turn.Next() {
+		if e := turn.Value.(*entries).list[0]; first == nil || older(e, first) {
 			first = e
 		}
 	}
 	return first
-}
-
-func (j *Job) weight() int64 { return max(j.Weight, 1) }
-
-type laneHeap []*lane
-
-func (h laneHeap) Len() int { return len(h) }
-func (h laneHeap) Less(i, j int) bool {
-	if h[i].start != h[j].start {
-		return h[i].start < h[j].start
-	}
-	return h[i].project < h[j].project
-}
-func (h laneHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
-}
-func (h *laneHeap) Push(x any) {
-	l := x.(*lane)
-	l.at = len(*h)
-	*h = append(*h, l)
-}
-func (h *laneHeap) Pop() any {
-	old := *h
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	l.at = -1
-	return l
 }
 
 // entries is a heap of jobs. Every entry knows its position, so that it can be taken out
@@ -144,8 +77,8 @@ type entries struct {
 	list   []*entry
 }
 
-// older orders the jobs of a lane. A job that was lost or released keeps its place, for its
-// age does not change.
+// older orders the jobs of a project. A job that crashed or was released keeps its place,
+// for its age does not change.
 func older(a, b *entry) bool {
 	if !a.job.Created.Equal(b.job.Created) {
 		return a.job.Created.Before(b.job.Created)
@@ -153,16 +86,16 @@ func older(a, b *entry) bool {
 	return a.job.Key < b.job.Key
 }
 
-// lessLost orders suspects: the one that was in the fewest accidents is the least likely to
+// fewerCrashes orders suspects: the one that saw the fewest crashes is the least likely to
 // cause the next.
-func lessLost(a, b *entry) bool {
+func fewerCrashes(a, b *entry) bool {
 	if a.job.Losses != b.job.Losses {
 		return a.job.Losses < b.job.Losses
 	}
 	return older(a, b)
 }
 
-// sooner orders the jobs that wait for their time.
+// sooner orders scheduled jobs.
 func sooner(a, b *entry) bool { return a.job.NotBefore.Before(b.job.NotBefore) }
 
 func (h *entries) Len() int           { return len(h.list) }

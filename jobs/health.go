@@ -232,15 +232,3 @@ func (q *Queue) checkMark(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Stats returns counts for metrics and status pages.
-func (q *Queue) Stats() Stats {
-	s := q.index.stats(time.Now())
-	q.mu.Lock()
-	s.Leases = len(q.held)
-	q.mu.Unlock()
-	q.condMu.Lock()
-	s.Bytes, s.Free = q.bytes, q.free
-	q.condMu.Unlock()
-	return s
-}

@@ -52,19 +52,15 @@ func (q *Queue) reclaim(ctx context.Context, since time.Time) error {
 	}
 	q.mu.Unlock()
 	var errs []error
-	for _, key := range q.index.silent(since, held) {
-		e, ok := q.index.get(key)
-		if !ok {
-			continue
-		}
-		if err := q.reclaimOne(ctx, key, e); err != nil {
-			errs = append(errs, fmt.Errorf("job %q: %w", key, err))
+	for _, e := range q.index.silent(since, held) {
+		if err := q.reclaimOne(ctx, e.job.Key, e); err != nil {
+			errs = append(errs, fmt.Errorf("job %q: %w", e.job.Key, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (q *Queue) reclaimOne(ctx context.Context, key string, seen entry) error {
+func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 	windows, err := q.countWindows(ctx, seen.id)
 	if err != nil {
 		return err

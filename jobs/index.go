@@ -19,13 +19,13 @@ import (
 type index struct {
 	mu      sync.Mutex // guards everything below
 	jobs    map[string]*entry
-	kinds   map[string]*[classes]turns
+	groups  map[string]map[string][]*entry // the same, by project and kind
+	kinds   map[string]*[classes]ready
 	due     entries                        // queued, waiting for their time
 	after   map[string]map[*entry]struct{} // queued, by the key of the job that must end first
 	waiters map[string]map[chan struct{}]struct{}
-	counts  map[countKey]Count
+	counts  map[countKey]int64
 	live    int           // jobs that have not ended
-	stored  int64         // bytes of all results
 	seen    uint64        // everything up to this revision has been applied
 	wake    chan struct{} // closed and replaced when there may be something to hand out
 
@@ -35,12 +35,12 @@ type index struct {
 	suspect    string
 }
 
-// turns are the ready jobs of one kind and class. Suspects stand apart and go first, one
-// at a time: when a job kills its process, the jobs beside it are lost too, and being run
-// without each other tells which of them it was.
-type turns struct {
-	lanes
-	suspects lanes
+// ready are the jobs of one kind and class that may run now. Suspects stand apart and go
+// first, one at a time: when a job kills its process, the jobs beside it crash too, and
+// running suspects alone shows which of them it was.
+type ready struct {
+	roundRobin
+	suspects roundRobin
 }
 
 type countKey struct {
@@ -53,25 +53,28 @@ type place uint8
 
 const (
 	inNone    place = iota // running or ended
-	inLane                 // ready
-	inClaim                // taken out of its lane by pick, the write is under way
+	inReady                // waits for a worker only
+	inClaim                // taken out by pick, the write is under way
 	inDue                  // in the heap of jobs that wait for their time
 	inBlocked              // waits for another job
 )
 
+// entry is one revision of a job. The first group of fields never changes, so it may be read
+// without the lock; the second is guarded by the index.
 type entry struct {
-	job     *Job // without payload; never changed, only replaced
+	job     *Job // without payload
 	id      string
 	afterID string
 	owner   string
 	lease   string
 	result  *resultRef
 	rev     uint64
-	seen    time.Time // when this process learnt of rev, by its own clock
-	where   place
-	at      int  // position in a heap
-	charged bool // the project has paid for the hand-out under way
-	damaged bool // the record cannot be read
+	seen    time.Time // when this process received rev, by its own clock
+	damaged bool      // the record cannot be read
+
+	where place
+	at    int // position in a heap
+	slot  int // position in its group
 }
 
 func newIndex(maxDeliver int) *index {
@@ -80,11 +83,12 @@ func newIndex(maxDeliver int) *index {
 		// no time to wait for a second.
 		suspicious: max(1, min(2, maxDeliver-1)),
 		jobs:       make(map[string]*entry),
-		kinds:      make(map[string]*[classes]turns),
+		groups:     make(map[string]map[string][]*entry),
+		kinds:      make(map[string]*[classes]ready),
 		due:        entries{before: sooner},
 		after:      make(map[string]map[*entry]struct{}),
 		waiters:    make(map[string]map[chan struct{}]struct{}),
-		counts:     make(map[countKey]Count),
+		counts:     make(map[countKey]int64),
 		wake:       make(chan struct{}),
 	}
 }
@@ -118,11 +122,15 @@ func (x *index) put(e *entry, now time.Time) {
 		if e.rev <= old.rev {
 			return
 		}
+		if old.where == inReady && e.job.State == Running { // another process took it
+			x.ready(old.job).served(old.job.Project)
+		}
 		x.unplace(old)
+		x.ungroup(old)
 		x.count(old, -1)
-		x.settle(old, e)
 	}
 	x.jobs[e.job.Key] = e
+	x.group(e)
 	if e.job.State != Running {
 		x.cleared(e.job.Key)
 	}
@@ -143,8 +151,8 @@ func (x *index) drop(key string, rev uint64, now time.Time) {
 		return
 	}
 	x.unplace(e)
+	x.ungroup(e)
 	x.count(e, -1)
-	x.settle(e, nil)
 	delete(x.jobs, key)
 	x.cleared(key)
 	x.tell(key)
@@ -153,44 +161,26 @@ func (x *index) drop(key string, rev uint64, now time.Time) {
 
 // sweep forgets the jobs that a complete reading of the bucket up to seq did not show.
 func (x *index) sweep(shown map[string]struct{}, seq uint64, now time.Time) {
-	x.mu.Lock()
-	var gone []string
-	for key, e := range x.jobs {
-		if _, ok := shown[key]; !ok && e.rev <= seq {
-			gone = append(gone, key)
+	for _, e := range x.snapshot("", "") {
+		if _, ok := shown[e.job.Key]; !ok && e.rev <= seq {
+			x.drop(e.job.Key, seq+1, now)
 		}
 	}
-	x.mu.Unlock()
-	for _, key := range gone {
-		x.drop(key, seq+1, now)
-	}
 }
 
-// settle keeps the account of a project straight when next replaces e: whoever hands out a
-// queued job, here or elsewhere, its project pays once.
-func (x *index) settle(e, next *entry) {
-	handedOut := e.job.State == Queued && next != nil && next.job.State == Running
-	switch ls := x.lanes(e.job); {
-	case handedOut && !e.charged:
-		ls.charge(e.job.Project, e.job.weight())
-	case !handedOut && e.charged:
-		ls.charge(e.job.Project, -e.job.weight())
-	}
-}
-
-func (x *index) lanes(j *Job) *lanes {
+func (x *index) ready(j *Job) *roundRobin {
 	k := x.kinds[j.Kind]
 	if k == nil {
-		k = new([classes]turns)
+		k = new([classes]ready)
 		for c := range k {
-			k[c].before, k[c].suspects.before = older, lessLost
+			k[c].before, k[c].suspects.before = older, fewerCrashes
 		}
 		x.kinds[j.Kind] = k
 	}
 	if j.Losses >= x.suspicious {
 		return &k[j.Class].suspects
 	}
-	return &k[j.Class].lanes
+	return &k[j.Class].roundRobin
 }
 
 // cleared ends the isolation of the suspect that this process has run.
@@ -228,16 +218,16 @@ func (x *index) place(e *entry, now time.Time) {
 			return
 		}
 	default:
-		e.where = inLane
-		x.lanes(e.job).add(e)
+		e.where = inReady
+		x.ready(e.job).add(e)
 	}
 	x.signal()
 }
 
 func (x *index) unplace(e *entry) {
 	switch e.where {
-	case inLane:
-		x.lanes(e.job).remove(e)
+	case inReady:
+		x.ready(e.job).remove(e)
 	case inDue:
 		heap.Remove(&x.due, e.at)
 	}
@@ -274,7 +264,7 @@ func (x *index) promote(now time.Time) {
 	}
 }
 
-// pick takes the job whose turn it is out of its lane. With ok false there is none: wake is
+// pick takes out the job whose turn it is. With ok false there is none: wake is
 // closed when that may have changed, and at nextDue a job comes due (zero: none waits).
 func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bool, wake <-chan struct{}, nextDue time.Time) {
 	x.mu.Lock()
@@ -292,7 +282,7 @@ func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bo
 				e = k[c].next()
 			}
 			if e != nil {
-				e.where, e.charged = inClaim, true
+				e.where = inClaim
 				return e.job.Key, true, nil, time.Time{}
 			}
 		}
@@ -309,26 +299,7 @@ func (x *index) unpick(key string, now time.Time) {
 	defer x.mu.Unlock()
 	x.cleared(key)
 	e := x.jobs[key]
-	if e == nil || e.where != inClaim {
-		return
+	if e != nil && e.where == inClaim {
+		x.place(e, now)
 	}
-	if e.charged {
-		x.lanes(e.job).charge(e.job.Project, -e.job.weight())
-		e.charged = false
-	}
-	x.place(e, now)
-}
-
-// urgent tells whether a job of the kind above the class is ready.
-func (x *index) urgent(kind string, c Class, now time.Time) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.promote(now)
-	k := x.kinds[kind]
-	for c++; k != nil && c < classes; c++ {
-		if k[c].n > 0 || k[c].suspects.n > 0 && x.suspect == "" {
-			return true
-		}
-	}
-	return false
 }

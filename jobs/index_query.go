@@ -6,14 +6,11 @@ import (
 	"time"
 )
 
-// get returns what is known of a job.
-func (x *index) get(key string) (entry, bool) {
+// get returns what is known of a job, nil if nothing is.
+func (x *index) get(key string) *entry {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if e := x.jobs[key]; e != nil {
-		return *e, true
-	}
-	return entry{}, false
+	return x.jobs[key]
 }
 
 // newer tells whether more is known than an answer about a job says that has the revision
@@ -61,20 +58,65 @@ func (x *index) tell(key string) {
 	delete(x.waiters, key)
 }
 
+// group files e under its project and kind.
+func (x *index) group(e *entry) {
+	kinds := x.groups[e.job.Project]
+	if kinds == nil {
+		kinds = make(map[string][]*entry)
+		x.groups[e.job.Project] = kinds
+	}
+	e.slot = len(kinds[e.job.Kind])
+	kinds[e.job.Kind] = append(kinds[e.job.Kind], e)
+}
+
+func (x *index) ungroup(e *entry) {
+	kinds := x.groups[e.job.Project]
+	list := kinds[e.job.Kind]
+	last := len(list) - 1
+	list[e.slot], list[last].slot = list[last], e.slot
+	list[last] = nil
+	if kinds[e.job.Kind] = list[:last]; last == 0 {
+		delete(kinds, e.job.Kind)
+	}
+	if len(kinds) == 0 {
+		delete(x.groups, e.job.Project)
+	}
+}
+
+// snapshot returns the jobs of a project and a kind, where an empty string means all, in no
+// particular order. Under the lock it only copies pointers: what is looked for in a hundred
+// thousand jobs must not keep a worker from its next one.
+func (x *index) snapshot(project, kind string) []*entry {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var all []*entry
+	add := func(kinds map[string][]*entry) {
+		if kind != "" {
+			all = append(all, kinds[kind]...)
+			return
+		}
+		for _, list := range kinds {
+			all = append(all, list...)
+		}
+	}
+	if project != "" {
+		add(x.groups[project])
+		return all
+	}
+	all = make([]*entry, 0, len(x.jobs))
+	for _, kinds := range x.groups {
+		add(kinds)
+	}
+	return all
+}
+
 func (x *index) count(e *entry, by int64) {
 	k := countKey{e.job.Project, e.job.Kind, e.job.Class, e.job.State}
-	c := x.counts[k]
-	c.Jobs += by
-	c.Weight += by * e.job.weight()
-	x.counts[k] = c
-	if c == (Count{}) {
+	if x.counts[k] += by; x.counts[k] == 0 {
 		delete(x.counts, k)
 	}
 	if !e.job.State.Ended() {
 		x.live += int(by)
-	}
-	if e.result != nil {
-		x.stored += by * e.result.Size
 	}
 }
 
@@ -100,38 +142,24 @@ func (x *index) extent() (jobs int, seen uint64) {
 }
 
 // list returns the jobs that match, the newest change first.
-func (x *index) list(f Filter) []Job {
-	var found []*Job
-	x.mu.Lock()
-	for _, e := range x.jobs {
-		if f.matches(e.job) {
-			found = append(found, e.job)
-		}
+func (x *index) list(f Filter) []*entry {
+	found := x.snapshot(f.Project, f.Kind)
+	if len(f.States) > 0 {
+		found = slices.DeleteFunc(found, func(e *entry) bool { return !slices.Contains(f.States, e.job.State) })
 	}
-	x.mu.Unlock()
-	slices.SortFunc(found, func(a, b *Job) int { return cmp.Compare(b.Revision, a.Revision) })
+	slices.SortFunc(found, func(a, b *entry) int { return cmp.Compare(b.rev, a.rev) })
 	if f.Limit > 0 && len(found) > f.Limit {
 		found = found[:f.Limit]
 	}
-	jobs := make([]Job, len(found))
-	for i, j := range found {
-		jobs[i] = *j
-	}
-	return jobs
+	return found
 }
 
 // silent returns the running jobs of which nothing was heard after since and which are not
 // in held, the keys that this process works on.
-func (x *index) silent(since time.Time, held map[string]bool) []string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var keys []string
-	for key, e := range x.jobs {
-		if e.job.State == Running && !held[key] && !e.seen.After(since) {
-			keys = append(keys, key)
-		}
-	}
-	return keys
+func (x *index) silent(since time.Time, held map[string]bool) []*entry {
+	return slices.DeleteFunc(x.snapshot("", ""), func(e *entry) bool {
+		return e.job.State != Running || held[e.job.Key] || e.seen.After(since)
+	})
 }
 
 // expired chooses the ended jobs that retention gives up, the longest ended first. A job
@@ -139,9 +167,11 @@ func (x *index) silent(since time.Time, held map[string]bool) []string {
 func (x *index) expired(o *Options, now time.Time) []*entry {
 	var ended []*entry
 	needed := make(map[string]bool)
-	x.mu.Lock()
-	bytes := x.stored
-	for _, e := range x.jobs {
+	var bytes int64
+	for _, e := range x.snapshot("", "") {
+		if e.result != nil {
+			bytes += e.result.Size
+		}
 		switch {
 		case !e.job.State.Ended():
 			needed[e.job.After] = true
@@ -149,8 +179,6 @@ func (x *index) expired(o *Options, now time.Time) []*entry {
 			ended = append(ended, e)
 		}
 	}
-	x.mu.Unlock()
-	// What is read here of an entry never changes.
 	ended = slices.DeleteFunc(ended, func(e *entry) bool { return needed[e.job.Key] })
 	slices.SortFunc(ended, func(a, b *entry) int { return a.job.Ended.Compare(b.job.Ended) })
 	var gone []*entry
@@ -176,10 +204,8 @@ func (x *index) expired(o *Options, now time.Time) []*entry {
 // inUse returns the IDs of the jobs that have not ended and the names of the results that
 // ended jobs point to.
 func (x *index) inUse() (ids, results map[string]bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	ids, results = make(map[string]bool), make(map[string]bool)
-	for _, e := range x.jobs {
+	for _, e := range x.snapshot("", "") {
 		if !e.job.State.Ended() {
 			ids[e.id] = true
 		}

@@ -15,7 +15,7 @@ func summary(x *index) map[string]string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := make(map[string]string)
-	places := []string{"none", "lane", "claim", "due", "blocked"}
+	places := []string{"none", "ready", "claim", "due", "blocked"}
 	for key, e := range x.jobs {
 		s[key] = fmt.Sprintf("%s rev %d %s %s", e.job.State, e.rev, e.job.Class, places[e.where])
 	}
@@ -162,13 +162,10 @@ func TestPickingWakesAtTheTimeOfAJobAndWhenOneComes(t *testing.T) {
 	}
 }
 
-func TestAHigherClassGoesFirstAndIsSeenAsUrgent(t *testing.T) {
+func TestAHigherClassGoesFirst(t *testing.T) {
 	x, now := newIndex(5), time.Unix(2000, 0)
 	for i, c := range []Class{Batch, Interactive, Opened} {
 		x.apply(readyJob(c.String(), "p", c), uint64(i+1), now)
-	}
-	if !x.urgent("k", Opened, now) || x.urgent("k", Interactive, now) || x.urgent("other", Batch, now) {
-		t.Error("urgent does not tell of the classes above")
 	}
 	for _, want := range []Class{Interactive, Opened} {
 		if key, _, _, _ := x.pick("k", Opened, now); key != want.String() {
@@ -180,21 +177,66 @@ func TestAHigherClassGoesFirstAndIsSeenAsUrgent(t *testing.T) {
 	}
 }
 
-func TestAClaimByAnotherProcessIsPaidForToo(t *testing.T) {
+func TestAClaimByAnotherProcessEndsTheTurnOfItsProject(t *testing.T) {
 	x, now := newIndex(5), time.Unix(2000, 0)
 	for i := range 4 {
 		x.apply(readyJob(fmt.Sprint("a", i), "a", Batch), uint64(i+1), now)
 		x.apply(readyJob(fmt.Sprint("b", i), "b", Batch), uint64(i+11), now)
 	}
-	for i := range 2 { // another process takes two jobs of project a
-		r, _ := readyJob(fmt.Sprint("a", i), "a", Batch).take(now, "other", "l")
-		x.apply(r, uint64(100+i), now)
-	}
-	for range 2 {
-		if key, _, _, _ := x.pick("k", Batch, now); key[0] != 'b' {
-			t.Errorf("got %q, although project a has had two jobs and b none", key)
+	r, _ := readyJob("a0", "a", Batch).take(now, "other", "l") // by another process
+	x.apply(r, 100, now)
+	for _, want := range []string{"b0", "a1", "b1"} {
+		if key, _, _, _ := x.pick("k", Batch, now); key != want {
+			t.Errorf("got %q, want %q: project a has had its turn", key, want)
 		}
 	}
+}
+
+func TestListsMatchTheIndexWhateverCameAndWent(t *testing.T) {
+	now := time.Unix(2000, 0)
+	rapid.Check(t, func(t *rapid.T) {
+		x, want := newIndex(5), make(map[string]Job)
+		for rev := range rapid.IntRange(1, 80).Draw(t, "changes") {
+			key := fmt.Sprint("job", rapid.IntRange(0, 9).Draw(t, "key"))
+			if rapid.IntRange(0, 3).Draw(t, "remove") == 0 {
+				x.drop(key, uint64(rev+1), now)
+				delete(want, key)
+				continue
+			}
+			r := readyJob(key, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "project"), Batch)
+			r.Kind = rapid.SampledFrom([]string{"k", "l"}).Draw(t, "kind")
+			x.apply(r, uint64(rev+1), now)
+			r.Job.Revision = uint64(rev + 1)
+			want[key] = r.Job
+		}
+		for _, f := range []Filter{{}, {Project: "a"}, {Kind: "k"}, {Project: "b", Kind: "l"}, {Project: "none"}} {
+			matches := func(j Job) bool {
+				return (f.Project == "" || f.Project == j.Project) && (f.Kind == "" || f.Kind == j.Kind)
+			}
+			n := 0
+			for _, j := range want {
+				if matches(j) {
+					n++
+				}
+			}
+			got := x.list(f)
+			if len(got) != n {
+				t.Fatalf("%+v: listed %d of %d jobs", f, len(got), n)
+			}
+			for i, e := range got {
+				j := *e.job
+				if d := cmp.Diff(want[j.Key], j); d != "" || !matches(j) || i > 0 && got[i-1].rev < e.rev {
+					t.Fatalf("%+v, place %d: want (-), got (+):\n%s", f, i, d)
+				}
+			}
+		}
+		for key := range want {
+			x.drop(key, 1000, now)
+		}
+		if len(x.groups) != 0 || len(x.counts) != 0 {
+			t.Fatalf("left over: %v, %v", x.groups, x.counts)
+		}
+	})
 }
 
 func TestRetentionTakesTheOldestAndLeavesWhatIsNeeded(t *testing.T) {

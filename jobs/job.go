@@ -98,9 +98,6 @@ type Spec struct {
 	Class Class
 	// Payload is what the worker needs to know, up to MaxPayload; it is not interpreted.
 	Payload []byte
-	// Weight is what the job costs in any unit that the jobs of one kind share, such as
-	// seconds of audio. Fairness and Stats count it; 0 counts as 1.
-	Weight int64
 	// After is the key of a job that must end, one way or the other, before this one is
 	// handed out. It must exist when this job is enqueued. Once it is gone from the
 	// store it no longer holds this job back.
@@ -117,8 +114,6 @@ func (s Spec) check() error {
 		err = fmt.Errorf("there is no class %d", s.Class)
 	case len(s.Payload) > MaxPayload:
 		err = fmt.Errorf("%w: the payload has %d bytes, at most %d fit", ErrTooLarge, len(s.Payload), MaxPayload)
-	case s.Weight < 0:
-		err = fmt.Errorf("the weight %d is negative", s.Weight)
 	case s.After == s.Key:
 		err = errors.New("the job waits for itself")
 	case len(s.After) > MaxName:
@@ -135,7 +130,6 @@ type Job struct {
 	Class   Class  `json:"class"`
 	State   State  `json:"state"`
 	Payload []byte `json:"payload,omitempty"`
-	Weight  int64  `json:"weight,omitempty"`
 	After   string `json:"after,omitempty"`
 
 	Created   time.Time `json:"created"`

@@ -36,7 +36,7 @@ func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, err
 		if err == nil {
 			return l, nil
 		}
-		if !errors.Is(err, ErrEmpty) && !passing(err) {
+		if !errors.Is(err, errEmpty) && !passing(err) {
 			return nil, fail("take", kind, err)
 		}
 		// Timers follow the monotonic clock and NotBefore the wall clock, which may be
@@ -62,11 +62,8 @@ func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, err
 	}
 }
 
-// TryTake is Take that answers ErrEmpty instead of waiting.
-func (q *Queue) TryTake(ctx context.Context, kind string, least Class) (*Lease, error) {
-	l, _, _, err := q.tryTake(ctx, kind, least)
-	return l, fail("take", kind, err)
-}
+// errEmpty says that no job is ready to be taken.
+var errEmpty = errors.New("nothing is ready")
 
 func (q *Queue) tryTake(ctx context.Context, kind string, least Class) (l *Lease, wake <-chan struct{}, next time.Time, err error) {
 	for {
@@ -78,7 +75,7 @@ func (q *Queue) tryTake(ctx context.Context, kind string, least Class) (l *Lease
 		}
 		key, ok, wake, due := q.index.pick(kind, least, time.Now())
 		if !ok {
-			return nil, wake, due, ErrEmpty
+			return nil, wake, due, errEmpty
 		}
 		if l, err = q.claim(ctx, key); err == nil {
 			return l, nil, next, nil
@@ -135,8 +132,8 @@ func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
 // vanished finds out why a job that the index has is not in the bucket: removed a moment
 // ago, in which case the bucket still shows the removal, or lost.
 func (q *Queue) vanished(ctx context.Context, key string) {
-	e, ok := q.index.get(key)
-	if !ok {
+	e := q.index.get(key)
+	if e == nil {
 		return
 	}
 	actx, cancel := q.attempt(ctx)
@@ -158,10 +155,6 @@ func (l *Lease) Job() Job { return l.job }
 // the context given to Take is. context.Cause tells: ErrLeaseLost means that the job belongs
 // to somebody else or to nobody.
 func (l *Lease) Context() context.Context { return l.ctx }
-
-// Urgent tells whether a job of the same kind and a higher class is ready and nobody has
-// taken it. A worker in the middle of a long job may ask between two steps, and TryTake it.
-func (l *Lease) Urgent() bool { return l.q.index.urgent(l.job.Kind, l.job.Class, time.Now()) }
 
 // beat says that the worker lives until the lease ends.
 func (l *Lease) beat() {

@@ -151,7 +151,6 @@ func TestRecordsThatBreakTheRulesAreRefused(t *testing.T) {
 		"dead without a reason":         {dead, func(r *record) { r.Reason = "" }},
 		"dead and waiting for its time": {dead, func(r *record) { r.NotBefore = now }},
 		"negative losses":               {queued, func(r *record) { r.Losses = -1 }},
-		"negative weight":               {queued, func(r *record) { r.Weight = -1 }},
 		"waits for nobody in special":   {queued, func(r *record) { r.After = "x" }},
 		"never created":                 {queued, func(r *record) { r.Created = time.Time{} }},
 	} {

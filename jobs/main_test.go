@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -129,6 +130,12 @@ func take(t testing.TB, q *Queue, kind string) *Lease {
 		t.Fatalf("Take: %v", err)
 	}
 	return l
+}
+
+// tryTake is Take that does not wait; errEmpty says that nothing is ready.
+func tryTake(ctx context.Context, q *Queue, kind string, least Class) (*Lease, error) {
+	l, _, _, err := q.tryTake(ctx, kind, least)
+	return l, err
 }
 
 func state(t testing.TB, q *Queue, key string) State {

@@ -109,10 +109,10 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 				}
 			},
 			"take": func(t *rapid.T) {
-				l, err := q.TryTake(ctx, kind, Batch)
+				l, err := tryTake(ctx, q, kind, Batch)
 				ready := m.ready()
 				if len(ready) == 0 {
-					refused(err, ErrEmpty)
+					refused(err, errEmpty)
 					return
 				}
 				must(err)

@@ -46,7 +46,6 @@ func TestNamesThatCannotBeStoredAreRefused(t *testing.T) {
 		"kind with a dot":         {Key: "k", Project: "p", Kind: "a.b"},
 		"class unknown":           {Key: "k", Project: "p", Kind: "k", Class: classes},
 		"payload too large":       {Key: "k", Project: "p", Kind: "k", Payload: make([]byte, MaxPayload+1)},
-		"negative weight":         {Key: "k", Project: "p", Kind: "k", Weight: -1},
 		"waits for itself":        {Key: "k", Project: "p", Kind: "k", After: "k"},
 		"waits for a broken name": {Key: "k", Project: "p", Kind: "k", After: strings.Repeat("k", MaxName+1)},
 	} {

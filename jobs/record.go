@@ -85,7 +85,7 @@ func (r record) check() error {
 		return errors.New("the record's class or state is unknown")
 	case len(r.Payload) > MaxPayload || len(r.After) > MaxName || len(r.Reason) > maxReason || len(r.Hint) > maxReason:
 		return fmt.Errorf("%w: a field of the record", ErrTooLarge)
-	case min(r.Deliveries, r.Retries, r.Losses, r.Windows) < 0 || r.Weight < 0:
+	case min(r.Deliveries, r.Retries, r.Losses, r.Windows) < 0:
 		return errors.New("a count of the record is negative")
 	case (r.State == Running) != (r.Lease != "" && r.Owner != ""), r.Lease != "" && !token(r.Lease):
 		return errors.New("a lease and the state running belong together")

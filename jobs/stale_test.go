@@ -72,11 +72,11 @@ func TestARemovalThatWasNotHeardOfIsBelieved(t *testing.T) {
 	s, ctx := serve(t), t.Context()
 	q := open(t, Options{URL: s.ClientURL()})
 	enqueue(t, q, spec("k"))
-	e, _ := q.index.get("k")
+	e := q.index.get("k")
 	if err := q.Remove(ctx, "k"); err != nil {
 		t.Fatal(err)
 	}
-	q.index.put(&e, time.Now())
+	q.index.put(e, time.Now())
 	_, err := q.Get(ctx, "k")
 	wantErr(t, err, ErrNotFound)
 }

@@ -52,7 +52,7 @@ func TestAPushIsTriedAgainForDays(t *testing.T) {
 			if err := l.Retry(ctx, delay, errors.New("connection refused")); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := q.TryTake(ctx, "push", Batch); !errors.Is(err, ErrEmpty) {
+			if _, err := tryTake(ctx, q, "push", Batch); !errors.Is(err, errEmpty) {
 				t.Fatalf("at once after Retry: %v", err)
 			}
 			// Others are not held up.

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"html/template"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -96,31 +97,27 @@ func (s *Service) Status(ctx context.Context) Status {
 	if err != nil {
 		q = nil // what is known without the queue is shown all the same
 	}
-	hearings := map[string]jobs.Job{}
 	if q != nil {
 		for _, g := range q.Stats().Groups {
 			if g.Kind == kindTranscribe && g.State == jobs.Queued {
 				out.Waiting += g.Jobs
 			}
 		}
-		for _, job := range q.List(jobs.Filter{Kind: kindTranscribe}) {
-			hearings[job.Key] = job
-		}
 	}
 	for _, id := range s.store.projects(ctx) {
-		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id, hearings))
+		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id))
 	}
 	return out
 }
 
 // projectStatus gathers what is known of a project; q is nil while there is no queue.
-func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, hearings map[string]jobs.Job) ProjectStatus {
+func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) ProjectStatus {
 	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}, Counts: map[string]int{}}
 	whole, tasks := s.troubles.of(id)
 	out.Trouble = whole
 	s.describe(ctx, &out)
 	if q != nil {
-		out.list(q.List(jobs.Filter{Project: projectName(id), Kind: kindDeliver}), hearings)
+		out.list(q, q.Jobs(jobs.Filter{Project: projectName(id), Kind: kindDeliver}))
 	}
 	for _, t := range tasks {
 		out.Counts[t.State]++
@@ -160,15 +157,16 @@ func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
 }
 
 // list adds the tasks that have deliveries, the newest change first.
-func (p *ProjectStatus) list(deliveries []jobs.Job, hearings map[string]jobs.Job) {
+func (p *ProjectStatus) list(q *jobs.Queue, deliveries iter.Seq[jobs.Job]) {
 	seen := map[int64]bool{}
-	for _, job := range deliveries {
+	for job := range deliveries {
 		_, task, version, ok := parseErrandKey(job.Key)
 		if !ok || seen[task] {
 			continue // an older version's
 		}
 		seen[task] = true
-		one := taskState(job, hearings[job.After])
+		hear, _ := q.Peek(job.After)
+		one := taskState(job, hear)
 		one.ID, one.Version = task, version
 		p.Counts[one.State]++
 		if len(p.Tasks) < mostTasks {
