@@ -160,9 +160,6 @@ func (r *Recognizer) Identity() Identity { return r.identity }
 // Window returns the geometry in use.
 func (r *Recognizer) Window() Window { return r.window }
 
-// Urgent reports whether work more urgent than p waits for a worker.
-func (r *Recognizer) Urgent(p Priority) bool { return r.queue.urgent(p) }
-
 // Options tell how to run a model. The zero value runs on the best device at hand.
 type Options struct {
 	// Provider is ort.CPU or ort.CUDA; empty takes CUDA if it can be had. Asking for CUDA
