@@ -115,12 +115,17 @@ func (q *Queue) buckets(ctx context.Context) error {
 	if q.streams, err = q.admit(ctx); err != nil {
 		return err
 	}
+	if q.streams[bucketProjects] != nil { // before anything is changed
+		if _, _, err := q.checkSource(ctx); err != nil {
+			return err
+		}
+	}
 	for _, b := range buckets {
 		if err := q.openBucket(ctx, b.name, b.description); err != nil {
 			return q.bucketError(ctx, b.name, err)
 		}
 	}
-	return nil
+	return q.claimSource(ctx)
 }
 
 var buckets = []struct{ name, description string }{

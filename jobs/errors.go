@@ -39,6 +39,8 @@ var (
 	ErrDamaged = errors.New("the stored jobs are damaged")
 	// ErrLocked says that another process uses the data directory.
 	ErrLocked = errors.New("the data directory is in use")
+	// ErrSource says that the jobs belong to another server than Options.Source.
+	ErrSource = errors.New("the stored jobs belong to another server")
 	// ErrFormat says that the data was written by a newer version of this program.
 	ErrFormat = errors.New("the stored jobs have a newer format")
 )

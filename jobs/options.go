@@ -43,8 +43,15 @@ type Options struct {
 	RootCA string
 	// Replicas is how many servers of the cluster store every value, 1 to 5; 0 means 1.
 	Replicas int
-	// Prefix begins the name of every stream and bucket.
+	// Prefix begins the name of every stream and bucket: 1 to 32 letters, digits, - and _.
 	Prefix string
+
+	// Source is the server whose projects the jobs are for, such as host:port. A store
+	// keeps the one it was first opened for, since a project number means nothing on
+	// another server: Open answers ErrSource to any other. Empty is not compared.
+	Source string
+	// Aliases are other names of Source. A store that has one of them takes over Source.
+	Aliases []string
 
 	// Lease is how long a job stays with a worker of which nothing is heard. Workers say
 	// that they live three times as often.
@@ -83,6 +90,12 @@ type Options struct {
 	free      func(dir string) (int64, error)
 }
 
+// Validate reports the first option that Open would refuse. It opens nothing.
+func (o Options) Validate() error {
+	_, err := o.withDefaults()
+	return err
+}
+
 func (o Options) withDefaults() (Options, error) {
 	def(&o.Replicas, 1)
 	def(&o.Prefix, DefaultPrefix)
@@ -115,11 +128,11 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("the options Credentials, RootCA and Replicas belong to URL")
 	case !validURL(o.URL):
 		// Without the text: where a password begins and ends in it cannot be told.
-		return o, errors.New("the option URL is not a list of addresses such as nats://user:password@host:4222")
+		return o, errors.New("the NATS URL is not a list of addresses such as nats://user:password@host:4222")
 	case o.Replicas < 1 || o.Replicas > 5:
-		return o, fmt.Errorf("the option Replicas is %d, 1 to 5 are possible", o.Replicas)
+		return o, fmt.Errorf("the number of NATS replicas is %d; it takes 1 to 5", o.Replicas)
 	case !token(o.Prefix) || len(o.Prefix) > 32:
-		return o, fmt.Errorf("the Prefix %q must have 1 to 32 letters, digits, - and _", o.Prefix)
+		return o, fmt.Errorf("the NATS prefix %q is not 1 to 32 letters, digits, - and _", o.Prefix)
 	case o.Lease < 10*time.Millisecond:
 		return o, fmt.Errorf("the Lease %v is too short", o.Lease)
 	case min(o.MaxDeliver, o.MaxJobs, o.KeepJobs) < 0 || min(o.KeepBytes, o.WindowBytes, o.Reserve) < 0 ||

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,6 +37,7 @@ type serveCommand struct {
 
 	NATSURL         string `help:"NATS server or cluster with JetStream to keep jobs in, instead of the data folder." name:"nats-url" placeholder:"URL" group:"Jobs"`
 	NATSCredentials string `help:"Path of a .creds file for --nats-url." name:"nats-credentials" type:"path" placeholder:"FILE" group:"Jobs"`
+	NATSPrefix      string `help:"Prefix of the names under which jobs are kept in NATS. Give every Label Studio its own." name:"nats-prefix" default:"asr" placeholder:"NAME" group:"Jobs"`
 	NATSReplicas    int    `help:"Servers of the cluster that store every value." name:"nats-replicas" default:"1" min:"1" max:"5" group:"Jobs"`
 
 	Open []string `help:"Routes that need no authentication. Label Studio sends webhooks without." default:"/webhook,/health" group:"Access" name:"open-route"`
@@ -128,9 +130,35 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 		Version: version, Logger: log,
 	}
 	if c.NATSURL != "" {
-		o.Jobs = jobs.Options{URL: c.NATSURL, Credentials: c.NATSCredentials, Replicas: c.NATSReplicas}
+		o.Jobs = jobs.Options{URL: c.NATSURL, Credentials: c.NATSCredentials, Replicas: c.NATSReplicas, Prefix: c.NATSPrefix}
+	}
+	o.Jobs.Source = jobSource(c.LabelStudioURL)
+	for _, alias := range c.Alias {
+		if s := jobSource(alias); s != "" {
+			o.Jobs.Aliases = append(o.Jobs.Aliases, s)
+		}
+	}
+	if err := o.Jobs.Validate(); err != nil {
+		return service.Options{}, &cli.UsageError{Err: err}
 	}
 	return o, nil
+}
+
+// jobSource returns the address of a Label Studio as the job store keeps it: host, port and
+// path. The scheme does not count, since TLS may be added in front of a server. An address
+// that cannot be used is empty; the service reports it.
+func jobSource(address string) string {
+	u, err := api.ParseURL(address)
+	if err != nil {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "http" {
+		host = strings.TrimSuffix(host, ":80")
+	} else {
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return host + u.Path
 }
 
 // defaultDataDir is where the service keeps its data if nothing else is said.

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"io"
+	"os"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestJobsKnowTheirLabelStudio(t *testing.T) {
+	for name, c := range map[string]struct {
+		address string
+		want    string
+	}{
+		"a port":             {"http://label-studio:8080", "label-studio:8080"},
+		"a slash at the end": {"http://label-studio:8080/", "label-studio:8080"},
+		"a path":             {"https://example.org/studio/", "example.org/studio"},
+		"TLS":                {"https://Example.org", "example.org"},
+		"no TLS":             {"http://example.org", "example.org"},
+		"the port of TLS":    {"https://example.org:443", "example.org"},
+		"the port of HTTP":   {"http://example.org:80", "example.org"},
+		"IPv6":               {"http://[::80]:8080", "[::80]:8080"},
+		"nothing":            {"", ""},
+		"no address":         {"label-studio:8080", ""},
+		"a password":         {"http://user:secret@label-studio", ""},
+	} {
+		if got := jobSource(c.address); got != c.want {
+			t.Errorf("%s: %q became %q, want %q", name, c.address, got, c.want)
+		}
+	}
+}
+
+func TestFlagsOfNATSReachTheQueue(t *testing.T) {
+	var c serveCommand
+	parser, err := kong.New(&c, kong.Vars{"data_dir": t.TempDir()}, kong.Writers(io.Discard, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{"--nats-url", "nats://127.0.0.1:1", "--nats-prefix", "two", "--label-studio-url", "http://new:8080", "--label-studio-alias", "http://old:8080,https://public.example.org"}); err != nil {
+		t.Fatal(err)
+	}
+	o, err := c.options(streams{err: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Jobs.Prefix != "two" || o.Jobs.Source != "new:8080" {
+		t.Errorf("prefix %q, source %q", o.Jobs.Prefix, o.Jobs.Source)
+	}
+	if d := cmp.Diff([]string{"old:8080", "public.example.org"}, o.Jobs.Aliases); d != "" {
+		t.Errorf("aliases, want (-), got (+):\n%s", d)
+	}
+}
