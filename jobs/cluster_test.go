@@ -171,7 +171,7 @@ func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {
 		cancel()
 		until(t, "the result is read", func() bool {
 			got, err := q.Result(ctx, key)
-			if passing(err) {
+			if transient(err) {
 				return false
 			}
 			if err != nil || string(got) != "text of "+key {

@@ -14,13 +14,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// connect dials the server inside the process, or the cluster.
+// connect dials the embedded server, or the cluster.
 func (q *Queue) connect() error {
 	opts := []nats.Option{
 		nats.Name("asr-backend jobs"),
 		nats.MaxReconnects(-1),
-		// What is written while the connection is down fails at once; it must not be sent
-		// later, when the caller has long been told otherwise.
+		// Writes fail at once while the connection is down. Sent later, they would contradict
+		// the error that the caller got.
 		nats.ReconnectBufSize(-1),
 		nats.ReconnectHandler(func(*nats.Conn) { q.kick(q.rewatch); q.kick(q.recheck) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
@@ -33,8 +33,8 @@ func (q *Queue) connect() error {
 			q.log.Warn("jobs: connection", "error", q.scrub(err).Error())
 		}),
 	}
-	if q.engine != nil {
-		opts = append(opts, nats.InProcessServer(q.engine), nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
+	if q.embedded != nil {
+		opts = append(opts, nats.InProcessServer(q.embedded), nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
 	} else {
 		opts = append(opts, nats.ReconnectWait(500*time.Millisecond), nats.Timeout(q.o.attempt))
 		if f := q.o.Credentials; f != "" {
@@ -51,17 +51,17 @@ func (q *Queue) connect() error {
 	if err != nil {
 		err = q.scrub(err)
 		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
-			return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "the server refuses the user, password, token or credentials file"}
+			return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "the server rejected the user, password, token or credentials file"}
 		}
-		return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "check that the NATS server runs, that its address is right and that it can be reached from here"}
+		return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "check that the NATS server is running, that its address is right and that it can be reached from here"}
 	}
 	q.nc = nc
 	q.js, err = jetstream.New(nc)
 	return err
 }
 
-// scrub takes the secrets of the URL out of an error's text. The client library is not
-// known to put them there; nothing shall depend on that.
+// scrub removes the secrets of the URL from the text of an error. The client library is not
+// known to put them there, but that is not for certain.
 func (q *Queue) scrub(err error) error {
 	if err == nil || q.o.URL == "" {
 		return err
@@ -88,8 +88,8 @@ func (q *Queue) scrub(err error) error {
 	return &scrubbed{clean, err}
 }
 
-// scrubbed keeps what an error is and changes how it reads. It does not unwrap, so that
-// nobody down the line prints the text underneath.
+// scrubbed replaces the text of an error. It does not unwrap, so that nobody can print the
+// original.
 type scrubbed struct {
 	text string
 	err  error
@@ -98,10 +98,10 @@ type scrubbed struct {
 func (s *scrubbed) Error() string        { return s.text }
 func (s *scrubbed) Is(target error) bool { return errors.Is(s.err, target) }
 
-// formatKey is the entry of a stream's metadata that holds the version of its content.
+// formatKey is the key of the format version in the metadata of a stream.
 const formatKey = "asr-backend.jobs.format"
 
-// buckets opens the streams, and makes those that are missing.
+// buckets opens the streams, and creates those that are missing.
 func (q *Queue) buckets(ctx context.Context) error {
 	info, err := q.js.AccountInfo(ctx)
 	switch {
@@ -129,16 +129,15 @@ func (q *Queue) buckets(ctx context.Context) error {
 }
 
 var buckets = []struct{ name, description string }{
-	{bucketJobs, "one record a job"},
+	{bucketJobs, "one record per job"},
 	{bucketWindows, "window results of running jobs"},
 	{bucketResults, "results"},
 	{bucketBlobs, "large results"},
 	{bucketProjects, "values of projects"},
 }
 
-// admit returns the streams that are there. It refuses those of a newer version, and in a
-// data directory that had all of them the absence of one: it was lost, and making it anew
-// would hide that.
+// admit returns the existing streams. It refuses those of a newer version. A stream that is
+// missing from a complete data directory was lost, and creating it again would hide that.
 func (q *Queue) admit(ctx context.Context) (map[string]jetstream.Stream, error) {
 	have := make(map[string]jetstream.Stream)
 	for _, b := range buckets {
@@ -146,7 +145,7 @@ func (q *Queue) admit(ctx context.Context) (map[string]jetstream.Stream, error) 
 		s, err := q.js.Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			if q.engine != nil && !q.engine.fresh {
+			if q.embedded != nil && !q.embedded.fresh {
 				return nil, fmt.Errorf("%w: the stream %s is gone", ErrDamaged, name)
 			}
 		case err != nil:
@@ -161,22 +160,22 @@ func (q *Queue) admit(ctx context.Context) (map[string]jetstream.Stream, error) 
 	return have, nil
 }
 
-// fits tells whether a stream is as the options want it. One that is, is left alone: the
-// server writes the description of a stream in two steps, and a crash between them would
-// make it unreadable.
+// fits reports whether a stream already has the configuration of the options. It must not be
+// updated needlessly: the server writes the configuration in two steps, and a crash between
+// them makes the stream unreadable.
 func (q *Queue) fits(s jetstream.Stream, want *jetstream.StreamConfig) bool {
 	if s == nil {
 		return false
 	}
 	have := s.CachedInfo().Config
 	return have.Replicas == want.Replicas && have.MaxBytes == want.MaxBytes && have.MaxAge == want.MaxAge &&
-		(q.engine != nil || have.AllowDirect == want.AllowDirect)
+		(q.embedded != nil || have.AllowDirect == want.AllowDirect)
 }
 
-// stream describes the stream under a bucket. It is not left to the library's buckets for
-// two things that they do not offer: reads by the leader alone, since the copy of a replica
-// may be old, and for the jobs no limit in bytes, which would refuse the very writes that
-// end them.
+// stream returns the configuration of the stream of a bucket. Buckets made by the library
+// differ in two points: they may be read from replicas, which may be out of date, and they
+// limit the bytes of the jobs too, so that a full bucket refuses the very writes that end
+// jobs.
 func (q *Queue) stream(bucket, description string) *jetstream.StreamConfig {
 	cfg := &jetstream.StreamConfig{
 		Name: streamName(q.o.Prefix, bucket), Subjects: []string{q.subject(bucket, ">")},
@@ -201,7 +200,7 @@ func (q *Queue) stream(bucket, description string) *jetstream.StreamConfig {
 	return cfg
 }
 
-// openBucket makes the stream of a bucket, or brings it up to date.
+// openBucket opens a bucket. It creates or updates the stream if necessary.
 func (q *Queue) openBucket(ctx context.Context, bucket, description string) (err error) {
 	if want := q.stream(bucket, description); !q.fits(q.streams[bucket], want) {
 		if q.streams[bucket], err = q.js.CreateOrUpdateStream(ctx, *want); err != nil {
@@ -231,7 +230,7 @@ func streamName(prefix, bucket string) string {
 	return "KV_" + prefix + bucket
 }
 
-// subject returns the subject of a name in a bucket, which may hold wildcards.
+// subject returns the subject of a name, which may contain wildcards, in a bucket.
 func (q *Queue) subject(bucket, name string) string {
 	kind := "$KV."
 	if bucket == bucketBlobs {

@@ -185,11 +185,11 @@ func TestTheWatermarkKnowsRemovalFromLoss(t *testing.T) {
 		"a value is an older one": {watermark{10, 100, 5, 49}, true},
 		"everything is gone":      {watermark{}, true},
 	} {
-		if got := before.lost(c.now); (got != "") != c.lost {
+		if got := before.missing(c.now); (got != "") != c.lost {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}
-	if got := (watermark{Seq: 40}).lost(watermark{}); got != "" {
+	if got := (watermark{Seq: 40}).missing(watermark{}); got != "" {
 		t.Errorf("a directory in which nothing was left: %q", got)
 	}
 }

@@ -15,26 +15,25 @@ import (
 	"asr-backend/internal/atomicfile"
 )
 
-// Files of the data directory, and the folder that the server keeps its own in.
+// Files of the data directory, and the folder of the server.
 const (
 	serverDir = "jetstream"
 	lockFile  = "lock"
-	stampFile = "asr-jobs.json" // what the directory holds, in which version
+	stampFile = "asr-jobs.json" // version and prefix of the content
 	markFile  = "watermark.json"
 )
 
-// stamp says what a data directory holds. A directory with a stamp has all its streams; one
-// that is missing was lost.
+// stamp describes a data directory. A directory with a stamp has all its streams: a missing
+// one was lost.
 type stamp struct {
 	Format int    `json:"v"`
 	Prefix string `json:"prefix"`
-	// Making is set until all streams have been made for the first time. Nothing was
-	// stored before.
+	// Making is set until all streams have been created, before which nothing is stored.
 	Making bool `json:"making,omitempty"`
 }
 
-// watermark is what a directory holds at least. The server cuts a damaged file off at the
-// damage and says nothing, so this is how a loss is noticed.
+// watermark is the least that a directory must hold. The server silently truncates a damaged
+// file, so this is how missing data is detected.
 type watermark struct {
 	Jobs    int    `json:"jobs"`    // records, at least, at revision Seq
 	Seq     uint64 `json:"seq"`     // the newest revision of a job
@@ -42,9 +41,9 @@ type watermark struct {
 	Changes uint64 `json:"changes"` // the newest revision of a project value
 }
 
-// lost tells what is missing in now compared with w, or an empty string. Every removal of a
-// job is a revision of its own, so that jobs may be fewer by the revisions since w.
-func (w watermark) lost(now watermark) string {
+// missing describes what now lacks compared with w; it is empty if nothing is. Removing a
+// job takes a revision, so there may be as many jobs less as there were revisions since w.
+func (w watermark) missing(now watermark) string {
 	least := w.Jobs
 	if now.Seq > w.Seq {
 		least -= int(min(now.Seq-w.Seq, uint64(w.Jobs)))
@@ -62,8 +61,8 @@ func (w watermark) lost(now watermark) string {
 	return ""
 }
 
-// lockDir makes the directory and takes it for this process. The lock ends with the
-// process, however it ends. It does not hold between machines on a network file system.
+// lockDir creates the directory and locks it for this process. The lock ends with the
+// process, even if it is killed. It does not work across machines on a network file system.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, diskError(err)
@@ -81,7 +80,7 @@ func lockDir(dir string) (*os.File, error) {
 		}
 		return nil, diskError(err)
 	}
-	// The number only serves the message above; a full disk must not keep us from opening.
+	// The process ID is only for the message above; a full disk must not prevent opening.
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	}
@@ -91,8 +90,7 @@ func lockDir(dir string) (*os.File, error) {
 // probeSize is more than the largest message.
 const probeSize = 2 << 20
 
-// probeDisk writes and syncs a file of some size, to learn from the operating system
-// whether the directory takes writes.
+// probeDisk writes and syncs a file, to get the error of the operating system.
 func probeDisk(dir string) error {
 	f, err := os.CreateTemp(dir, "probe-*")
 	if err != nil {
@@ -118,7 +116,7 @@ func readFile(dir, name string, into any) (ok bool, err error) {
 	return true, nil
 }
 
-// writeFile replaces a file of the directory in one step that survives a loss of power.
+// writeFile replaces a file of the directory atomically and durably.
 func writeFile(dir, name string, v any) error {
 	f, err := atomicfile.Create(filepath.Join(dir, name))
 	if err != nil {
@@ -131,8 +129,7 @@ func writeFile(dir, name string, v any) error {
 	return diskError(f.Commit())
 }
 
-// cleanDir removes what a killed process, and the server in it, left of files that they were
-// writing. Call it with the lock held.
+// cleanDir removes the unfinished files of a killed process. The lock must be held.
 func cleanDir(dir string) {
 	for _, pattern := range []string{filepath.Join(serverDir, "_test_*"), filepath.Join(serverDir, "*", "streams", "*", "_test_*"), "probe-*", ".*.part"} {
 		left, _ := filepath.Glob(filepath.Join(dir, pattern))

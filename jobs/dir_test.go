@@ -33,10 +33,10 @@ func TestADirectoryBelongsToOneProcess(t *testing.T) {
 
 func TestTheServerInsideSyncsEveryWriteAndListensToNobody(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir()})
-	if c := q.engine.srv.JetStreamConfig(); !c.SyncAlways {
+	if c := q.embedded.srv.JetStreamConfig(); !c.SyncAlways {
 		t.Error("acknowledged writes are lost with the power")
 	}
-	if a := q.engine.srv.Addr(); a != nil {
+	if a := q.embedded.srv.Addr(); a != nil {
 		t.Errorf("it listens at %v", a)
 	}
 }

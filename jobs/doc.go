@@ -1,7 +1,8 @@
-// Package jobs keeps work until it is done: through crashes, restarts, outages and full disks.
+// Package jobs is a durable job queue: work survives crashes, restarts, outages and full
+// disks until it is done.
 //
-// A job is a key, a project, a kind, a class and an opaque payload. Callers enqueue it and
-// may wait for its end; workers take it, store parts of their work on the way, and end it
+// A job has a key, a project, a kind, a class and an opaque payload. Callers enqueue it and
+// may wait for it to end. Workers take it, store partial results as they go, and end it
 // with a result or a reason. The package does not know what a job computes.
 //
 //	q, err := jobs.Open(ctx, jobs.Options{Dir: dir})
@@ -9,8 +10,8 @@
 //	...
 //	l, err := q.Take(ctx, "transcribe", jobs.Batch)
 //	defer l.Release()
-//	windows, err := l.Windows(ctx)           // of earlier attempts
-//	l.PutWindow(ctx, i, part)                // so that a crash costs a window
+//	windows, err := l.Windows(ctx)           // stored by earlier attempts
+//	l.PutWindow(ctx, i, part)                // a crash costs one window at most
 //	l.Finish(ctx, result)                    // or Fail, or Retry
 //	...
 //	job, err := q.Wait(ctx, key)             // job.State is Done or Dead
@@ -18,9 +19,10 @@
 //
 // # Store
 //
-// The store is NATS JetStream: a server inside the process on a data directory, which opens
-// no socket and syncs every write before it is acknowledged, or a cluster by its URL, with
-// the same code. With the prefix "asr" it holds
+// The store is NATS JetStream: either a server embedded in the process, which works on a
+// data directory, opens no socket and syncs every write before acknowledging it, or a
+// cluster given by its URL. The code is the same for both. With the prefix "asr" the store
+// holds
 //
 //	stream            subjects                        content
 //	KV_asr-jobs       $KV.asr-jobs.<key>              the record of a job, JSON
@@ -28,54 +30,55 @@
 //	KV_asr-results    $KV.asr-results.<id>.<result>   results up to 128 KiB
 //	OBJ_asr-blobs     $O.asr-blobs.>                  larger results, in chunks
 //	KV_asr-projects   $KV.asr-projects.<project>.<key>  values of projects
+//	                  $KV.asr-projects.source         Options.Source
 //
-// where <id> names one incarnation of a key, and keys and projects are escaped: letters,
-// digits, - and _ stand for themselves, other bytes are =XX.
+// where <id> identifies one incarnation of a key. Keys and projects are escaped: letters,
+// digits, - and _ stand for themselves, other bytes are written =XX.
 //
 // # States
 //
-// All that is known of a job is in its record, and every step is one compare-and-set on the
-// record's revision. So single flight is the creation of a key, of two workers one gets the
-// job, and the late result of a worker that was given up is refused.
+// The record is the single source of truth about a job, and every transition is one
+// compare-and-set on its revision. Enqueueing a key twice therefore creates one job, one of
+// several workers gets it, and a late result is refused.
 //
 //	                  Take                 Finish
 //	Enqueue ──> queued ────────> running ──────────> done
 //	              ^ ^              │ │ │   Fail
 //	              │ └──────────────┘ │ └───────────> dead
-//	              │  Retry, Release, │ lost too often  │
-//	              │  Postpone, lost  └────────────────>│
+//	              │  Retry, Release, │ too many        │
+//	              │  Postpone, crash └─ crashes ──────>│
 //	              └────────────────────────────────────┘
 //	                             Requeue
 //
-// A worker renews its lease by writing the record. A lease that is not renewed is lost: the
-// worker's context is cancelled, and the job is queued again, or dead once Options.MaxDeliver
-// hand-outs in a row ended so without a new window. Jobs under such suspicion run one at a
-// time, so that the one that kills its process does not take its neighbours with it. A
-// process that opens a data directory knows that nobody runs the jobs it finds running, and
-// queues them at once.
+// A worker renews its lease by writing the record, its heartbeat. When heartbeats stop, the
+// attempt counts as a crash: the worker's context is cancelled, and the job is queued again,
+// or dead after Options.MaxDeliver crashes in a row without a new window. Jobs that crashed
+// repeatedly are suspects and run one at a time, so that the one that kills its process
+// does not take others with it. A process that opens a data directory knows that nobody
+// else runs the jobs it finds running, and queues them at once.
 //
 // # Order
 //
 // Every process watches the records and keeps an index of them without the payloads, about
-// 1 KiB a job. The index hands out the highest class first, and inside a class lets the
-// projects take turns by start-time fair queueing, weighed by Spec.Weight. A job that waits
-// for its time, or for another job, is not in anybody's way. Processes of a cluster choose
-// each for themselves; when two choose the same job, one of them chooses again.
+// 1 KiB per job. The highest class goes first; within a class the projects take turns, one
+// job a turn. Jobs that are scheduled for later, or wait for another job, delay nobody.
+// Processes of a cluster choose independently; when two choose the same job, one of them
+// chooses again.
 //
 // A stream with work-queue retention would deliver and acknowledge too, but in the order of
-// its sequence: a choice among a hundred projects and three classes needs a consumer for
-// each pair, a count of deliveries and a reason cannot be read from it, and a record beside
-// it would be a second truth to reconcile after every crash.
+// its sequence. Choosing among a hundred projects and three classes would need a consumer
+// for each pair, attempts and reasons could not be read from it, and a record beside it
+// would be a second truth to reconcile after every crash.
 //
-// # What survives
+// # Durability
 //
-// What Enqueue, PutWindow, Finish and the others have returned without an error for survives
-// the process, and with a data directory the loss of power. A crash costs a job the window
-// that was being computed. Damage to the data directory is found when it is opened, and
-// reported as ErrDamaged with what is missing. Effects outside are the caller's: a worker
-// may be killed after it has pushed a prediction and before it could say so, and the next
-// one must look before it pushes.
+// What Enqueue, PutWindow, Finish and the others have acknowledged survives a crash of the
+// process and, in a data directory, a power failure. A crash costs a job the window that
+// was being computed. Damage to the data directory is detected when it is opened and
+// reported as ErrDamaged, with what is missing. Side effects are up to the caller: a worker
+// may be killed after it has pushed a prediction and before it has recorded that, so the
+// next attempt must look before it pushes.
 //
-// Goroutines: the watch on the records, the check of the store's health, housekeeping, and
-// one for every lease. Close ends them in the order leases, queue, connection, server.
+// Goroutines: the watch on the records, the health check, housekeeping, and one for every
+// lease. Close ends leases, queue, connection and server, in this order.
 package jobs

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Finish stores the result and ends the job as done. While the store is in trouble it waits;
-// it returns when the result is on the disk, the lease is lost, the queue closes or ctx ends.
-// After an error the job is not done, unless a later Get says so.
+// Finish stores the result and ends the job as done. It retries temporary failures of the
+// store, and returns when the result is on disk, the lease is lost, the queue closes or ctx
+// ends. After an error the job is not done, unless a later Get shows that it is.
 func (l *Lease) Finish(ctx context.Context, result []byte) error {
 	return fail("finish", l.job.Key, l.finish(ctx, result))
 }
 
 func (l *Lease) finish(ctx context.Context, result []byte) error {
-	// Filed under a name of its own, so that whoever comes late, another worker or a second
-	// call, overwrites nothing: the record names the one that counts, sweep removes others.
+	// A new name, so that a late worker or a second call overwrites nothing. The record names
+	// the result that counts; sweep removes others.
 	ref := resultRef{Name: l.jobID + "." + newID(), Blob: len(result) > inlineResult, Size: int64(len(result))}
 	if len(result) > MaxResult {
 		return tooLarge("result", len(result), MaxResult)
 	}
 	if err := l.q.persist(ctx, true, func() error {
-		if err := l.lost(); err != nil {
+		if err := l.check(); err != nil {
 			return err
 		}
 		var err error
@@ -34,15 +34,15 @@ func (l *Lease) finish(ctx context.Context, result []byte) error {
 	return l.conclude(ctx, func(r record) (record, error) { return r.finish(now(), ref) })
 }
 
-// Fail ends the job as dead. The reason, and the hint of a cause that has a method Hint
-// returning a string, are shown to people: they must not hold secrets.
+// Fail ends the job as dead, with cause as its reason. If cause has a method Hint() string,
+// that is the hint. Both are shown to people and must not contain secrets.
 func (l *Lease) Fail(ctx context.Context, cause error) error {
 	return fail("fail", l.job.Key, l.conclude(ctx, func(r record) (record, error) { return r.fail(now(), cause) }))
 }
 
-// Retry gives the job back to be handed out again after delay, for the reason given. It may
-// be called for days; whether that makes sense is for the caller to judge, by Job.Retries
-// and Job.Created. Other jobs are not held up meanwhile.
+// Retry ends the attempt and schedules the next one after delay, with cause as the reason.
+// There is no limit: the caller decides when to give up, by Job.Retries and Job.Created.
+// Other jobs are not delayed.
 func (l *Lease) Retry(ctx context.Context, delay time.Duration, cause error) error {
 	return fail("retry", l.job.Key, l.conclude(ctx, func(r record) (record, error) {
 		t := now()
@@ -50,19 +50,19 @@ func (l *Lease) Retry(ctx context.Context, delay time.Duration, cause error) err
 	}))
 }
 
-// Postpone gives the job back to be handed out again after delay and blames nobody: it counts
-// as no retry, and the reason of an earlier one stays. It is for work whose time has not come.
+// Postpone snoozes the job: the next attempt starts after delay, this one does not count as
+// a retry, and the reason of an earlier retry stays. It is for jobs that came too early.
 func (l *Lease) Postpone(ctx context.Context, delay time.Duration) error {
 	return fail("postpone", l.job.Key, l.conclude(ctx, func(r record) (record, error) {
 		t := now()
-		return r.postpone(t, t.Add(max(delay, 0)))
+		return r.snooze(t, t.Add(max(delay, 0)))
 	}))
 }
 
-// Release gives the job back at once and blames nobody, as when the worker is asked to stop.
-// Its place in the queue and its windows stay. It does nothing after the lease has ended.
+// Release queues the job again at once, as when the worker has to stop. It keeps its place
+// in the queue and its windows. After the lease has ended, Release does nothing.
 func (l *Lease) Release() error {
-	// ctx of the caller has usually ended when this is called.
+	// The context of the caller has usually ended by now.
 	ctx, cancel := context.WithTimeout(context.Background(), l.q.o.attempt)
 	defer cancel()
 	return fail("release", l.job.Key, l.giveBack(ctx))
@@ -76,11 +76,11 @@ func (l *Lease) giveBack(ctx context.Context) error {
 	return err
 }
 
-// conclude writes the last record of a lease, once the store takes it.
+// conclude writes the last record of a lease, as soon as the store accepts it.
 func (l *Lease) conclude(ctx context.Context, next func(record) (record, error)) error {
 	write, ended := newID(), false
 	err := l.q.persist(ctx, false, func() error {
-		if err := l.lost(); err != nil {
+		if err := l.check(); err != nil {
 			return err
 		}
 		return l.step(ctx, write, func(r record) (record, error) {
@@ -93,7 +93,7 @@ func (l *Lease) conclude(ctx context.Context, next func(record) (record, error))
 		return err
 	}
 	if ended {
-		// The job has ended, whatever becomes of this; sweep tries again.
+		// The job has ended, even if this fails; sweep tries again.
 		if err := l.q.purge(ctx, bucketWindows, l.jobID+".>"); err != nil {
 			l.q.log.Warn("jobs: windows of an ended job are left for later", "job", l.job.Key, "error", err)
 		}
@@ -101,9 +101,9 @@ func (l *Lease) conclude(ctx context.Context, next func(record) (record, error))
 	return nil
 }
 
-// lost tells whether the lease has ended or was taken away. One whose context was cancelled
-// for another reason may still be ended.
-func (l *Lease) lost() error {
+// check returns ErrLeaseLost if the lease has ended or was revoked. If its context was
+// cancelled for another reason, the worker may still end it.
+func (l *Lease) check() error {
 	if cause := context.Cause(l.ctx); errors.Is(cause, ErrLeaseLost) {
 		return cause
 	}
@@ -113,14 +113,14 @@ func (l *Lease) lost() error {
 	return nil
 }
 
-// Backoff spaces retries out: First, then twice as long each time up to Most, each drawn
-// from the upper half so that jobs that failed together do not come back together.
+// Backoff is an exponential backoff with jitter: the delay starts at First, doubles up to
+// Most, and is drawn from its upper half, so that jobs that failed together do not retry
+// together.
 type Backoff struct {
 	First, Most time.Duration
 }
 
-// Delay returns the delay before the next try when there were retries before it; see
-// Job.Retries.
+// Delay returns the delay before the next attempt, after that many retries; see Job.Retries.
 func (b Backoff) Delay(retries int) time.Duration {
 	d := max(b.First, 0)
 	for ; retries > 0 && d < b.Most; retries-- {

@@ -12,14 +12,14 @@ import (
 
 func newID() string { return nuid.Next() }
 
-// now is the time as records hold it: wall clock, UTC, microseconds.
+// now is the time as stored in records: wall clock, UTC, microseconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// Enqueue stores a new job, or finds the one that already has the key, whatever its state:
-// created tells which. A queued job that is found is raised to the class of s. When Enqueue
-// has returned without an error the job is on the disk and will end.
+// Enqueue stores a new job, or returns the one that already has the key, in any state;
+// created says which. An existing queued job is raised to the class of s. Once Enqueue has
+// returned without an error, the job is on disk and will end.
 //
-// An error may hide that the job was stored; enqueueing again finds it then.
+// After an error the job may have been stored all the same; enqueueing it again finds it.
 func (q *Queue) Enqueue(ctx context.Context, s Spec) (j Job, created bool, err error) {
 	j, created, err = q.enqueue(ctx, s)
 	return j, created, fail("enqueue", s.Key, err)
@@ -68,17 +68,18 @@ func (q *Queue) enqueue(ctx context.Context, s Spec) (Job, bool, error) {
 	}
 }
 
-// raise finds the job and lifts it to the class asked for, if it still waits.
+// raise returns the existing job, moved to the class of s if it is still queued in a lower
+// one.
 func (q *Queue) raise(ctx context.Context, s Spec) (Job, error) {
 	r, _, err := q.read(ctx, s.Key)
 	if err != nil || r.State != Queued || r.Class >= s.Class {
 		return r.Job, err
 	}
 	if err := q.gate(false); err != nil {
-		return r.Job, nil // it is there, and runs in its old class
+		return r.Job, nil // it stays in its class
 	}
 	j, err := q.change(ctx, s.Key, func(r record) (record, error) { return r.raise(now(), s.Class) })
-	if errors.Is(err, ErrState) || passing(err) {
+	if errors.Is(err, ErrState) || transient(err) {
 		return j, nil
 	}
 	return j, err
@@ -93,18 +94,18 @@ func (q *Queue) Get(ctx context.Context, key string) (Job, error) {
 	return r.Job, fail("get", key, err)
 }
 
-// Wait returns the job as soon as it has ended, one way or the other; its State tells. It
-// costs a channel, however long it takes. A job that is removed meanwhile is ErrNotFound.
+// Wait returns the job once it is done or dead. Waiting costs a channel, however long it
+// takes. If the job is removed, Wait returns ErrNotFound.
 func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 	if err := checkName("key", key); err != nil {
 		return Job{}, fail("wait", key, err)
 	}
 	for {
-		// Registered before looking, so that an end in between is not missed.
+		// Registered before reading, so that an end in between is not missed.
 		ended := q.index.await(key)
 		r, _, err := q.read(ctx, key)
-		if passing(err) && ctx.Err() == nil {
-			// Not known is not lost: the end will be seen when the store is back.
+		if transient(err) && ctx.Err() == nil {
+			// The end will be seen once the store is back.
 			if e := q.index.get(key); e != nil && !e.job.State.Ended() {
 				r.Job, err = *e.job, nil
 			}
@@ -125,8 +126,8 @@ func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 	}
 }
 
-// Requeue makes a dead job start afresh, and one that waits for its time ready at once.
-// Any other is ErrState.
+// Requeue queues a dead job again, and makes a scheduled one ready now. Jobs in other states
+// are ErrState.
 func (q *Queue) Requeue(ctx context.Context, key string) (Job, error) {
 	err := q.gate(false)
 	if err != nil {
@@ -136,13 +137,12 @@ func (q *Queue) Requeue(ctx context.Context, key string) (Job, error) {
 	return j, fail("requeue", key, err)
 }
 
-// goneFor is how long a removal can be seen by processes that were cut off from a cluster;
-// after that they learn it by reading everything anew.
+// goneFor is how long a delete marker is kept for processes that were cut off from the
+// cluster. After that they notice a removal when they reread all jobs.
 const goneFor = time.Hour
 
-// Remove deletes a job in any state with all that belongs to it. A worker that runs it
-// loses its lease. It is how a caller takes a job back; nothing else deletes a job that
-// has not ended.
+// Remove deletes a job in any state, with its windows and result. A worker that runs it
+// loses its lease. Nothing else deletes a job that has not ended.
 func (q *Queue) Remove(ctx context.Context, key string) error {
 	return fail("remove", key, q.remove(ctx, key))
 }
@@ -171,8 +171,8 @@ func (q *Queue) remove(ctx context.Context, key string) error {
 	return q.discard(ctx, e.id, e.result)
 }
 
-// forgotten waits until the watch has brought the removal, so that whoever lists the jobs
-// next does not find the one that was removed.
+// forgotten waits until the index has seen the removal, so that the next List does not show
+// the job.
 func (q *Queue) forgotten(ctx context.Context, key, id string) {
 	for {
 		gone := q.index.await(key)
@@ -189,7 +189,7 @@ func (q *Queue) forgotten(ctx context.Context, key, id string) {
 	}
 }
 
-// discard deletes the windows and the result of a job; what a failure leaves, sweep finds.
+// discard deletes the windows and the result of a job. What it misses is left to sweep.
 func (q *Queue) discard(ctx context.Context, id string, result *resultRef) error {
 	if !token(id) {
 		return nil // the record could not be read

@@ -37,7 +37,7 @@ func (q *Queue) broken() error {
 }
 
 // heals returns a channel that is closed when the store is well again.
-func (q *Queue) heals() <-chan struct{} {
+func (q *Queue) recovered() <-chan struct{} {
 	q.condMu.Lock()
 	defer q.condMu.Unlock()
 	return q.healed
@@ -96,8 +96,8 @@ func (q *Queue) supervise(ctx context.Context) {
 
 func (q *Queue) check(ctx context.Context) {
 	var err error
-	if q.engine != nil {
-		err = q.checkEngine(ctx)
+	if q.embedded != nil {
+		err = q.checkEmbedded(ctx)
 	} else {
 		err = q.checkCluster(ctx)
 	}
@@ -106,17 +106,17 @@ func (q *Queue) check(ctx context.Context) {
 	}
 	if err == nil {
 		q.measure(ctx)
-		if q.engine != nil {
+		if q.embedded != nil {
 			q.mark(ctx)
 		}
 	}
 	q.setHealth(err)
 }
 
-// checkEngine heals the server inside this process where it can. A stream to which the
+// checkEmbedded heals the server inside this process where it can. A stream to which the
 // disk once refused a write refuses all writes itself until the server is started anew,
 // which makes sense only when the disk takes writes again.
-func (q *Queue) checkEngine(ctx context.Context) error {
+func (q *Queue) checkEmbedded(ctx context.Context) error {
 	free, err := q.o.free(q.o.Dir)
 	if err != nil {
 		return diskError(err)
@@ -127,7 +127,7 @@ func (q *Queue) checkEngine(ctx context.Context) error {
 	if free < q.o.Reserve {
 		return &lowSpace{free, q.o.Reserve}
 	}
-	err = q.engine.health()
+	err = q.embedded.health()
 	if err == nil || errors.Is(err, ErrDamaged) {
 		return err
 	}
@@ -139,8 +139,8 @@ func (q *Queue) checkEngine(ctx context.Context) error {
 	}
 	q.log.Warn("jobs: starting the store anew", "after", err)
 	q.restart = time.Now().Add(5 * q.o.check)
-	q.engine.stop()
-	if err := q.engine.start(); err != nil {
+	q.embedded.stop()
+	if err := q.embedded.start(); err != nil {
 		return err
 	}
 	return q.awaitConnection(ctx)
@@ -227,7 +227,7 @@ func (q *Queue) checkMark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if lost := before.lost(now); lost != "" {
+	if lost := before.missing(now); lost != "" {
 		return fmt.Errorf("%w: %s", ErrDamaged, lost)
 	}
 	return nil

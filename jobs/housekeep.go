@@ -52,7 +52,7 @@ func (q *Queue) reclaim(ctx context.Context, since time.Time) error {
 	}
 	q.mu.Unlock()
 	var errs []error
-	for _, e := range q.index.silent(since, held) {
+	for _, e := range q.index.staleLeases(since, held) {
 		if err := q.reclaimOne(ctx, e.job.Key, e); err != nil {
 			errs = append(errs, fmt.Errorf("job %q: %w", e.job.Key, err))
 		}
@@ -74,7 +74,7 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 			// A claim whose answer came too late for anybody to work on the job.
 			return r.release(now())
 		}
-		return r.lose(now(), windows, q.o.MaxDeliver, q.o.rest, why)
+		return r.crash(now(), windows, q.o.MaxDeliver, q.o.cooldown, why)
 	})
 	switch {
 	case errors.Is(err, ErrState), errors.Is(err, ErrNotFound):

@@ -132,14 +132,14 @@ func (x *index) put(e *entry, now time.Time) {
 	x.jobs[e.job.Key] = e
 	x.group(e)
 	if e.job.State != Running {
-		x.cleared(e.job.Key)
+		x.endIsolation(e.job.Key)
 	}
 	x.count(e, +1)
 	x.place(e, now)
 	if e.job.State.Ended() {
-		x.tell(e.job.Key)
+		x.notify(e.job.Key)
 	}
-	x.reconsider(e.job.Key, now)
+	x.updateDependents(e.job.Key, now)
 }
 
 // drop forgets a job that was removed at rev.
@@ -154,9 +154,9 @@ func (x *index) drop(key string, rev uint64, now time.Time) {
 	x.ungroup(e)
 	x.count(e, -1)
 	delete(x.jobs, key)
-	x.cleared(key)
-	x.tell(key)
-	x.reconsider(key, now)
+	x.endIsolation(key)
+	x.notify(key)
+	x.updateDependents(key, now)
 }
 
 // sweep forgets the jobs that a complete reading of the bucket up to seq did not show.
@@ -183,8 +183,8 @@ func (x *index) ready(j *Job) *roundRobin {
 	return &k[j.Class].roundRobin
 }
 
-// cleared ends the isolation of the suspect that this process has run.
-func (x *index) cleared(key string) {
+// endIsolation ends the isolation of the suspect that this process has run.
+func (x *index) endIsolation(key string) {
 	if x.suspect == key {
 		x.suspect = ""
 		x.signal()
@@ -208,7 +208,7 @@ func (x *index) place(e *entry, now time.Time) {
 		x.after[p][e] = struct{}{}
 	}
 	switch {
-	case x.waits(e):
+	case x.blocked(e):
 		e.where = inBlocked
 		return
 	case e.job.NotBefore.After(now):
@@ -240,16 +240,16 @@ func (x *index) unplace(e *entry) {
 	}
 }
 
-// waits tells whether the job that e waits for is there and has not ended.
-func (x *index) waits(e *entry) bool {
+// blocked reports whether the job that e waits for is there and has not ended.
+func (x *index) blocked(e *entry) bool {
 	p := x.jobs[e.job.After]
 	return e.job.After != "" && p != nil && p.id == e.afterID && !p.job.State.Ended()
 }
 
-// reconsider puts the jobs that wait, or waited, for a job where they belong now.
-func (x *index) reconsider(key string, now time.Time) {
+// updateDependents puts the jobs that wait, or waited, for a job where they belong now.
+func (x *index) updateDependents(key string, now time.Time) {
 	for _, e := range slices.Collect(maps.Keys(x.after[key])) {
-		if e.where != inClaim && (e.where == inBlocked) != x.waits(e) {
+		if e.where != inClaim && (e.where == inBlocked) != x.blocked(e) {
 			x.unplace(e)
 			x.place(e, now)
 		}
@@ -297,7 +297,7 @@ func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bo
 func (x *index) unpick(key string, now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.cleared(key)
+	x.endIsolation(key)
 	e := x.jobs[key]
 	if e != nil && e.where == inClaim {
 		x.place(e, now)

@@ -51,7 +51,7 @@ func (x *index) unawait(key string, ch chan struct{}) {
 	}
 }
 
-func (x *index) tell(key string) {
+func (x *index) notify(key string) {
 	for ch := range x.waiters[key] {
 		close(ch)
 	}
@@ -128,7 +128,7 @@ func (x *index) full(limit int) bool {
 }
 
 // saw notes that the watch has delivered everything up to rev.
-func (x *index) saw(rev uint64) {
+func (x *index) applied(rev uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.seen = max(x.seen, rev)
@@ -154,9 +154,9 @@ func (x *index) list(f Filter) []*entry {
 	return found
 }
 
-// silent returns the running jobs of which nothing was heard after since and which are not
+// staleLeases returns the running jobs of which nothing was heard after since and which are not
 // in held, the keys that this process works on.
-func (x *index) silent(since time.Time, held map[string]bool) []*entry {
+func (x *index) staleLeases(since time.Time, held map[string]bool) []*entry {
 	return slices.DeleteFunc(x.snapshot("", ""), func(e *entry) bool {
 		return e.job.State != Running || held[e.job.Key] || e.seen.After(since)
 	})

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Class is the priority of a job. A worker gets the job of the highest class; inside a
+// Class is the priority of a job. Workers get the jobs of the highest class first; within a
 // class the projects take turns.
 type Class uint8
 
 // The classes, lowest first. The zero value is Batch.
 const (
-	Batch       Class = iota // imported and waiting for somebody to open it
+	Batch       Class = iota // imported; nobody has opened the task yet
 	Opened                   // somebody has opened the task
-	Interactive              // somebody is looking at the screen
+	Interactive              // somebody is waiting in front of the screen
 	classes     = iota
 )
 
@@ -37,15 +37,17 @@ func (c *Class) UnmarshalText(text []byte) error {
 	return err
 }
 
-// State is where a job is in its life.
+// State is the state of a job.
 type State uint8
 
-// The states. Done and Dead are ends; only Requeue leads from Dead back to Queued.
+// The states. Queued jobs are started by Take. Running jobs are ended by their worker or,
+// when its heartbeats stop, by housekeeping. Done and Dead are final, but Requeue revives a
+// dead job; retention removes both.
 const (
-	Queued  State = iota // waits for a worker, for its time, or for another job
+	Queued  State = iota // ready, scheduled for later, or waiting for another job
 	Running              // a worker holds the lease
 	Done                 // the result is stored
-	Dead                 // given up; Reason says why
+	Dead                 // discarded for Reason
 	states  = iota
 )
 
@@ -58,7 +60,7 @@ func (s State) String() string {
 	return fmt.Sprintf("state %d", uint8(s))
 }
 
-// Ended tells whether s is Done or Dead.
+// Ended reports whether s is Done or Dead.
 func (s State) Ended() bool { return s == Done || s == Dead }
 
 // MarshalText writes the name of the state.
@@ -91,18 +93,17 @@ func number(names []string, text []byte, what string) (int, error) {
 type Spec struct {
 	// Key names the job among all jobs: enqueueing it again finds the job that is there.
 	Key string
-	// Project shares the workers fairly with the other projects of its class.
+	// Project takes turns with the other projects of its class.
 	Project string
-	// Kind chooses the workers: Take asks for one kind.
+	// Kind chooses the workers: Take takes jobs of one kind.
 	Kind  string
 	Class Class
-	// Payload is what the worker needs to know, up to MaxPayload; it is not interpreted.
+	// Payload is for the worker, at most MaxPayload bytes; it is not interpreted.
 	Payload []byte
-	// After is the key of a job that must end, one way or the other, before this one is
-	// handed out. It must exist when this job is enqueued. Once it is gone from the
-	// store it no longer holds this job back.
+	// After is the key of a job that must end, as done or dead, before this one starts. It
+	// must exist when this job is enqueued. Once removed, it no longer holds this job back.
 	After string
-	// NotBefore is the earliest time at which the job is handed out.
+	// NotBefore is the earliest time at which the job starts.
 	NotBefore time.Time
 }
 
@@ -122,7 +123,7 @@ func (s Spec) check() error {
 	return err
 }
 
-// Job is a job as it stood at Revision. List leaves the payload out.
+// Job is a job as of Revision. Jobs, List and Peek leave the payload out.
 type Job struct {
 	Key     string `json:"key"`
 	Project string `json:"project"`
@@ -134,19 +135,19 @@ type Job struct {
 
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`
-	NotBefore time.Time `json:"notBefore,omitzero"` // queued: the earliest next hand-out
-	Taken     time.Time `json:"taken,omitzero"`     // the latest hand-out
+	NotBefore time.Time `json:"notBefore,omitzero"` // queued: the earliest next attempt
+	Taken     time.Time `json:"taken,omitzero"`     // start of the latest attempt
 	Ended     time.Time `json:"ended,omitzero"`
 
-	// Deliveries counts how often the job was handed to a worker.
+	// Deliveries counts the attempts.
 	Deliveries int `json:"deliveries,omitempty"`
-	// Retries counts how often a worker gave it back with a reason.
+	// Retries counts the attempts that ended in Retry.
 	Retries int `json:"retries,omitempty"`
-	// Losses counts the hand-outs in a row that ended without a word and without a new
-	// window result; Options.MaxDeliver of them make the job dead.
+	// Losses counts the latest attempts in a row that crashed without a new window result;
+	// Options.MaxDeliver of them make the job dead.
 	Losses int `json:"losses,omitempty"`
 
-	// Reason is the latest trouble in words, Hint what a person can do about it.
+	// Reason is the latest failure, Hint what a person can do about it.
 	Reason string `json:"reason,omitempty"`
 	Hint   string `json:"hint,omitempty"`
 

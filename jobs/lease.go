@@ -36,13 +36,13 @@ func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, err
 		if err == nil {
 			return l, nil
 		}
-		if !errors.Is(err, errEmpty) && !passing(err) {
+		if !errors.Is(err, errEmpty) && !transient(err) {
 			return nil, fail("take", kind, err)
 		}
 		// Timers follow the monotonic clock and NotBefore the wall clock, which may be
 		// set; so the wall clock is looked at once a minute.
 		wait := time.Minute
-		if passing(err) {
+		if transient(err) {
 			wait = q.o.check
 		} else if !next.IsZero() {
 			wait = min(wait, time.Until(next))
@@ -96,7 +96,7 @@ func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
 	r, rev, err := q.read(cctx, key)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		q.vanished(cctx, key)
+		q.resolveMissing(cctx, key)
 		return nil, errConflict
 	case errors.Is(err, ErrDamaged):
 		q.setDamaged(key, err)
@@ -119,7 +119,7 @@ func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
 	closed := q.closed
 	if !closed {
 		q.held[key] = l
-		q.wg.Go(l.beat)
+		q.wg.Go(l.heartbeat)
 	}
 	q.mu.Unlock()
 	if closed {
@@ -129,9 +129,9 @@ func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
 	return l, nil
 }
 
-// vanished finds out why a job that the index has is not in the bucket: removed a moment
+// resolveMissing finds out why a job that the index has is not in the bucket: removed a moment
 // ago, in which case the bucket still shows the removal, or lost.
-func (q *Queue) vanished(ctx context.Context, key string) {
+func (q *Queue) resolveMissing(ctx context.Context, key string) {
 	e := q.index.get(key)
 	if e == nil {
 		return
@@ -157,7 +157,7 @@ func (l *Lease) Job() Job { return l.job }
 func (l *Lease) Context() context.Context { return l.ctx }
 
 // beat says that the worker lives until the lease ends.
-func (l *Lease) beat() {
+func (l *Lease) heartbeat() {
 	tick := time.NewTicker(l.q.o.Lease / 3)
 	defer tick.Stop()
 	last := time.Now()
@@ -169,16 +169,16 @@ func (l *Lease) beat() {
 			return
 		case <-tick.C:
 		}
-		err := l.step(l.ctx, newID(), func(r record) (record, error) { return r.beat(now()) })
+		err := l.step(l.ctx, newID(), func(r record) (record, error) { return r.heartbeat(now()) })
 		switch {
 		case err == nil:
 			last = time.Now()
 		case errors.Is(err, ErrLeaseLost):
 			return
-		case l.q.engine == nil && time.Since(last) > l.q.o.Lease:
+		case l.q.embedded == nil && time.Since(last) > l.q.o.Lease:
 			// Others may have taken the job by now. With a data directory there are no
 			// others, and a full disk is no reason to give up hours of work.
-			l.lose(fmt.Errorf("%w: the store has not heard of this worker for %v", ErrLeaseLost, l.q.o.Lease))
+			l.revoke(fmt.Errorf("%w: the store has not heard of this worker for %v", ErrLeaseLost, l.q.o.Lease))
 			return
 		}
 	}
@@ -239,7 +239,7 @@ func (l *Lease) end(cause error) {
 }
 
 // lose ends a lease that was taken away.
-func (l *Lease) lose(cause error) {
+func (l *Lease) revoke(cause error) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
 	if !l.ended.Load() {
@@ -247,9 +247,9 @@ func (l *Lease) lose(cause error) {
 	}
 }
 
-// lostIfHeld ends the lease that this process holds on a job whose record, written as write
+// revokeIfHeld ends the lease that this process holds on a job whose record, written as write
 // at revision rev, names another lease or none.
-func (q *Queue) lostIfHeld(key string, rev uint64, lease, write string) {
+func (q *Queue) revokeIfHeld(key string, rev uint64, lease, write string) {
 	q.mu.Lock()
 	l := q.held[key]
 	q.mu.Unlock()

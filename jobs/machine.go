@@ -45,7 +45,7 @@ func (r record) take(now time.Time, owner, lease string) (record, error) {
 	return r, nil
 }
 
-func (r record) beat(now time.Time) (record, error) {
+func (r record) heartbeat(now time.Time) (record, error) {
 	r.Updated = now
 	return r, r.expect(Running)
 }
@@ -89,7 +89,7 @@ func (r record) release(now time.Time) (record, error) {
 }
 
 // postpone is release until a time. That the worker spoke shows that the job did not kill it.
-func (r record) postpone(now, notBefore time.Time) (record, error) {
+func (r record) snooze(now, notBefore time.Time) (record, error) {
 	r, err := r.release(now)
 	r.Losses, r.Windows = 0, 0
 	r.NotBefore = notBefore
@@ -101,7 +101,7 @@ func (r record) postpone(now, notBefore time.Time) (record, error) {
 // From the third loss on the job rests, longer each time: what kills the process for
 // another reason, such as a host that runs out of memory, is then over, while a job that
 // does kill it gives the others time.
-func (r record) lose(now time.Time, windows, maxDeliver int, rest time.Duration, why string) (record, error) {
+func (r record) crash(now time.Time, windows, maxDeliver int, rest time.Duration, why string) (record, error) {
 	if err := r.expect(Running); err != nil {
 		return r, err
 	}

@@ -38,7 +38,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 				allowed = before.State == Queued
 				next, err = r.take(clock, "owner", "lease")
 			case "beat":
-				next, err = r.beat(clock)
+				next, err = r.heartbeat(clock)
 			case "finish":
 				next, err = r.finish(clock, resultRef{Name: "id.lease"})
 			case "fail":
@@ -46,11 +46,11 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 			case "retry":
 				next, err = r.retry(clock, clock.Add(time.Hour), errors.New("refused"))
 			case "postpone":
-				next, err = r.postpone(clock, clock.Add(time.Hour))
+				next, err = r.snooze(clock, clock.Add(time.Hour))
 			case "release":
 				next, err = r.release(clock)
 			case "lose":
-				next, err = r.lose(clock, rapid.IntRange(0, 5).Draw(t, "windows"), maxDeliver, time.Second, "killed")
+				next, err = r.crash(clock, rapid.IntRange(0, 5).Draw(t, "windows"), maxDeliver, time.Second, "killed")
 			case "requeue":
 				allowed = before.State == Dead || before.State == Queued
 				next, err = r.requeue(clock)
@@ -86,13 +86,13 @@ func TestSuspectsRestLongerAndLonger(t *testing.T) {
 	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: now, Updated: now}}
 	for i, want := range []time.Duration{0, 0, time.Second, 6 * time.Second, 36 * time.Second, 216 * time.Second, 216 * time.Second} {
 		r, _ = r.take(now, "o", "l")
-		r, _ = r.lose(now, 0, 100, time.Second, "killed")
+		r, _ = r.crash(now, 0, 100, time.Second, "killed")
 		if got := max(0, r.NotBefore.Sub(now)); r.State != Queued || got != want {
 			t.Errorf("after %d losses: %s, not before %v; want %v", i+1, r.State, got, want)
 		}
 	}
 	r, _ = r.take(now, "o", "l")
-	if r, _ = r.lose(now, 1, 100, time.Second, "killed"); !r.NotBefore.IsZero() {
+	if r, _ = r.crash(now, 1, 100, time.Second, "killed"); !r.NotBefore.IsZero() {
 		t.Errorf("a job that got further rests until %v", r.NotBefore)
 	}
 }
@@ -105,7 +105,7 @@ func TestLossesCountOnlyWithoutProgress(t *testing.T) {
 		state           State
 	}{{0, 1, Queued}, {4, 0, Queued}, {4, 1, Queued}, {5, 0, Queued}, {5, 1, Queued}, {5, 2, Dead}} {
 		r, _ = r.take(now, "o", "l")
-		r, _ = r.lose(now, c.windows, 2, time.Minute, "killed")
+		r, _ = r.crash(now, c.windows, 2, time.Minute, "killed")
 		if r.Losses != c.losses || r.State != c.state {
 			t.Fatalf("loss %d with %d windows: got %d losses, %s; want %d, %s", i, c.windows, r.Losses, r.State, c.losses, c.state)
 		}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,12 +30,12 @@ func TestMain(m *testing.M) {
 
 // quick are options with short intervals, for a machine that may be slow.
 func quick(o Options) Options {
-	def(&o.Lease, 2*time.Second)
-	def(&o.attempt, 2*time.Second)
-	def(&o.check, 100*time.Millisecond)
-	def(&o.rest, time.Millisecond)
-	def(&o.Reserve, 1<<20)
-	def(&o.WindowBytes, 16<<20) // a cluster sets it aside for every bucket
+	o.Lease = cmp.Or(o.Lease, 2*time.Second)
+	o.attempt = cmp.Or(o.attempt, 2*time.Second)
+	o.check = cmp.Or(o.check, 100*time.Millisecond)
+	o.cooldown = cmp.Or(o.cooldown, time.Millisecond)
+	o.Reserve = cmp.Or(o.Reserve, 1<<20)
+	o.WindowBytes = cmp.Or(o.WindowBytes, 16<<20) // a cluster sets it aside for every bucket
 	return o
 }
 

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what a caller may name or store. They keep a subject below the 4 KiB control
-// line of the NATS protocol and a message below the 1 MiB that a server takes by default.
+// Limits on names and data. They keep a subject below the 4 KiB control line of the NATS
+// protocol and a message below the 1 MiB that a server accepts by default.
 const (
 	// MaxName is the longest key or project name, in bytes.
 	MaxName = 512
@@ -20,9 +20,9 @@ const (
 	maxReason = 2 << 10
 )
 
-// The names of streams and buckets are the prefix followed by one of these.
+// Buckets are named by the prefix followed by one of these.
 const (
-	bucketJobs     = "-jobs"     // key-value: one record a job
+	bucketJobs     = "-jobs"     // key-value: one record per job
 	bucketWindows  = "-windows"  // key-value: <job id>.<index>
 	bucketResults  = "-results"  // key-value: <job id>.<result id>, results up to inlineResult
 	bucketBlobs    = "-blobs"    // object store: <job id>.<result id>, larger results
@@ -32,8 +32,8 @@ const (
 const hexDigits = "0123456789ABCDEF"
 
 // escape turns any string into one token of a NATS subject. Letters, digits, hyphen and
-// underscore stand for themselves and every other byte is written =XX, so that a bucket
-// listed with the nats command stays readable.
+// underscore stand for themselves and every other byte is written =XX, so that the nats
+// command lists readable names.
 func escape(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + 8)
@@ -49,8 +49,8 @@ func escape(s string) string {
 	return b.String()
 }
 
-// unescape inverts escape and refuses everything that escape would not have written, so
-// that two tokens never mean one name.
+// unescape inverts escape. It refuses tokens that escape does not produce, so that two
+// tokens never mean one name.
 func unescape(token string) (string, error) {
 	b := make([]byte, 0, len(token))
 	for i := 0; i < len(token); i++ {
@@ -76,7 +76,7 @@ func plain(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
-// checkName accepts the names that callers give to jobs, projects and values.
+// checkName checks the name of a job, a project or a value.
 func checkName(what, s string) error {
 	switch {
 	case s == "":

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +12,7 @@ import (
 	"asr-backend/internal/diskspace"
 )
 
-// What a zero field of Options stands for.
+// Defaults of Options.
 const (
 	DefaultPrefix      = "asr"
 	DefaultLease       = 30 * time.Second
@@ -27,11 +28,11 @@ const (
 	DefaultCloseWait   = 10 * time.Second
 )
 
-// Options say where the jobs are stored and how much is kept. Zero fields take the defaults
-// above; exactly one of Dir and URL must be set.
+// Options choose the store and its limits. Zero fields take the defaults above; exactly one
+// of Dir and URL must be set.
 type Options struct {
-	// Dir is the data directory of the server inside this process. It belongs to one
-	// process at a time, and is made if it does not exist.
+	// Dir is the data directory of the embedded server. It is created if missing and
+	// belongs to one process at a time.
 	Dir string
 	// URL is a NATS server or cluster with JetStream, version 2.11 or newer, such as
 	// tls://user:password@nats.example:4222; several are separated by commas.
@@ -53,39 +54,38 @@ type Options struct {
 	// Aliases are other names of Source. A store that has one of them takes over Source.
 	Aliases []string
 
-	// Lease is how long a job stays with a worker of which nothing is heard. Workers say
-	// that they live three times as often.
+	// Lease is how long a job stays with a worker that sends no heartbeat. Workers send
+	// three in that time.
 	Lease time.Duration
-	// MaxDeliver is how many hand-outs in a row may end without a word and without a new
-	// window result before the job is dead.
+	// MaxDeliver is how many attempts in a row may crash, without a new window result,
+	// before the job is dead.
 	MaxDeliver int
 
-	// MaxJobs limits the jobs that have not ended; Enqueue answers ErrFull beyond it.
+	// MaxJobs limits the jobs that have not ended; beyond it Enqueue returns ErrFull.
 	MaxJobs int
-	// KeepDone and KeepDead are how long ended jobs are kept, KeepJobs how many of them,
-	// and KeepBytes how much their results may take together. The longest ended go first.
+	// KeepDone and KeepDead are how long ended jobs are kept, KeepJobs is how many of them,
+	// and KeepBytes is the total size of their results. The jobs that ended first go first.
 	KeepDone, KeepDead time.Duration
 	KeepJobs           int
 	KeepBytes          int64
 	// WindowBytes limits the window results of all jobs together; beyond it PutWindow
-	// answers ErrFull. WindowAge is how long they stay if their job does not end.
+	// returns ErrFull. WindowAge is how long they are kept if their job does not end.
 	WindowBytes int64
 	WindowAge   time.Duration
-	// Reserve is the space on the disk of Dir that is left alone: below it nothing new is
-	// accepted, and below a quarter of it nothing is written at all.
+	// Reserve is the space to leave free on the disk of Dir: below it no new work is
+	// accepted, and below a quarter of it nothing is written.
 	Reserve int64
 
 	// CloseWait bounds Close.
 	CloseWait time.Duration
-	// Logger receives what the queue and the server inside this process have to say;
-	// nil discards it.
+	// Logger receives the log of the queue and of the embedded server; nil discards it.
 	Logger *slog.Logger
 
-	// Short intervals and a measure of free space for tests.
+	// For tests: short intervals, and a fake measure of free space.
 	attempt   time.Duration // limit of one request to the server
-	check     time.Duration // between two checks of the store's health
+	check     time.Duration // between two health checks
 	tidy      time.Duration // between two rounds of retention
-	rest      time.Duration // of a job after its third loss in a row
+	cooldown  time.Duration // of a job after its third crash in a row
 	loadStall time.Duration // silence after which loading the index is given up
 	free      func(dir string) (int64, error)
 }
@@ -97,27 +97,27 @@ func (o Options) Validate() error {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	def(&o.Replicas, 1)
-	def(&o.Prefix, DefaultPrefix)
-	def(&o.Lease, DefaultLease)
-	def(&o.MaxDeliver, DefaultMaxDeliver)
-	def(&o.MaxJobs, DefaultMaxJobs)
-	def(&o.KeepDone, DefaultKeepDone)
-	def(&o.KeepDead, DefaultKeepDead)
-	def(&o.KeepJobs, DefaultKeepJobs)
-	def(&o.KeepBytes, DefaultKeepBytes)
-	def(&o.WindowBytes, DefaultWindowBytes)
-	def(&o.WindowAge, DefaultWindowAge)
-	def(&o.Reserve, DefaultReserve)
-	def(&o.CloseWait, DefaultCloseWait)
-	def(&o.attempt, 5*time.Second)
-	def(&o.check, 2*time.Second)
-	def(&o.tidy, time.Minute)
-	def(&o.loadStall, 15*time.Second)
+	o.Replicas = cmp.Or(o.Replicas, 1)
+	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
+	o.Lease = cmp.Or(o.Lease, DefaultLease)
+	o.MaxDeliver = cmp.Or(o.MaxDeliver, DefaultMaxDeliver)
+	o.MaxJobs = cmp.Or(o.MaxJobs, DefaultMaxJobs)
+	o.KeepDone = cmp.Or(o.KeepDone, DefaultKeepDone)
+	o.KeepDead = cmp.Or(o.KeepDead, DefaultKeepDead)
+	o.KeepJobs = cmp.Or(o.KeepJobs, DefaultKeepJobs)
+	o.KeepBytes = cmp.Or(o.KeepBytes, DefaultKeepBytes)
+	o.WindowBytes = cmp.Or(o.WindowBytes, DefaultWindowBytes)
+	o.WindowAge = cmp.Or(o.WindowAge, DefaultWindowAge)
+	o.Reserve = cmp.Or(o.Reserve, DefaultReserve)
+	o.CloseWait = cmp.Or(o.CloseWait, DefaultCloseWait)
+	o.attempt = cmp.Or(o.attempt, 5*time.Second)
+	o.check = cmp.Or(o.check, 2*time.Second)
+	o.tidy = cmp.Or(o.tidy, time.Minute)
+	o.loadStall = cmp.Or(o.loadStall, 15*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	def(&o.rest, 30*time.Second)
+	o.cooldown = cmp.Or(o.cooldown, 30*time.Second)
 	if o.free == nil {
 		o.free = diskspace.Free
 	}
@@ -125,9 +125,9 @@ func (o Options) withDefaults() (Options, error) {
 	case (o.Dir == "") == (o.URL == ""):
 		return o, errors.New("exactly one of Dir and URL must be set")
 	case o.Dir != "" && (o.Credentials != "" || o.RootCA != "" || o.Replicas != 1):
-		return o, errors.New("the options Credentials, RootCA and Replicas belong to URL")
+		return o, errors.New("Credentials, RootCA and Replicas are options of a cluster, and Dir is given")
 	case !validURL(o.URL):
-		// Without the text: where a password begins and ends in it cannot be told.
+		// Without the URL: it cannot be parsed, so its password cannot be removed.
 		return o, errors.New("the NATS URL is not a list of addresses such as nats://user:password@host:4222")
 	case o.Replicas < 1 || o.Replicas > 5:
 		return o, fmt.Errorf("the number of NATS replicas is %d; it takes 1 to 5", o.Replicas)
@@ -149,11 +149,4 @@ func validURL(list string) bool {
 		}
 	}
 	return true
-}
-
-func def[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }

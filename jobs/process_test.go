@@ -131,7 +131,7 @@ func TestALateResultIsRefusedByRevision(t *testing.T) {
 	late := take(t, q, "asr")
 	// What another process would do when the lease ran out, without this one hearing of it.
 	late.turn <- struct{}{}
-	if _, err := q.change(ctx, "k", func(r record) (record, error) { return r.lose(now(), 0, 5, time.Second, "silent") }); err != nil {
+	if _, err := q.change(ctx, "k", func(r record) (record, error) { return r.crash(now(), 0, 5, time.Second, "silent") }); err != nil {
 		t.Fatal(err)
 	}
 	next := take(t, q, "asr")
@@ -203,12 +203,12 @@ func TestAWriteOfOnesOwnIsNotTakenForTheLossOfTheLease(t *testing.T) {
 	l := take(t, q, "asr")
 	later := l.job.Revision + 1
 	l.sent = "own"
-	q.lostIfHeld("k", later, "", "own")
-	q.lostIfHeld("k", l.job.Revision, "", "from before the lease")
+	q.revokeIfHeld("k", later, "", "own")
+	q.revokeIfHeld("k", l.job.Revision, "", "from before the lease")
 	if err := l.Context().Err(); err != nil {
 		t.Fatalf("the lease ended: %v", context.Cause(l.Context()))
 	}
-	q.lostIfHeld("k", later, "", "somebody else's")
+	q.revokeIfHeld("k", later, "", "somebody else's")
 	if cause := context.Cause(l.Context()); !errors.Is(cause, ErrLeaseLost) {
 		t.Errorf("cause: %v", cause)
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/nats-io/nuid"
 )
 
-// Queue is an open store of jobs. Its methods may be called by any number of goroutines.
+// Queue is an open store of jobs. Its methods are safe for concurrent use.
 type Queue struct {
-	o      Options
-	log    *slog.Logger
-	owner  string  // names this process in the records of its running jobs
-	engine *engine // nil with a cluster
+	o        Options
+	log      *slog.Logger
+	owner    string    // identifies this process in the records of jobs that it runs
+	embedded *embedded // nil with a cluster
 
 	nc       *nats.Conn
 	js       jetstream.JetStream
@@ -35,34 +35,34 @@ type Queue struct {
 	stop    context.CancelFunc
 	closing <-chan struct{}
 	wg      sync.WaitGroup
-	rewatch chan struct{} // capacity 1: read the bucket anew
-	recheck chan struct{} // capacity 1: check the store's health now
+	rewatch chan struct{} // capacity 1: reread all jobs
+	recheck chan struct{} // capacity 1: check the health of the store now
 
 	mu     sync.Mutex // guards held and closed
 	held   map[string]*Lease
 	closed bool
 
-	condMu  sync.Mutex // guards what follows
-	cond    error      // what Health says
+	condMu  sync.Mutex // guards the fields below
+	cond    error      // the result of Health
 	healed  chan struct{}
 	bytes   map[string]int64
 	free    int64
-	damaged map[string]error // jobs met with unreadable data, by key
+	damaged map[string]error // jobs with unreadable data, by key
 
-	marked  watermark            // what is written; only touched by check and close
-	restart time.Time            // of the engine, not before; only touched by check
-	orphans map[string]time.Time // seen without a job, and since when; only touched by sweep
+	marked  watermark            // as written; only used by check and close
+	restart time.Time            // of the embedded server, not before; only used by check
+	orphans map[string]time.Time // found without a job, and when first; only used by sweep
 
 	closeOnce sync.Once
 	closeErr  error
 }
 
-// Open opens the data directory or connects to the cluster and reads what jobs there are.
-// ctx bounds the opening and not the life of the queue.
+// Open opens the data directory, or connects to the cluster, and loads the index of jobs.
+// ctx bounds Open, not the life of the queue.
 //
-// With a data directory, the jobs that were running when the process that had it ended are
-// queued again before Open returns. An error that wraps ErrNoSpace, ErrReadOnly, ErrLocked or
-// ErrUnavailable may be cured by time: the caller may stay up and call Open again.
+// In a data directory, jobs that the previous process left running are queued again before
+// Open returns. Errors that wrap ErrNoSpace, ErrReadOnly, ErrLocked or ErrUnavailable are
+// temporary: the caller may stay up and call Open again.
 func Open(ctx context.Context, o Options) (*Queue, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -90,7 +90,7 @@ func (q *Queue) open(ctx context.Context) (err error) {
 		}
 	}()
 	if q.o.Dir != "" {
-		if q.engine, err = openEngine(&q.o); err != nil {
+		if q.embedded, err = openEmbedded(&q.o); err != nil {
 			return err
 		}
 	}
@@ -100,8 +100,8 @@ func (q *Queue) open(ctx context.Context) (err error) {
 	if err := q.buckets(ctx); err != nil {
 		return err
 	}
-	if q.engine != nil {
-		if err := q.engine.made(&q.o); err != nil {
+	if q.embedded != nil {
+		if err := q.embedded.complete(&q.o); err != nil {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (q *Queue) open(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if q.engine != nil {
+	if q.embedded != nil {
 		if err := q.checkMark(ctx); err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (q *Queue) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// openError adds what a person can do.
+// openError adds a hint.
 func (q *Queue) openError(err error) error {
 	e := fail("open", q.o.Dir, err).(*Error)
 	if e.Advice == "" {
@@ -147,7 +147,7 @@ func (q *Queue) advice(err error) string {
 	case dir == "" && errors.Is(err, ErrNoSpace):
 		return "raise the storage limit of the NATS account, or free some space on its servers"
 	case dir == "" && errors.Is(err, ErrUnavailable):
-		return "check the NATS servers and the network between here and there"
+		return "check the NATS servers and the network"
 	case errors.Is(err, ErrNoSpace):
 		return "free some space on the disk of " + dir + ", or move the directory to a larger one"
 	case errors.Is(err, ErrReadOnly):
@@ -155,15 +155,14 @@ func (q *Queue) advice(err error) string {
 	case errors.Is(err, ErrLocked):
 		return "stop the other process, or give this one a data directory of its own"
 	case errors.Is(err, ErrDamaged) && dir != "":
-		return "restore " + dir + " from a backup; or, to go on with what is left, delete " + markFile + " in it if the message gives numbers, and else move the directory away"
+		return "restore " + dir + " from a backup. To continue with what is left, delete " + markFile + " in it if the message gives numbers; otherwise move the directory away"
 	}
 	return ""
 }
 
-// Close gives running jobs back, uncounted, and closes the store. The contexts of their
-// leases are cancelled with ErrClosed. It returns within Options.CloseWait, whatever hangs,
-// and may be called more than once. Stop the workers first: what they do afterwards is
-// refused.
+// Close releases the jobs that this process runs and closes the store. The contexts of their
+// leases are cancelled with ErrClosed. Close returns within Options.CloseWait, whatever
+// hangs, and may be called more than once. Stop the workers first: their later calls fail.
 func (q *Queue) Close() error {
 	q.closeOnce.Do(func() { q.closeErr = fail("close", q.o.Dir, q.close()) })
 	return q.closeErr
@@ -192,11 +191,11 @@ func (q *Queue) close() error {
 			}
 		}
 		q.stop()
-		// A request that hangs ends with the connection.
+		// Closing the connection ends requests that hang.
 		force := time.AfterFunc(q.o.CloseWait/3, q.nc.Close)
 		q.wg.Wait()
 		force.Stop()
-		if q.engine != nil && q.Health() == nil {
+		if q.embedded != nil && q.Health() == nil {
 			q.mark(ctx)
 		}
 		done <- errors.Join(append(errs, q.shut())...)
@@ -209,13 +208,13 @@ func (q *Queue) close() error {
 	}
 }
 
-// shut closes what open opened, however far it came.
+// shut closes what open has opened so far.
 func (q *Queue) shut() error {
 	if q.nc != nil {
 		q.nc.Close()
 	}
-	if q.engine != nil {
-		return q.engine.close()
+	if q.embedded != nil {
+		return q.embedded.close()
 	}
 	return nil
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// errConflict says that a compare-and-set met another revision than it expected.
+// errConflict is the failure of a compare-and-set: the job has another revision.
 var errConflict = errors.New("the job has changed meanwhile")
 
-// gate refuses what cannot succeed: after Close, while the store is known to be broken, and
-// when the disk is nearly full. Writes that take much room or bring new work, grow, are
-// refused earlier than those that end what was begun.
+// gate refuses writes that cannot succeed: after Close, while the store is known to be
+// broken, and when the disk is nearly full. Writes that add work or take much space, grow,
+// are refused earlier than those that finish existing work.
 func (q *Queue) gate(grow bool) error {
 	q.mu.Lock()
 	closed := q.closed
@@ -25,7 +25,7 @@ func (q *Queue) gate(grow bool) error {
 	if err := q.broken(); err != nil {
 		return err
 	}
-	if q.engine == nil {
+	if q.embedded == nil {
 		return nil
 	}
 	free, err := q.o.free(q.o.Dir)
@@ -43,7 +43,7 @@ func (q *Queue) gate(grow bool) error {
 	return nil
 }
 
-// lowSpace is ErrNoSpace as measured before the disk refuses anything.
+// lowSpace is ErrNoSpace by measurement, before a write fails.
 type lowSpace struct{ free, least int64 }
 
 func (e *lowSpace) Error() string {
@@ -56,7 +56,7 @@ func (q *Queue) attempt(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, q.o.attempt)
 }
 
-// answer sorts an error of the server; an unanswered request sets off a check of the store.
+// answer translates an error of the server; a temporary one triggers a health check.
 func (q *Queue) answer(ctx context.Context, err error) error {
 	select {
 	case <-q.closing:
@@ -66,7 +66,7 @@ func (q *Queue) answer(ctx context.Context, err error) error {
 	default:
 	}
 	err = translate(ctx, q.scrub(err))
-	if passing(err) {
+	if transient(err) {
 		q.kick(q.recheck)
 	}
 	return err
@@ -74,8 +74,8 @@ func (q *Queue) answer(ctx context.Context, err error) error {
 
 // read fetches the record of a job.
 //
-// A server that has just become the leader may for a moment not have applied what its
-// predecessor confirmed. An answer older than what this process knows is asked for again.
+// A server that has just become the leader may not have applied everything that its
+// predecessor acknowledged. An answer older than the index is asked for again.
 func (q *Queue) read(ctx context.Context, key string) (record, uint64, error) {
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
@@ -105,9 +105,9 @@ func (q *Queue) readCurrent(ctx context.Context, key string) (jetstream.KeyValue
 		}
 		newer, old := q.index.newer(key, rev)
 		switch {
-		case q.engine != nil, err != nil && !gone, !old:
+		case q.embedded != nil, err != nil && !gone, !old:
 			return e, err
-		case gone && tries > 0, tries == 3: // by a leader that had caught up
+		case gone && tries > 0, tries == 3: // by a leader that has caught up
 			return e, err
 		}
 		if err := q.catchUp(ctx, bucketJobs, newer); err != nil {
@@ -116,14 +116,14 @@ func (q *Queue) readCurrent(ctx context.Context, key string) (jetstream.KeyValue
 	}
 }
 
-// errBehind says that the leader of a bucket answers with less than was confirmed, for as
-// long as one request may take. It passes when the leader catches up.
-var errBehind = fmt.Errorf("%w: its leader has not applied what was confirmed", ErrUnavailable)
+// errBehind is a leader that stays behind what was acknowledged for longer than one request
+// may take.
+var errBehind = fmt.Errorf("%w: its leader has not caught up", ErrUnavailable)
 
-// catchUp waits until the leader of a bucket has applied the change numbered rev. One server
-// is never behind itself: what it lacks is lost.
+// catchUp waits until the leader of a bucket has applied revision rev. A single server is
+// never behind: what it lacks is lost.
 func (q *Queue) catchUp(ctx context.Context, bucket string, rev uint64) error {
-	for q.engine == nil {
+	for q.embedded == nil {
 		info, err := q.streams[bucket].Info(ctx)
 		if err != nil || info.State.LastSeq >= rev {
 			return err
@@ -146,11 +146,11 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// write stores a record in place of revision rev, 0 for a new job, and returns the new
-// revision. It fails with errConflict if the job is at another revision.
+// write replaces revision rev of a record, 0 for a new job, and returns the new revision. It
+// fails with errConflict if the job has another revision.
 //
-// A request whose answer is lost may have been carried out. The caller tries again with the
-// same record, and meets a conflict with itself, which Write betrays.
+// A request whose answer was lost may have succeeded. The retry with the same record then
+// conflicts with the first write, which has the same Write.
 func (q *Queue) write(ctx context.Context, r record, rev uint64) (uint64, error) {
 	data, err := r.encode()
 	if err != nil {
@@ -181,7 +181,7 @@ func (q *Queue) write(ctx context.Context, r record, rev uint64) (uint64, error)
 	return 0, err
 }
 
-// change carries a job through one step, whatever else happens to it at the same time.
+// change applies one transition to a job and starts over when another writer was faster.
 func (q *Queue) change(ctx context.Context, key string, step func(record) (record, error)) (Job, error) {
 	for {
 		r, rev, err := q.read(ctx, key)
@@ -201,21 +201,21 @@ func (q *Queue) change(ctx context.Context, key string, step func(record) (recor
 	}
 }
 
-// persist repeats do while the store is in trouble that may pass, so that what a worker has
-// computed is not thrown away for a full disk. It ends with ctx or with the queue.
+// persist repeats do while it fails for a temporary reason, so that a full disk does not
+// cost a worker its result. It ends with ctx or with the queue.
 func (q *Queue) persist(ctx context.Context, grow bool, do func() error) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := q.gate(grow)
 		if err == nil {
 			err = do()
 		}
-		if !passing(err) {
+		if !transient(err) {
 			return err
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-		case <-q.heals():
+		case <-q.recovered():
 		case <-ctx.Done():
 			timer.Stop()
 			return errors.Join(context.Cause(ctx), err)
@@ -227,7 +227,7 @@ func (q *Queue) persist(ctx context.Context, grow bool, do func() error) error {
 	}
 }
 
-// purge removes what a bucket has under a name, without leaving a mark.
+// purge removes a name from a bucket without leaving a delete marker.
 func (q *Queue) purge(ctx context.Context, bucket, name string) error {
 	actx, cancel := q.attempt(ctx)
 	defer cancel()

@@ -93,7 +93,7 @@ func (q *Queue) load(ctx context.Context, w jetstream.KeyWatcher, upTo uint64) e
 			stall.Reset(q.o.loadStall)
 			if e == nil {
 				q.index.sweep(shown, upTo, time.Now())
-				q.index.saw(upTo)
+				q.index.applied(upTo)
 				return nil
 			}
 			if key, ok := q.notice(e); ok {
@@ -145,7 +145,7 @@ func (q *Queue) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 // notice takes over one change, and tells a worker that holds the job if it lost it. It
 // returns the key and whether there is a job of that key now.
 func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
-	defer q.index.saw(e.Revision())
+	defer q.index.applied(e.Revision())
 	now := time.Now()
 	key, err := unescape(e.Key())
 	if err != nil || key == "" {
@@ -155,7 +155,7 @@ func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 	if e.Operation() != jetstream.KeyValuePut {
 		q.setDamaged(key, nil)
 		q.index.drop(key, e.Revision(), now) // last, for Remove waits for it
-		q.lostIfHeld(key, e.Revision(), "", "")
+		q.revokeIfHeld(key, e.Revision(), "", "")
 		return key, false
 	}
 	r, err := decodeRecord(e.Value())
@@ -168,6 +168,6 @@ func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 		return key, true
 	}
 	q.index.apply(r, e.Revision(), now)
-	q.lostIfHeld(key, e.Revision(), r.Lease, r.Write)
+	q.revokeIfHeld(key, e.Revision(), r.Lease, r.Write)
 	return key, true
 }

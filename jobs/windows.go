@@ -21,7 +21,7 @@ func (l *Lease) PutWindow(ctx context.Context, index int, data []byte) error {
 }
 
 func (l *Lease) putWindow(ctx context.Context, index int, data []byte) error {
-	if err := l.lost(); err != nil {
+	if err := l.check(); err != nil {
 		return err
 	}
 	switch {

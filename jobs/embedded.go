@@ -15,11 +15,10 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// engine is the NATS server inside this process. It opens no socket, syncs every write
-// before it is acknowledged, and can be stopped and started again under a connection,
-// which reconnects: a stream whose disk once refused a write takes no further writes until
-// then.
-type engine struct {
+// embedded is the NATS server inside this process. It opens no socket and syncs every write
+// before acknowledging it. It can be restarted under a connection, which reconnects: after
+// one failed write to disk, a stream accepts no more writes until then.
+type embedded struct {
 	dir   string
 	fresh bool // nothing has been stored yet
 	lock  *os.File
@@ -29,13 +28,13 @@ type engine struct {
 	srv *server.Server
 }
 
-// openEngine takes the directory and starts the server on it.
-func openEngine(o *Options) (*engine, error) {
+// openEmbedded locks the directory and starts the server on it.
+func openEmbedded(o *Options) (*embedded, error) {
 	lock, err := lockDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{dir: o.Dir, lock: lock, log: o.Logger}
+	e := &embedded{dir: o.Dir, lock: lock, log: o.Logger}
 	cleanDir(o.Dir)
 	if err = e.admit(o); err == nil {
 		err = e.start()
@@ -46,8 +45,8 @@ func openEngine(o *Options) (*engine, error) {
 	return e, nil
 }
 
-// admit refuses a directory that cannot be served, before the server touches it.
-func (e *engine) admit(o *Options) error {
+// admit refuses an unsuitable directory before the server touches it.
+func (e *embedded) admit(o *Options) error {
 	var s stamp
 	stamped, err := readFile(e.dir, stampFile, &s)
 	switch {
@@ -75,7 +74,7 @@ func (e *engine) admit(o *Options) error {
 		return &Error{Err: fmt.Errorf("%w: there is a folder %s and no %s", ErrDamaged, serverDir, stampFile),
 			Advice: "the folder was not made by this program, or the file was lost; choose an empty directory, or restore this one from a backup"}
 	case s.Making:
-		// A process was killed while it made the streams; a half-made one cannot be opened.
+		// A process was killed while it created the streams; incomplete ones cannot be opened.
 		if err := os.RemoveAll(server); err != nil {
 			return diskError(err)
 		}
@@ -86,8 +85,8 @@ func (e *engine) admit(o *Options) error {
 	return nil
 }
 
-// made notes that all streams are there. From now on one that is missing was lost.
-func (e *engine) made(o *Options) error {
+// complete records that all streams exist. From now on a missing one was lost.
+func (e *embedded) complete(o *Options) error {
 	if !e.fresh {
 		return nil
 	}
@@ -95,17 +94,16 @@ func (e *engine) made(o *Options) error {
 	return writeFile(e.dir, stampFile, stamp{Format: format, Prefix: o.Prefix})
 }
 
-// maxMemory bounds streams kept in memory. Nothing durable lives there, only the state of
-// the watch.
+// maxMemory bounds streams in memory, which hold only the state of the watch.
 const maxMemory = 64 << 20
 
-func (e *engine) start() error {
+func (e *embedded) start() error {
 	srv, err := server.NewServer(&server.Options{
 		ServerName: "asr-backend", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
 		JetStream: true, StoreDir: e.dir, SyncAlways: true,
 		JetStreamMaxMemory: maxMemory,
-		// The space on the disk is watched by the queue, which refuses new work in time;
-		// the server's own limit is set when it starts and cannot follow the disk.
+		// The queue watches the free space itself and refuses new work in time. The limit of
+		// the server is fixed when it starts and cannot follow the disk.
 		JetStreamMaxStore: 1 << 60,
 	})
 	if err != nil {
@@ -131,7 +129,7 @@ func (e *engine) start() error {
 	return nil
 }
 
-func (e *engine) stop() {
+func (e *embedded) stop() {
 	e.mu.Lock()
 	srv := e.srv
 	e.srv = nil
@@ -142,8 +140,8 @@ func (e *engine) stop() {
 	}
 }
 
-// health asks the server whether every stream was recovered and takes writes.
-func (e *engine) health() error {
+// health asks the server whether every stream was recovered and accepts writes.
+func (e *embedded) health() error {
 	e.mu.Lock()
 	srv := e.srv
 	e.mu.Unlock()
@@ -155,20 +153,20 @@ func (e *engine) health() error {
 
 func health(srv *server.Server) error {
 	h := srv.Healthz(&server.HealthzOptions{Details: true})
-	// It gives itself a millisecond to find out whether it accepts connections, which on a
-	// busy machine says nothing, and then looks at nothing else.
+	// The server checks first whether it accepts connections, allows a millisecond for that,
+	// which proves nothing on a busy machine, and stops there if it fails.
 	for tries := 0; tries < 100 && len(h.Errors) == 1 && h.Errors[0].Type == server.HealthzErrorConn; tries++ {
 		time.Sleep(time.Duration(tries) * time.Millisecond)
 		h = srv.Healthz(&server.HealthzOptions{Details: true})
 	}
 	var errs []error
 	for _, e := range h.Errors {
-		// It takes every name in its folder for an account, such as the file with which a
-		// server that was killed had tried whether it can write there.
+		// The server takes every name in its folder for an account, such as the test file
+		// of a server that was killed.
 		if e.Type == server.HealthzErrorAccount && e.Account != server.DEFAULT_GLOBAL_ACCOUNT {
 			continue
 		}
-		// The texts are the server's; there is no code that tells the two apart.
+		// The server has no code that distinguishes the two.
 		kind := ErrUnavailable
 		if e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "could not be recovered") {
 			kind = ErrDamaged
@@ -178,8 +176,8 @@ func health(srv *server.Server) error {
 	return errors.Join(errs...)
 }
 
-// InProcessConn gives the client a connection to the server as it is now.
-func (e *engine) InProcessConn() (net.Conn, error) {
+// InProcessConn connects the client to the current server.
+func (e *embedded) InProcessConn() (net.Conn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.srv == nil {
@@ -188,14 +186,14 @@ func (e *engine) InProcessConn() (net.Conn, error) {
 	return e.srv.InProcessConn()
 }
 
-// close stops the server and gives the directory back.
-func (e *engine) close() error {
+// close stops the server and unlocks the directory.
+func (e *embedded) close() error {
 	e.stop()
 	return e.lock.Close()
 }
 
-// serverLog passes the server's log on. Notices, which tell of every restart, are of
-// interest only when something is looked for.
+// serverLog forwards the log of the server. Notices, which report every restart, are debug
+// messages here.
 type serverLog struct {
 	log *slog.Logger
 	mu  sync.Mutex // guards bad
@@ -227,6 +225,6 @@ func (l *serverLog) Tracef(string, ...any)     {}
 func (l *serverLog) Warnf(f string, a ...any)  { l.keep(slog.LevelWarn, f, a) }
 func (l *serverLog) Errorf(f string, a ...any) { l.keep(slog.LevelError, f, a) }
 
-// Fatalf is called where the server would end the process; here the process goes on and
-// Open or Health tells.
+// Fatalf is called where the server would exit. This process continues, and Open or Health
+// reports the failure.
 func (l *serverLog) Fatalf(f string, a ...any) { l.keep(slog.LevelError, f, a) }
