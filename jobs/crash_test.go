@@ -222,7 +222,7 @@ func TestKilledProcessesLoseNoJobAndNoWindow(t *testing.T) {
 		t.Errorf("%d windows were computed again after %d kills of %d workers", again, kills, crewWorkers)
 	}
 	j, err := q.Get(t.Context(), poison)
-	if err != nil || j.State != Dead || j.Losses != c.maxDeliver || !strings.Contains(j.Reason, "without a word") || j.Hint == "" {
+	if err != nil || j.State != Dead || j.Losses != c.maxDeliver || !strings.Contains(j.Reason, "heartbeats") || j.Hint == "" {
 		t.Errorf("the poisonous job: %+v, %v", j, err)
 	}
 	if n := len(q.List(Filter{})); n != 2*(crewJobs+1) {
@@ -280,7 +280,7 @@ func TestJobsOfAKilledProcessAreQueuedWhenTheDirectoryIsOpened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w, err := l.Windows(ctx); err != nil || string(w[0]) != "kept" || !strings.Contains(l.Job().Reason, "without a word") {
+	if w, err := l.Windows(ctx); err != nil || string(w[0]) != "kept" || !strings.Contains(l.Job().Reason, "heartbeats") {
 		t.Errorf("windows %v, %v, job %+v", w, err, l.Job())
 	}
 }

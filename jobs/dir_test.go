@@ -125,7 +125,7 @@ func TestADirectoryOfANewerVersionIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestADirectoryWhoseMakingWasCutShortIsMadeAnew(t *testing.T) {
+func TestADirectoryWhoseCreationWasInterruptedIsCreatedAgain(t *testing.T) {
 	dir := t.TempDir()
 	if err := writeFile(dir, stampFile, stamp{Format: format, Prefix: DefaultPrefix, Making: true}); err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestADirectoryWhoseMakingWasCutShortIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if state(t, open(t, Options{Dir: dir}), "k") != Queued {
-		t.Error("the directory was made anew once too often")
+		t.Error("the directory was created again once too often")
 	}
 }
 
@@ -182,7 +182,7 @@ func TestADirectoryKeepsItsPrefix(t *testing.T) {
 	wantErr(t, err, ErrState)
 }
 
-func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
+func TestInvalidOptionsAreRejected(t *testing.T) {
 	for name, o := range map[string]Options{
 		"neither directory nor URL": {},
 		"both":                      {Dir: "d", URL: "nats://h"},

@@ -57,7 +57,7 @@ func noise(n int) []byte {
 
 // Something else fills the disk while jobs run. New work is refused in time, what runs can
 // wait with its result, and all goes on when there is room.
-func TestADiskThatFillsUpIsSaidAndRecovers(t *testing.T) {
+func TestAFullDiskIsReportedAndRecovers(t *testing.T) {
 	dir, ctx := mount(t, "24m"), t.Context()
 	q := open(t, Options{Dir: dir, Reserve: 4 << 20})
 	enqueue(t, q, spec("k"))
@@ -177,7 +177,7 @@ func TestAWriteThatFailsIsOvercome(t *testing.T) {
 	until(t, "the change is seen", func() bool { return q.index.get("after").job.Reason == r.Reason })
 }
 
-func TestADirectoryThatCannotBeWrittenIsSaid(t *testing.T) {
+func TestAReadOnlyDirectoryIsReported(t *testing.T) {
 	dir, ctx := mount(t, "64m"), t.Context()
 	q := open(t, Options{Dir: dir})
 	enqueue(t, q, spec("k"))

@@ -77,8 +77,8 @@ type entries struct {
 	list   []*entry
 }
 
-// older orders the jobs of a project. A job that crashed or was released keeps its place,
-// for its age does not change.
+// older orders the jobs of a project. A job that crashed or was released keeps its age and
+// so its place.
 func older(a, b *entry) bool {
 	if !a.job.Created.Equal(b.job.Created) {
 		return a.job.Created.Before(b.job.Created)

@@ -9,10 +9,10 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Health returns nil while jobs can be accepted and stored. Otherwise it returns an *Error
-// that wraps ErrNoSpace, ErrReadOnly, ErrUnavailable or ErrDamaged and says what can be done.
-// Reading goes on as far as it can; workers that hold a result wait. All but ErrDamaged
-// passes by itself when its cause does.
+// Health returns nil while jobs can be accepted and stored, and otherwise an *Error with a
+// hint that wraps ErrNoSpace, ErrReadOnly, ErrUnavailable or ErrDamaged. Reads continue as
+// far as possible; workers with a finished result wait. Except for ErrDamaged, the queue
+// recovers by itself when the cause is gone.
 func (q *Queue) Health() error {
 	q.condMu.Lock()
 	defer q.condMu.Unlock()
@@ -25,18 +25,18 @@ func (q *Queue) Health() error {
 	return nil
 }
 
-// broken returns the condition if it keeps every write from succeeding.
+// broken returns the condition if no write can succeed.
 func (q *Queue) broken() error {
 	q.condMu.Lock()
 	defer q.condMu.Unlock()
 	var low *lowSpace
 	if errors.As(q.cond, &low) {
-		return nil // the gate measures anew, and decides by what is to be written
+		return nil // gate measures again, and decides by what is to be written
 	}
 	return q.cond
 }
 
-// heals returns a channel that is closed when the store is well again.
+// recovered returns a channel that is closed when the store is healthy again.
 func (q *Queue) recovered() <-chan struct{} {
 	q.condMu.Lock()
 	defer q.condMu.Unlock()
@@ -58,14 +58,14 @@ func (q *Queue) setHealth(err error) {
 	q.condMu.Unlock()
 	switch {
 	case cond != nil && before == nil:
-		q.log.Error("jobs: the store is in trouble", "error", cond, "hint", q.advice(err))
+		q.log.Error("jobs: the store is unhealthy", "error", cond, "hint", q.advice(err))
 	case cond == nil && before != nil:
-		q.log.Info("jobs: the store is well again")
+		q.log.Info("jobs: the store is healthy again")
 	}
 }
 
-// setDamaged notes that a job's data cannot be read, or, with a nil error, that it no
-// longer matters.
+// setDamaged records that the data of a job cannot be read, or, with nil, that the job is
+// gone.
 func (q *Queue) setDamaged(key string, err error) {
 	q.condMu.Lock()
 	defer q.condMu.Unlock()
@@ -79,7 +79,7 @@ func (q *Queue) setDamaged(key string, err error) {
 	q.damaged[key] = err
 }
 
-// supervise checks the store now and then, and when somebody got no answer.
+// supervise checks the store regularly, and after requests that got no answer.
 func (q *Queue) supervise(ctx context.Context) {
 	tick := time.NewTicker(q.o.check)
 	defer tick.Stop()
@@ -113,9 +113,9 @@ func (q *Queue) check(ctx context.Context) {
 	q.setHealth(err)
 }
 
-// checkEmbedded heals the server inside this process where it can. A stream to which the
-// disk once refused a write refuses all writes itself until the server is started anew,
-// which makes sense only when the disk takes writes again.
+// checkEmbedded checks the embedded server and restarts it if that can help: after one failed
+// write to disk, a stream refuses all further writes until the server restarts, which is of
+// use only once the disk accepts writes again.
 func (q *Queue) checkEmbedded(ctx context.Context) error {
 	free, err := q.o.free(q.o.Dir)
 	if err != nil {
@@ -137,7 +137,7 @@ func (q *Queue) checkEmbedded(ctx context.Context) error {
 	if wait := time.Until(q.restart); wait > 0 {
 		return err
 	}
-	q.log.Warn("jobs: starting the store anew", "after", err)
+	q.log.Warn("jobs: restarting the store", "after", err)
 	q.restart = time.Now().Add(5 * q.o.check)
 	q.embedded.stop()
 	if err := q.embedded.start(); err != nil {
@@ -146,7 +146,7 @@ func (q *Queue) checkEmbedded(ctx context.Context) error {
 	return q.awaitConnection(ctx)
 }
 
-// awaitConnection waits until the client has found the new server.
+// awaitConnection waits until the client has reconnected to the new server.
 func (q *Queue) awaitConnection(ctx context.Context) error {
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
@@ -168,13 +168,12 @@ func (q *Queue) checkCluster(ctx context.Context) error {
 	}
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
-	// The bucket of the jobs answers only when it has a leader, so this asks for more than
-	// a server.
+	// Answered by the leader of the bucket, so this checks more than one server.
 	_, err := q.streams[bucketJobs].Info(actx)
 	return translate(ctx, q.scrub(err))
 }
 
-// measure notes what the buckets take.
+// measure updates the sizes of the buckets.
 func (q *Queue) measure(ctx context.Context) {
 	bytes := make(map[string]int64, len(q.streams))
 	for b, s := range q.streams {
@@ -191,7 +190,7 @@ func (q *Queue) measure(ctx context.Context) {
 	q.condMu.Unlock()
 }
 
-// watermark takes stock of what the directory holds.
+// watermark returns the current content of the directory.
 func (q *Queue) watermark(ctx context.Context) (watermark, error) {
 	jobs, seen := q.index.extent()
 	actx, cancel := q.attempt(ctx)
@@ -216,7 +215,7 @@ func (q *Queue) mark(ctx context.Context) {
 	q.marked = w
 }
 
-// checkMark compares the directory with the watermark of the process before.
+// checkMark compares the directory with the watermark of the previous process.
 func (q *Queue) checkMark(ctx context.Context) error {
 	var before watermark
 	ok, err := readFile(q.o.Dir, markFile, &before)

@@ -10,11 +10,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// orphanAge is how long windows and results that belong to no job are left alone: a job
-// may be about to point to them.
+// orphanAge is how long windows and results without a job are kept: a record may be about
+// to refer to them.
 const orphanAge = time.Hour
 
-// housekeep takes jobs from silent workers and removes what is kept no longer.
+// housekeep ends attempts without heartbeats and removes what has expired.
 func (q *Queue) housekeep(ctx context.Context) {
 	leases := time.NewTicker(q.o.Lease / 2)
 	defer leases.Stop()
@@ -26,11 +26,11 @@ func (q *Queue) housekeep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-leases.C:
-			// Half a lease more than promised, for the clocks of other machines do not
-			// come into it but the delay of the watch does.
+			// Half a lease more, for the delay of the watch. The clocks of other machines
+			// do not matter: the index uses its own.
 			if q.gate(false) == nil {
 				if err := q.reclaim(ctx, time.Now().Add(-q.o.Lease*3/2)); err != nil && ctx.Err() == nil {
-					q.log.Warn("jobs: taking jobs from silent workers", "error", err)
+					q.log.Warn("jobs: ending attempts without heartbeats", "error", err)
 				}
 			}
 		case <-tidy.C:
@@ -43,7 +43,7 @@ func (q *Queue) housekeep(ctx context.Context) {
 	}
 }
 
-// reclaim ends the leases of which nothing was heard after since.
+// reclaim ends the attempts that have had no heartbeat after since.
 func (q *Queue) reclaim(ctx context.Context, since time.Time) error {
 	q.mu.Lock()
 	held := make(map[string]bool, len(q.held))
@@ -65,13 +65,13 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 	if err != nil {
 		return err
 	}
-	why := fmt.Sprintf("the worker that had the job since %s ended without a word", seen.job.Taken.Format(time.RFC3339))
+	why := fmt.Sprintf("the heartbeats of the attempt begun at %s stopped", seen.job.Taken.Format(time.RFC3339))
 	j, err := q.change(ctx, key, func(r record) (record, error) {
 		switch {
 		case r.Lease != seen.lease || r.Updated != seen.job.Updated:
-			return r, fmt.Errorf("%w: it was heard of meanwhile", ErrState)
+			return r, fmt.Errorf("%w: there was a heartbeat meanwhile", ErrState)
 		case r.Owner == q.owner:
-			// A claim whose answer came too late for anybody to work on the job.
+			// A claim whose answer came too late: no worker runs the job.
 			return r.release(now())
 		}
 		return r.crash(now(), windows, q.o.MaxDeliver, q.o.cooldown, why)
@@ -82,7 +82,7 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 	case err != nil:
 		return err
 	}
-	q.log.Warn("jobs: a worker ended without a word", "job", key, "project", j.Project, "state", j.State.String(), "losses", j.Losses, "reason", j.Reason)
+	q.log.Warn("jobs: an attempt crashed", "job", key, "project", j.Project, "state", j.State.String(), "crashes", j.Losses, "reason", j.Reason)
 	if j.State == Dead {
 		return q.purge(ctx, bucketWindows, seen.id+".>")
 	}
@@ -99,31 +99,31 @@ func (q *Queue) retain(ctx context.Context) {
 	}
 }
 
-// expire removes an ended job, only at the revision that was judged: one that was requeued
-// meanwhile stays whole. The record goes first, so that none points to what is gone.
+// expire removes an ended job, unless it has changed since it was chosen, for example been
+// requeued. The record goes first, so that no record refers to data that is gone.
 func (q *Queue) expire(ctx context.Context, e *entry) {
 	actx, cancel := q.attempt(ctx)
 	err := q.jobs.Purge(actx, escape(e.job.Key), jetstream.LastRevision(e.rev), jetstream.PurgeTTL(goneFor))
 	cancel()
 	if err != nil {
-		return // the next round judges anew
+		return // the next round tries again
 	}
 	level := q.log.Debug
 	if e.job.State == Dead {
 		level = q.log.Info
 	}
-	level("jobs: an ended job is kept no longer", "job", e.job.Key, "project", e.job.Project, "state", e.job.State.String(), "reason", e.job.Reason)
+	level("jobs: an ended job has expired", "job", e.job.Key, "project", e.job.Project, "state", e.job.State.String(), "reason", e.job.Reason)
 	if err := q.discard(ctx, e.id, e.result); err != nil && ctx.Err() == nil {
-		q.log.Warn("jobs: what belonged to a removed job is left for later", "job", e.job.Key, "error", err)
+		q.log.Warn("jobs: the data of an expired job is left for later", "job", e.job.Key, "error", err)
 	}
 }
 
-// sweep removes windows and results that belong to no job, which crashes leave behind, once
-// they have been seen so for the given time. At the start of a process that has the data
-// directory for itself nothing can be under way, and the time is zero.
+// sweep removes windows and results without a job, which crashes leave behind, once they have
+// been orphans for the given time. When a data directory is opened no write can be in
+// progress, and the time is zero.
 func (q *Queue) sweep(ctx context.Context, age time.Duration) {
 	if err := q.sweepAll(ctx, age); err != nil && ctx.Err() == nil {
-		q.log.Warn("jobs: sweeping up after crashes", "error", err)
+		q.log.Warn("jobs: removing orphans", "error", err)
 	}
 }
 
@@ -141,7 +141,7 @@ func (q *Queue) sweepAll(ctx context.Context, age time.Duration) error {
 		q.orphans[what] = since
 		return time.Since(since) >= age
 	}
-	// Listed before the index is asked: what is new since then is not in the lists.
+	// Listed before the index is read, so that everything listed is older.
 	windows, err1 := q.subjects(ctx, bucketWindows, q.subject(bucketWindows, ">"))
 	results, err2 := q.subjects(ctx, bucketResults, q.subject(bucketResults, ">"))
 	chunks, err3 := q.subjects(ctx, bucketBlobs, q.subject(bucketBlobs, "C.>"))
@@ -174,7 +174,7 @@ func (q *Queue) sweepAll(ctx context.Context, age time.Duration) error {
 		}
 	}
 	for s := range chunks {
-		// The chunks of an object that was never completed.
+		// The chunks of an incomplete object.
 		if nuid := s[len(q.subject(bucketBlobs, "C.")):]; !whole[nuid] && ripe("chunks "+nuid) {
 			errs = append(errs, q.purge(ctx, bucketBlobs, "C."+nuid))
 		}

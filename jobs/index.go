@@ -9,28 +9,27 @@ import (
 	"unique"
 )
 
-// index is what a process knows of all jobs: everything of their records but the payloads.
-// It is fed by the watch on the bucket and by the process's own writes, whichever comes
-// first; the revision tells which is newer. It chooses what to hand out, and the
-// compare-and-set on the record decides whether it was right, so an index that lags costs
-// an attempt and never a job.
+// index holds the records of all jobs in memory, without payloads. It receives changes from
+// the watch on the bucket and from the process's own writes, whichever comes first; the
+// higher revision wins. It chooses the next job, and the compare-and-set on the record
+// decides whether that was right, so an outdated index costs a second choice and never a job.
 //
 // The methods take the time as an argument and do no input or output.
 type index struct {
-	mu      sync.Mutex // guards everything below
+	mu      sync.Mutex // guards all fields below
 	jobs    map[string]*entry
 	groups  map[string]map[string][]*entry // the same, by project and kind
 	kinds   map[string]*[classes]ready
-	due     entries                        // queued, waiting for their time
+	due     entries                        // queued, scheduled for later
 	after   map[string]map[*entry]struct{} // queued, by the key of the job that must end first
 	waiters map[string]map[chan struct{}]struct{}
 	counts  map[countKey]int64
 	live    int           // jobs that have not ended
 	seen    uint64        // everything up to this revision has been applied
-	wake    chan struct{} // closed and replaced when there may be something to hand out
+	wake    chan struct{} // closed and replaced when a job may be ready
 
-	// A job that was lost this often is a suspect; suspect is the one that this process
-	// runs, if any.
+	// A job that crashed this often is a suspect. suspect is the key of the one that this
+	// process runs, if any.
 	suspicious int
 	suspect    string
 }
@@ -53,9 +52,9 @@ type place uint8
 
 const (
 	inNone    place = iota // running or ended
-	inReady                // waits for a worker only
-	inClaim                // taken out by pick, the write is under way
-	inDue                  // in the heap of jobs that wait for their time
+	inReady                // waits for a worker
+	inClaim                // picked, while the claim is written
+	inDue                  // in the heap of scheduled jobs
 	inBlocked              // waits for another job
 )
 
@@ -79,8 +78,8 @@ type entry struct {
 
 func newIndex(maxDeliver int) *index {
 	return &index{
-		// One loss is common: a stop, a loss of power. With few deliveries to go there is
-		// no time to wait for a second.
+		// A single crash is common: the process was stopped, the power failed. If few
+		// crashes are allowed, there is no time to wait for a second one.
 		suspicious: max(1, min(2, maxDeliver-1)),
 		jobs:       make(map[string]*entry),
 		groups:     make(map[string]map[string][]*entry),
@@ -93,7 +92,7 @@ func newIndex(maxDeliver int) *index {
 	}
 }
 
-// apply takes over a record at a revision; an older one than is known is ignored.
+// apply stores a record at a revision, unless a newer one is known.
 func (x *index) apply(r record, rev uint64, now time.Time) {
 	job := r.Job
 	job.Payload, job.Revision = nil, rev
@@ -103,8 +102,8 @@ func (x *index) apply(r record, rev uint64, now time.Time) {
 	}, now)
 }
 
-// applyDamaged takes over a record that cannot be read. The job shows as dead with the
-// reason, is never handed out, and stays until somebody removes it.
+// applyDamaged stores a record that cannot be read. The job shows as dead, is never taken,
+// and stays until it is removed.
 func (x *index) applyDamaged(key string, rev uint64, why error, now time.Time) {
 	reason, _ := describe(why)
 	x.put(&entry{damaged: true, rev: rev, seen: now, job: &Job{
@@ -142,7 +141,7 @@ func (x *index) put(e *entry, now time.Time) {
 	x.updateDependents(e.job.Key, now)
 }
 
-// drop forgets a job that was removed at rev.
+// drop deletes a job that was removed at rev.
 func (x *index) drop(key string, rev uint64, now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -159,7 +158,7 @@ func (x *index) drop(key string, rev uint64, now time.Time) {
 	x.updateDependents(key, now)
 }
 
-// sweep forgets the jobs that a complete reading of the bucket up to seq did not show.
+// sweep deletes the jobs that a complete reading of the bucket up to seq did not show.
 func (x *index) sweep(shown map[string]struct{}, seq uint64, now time.Time) {
 	for _, e := range x.snapshot("", "") {
 		if _, ok := shown[e.job.Key]; !ok && e.rev <= seq {
@@ -183,7 +182,7 @@ func (x *index) ready(j *Job) *roundRobin {
 	return &k[j.Class].roundRobin
 }
 
-// endIsolation ends the isolation of the suspect that this process has run.
+// endIsolation lets the next suspect run after the one that this process has run.
 func (x *index) endIsolation(key string) {
 	if x.suspect == key {
 		x.suspect = ""
@@ -240,13 +239,13 @@ func (x *index) unplace(e *entry) {
 	}
 }
 
-// blocked reports whether the job that e waits for is there and has not ended.
+// blocked reports whether e waits for a job that exists and has not ended.
 func (x *index) blocked(e *entry) bool {
 	p := x.jobs[e.job.After]
 	return e.job.After != "" && p != nil && p.id == e.afterID && !p.job.State.Ended()
 }
 
-// updateDependents puts the jobs that wait, or waited, for a job where they belong now.
+// updateDependents moves the jobs that wait, or waited, for a job to their new place.
 func (x *index) updateDependents(key string, now time.Time) {
 	for _, e := range slices.Collect(maps.Keys(x.after[key])) {
 		if e.where != inClaim && (e.where == inBlocked) != x.blocked(e) {
@@ -264,8 +263,9 @@ func (x *index) promote(now time.Time) {
 	}
 }
 
-// pick takes out the job whose turn it is. With ok false there is none: wake is
-// closed when that may have changed, and at nextDue a job comes due (zero: none waits).
+// pick takes out the job whose turn it is. If there is none, ok is false, wake is closed when
+// that may have changed, and nextDue is when the next scheduled job is due, zero if there is
+// none.
 func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bool, wake <-chan struct{}, nextDue time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -293,7 +293,7 @@ func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bo
 	return "", false, x.wake, nextDue
 }
 
-// unpick puts a job back whose claim was not written.
+// unpick puts back a job whose claim was not written.
 func (x *index) unpick(key string, now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

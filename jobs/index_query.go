@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// get returns what is known of a job, nil if nothing is.
+// get returns a job, nil if it is not known.
 func (x *index) get(key string) *entry {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.jobs[key]
 }
 
-// newer tells whether more is known than an answer about a job says that has the revision
-// rev, 0 if there is none, and what revision the answer should have at least. Of a job that
-// is not here the watch may have brought the end.
+// newer reports whether an answer with revision rev, 0 for not found, is older than the
+// index, and which revision it should have had at least. A job that is not in the index may
+// have been removed.
 func (x *index) newer(key string, rev uint64) (uint64, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -29,7 +29,7 @@ func (x *index) newer(key string, rev uint64) (uint64, bool) {
 	}
 }
 
-// await registers a channel that is closed when the job ends or is removed.
+// await returns a channel that is closed when the job ends or is removed.
 func (x *index) await(key string) chan struct{} {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -41,7 +41,7 @@ func (x *index) await(key string) chan struct{} {
 	return ch
 }
 
-// unawait takes back a channel that await gave.
+// unawait unregisters a channel of await.
 func (x *index) unawait(key string, ch chan struct{}) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -58,7 +58,7 @@ func (x *index) notify(key string) {
 	delete(x.waiters, key)
 }
 
-// group files e under its project and kind.
+// group adds e to the list of its project and kind.
 func (x *index) group(e *entry) {
 	kinds := x.groups[e.job.Project]
 	if kinds == nil {
@@ -83,9 +83,9 @@ func (x *index) ungroup(e *entry) {
 	}
 }
 
-// snapshot returns the jobs of a project and a kind, where an empty string means all, in no
-// particular order. Under the lock it only copies pointers: what is looked for in a hundred
-// thousand jobs must not keep a worker from its next one.
+// snapshot returns the jobs of a project and a kind, in no particular order; an empty string
+// means all. It holds the lock only to copy pointers, so that searching a hundred thousand
+// jobs does not delay workers.
 func (x *index) snapshot(project, kind string) []*entry {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -120,28 +120,28 @@ func (x *index) count(e *entry, by int64) {
 	}
 }
 
-// full tells whether limit jobs have not ended.
+// full reports whether at least limit jobs have not ended.
 func (x *index) full(limit int) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.live >= limit
 }
 
-// saw notes that the watch has delivered everything up to rev.
+// applied records that the watch has delivered everything up to rev.
 func (x *index) applied(rev uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.seen = max(x.seen, rev)
 }
 
-// extent returns a revision and how many jobs there are, at least, at that revision.
+// extent returns a revision, and how many jobs there are at least at that revision.
 func (x *index) extent() (jobs int, seen uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return len(x.jobs), x.seen
 }
 
-// list returns the jobs that match, the newest change first.
+// list returns the jobs that match, the latest change first.
 func (x *index) list(f Filter) []*entry {
 	found := x.snapshot(f.Project, f.Kind)
 	if len(f.States) > 0 {
@@ -154,16 +154,16 @@ func (x *index) list(f Filter) []*entry {
 	return found
 }
 
-// staleLeases returns the running jobs of which nothing was heard after since and which are not
-// in held, the keys that this process works on.
+// staleLeases returns the running jobs that have had no heartbeat after since, except those
+// in held, which this process runs itself.
 func (x *index) staleLeases(since time.Time, held map[string]bool) []*entry {
 	return slices.DeleteFunc(x.snapshot("", ""), func(e *entry) bool {
 		return e.job.State != Running || held[e.job.Key] || e.seen.After(since)
 	})
 }
 
-// expired chooses the ended jobs that retention gives up, the longest ended first. A job
-// stays while another waits for it or has yet to look at how it ended.
+// expired chooses the ended jobs that retention removes, those that ended first. A job stays
+// as long as a job that was enqueued after it has not ended, which may read its result.
 func (x *index) expired(o *Options, now time.Time) []*entry {
 	var ended []*entry
 	needed := make(map[string]bool)
@@ -201,8 +201,8 @@ func (x *index) expired(o *Options, now time.Time) []*entry {
 	return gone
 }
 
-// inUse returns the IDs of the jobs that have not ended and the names of the results that
-// ended jobs point to.
+// inUse returns the IDs of the jobs that have not ended, and the names of all results that
+// jobs refer to.
 func (x *index) inUse() (ids, results map[string]bool) {
 	ids, results = make(map[string]bool), make(map[string]bool)
 	for _, e := range x.snapshot("", "") {

@@ -47,10 +47,10 @@ func (c change) apply(x *index, now time.Time) {
 	}
 }
 
-// A process hears of changes from the watch in order, and of its own ahead of that; it picks
+// A process learns of changes from the watch in order, and of its own ahead of that; it picks
 // jobs and puts them back in between. Whatever the interleaving, it ends up knowing what a
-// process knows that heard everything once, in order.
-func TestTheIndexDoesNotDependOnHowItHeard(t *testing.T) {
+// process knows that got everything once, in order.
+func TestTheIndexDoesNotDependOnTheOrderOfNews(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {
 		var history []change
@@ -91,29 +91,29 @@ func TestTheIndexDoesNotDependOnHowItHeard(t *testing.T) {
 			}
 		}
 
-		heard, plain := newIndex(5), newIndex(5)
+		mixed, plain := newIndex(5), newIndex(5)
 		for i, c := range history {
 			// Own writes come early, but a process reads a job before it writes it, and the
 			// job that it waits for, and learns of removals by the watch alone.
 			if ahead := i + rapid.IntRange(0, 3).Draw(t, "ahead"); ahead < len(history) && !history[ahead].gone {
-				_, known := heard.jobs[history[ahead].r.After]
+				_, known := mixed.jobs[history[ahead].r.After]
 				removed := history[ahead].r.After != "" && !known
 				for _, m := range history[i:ahead] {
 					removed = removed || m.gone && m.r.Key == history[ahead].r.Key
 				}
 				if !removed {
-					history[ahead].apply(heard, now)
+					history[ahead].apply(mixed, now)
 				}
 			}
 			if rapid.Bool().Draw(t, "pick") {
-				if key, ok, _, _ := heard.pick("k", Batch, now); ok {
-					heard.unpick(key, now)
+				if key, ok, _, _ := mixed.pick("k", Batch, now); ok {
+					mixed.unpick(key, now)
 				}
 			}
-			c.apply(heard, now)
+			c.apply(mixed, now)
 			c.apply(plain, now)
 		}
-		if d := cmp.Diff(summary(plain), summary(heard)); d != "" {
+		if d := cmp.Diff(summary(plain), summary(mixed)); d != "" {
 			t.Fatalf("plain (-), interleaved (+):\n%s", d)
 		}
 	})

@@ -8,28 +8,27 @@ import (
 	"time"
 )
 
-// Lease is a job in the hands of one worker. A worker ends it with exactly one of Finish,
-// Fail, Retry, Postpone and Release; defer Release, which does nothing after another. Until
-// then the queue tells the store three times in Options.Lease that the worker lives.
+// Lease is one attempt at a job, held by one worker. A worker ends it with exactly one of
+// Finish, Fail, Retry, Postpone and Release; defer Release, which does nothing after another.
+// Until then the queue sends heartbeats, three in the time of Options.Lease.
 type Lease struct {
 	q      *Queue
-	ctx    context.Context // the component's own lifetime, handed out by Context
+	ctx    context.Context // ends with the lease; see Context
 	cancel context.CancelCauseFunc
-	job    Job    // as handed out
-	jobID  string // files windows and results
-	id     string // of this hand-out
+	job    Job    // as it was taken
+	jobID  string // names windows and results
+	id     string // of this attempt
 
-	turn  chan struct{} // capacity 1; whoever holds it may write the record and what follows
+	turn  chan struct{} // capacity 1; a mutex for the record and the fields below
 	rec   record
 	rev   uint64
 	sent  string // the write whose answer was lost, if any
 	ended atomic.Bool
 }
 
-// Take waits for a job of the kind in the class least or above and hands it out; the job
-// runs from then on. ctx bounds the wait and the lease: when it ends, so does the context of
-// the lease, and the worker should Release the job. A job whose turn has come is handed out
-// once among all processes.
+// Take waits for a ready job of the kind, in the class least or a higher one, and starts an
+// attempt. Among all processes, one worker gets a job. ctx bounds the wait and the lease:
+// when it ends, so does the context of the lease, and the worker should release the job.
 func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, error) {
 	for {
 		l, wake, next, err := q.tryTake(ctx, kind, least)
@@ -39,8 +38,8 @@ func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, err
 		if !errors.Is(err, errEmpty) && !transient(err) {
 			return nil, fail("take", kind, err)
 		}
-		// Timers follow the monotonic clock and NotBefore the wall clock, which may be
-		// set; so the wall clock is looked at once a minute.
+		// Timers use the monotonic clock and NotBefore the wall clock, which may be set, so
+		// the wall clock is checked once a minute.
 		wait := time.Minute
 		if transient(err) {
 			wait = q.o.check
@@ -49,7 +48,7 @@ func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, err
 		}
 		timer := time.NewTimer(wait)
 		select {
-		case <-wake: // nil when the store is in trouble
+		case <-wake: // nil while the store is unavailable
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
@@ -62,7 +61,7 @@ func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, err
 	}
 }
 
-// errEmpty says that no job is ready to be taken.
+// errEmpty: no job is ready.
 var errEmpty = errors.New("nothing is ready")
 
 func (q *Queue) tryTake(ctx context.Context, kind string, least Class) (l *Lease, wake <-chan struct{}, next time.Time, err error) {
@@ -87,11 +86,11 @@ func (q *Queue) tryTake(ctx context.Context, kind string, least Class) (l *Lease
 	}
 }
 
-// claim tries to become the one that runs a job. errConflict means that there was another,
-// or that the job is not there to be had; the index knows it then.
+// claim tries to start an attempt at a job. errConflict means that another worker was faster
+// or that the job cannot be taken; the index knows about it then.
 func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
-	// Not abandoned half-way: a claim written for a caller that has left would keep the
-	// job from everybody until the lease runs out.
+	// Not cancelled half-way: a claim for a caller that has left would block the job until
+	// the lease expires.
 	cctx := context.WithoutCancel(ctx)
 	r, rev, err := q.read(cctx, key)
 	switch {
@@ -129,8 +128,8 @@ func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
 	return l, nil
 }
 
-// resolveMissing finds out why a job that the index has is not in the bucket: removed a moment
-// ago, in which case the bucket still shows the removal, or lost.
+// resolveMissing finds out why a job of the index is not in the bucket: it was just removed,
+// which leaves a delete marker, or lost.
 func (q *Queue) resolveMissing(ctx context.Context, key string) {
 	e := q.index.get(key)
 	if e == nil {
@@ -148,15 +147,15 @@ func (q *Queue) resolveMissing(ctx context.Context, key string) {
 	q.setDamaged(key, err)
 }
 
-// Job returns the job as it was handed out.
+// Job returns the job as it was taken.
 func (l *Lease) Job() Job { return l.job }
 
-// Context is cancelled when the lease ends, when it is lost, when the queue closes and when
-// the context given to Take is. context.Cause tells: ErrLeaseLost means that the job belongs
-// to somebody else or to nobody.
+// Context is cancelled when the lease ends or is lost, when the queue closes, and when the
+// context given to Take is cancelled. If context.Cause is ErrLeaseLost, the job is no longer
+// this worker's.
 func (l *Lease) Context() context.Context { return l.ctx }
 
-// beat says that the worker lives until the lease ends.
+// heartbeat renews the lease until it ends.
 func (l *Lease) heartbeat() {
 	tick := time.NewTicker(l.q.o.Lease / 3)
 	defer tick.Stop()
@@ -176,16 +175,16 @@ func (l *Lease) heartbeat() {
 		case errors.Is(err, ErrLeaseLost):
 			return
 		case l.q.embedded == nil && time.Since(last) > l.q.o.Lease:
-			// Others may have taken the job by now. With a data directory there are no
-			// others, and a full disk is no reason to give up hours of work.
-			l.revoke(fmt.Errorf("%w: the store has not heard of this worker for %v", ErrLeaseLost, l.q.o.Lease))
+			// Another process may have taken the job by now. In a data directory there is
+			// no other, and a full disk is no reason to give up hours of work.
+			l.revoke(fmt.Errorf("%w: no heartbeat has reached the store for %v", ErrLeaseLost, l.q.o.Lease))
 			return
 		}
 	}
 }
 
-// step writes the next record of the job under the name write, which a caller that tries
-// again keeps. It fails with ErrLeaseLost if the job is no longer this lease's.
+// step writes the next record of the job. write identifies the write; a caller that retries
+// keeps it. step fails with ErrLeaseLost if the job no longer belongs to this lease.
 func (l *Lease) step(ctx context.Context, write string, next func(record) (record, error)) error {
 	select {
 	case l.turn <- struct{}{}:
@@ -214,7 +213,7 @@ func (l *Lease) step(ctx context.Context, write string, next func(record) (recor
 			l.sent = write
 			return err
 		}
-		// Somebody wrote the record, which need not mean that the job was taken away.
+		// Another write to the record does not always mean that the lease is lost.
 		stored, at, err := l.q.read(ctx, r.Key)
 		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) {
 			return err
@@ -227,7 +226,7 @@ func (l *Lease) step(ctx context.Context, write string, next func(record) (recor
 	}
 }
 
-// end marks the lease as ended; turn is held.
+// end marks the lease as ended. The caller holds turn.
 func (l *Lease) end(cause error) {
 	l.ended.Store(true)
 	l.cancel(cause)
@@ -238,7 +237,7 @@ func (l *Lease) end(cause error) {
 	l.q.mu.Unlock()
 }
 
-// lose ends a lease that was taken away.
+// revoke ends a lease that was lost.
 func (l *Lease) revoke(cause error) {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
@@ -247,8 +246,8 @@ func (l *Lease) revoke(cause error) {
 	}
 }
 
-// revokeIfHeld ends the lease that this process holds on a job whose record, written as write
-// at revision rev, names another lease or none.
+// revokeIfHeld ends the lease of this process on a job if the record at revision rev, written
+// as write, names another lease or none.
 func (q *Queue) revokeIfHeld(key string, rev uint64, lease, write string) {
 	q.mu.Lock()
 	l := q.held[key]
@@ -263,7 +262,6 @@ func (q *Queue) revokeIfHeld(key string, rev uint64, lease, write string) {
 		}
 		<-l.turn
 	default:
-		// The lease is writing. If this is what it writes, nothing is lost, and otherwise
-		// it will meet the conflict.
+		// The lease is writing: this may be its own record, and if not, it gets a conflict.
 	}
 }

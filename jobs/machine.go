@@ -5,18 +5,17 @@ import (
 	"time"
 )
 
-// The steps of the state machine. Each is a pure function from a record to the record to be
-// written in its place; the compare-and-set on the revision makes exactly one of several
-// rivals succeed.
+// The transitions of the state machine. Each is a pure function from a record to the record
+// that replaces it; the compare-and-set on the revision lets one of several rivals succeed.
 //
 //	queued  --take-->    running
 //	running --finish-->  done
 //	running --fail-->    dead
-//	running --retry-->   queued, not before a time
+//	running --retry-->   queued, scheduled
+//	running --snooze-->  queued, scheduled
 //	running --release--> queued
-//	running --postpone-> queued, not before a time
-//	running --lose-->    queued, or dead after MaxDeliver losses in a row
-//	dead    --requeue--> queued       queued --requeue--> queued, now
+//	running --crash-->   queued, or dead after MaxDeliver crashes in a row
+//	dead    --requeue--> queued       queued --requeue--> queued, no longer scheduled
 //	queued  --raise-->   queued in a higher class
 
 func (r record) step(to State, now time.Time) record {
@@ -80,7 +79,7 @@ func (r record) retry(now, notBefore time.Time, cause error) (record, error) {
 	return r, nil
 }
 
-// release undoes a hand-out that the worker did not use up, as at an orderly stop.
+// release ends an attempt that counts for nothing, as when the process stops.
 func (r record) release(now time.Time) (record, error) {
 	if err := r.expect(Running); err != nil {
 		return r, err
@@ -88,7 +87,7 @@ func (r record) release(now time.Time) (record, error) {
 	return r.step(Queued, now), nil
 }
 
-// postpone is release until a time. That the worker spoke shows that the job did not kill it.
+// snooze is release with a schedule. It resets the crashes, since this attempt was none.
 func (r record) snooze(now, notBefore time.Time) (record, error) {
 	r, err := r.release(now)
 	r.Losses, r.Windows = 0, 0
@@ -96,12 +95,12 @@ func (r record) snooze(now, notBefore time.Time) (record, error) {
 	return r, err
 }
 
-// lose ends a hand-out that ended without a word. windows is how many window results are
-// stored now: a job that got further than at its last loss is not a job that kills workers.
-// From the third loss on the job rests, longer each time: what kills the process for
-// another reason, such as a host that runs out of memory, is then over, while a job that
-// does kill it gives the others time.
-func (r record) crash(now time.Time, windows, maxDeliver int, rest time.Duration, why string) (record, error) {
+// crash ends an attempt whose heartbeats stopped. windows is how many window results are
+// stored now: a job that got further than at its last crash is not what kills the workers.
+// From the third crash on the job is scheduled for later, each time with a longer delay.
+// By then another cause, such as a host that runs out of memory, may be gone, and if the job
+// is the cause, other jobs get some time.
+func (r record) crash(now time.Time, windows, maxDeliver int, cooldown time.Duration, why string) (record, error) {
 	if err := r.expect(Running); err != nil {
 		return r, err
 	}
@@ -115,19 +114,19 @@ func (r record) crash(now time.Time, windows, maxDeliver int, rest time.Duration
 		r.Reason, r.Hint = cut(why, maxReason), ""
 		if r.Losses >= 3 {
 			for range min(r.Losses-3, 3) {
-				rest *= 6
+				cooldown *= 6
 			}
-			r.NotBefore = now.Add(rest)
+			r.NotBefore = now.Add(cooldown)
 		}
 		return r, nil
 	}
 	r = r.step(Dead, now)
-	r.Reason = cut(fmt.Sprintf("%d workers in a row stopped without a word while they ran this job; the last one: %s", r.Losses, why), maxReason)
-	r.Hint = fmt.Sprintf("look in the logs and the kernel's log after %s for a crash or for a process killed for memory, then requeue the job", r.Taken.Format(time.RFC3339))
+	r.Reason = cut(fmt.Sprintf("%d attempts in a row crashed; the last one: %s", r.Losses, why), maxReason)
+	r.Hint = fmt.Sprintf("look for a crash, or a process killed for lack of memory, in the logs of the service and the kernel after %s; then requeue the job", r.Taken.Format(time.RFC3339))
 	return r, nil
 }
 
-// requeue makes a dead job start afresh, and a job that waits for its time ready.
+// requeue queues a dead job again, and makes a scheduled job ready.
 func (r record) requeue(now time.Time) (record, error) {
 	if r.State != Dead && r.State != Queued {
 		return r, fmt.Errorf("%w: it is %s", ErrState, r.State)

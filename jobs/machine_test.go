@@ -97,7 +97,7 @@ func TestSuspectsRestLongerAndLonger(t *testing.T) {
 	}
 }
 
-func TestLossesCountOnlyWithoutProgress(t *testing.T) {
+func TestCrashesCountOnlyWithoutProgress(t *testing.T) {
 	now := time.Now().UTC()
 	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: now, Updated: now}}
 	for i, c := range []struct {

@@ -105,7 +105,7 @@ func TestAWorkerThatIsCutOffLosesItsJobToAnother(t *testing.T) {
 		t.Errorf("cause of the worker that was cut off: %v", cause)
 	}
 	l2 := take(t, other, "asr")
-	if j := l2.Job(); j.Key != "k" || j.Deliveries != 2 || !strings.Contains(j.Reason, "without a word") {
+	if j := l2.Job(); j.Key != "k" || j.Deliveries != 2 || !strings.Contains(j.Reason, "heartbeats") {
 		t.Errorf("the other got %+v", j)
 	}
 	if w, err := l2.Windows(ctx); err != nil || string(w[0]) != "kept" {
@@ -216,7 +216,7 @@ func TestAWriteOfOnesOwnIsNotTakenForTheLossOfTheLease(t *testing.T) {
 
 // A claim that was written although its answer came too late leaves a running job that
 // nobody works on. The process that wrote it gives it back and blames nobody.
-func TestAClaimThatNobodyHeardOfIsGivenBack(t *testing.T) {
+func TestAClaimWithoutAWorkerIsReleased(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir(), Lease: 50 * time.Millisecond})
 	enqueue(t, q, spec("k"))
 	l := take(t, q, "asr")
@@ -271,7 +271,7 @@ func TestCloseIsBoundedWhenTheServerHangs(t *testing.T) {
 	}
 }
 
-func TestAWorkerThatBeatsKeepsItsJob(t *testing.T) {
+func TestHeartbeatsKeepTheJob(t *testing.T) {
 	s := serve(t)
 	o := Options{Lease: 150 * time.Millisecond, URL: s.ClientURL()}
 	q, other := open(t, o), open(t, o)

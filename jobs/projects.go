@@ -8,14 +8,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Values are the strings that are kept for one project, such as what a backend's set and get
-// store. They are not subject to retention.
+// Values stores strings for one project, such as its settings. They do not expire.
 type Values struct {
 	q       *Queue
 	project string
 }
 
-// Values returns the values of a project. Nothing need exist for it.
+// Values returns the values of a project, which need not exist.
 func (q *Queue) Values(project string) Values { return Values{q, project} }
 
 func (v Values) name(key string) (string, error) {
@@ -44,15 +43,15 @@ func (v Values) get(ctx context.Context, key string) (string, uint64, error) {
 		if !errors.Is(err, jetstream.ErrKeyNotFound) {
 			return "", 0, v.q.answer(ctx, err)
 		}
-		// It may have been set since, once or twice.
+		// It may have been set meanwhile.
 		if err = v.absent(ctx, name); !errors.Is(err, ErrDamaged) || tries == 2 {
 			return "", 0, err
 		}
 	}
 }
 
-// absent tells a value that is not there from one that the server cannot read, of which it
-// says the same. The server still counts what it cannot read.
+// absent distinguishes a value that does not exist from one that the server cannot read. The
+// server reports both as not found, but still counts the latter.
 func (v Values) absent(ctx context.Context, name string) error {
 	subject := v.q.subject(bucketProjects, name)
 	left, err := v.q.subjects(ctx, bucketProjects, subject)
@@ -65,7 +64,7 @@ func (v Values) absent(ctx context.Context, name string) error {
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return fmt.Errorf("%w: the value cannot be read", ErrDamaged)
 	}
-	return v.q.answer(ctx, err) // nil: there is the mark that Delete used to leave
+	return v.q.answer(ctx, err) // nil: a delete marker of an earlier version
 }
 
 // Set stores a value of up to MaxValue bytes.
@@ -74,7 +73,7 @@ func (v Values) Set(ctx context.Context, key, value string) error {
 	return fail("set value", key, err)
 }
 
-// put stores a value, if rev is given only in place of that revision.
+// put stores a value; with rev, only in place of that revision.
 func (v Values) put(ctx context.Context, key, value string, rev *uint64) (conflict bool, err error) {
 	name, err := v.name(key)
 	if err != nil {
@@ -102,9 +101,9 @@ func (v Values) put(ctx context.Context, key, value string, rev *uint64) (confli
 	return false, v.q.answer(ctx, err)
 }
 
-// Update replaces a value by what change makes of it, an empty string if there is none. It
-// calls change again when somebody else was faster. When an answer of the store is lost,
-// Update returns an error although the change may have been made.
+// Update replaces a value by change(value); a missing value is an empty string. It calls
+// change again if another writer was faster. After an error the value may have been stored
+// all the same.
 func (v Values) Update(ctx context.Context, key string, change func(old string) (string, error)) error {
 	for {
 		old, rev, err := v.get(ctx, key)
@@ -122,8 +121,7 @@ func (v Values) Update(ctx context.Context, key string, change func(old string) 
 	}
 }
 
-// Delete removes a value; it is no error if there is none. The library's own way would leave a
-// mark of it for ever.
+// Delete removes a value, if there is one. It leaves no delete marker, as the library would.
 func (v Values) Delete(ctx context.Context, key string) error {
 	name, err := v.name(key)
 	if err == nil {
@@ -160,7 +158,7 @@ func (v Values) keys(ctx context.Context) ([]string, error) {
 		switch {
 		case err != nil && !errors.Is(err, ErrDamaged):
 			return nil, err
-		case err == nil && rev == 0: // gone meanwhile, or marked as gone
+		case err == nil && rev == 0: // deleted meanwhile, or a delete marker
 		default:
 			keys = append(keys, key)
 		}

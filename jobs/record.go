@@ -8,37 +8,37 @@ import (
 	"unicode/utf8"
 )
 
-// format is the version of everything this package stores: records, names, directory.
+// format is the version of all that is stored: records, names, directory.
 const format = 1
 
-// record is a job as it is stored, one JSON object a job. The whole life of a job is in
-// this one value, so that one compare-and-set write is one step of the state machine.
+// record is a stored job, one JSON object. It holds the whole state of the job, so that one
+// compare-and-set is one transition of the state machine.
 type record struct {
 	Job
 	Format int `json:"v"`
-	// ID is new for every incarnation of a key. Windows and results are filed under it, so
-	// that a job enqueued again after Remove never meets what its predecessor left.
+	// ID identifies one incarnation of a key. Windows and results are stored under it, so
+	// that a job enqueued again after Remove never sees those of its predecessor.
 	ID string `json:"id"`
-	// Write is new for every write. When the answer to a write was lost, it tells whether
-	// the stored value is that write.
+	// Write is new for every write. If the answer to a write was lost, it identifies the
+	// stored value as that write.
 	Write string `json:"write"`
-	// AfterID is the ID that After had when the job was enqueued. A job can only wait for
-	// an incarnation older than itself, so jobs never wait in a circle.
+	// AfterID is the ID of After when the job was enqueued. A job can only wait for an older
+	// incarnation, so jobs never wait in a circle.
 	AfterID string `json:"afterId,omitempty"`
-	// Owner is the process and Lease the hand-out, while the job runs.
+	// Owner is the process and Lease the attempt, while the job runs.
 	Owner string `json:"owner,omitempty"`
 	Lease string `json:"lease,omitempty"`
-	// Windows is how many window results were stored when the last lease was lost.
+	// Windows is how many window results were stored at the last crash.
 	Windows int        `json:"windows,omitempty"`
 	Result  *resultRef `json:"result,omitempty"`
 }
 
-// resultRef says where the result of a done job lies.
+// resultRef refers to the result of a done job.
 type resultRef struct {
 	Name string `json:"name"` // <job id>.<result id>
 	Blob bool   `json:"blob,omitempty"`
 	Size int64  `json:"size"`
-	// Seq is a change of the bucket after which the result is in it; 0 if it is not known.
+	// Seq is a revision of the bucket that contains the result; 0 if it is not known.
 	Seq uint64 `json:"seq,omitempty"`
 }
 
@@ -49,12 +49,12 @@ func (r record) encode() ([]byte, error) {
 	return json.Marshal(r)
 }
 
-// decodeRecord reads a stored value. It accepts what encode writes and nothing that would
-// break the state machine, for the bucket can be written by anybody with the nats command.
+// decodeRecord reads a stored value. It accepts what encode writes and rejects what would
+// break the state machine, since anybody may write to the bucket with the nats command.
 func decodeRecord(data []byte) (record, error) {
 	var r record
 	err := json.Unmarshal(data, &r)
-	// A newer version may have changed the type of a field before this one.
+	// A newer version may have changed the type of another field.
 	var head struct {
 		Format int `json:"v"`
 	}
@@ -73,7 +73,7 @@ func decodeRecord(data []byte) (record, error) {
 	return r, nil
 }
 
-// check holds the invariants of a stored record.
+// check checks the invariants of a stored record.
 func (r record) check() error {
 	err := errors.Join(checkName("key", r.Key), checkName("project", r.Project), checkKind(r.Kind))
 	switch {
@@ -107,7 +107,7 @@ func (r record) check() error {
 	return nil
 }
 
-// token tells whether s can stand as one token of a subject, as the generated identities do.
+// token reports whether s is usable as one token of a subject, as generated IDs are.
 func token(s string) bool {
 	for i := range len(s) {
 		if !plain(s[i]) {
@@ -117,7 +117,7 @@ func token(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// describe takes the words for a person out of err, cut to what a record may hold.
+// describe returns the text and the hint of err, cut to the limit of a record.
 func describe(err error) (reason, hint string) {
 	if err == nil {
 		return "no reason was given", ""
@@ -132,8 +132,8 @@ func describe(err error) (reason, hint string) {
 	return reason, hint
 }
 
-// cut shortens s to n bytes of valid UTF-8. JSON writes the replacement character, three
-// bytes, for every invalid byte, so invalid text is mended before it is measured.
+// cut shortens s to n bytes of valid UTF-8. JSON replaces every invalid byte by three, so
+// invalid text is repaired before it is measured.
 func cut(s string, n int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= n {

@@ -13,15 +13,15 @@ import (
 // MaxResult is the largest result of a job, in bytes.
 const MaxResult = 64 << 20
 
-// inlineResult is the largest result that becomes one message, 128 KiB. It is also the size
-// of the chunks in which an object store cuts, so a larger one takes several anyway.
+// inlineResult is the largest result that is stored as one message. It is the chunk size of
+// an object store, so a larger result takes several messages anyway.
 const inlineResult = 128 << 10
 
 func tooLarge(what string, n, most int) error {
 	return fmt.Errorf("%w: the %s has %d bytes, at most %d fit", ErrTooLarge, what, n, most)
 }
 
-// putResult stores a result and returns a change of the bucket after which it is there.
+// putResult stores a result and returns a revision of the bucket that contains it.
 func (q *Queue) putResult(ctx context.Context, ref resultRef, data []byte) (uint64, error) {
 	if !ref.Blob {
 		actx, cancel := q.attempt(ctx)
@@ -29,7 +29,7 @@ func (q *Queue) putResult(ctx context.Context, ref resultRef, data []byte) (uint
 		seq, err := q.results.Put(actx, ref.Name, data)
 		return seq, q.answer(ctx, err)
 	}
-	// Many messages: a bound for each is the server's business, one for all grows with them.
+	// A result of many messages takes longer than one request.
 	actx, cancel := context.WithTimeout(ctx, q.o.attempt*10)
 	defer cancel()
 	if _, err := q.blobs.Put(actx, jetstream.ObjectMeta{Name: ref.Name}, bytes.NewReader(data)); err != nil {
@@ -42,7 +42,7 @@ func (q *Queue) putResult(ctx context.Context, ref resultRef, data []byte) (uint
 	return info.State.LastSeq, nil
 }
 
-// Result returns what Finish stored. A job that is not done is ErrState.
+// Result returns the result of a done job. For a job that is not done it returns ErrState.
 func (q *Queue) Result(ctx context.Context, key string) ([]byte, error) {
 	data, err := q.result(ctx, key)
 	return data, fail("result", key, err)
@@ -64,7 +64,7 @@ func (q *Queue) result(ctx context.Context, key string) ([]byte, error) {
 		err = fmt.Errorf("%w: the result of %d bytes is gone", ErrDamaged, r.Result.Size)
 	}
 	if errors.Is(err, ErrDamaged) {
-		// Retention may have removed the job between the two reads.
+		// The job may have expired between the two reads.
 		if _, _, again := q.read(ctx, key); errors.Is(again, ErrNotFound) {
 			return nil, again
 		}
@@ -74,8 +74,8 @@ func (q *Queue) result(ctx context.Context, key string) ([]byte, error) {
 	return data, err
 }
 
-// currentResult is getResult that believes a result to be gone only of a leader that has
-// applied the change which brought it; see read.
+// currentResult is getResult, but accepts "not found" only from a leader that has applied the
+// revision with the result; see read.
 func (q *Queue) currentResult(ctx context.Context, ref resultRef) ([]byte, error) {
 	data, err := q.getResult(ctx, ref)
 	if !errors.Is(err, ErrNotFound) || ref.Seq == 0 {
@@ -138,8 +138,8 @@ func (q *Queue) listBlobs(ctx context.Context) ([]*jetstream.ObjectInfo, error) 
 	return list, q.answer(ctx, err)
 }
 
-// deleteBlob removes an object and its name. The library would leave a marker for every
-// name for ever, and a name is never used twice.
+// deleteBlob removes an object without a delete marker. The library would leave one for every
+// name for ever, and names are never reused.
 func (q *Queue) deleteBlob(ctx context.Context, o *jetstream.ObjectInfo) error {
 	return errors.Join(
 		q.purge(ctx, bucketBlobs, "M."+base64.URLEncoding.EncodeToString([]byte(o.Name))),

@@ -65,7 +65,7 @@ func TestAStoreBelongsToOneSource(t *testing.T) {
 	}
 }
 
-func TestAnotherSourceHasARoomOfItsOwnUnderAnotherPrefix(t *testing.T) {
+func TestPrefixesKeepSourcesApart(t *testing.T) {
 	url := serve(t).ClientURL()
 	one := open(t, Options{URL: url, Source: "one"})
 	two := open(t, Options{URL: url, Source: "two", Prefix: "two"})

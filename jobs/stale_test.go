@@ -67,8 +67,8 @@ func TestAnOldAnswerIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// A job that another process has removed is gone, although this one has yet to hear of it.
-func TestARemovalThatWasNotHeardOfIsBelieved(t *testing.T) {
+// A job that another process has removed is gone, although the watch of this one has not reported it.
+func TestARemovalThatTheWatchMissedIsRespected(t *testing.T) {
 	s, ctx := serve(t), t.Context()
 	q := open(t, Options{URL: s.ClientURL()})
 	enqueue(t, q, spec("k"))

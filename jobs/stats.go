@@ -12,11 +12,11 @@ type Filter struct {
 	Project string
 	Kind    string
 	States  []State
-	Limit   int // at most so many, the newest change first; 0 means all
+	Limit   int // at most so many, the latest change first; 0 means all
 }
 
-// Jobs yields the jobs that match, the newest change first, without their payloads. Like
-// List and Peek it asks no server and shows what this process knows.
+// Jobs yields the jobs that match, the latest change first, without their payloads. Like
+// List and Peek it reads the index of this process and asks no server.
 func (q *Queue) Jobs(f Filter) iter.Seq[Job] {
 	return func(yield func(Job) bool) {
 		for _, e := range q.index.list(f) {
@@ -27,10 +27,10 @@ func (q *Queue) Jobs(f Filter) iter.Seq[Job] {
 	}
 }
 
-// List returns what Jobs yields. For many jobs Jobs is faster, for it copies none.
+// List collects Jobs. Use Jobs for a large number, since List copies them all.
 func (q *Queue) List(f Filter) []Job { return slices.Collect(q.Jobs(f)) }
 
-// Peek returns a job without its payload; ok is false if this process knows of none.
+// Peek returns a job of the index without its payload; ok is false if there is none.
 func (q *Queue) Peek(key string) (j Job, ok bool) {
 	if e := q.index.get(key); e != nil {
 		return *e.job, true
@@ -41,14 +41,14 @@ func (q *Queue) Peek(key string) (j Job, ok bool) {
 // Stats is a snapshot for metrics and status pages. Taking it does no input or output.
 type Stats struct {
 	Groups []Group `json:"groups"`
-	// Oldest is when the job was created that has been ready to run for longest, by kind
-	// and class; nothing stands for a class in which nothing is ready.
+	// Oldest is the creation time of the oldest ready job, by kind and class. Classes
+	// without ready jobs are missing.
 	Oldest map[string]map[Class]time.Time `json:"oldest"`
 	Leases int                            `json:"leases"` // held by this process
-	// Bytes is what the buckets take on disk, by bucket, as of the latest check.
+	// Bytes is the size on disk by bucket, as of the latest health check.
 	Bytes map[string]int64 `json:"bytes"`
-	// Free is the space left for the data directory as of the latest check; negative
-	// with a cluster, which does not say.
+	// Free is the free space on the disk of the data directory, in bytes, as of the latest
+	// health check; negative with a cluster, which does not report it.
 	Free int64 `json:"free"`
 }
 

@@ -80,7 +80,7 @@ func TestALongJobIsNotTakenAwayFromAWorkerThatLives(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 			j, err := q.Get(t.Context(), "long")
 			if err != nil || j.State != Running || time.Since(j.Updated) > q.o.Lease {
-				t.Fatalf("last heard of %v ago: %+v, %v", time.Since(j.Updated), j, err)
+				t.Fatalf("last heartbeat %v ago: %+v, %v", time.Since(j.Updated), j, err)
 			}
 		}
 		if err := l.Finish(t.Context(), nil); err != nil {

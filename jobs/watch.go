@@ -9,27 +9,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// errAgain says that the connection was lost while the bucket was read.
+// errAgain: the connection was lost while the bucket was read.
 var errAgain = errors.New("read again")
 
-// watch keeps the index in step with the bucket of the jobs until ctx ends. The first
-// complete reading, or what kept it from being complete, is told to loaded.
+// watch keeps the index up to date with the bucket of jobs until ctx ends. It sends to loaded
+// when the first reading is complete or has failed.
 //
-// A watch starts over, with a complete reading, when the connection was lost, and when it
-// has missed something, which the audit notices.
+// It starts over, with a complete reading, when the connection was lost, and when the audit
+// finds that it has missed a change.
 func (q *Queue) watch(ctx context.Context, loaded chan<- error) {
-	told := false
+	reported := false
 	for ctx.Err() == nil {
 		err := q.watchOnce(ctx, func() {
-			if !told {
-				told = true
+			if !reported {
+				reported = true
 				loaded <- nil
 			}
 		})
 		switch {
 		case ctx.Err() != nil || err == nil:
 			continue
-		case !told:
+		case !reported:
 			loaded <- err
 			return
 		}
@@ -50,7 +50,7 @@ func (q *Queue) watchOnce(ctx context.Context, complete func()) error {
 	if err != nil {
 		return q.answer(ctx, err)
 	}
-	// The context given to WatchAll ends the watch, so it is not the one of an attempt.
+	// The context of WatchAll bounds the watch, not one request.
 	wctx, stop := context.WithCancel(ctx)
 	defer stop()
 	w, err := q.jobs.WatchAll(wctx)
@@ -59,7 +59,7 @@ func (q *Queue) watchOnce(ctx context.Context, complete func()) error {
 	}
 	defer func() {
 		_ = w.Stop()
-		// The watcher hands over under a lock that its end needs too.
+		// The watcher sends with a lock held that Stop needs too.
 		for range w.Updates() {
 		}
 	}()
@@ -72,7 +72,7 @@ func (q *Queue) watchOnce(ctx context.Context, complete func()) error {
 	return q.follow(ctx, w)
 }
 
-// load reads the bucket as it is, up to the mark that the watcher sends after it.
+// load reads the current content of the bucket, up to the nil that the watcher sends after it.
 func (q *Queue) load(ctx context.Context, w jetstream.KeyWatcher, upTo uint64) error {
 	shown := make(map[string]struct{})
 	stall := time.NewTimer(q.o.loadStall)
@@ -84,7 +84,7 @@ func (q *Queue) load(ctx context.Context, w jetstream.KeyWatcher, upTo uint64) e
 		case <-q.rewatch:
 			return errAgain
 		case <-stall.C:
-			// The server skips nothing: it stands still at a message it cannot read.
+			// The server does not skip a message that it cannot read: it stalls there.
 			return fmt.Errorf("%w: reading the jobs stopped after %d of them", ErrDamaged, len(shown))
 		case e, ok := <-w.Updates():
 			if !ok {
@@ -103,14 +103,14 @@ func (q *Queue) load(ctx context.Context, w jetstream.KeyWatcher, upTo uint64) e
 	}
 }
 
-// never is a revision that is not reached.
+// never is larger than any revision.
 const never = ^uint64(0)
 
-// follow applies changes as they come. It returns nil when the bucket must be read anew.
+// follow applies changes as they come. It returns nil when the bucket must be reread.
 func (q *Queue) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 	audit := time.NewTicker(5 * q.o.check)
 	defer audit.Stop()
-	stuck := never // what had been seen at the last audit, if there was more to see
+	stuck := never // the revision seen at the last audit, if it was not the latest
 	for {
 		select {
 		case <-ctx.Done():
@@ -133,7 +133,7 @@ func (q *Queue) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 			case err != nil || seen >= info.State.LastSeq:
 				stuck = never
 			case stuck == seen:
-				q.log.Warn("jobs: the watch fell silent; reading the jobs anew")
+				q.log.Warn("jobs: the watch has stalled; rereading all jobs")
 				return nil
 			default:
 				stuck = seen
@@ -142,8 +142,8 @@ func (q *Queue) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 	}
 }
 
-// notice takes over one change, and tells a worker that holds the job if it lost it. It
-// returns the key and whether there is a job of that key now.
+// notice applies one change, and revokes the lease of this process if the job was taken from
+// it. It returns the key and whether that job exists now.
 func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 	defer q.index.applied(e.Revision())
 	now := time.Now()
@@ -154,7 +154,7 @@ func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 	}
 	if e.Operation() != jetstream.KeyValuePut {
 		q.setDamaged(key, nil)
-		q.index.drop(key, e.Revision(), now) // last, for Remove waits for it
+		q.index.drop(key, e.Revision(), now)
 		q.revokeIfHeld(key, e.Revision(), "", "")
 		return key, false
 	}

@@ -10,12 +10,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// PutWindow stores a part of the work, so that whoever runs the job after a crash need not
-// do it again. data may have up to MaxValue bytes and replaces what was stored under the
-// index. The parts go when the job ends.
+// PutWindow stores a partial result, so that the attempt after a crash need not repeat it.
+// data may have up to MaxValue bytes and replaces the previous data of the index. Windows are
+// deleted when the job ends.
 //
-// Except for ErrLeaseLost an error does not end the job: the work can go on, and only a
-// crash would cost more.
+// The worker may go on after any error but ErrLeaseLost: only a crash would cost more.
 func (l *Lease) PutWindow(ctx context.Context, index int, data []byte) error {
 	return fail("store window "+strconv.Itoa(index)+" of", l.job.Key, l.putWindow(ctx, index, data))
 }
@@ -39,14 +38,14 @@ func (l *Lease) putWindow(ctx context.Context, index int, data []byte) error {
 	return l.q.answer(ctx, err)
 }
 
-// Windows returns what PutWindow stored for this job, in this hand-out and earlier ones.
+// Windows returns what PutWindow stored for this job, in this attempt and earlier ones.
 func (l *Lease) Windows(ctx context.Context) (map[int][]byte, error) {
 	w, err := l.q.getWindows(ctx, l.jobID)
 	return w, fail("read the windows of", l.job.Key, err)
 }
 
-// getWindows asks the leader, for each window: a watch is served by any of the replicas, and
-// the copy of one may be old.
+// getWindows asks the leader for each window: a watch may be served by a replica that is out
+// of date.
 func (q *Queue) getWindows(ctx context.Context, id string) (map[int][]byte, error) {
 	subjects, err := q.windowSubjects(ctx, id)
 	if err != nil {
@@ -63,7 +62,7 @@ func (q *Queue) getWindows(ctx context.Context, id string) (map[int][]byte, erro
 		e, err := q.windows.Get(actx, id+"."+name)
 		cancel()
 		switch {
-		case errors.Is(err, jetstream.ErrKeyNotFound): // it has become too old meanwhile
+		case errors.Is(err, jetstream.ErrKeyNotFound): // it has just expired
 		case err != nil:
 			return nil, q.answer(ctx, err)
 		default:
@@ -83,7 +82,7 @@ func (q *Queue) windowSubjects(ctx context.Context, id string) (map[string]uint6
 	return q.subjects(ctx, bucketWindows, q.subject(bucketWindows, id+".*"))
 }
 
-// subjects lists the subjects of a stream that match.
+// subjects returns the subjects of a stream that match, with their numbers of messages.
 func (q *Queue) subjects(ctx context.Context, bucket, filter string) (map[string]uint64, error) {
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
