@@ -125,7 +125,7 @@ func (o Options) withDefaults() (Options, error) {
 	case (o.Dir == "") == (o.URL == ""):
 		return o, errors.New("exactly one of Dir and URL must be set")
 	case o.Dir != "" && (o.Credentials != "" || o.RootCA != "" || o.Replicas != 1):
-		return o, errors.New("Credentials, RootCA and Replicas are options of a cluster, and Dir is given")
+		return o, errors.New("the options Credentials, RootCA and Replicas are for URL only")
 	case !validURL(o.URL):
 		// Without the URL: it cannot be parsed, so its password cannot be removed.
 		return o, errors.New("the NATS URL is not a list of addresses such as nats://user:password@host:4222")
