@@ -182,6 +182,8 @@ func TestTheWatermarkKnowsRemovalFromLoss(t *testing.T) {
 		"latest changes are gone": {watermark{10, 99, 5, 50}, true},
 		"values came":             {watermark{10, 100, 9, 70}, false},
 		"a value is gone":         {watermark{10, 100, 4, 50}, true},
+		"a value was deleted":     {watermark{10, 100, 4, 51}, false},
+		"two of one deletion":     {watermark{10, 100, 3, 51}, true},
 		"a value is an older one": {watermark{10, 100, 5, 49}, true},
 		"everything is gone":      {watermark{}, true},
 	} {
@@ -217,5 +219,37 @@ func TestAValueThatWasMarkedAsGoneIsGone(t *testing.T) {
 	}
 	if got, _, err := v.Get(ctx, "gone"); got != "y" || err != nil {
 		t.Errorf("set anew: %q, %v", got, err)
+	}
+}
+
+// The process is killed after values were deleted and before the next watermark.
+func TestADeletedValueIsNotTakenForALostOne(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	q := open(t, Options{Dir: dir, check: time.Hour}) // no watermark but the one below
+	v := q.Values("project")
+	for _, key := range []string{"a", "b", "c"} {
+		if err := v.Set(ctx, key, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := q.watermark(ctx)
+	if err == nil {
+		err = writeFile(dir, markFile, w)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"c", "a"} {
+		if err := v.Delete(ctx, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	killed := filepath.Join(t.TempDir(), "killed")
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := open(t, Options{Dir: killed}).Values("project").Keys(ctx)
+	if err != nil || !slices.Equal(keys, []string{"b"}) {
+		t.Errorf("keys %q, %v", keys, err)
 	}
 }

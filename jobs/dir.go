@@ -37,24 +37,28 @@ type stamp struct {
 type watermark struct {
 	Jobs    int    `json:"jobs"`    // records, at least, at revision Seq
 	Seq     uint64 `json:"seq"`     // the newest revision of a job
-	Values  uint64 `json:"values"`  // project values, which only grow in number
+	Values  uint64 `json:"values"`  // project values, at least, at revision Changes
 	Changes uint64 `json:"changes"` // the newest revision of a project value
 }
 
-// missing describes what now lacks compared with w; it is empty if nothing is. Removing a
-// job takes a revision, so there may be as many jobs less as there were revisions since w.
+// missing describes what now lacks compared with w; it is empty if nothing is missing. Every
+// removal takes a revision, so there may be as many jobs or values less as there were
+// revisions since w.
 func (w watermark) missing(now watermark) string {
-	least := w.Jobs
+	least, values := w.Jobs, w.Values
 	if now.Seq > w.Seq {
 		least -= int(min(now.Seq-w.Seq, uint64(w.Jobs)))
+	}
+	if now.Changes > w.Changes {
+		values -= min(now.Changes-w.Changes, w.Values)
 	}
 	switch {
 	case now.Jobs < least:
 		return fmt.Sprintf("%d of %d jobs are missing", least-now.Jobs, least)
 	case w.Jobs > 0 && now.Seq < w.Seq:
 		return fmt.Sprintf("the latest %d changes of jobs are missing", w.Seq-now.Seq)
-	case now.Values < w.Values:
-		return fmt.Sprintf("%d of %d project values are missing", w.Values-now.Values, w.Values)
+	case now.Values < values:
+		return fmt.Sprintf("%d of %d project values are missing", values-now.Values, values)
 	case w.Values > 0 && now.Changes < w.Changes:
 		return fmt.Sprintf("the latest %d changes of project values are missing", w.Changes-now.Changes)
 	}

@@ -31,6 +31,7 @@
 //	OBJ_asr-blobs     $O.asr-blobs.>                  larger results, in chunks
 //	KV_asr-projects   $KV.asr-projects.<project>.<key>  values of projects
 //	                  $KV.asr-projects.source         Options.Source
+//	                  $KV.asr-projects.deleted        the name of the value deleted last
 //
 // where <id> identifies one incarnation of a key. Keys and projects are escaped: letters,
 // digits, - and _ stand for themselves, other bytes are written =XX.

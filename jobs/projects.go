@@ -121,16 +121,33 @@ func (v Values) Update(ctx context.Context, key string, change func(old string) 
 	}
 }
 
-// Delete removes a value, if there is one. It leaves no delete marker, as the library would.
+// Delete removes a value, if there is one.
 func (v Values) Delete(ctx context.Context, key string) error {
+	return fail("delete value", key, v.delete(ctx, key))
+}
+
+// deletedName holds the name of the value that was deleted last. Like sourceName it is one
+// token.
+const deletedName = "deleted"
+
+func (v Values) delete(ctx context.Context, key string) error {
 	name, err := v.name(key)
-	if err == nil {
-		err = v.q.gate(false)
-	}
 	if err != nil {
-		return fail("delete value", key, err)
+		return err
 	}
-	return fail("delete value", key, v.q.purge(ctx, bucketProjects, name))
+	if err := v.q.gate(false); err != nil {
+		return err
+	}
+	if v.q.embedded != nil {
+		// A purge takes no revision. This one explains to the watermark why there is one
+		// value less, should the process be killed before it writes the next.
+		actx, cancel := v.q.attempt(ctx)
+		defer cancel()
+		if _, err := v.q.projects.Put(actx, deletedName, []byte(name)); err != nil {
+			return v.q.answer(ctx, err)
+		}
+	}
+	return v.q.purge(ctx, bucketProjects, name)
 }
 
 // Keys returns the keys of the project's values in no particular order.
