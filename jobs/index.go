@@ -64,7 +64,6 @@ type entry struct {
 	job     *Job // without payload
 	id      string
 	afterID string
-	owner   string
 	lease   string
 	result  *resultRef
 	rev     uint64
@@ -98,7 +97,7 @@ func (x *index) apply(r record, rev uint64, now time.Time) {
 	job.Payload, job.Revision = nil, rev
 	job.Project, job.Kind = unique.Make(job.Project).Value(), unique.Make(job.Kind).Value()
 	x.put(&entry{
-		job: &job, id: r.ID, afterID: r.AfterID, owner: r.Owner, lease: r.Lease, result: r.Result, rev: rev, seen: now,
+		job: &job, id: r.ID, afterID: r.AfterID, lease: r.Lease, result: r.Result, rev: rev, seen: now,
 	}, now)
 }
 

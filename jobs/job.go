@@ -3,6 +3,7 @@ package jobs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -81,10 +82,8 @@ func name(names []string, i int, what string) ([]byte, error) {
 }
 
 func number(names []string, text []byte, what string) (int, error) {
-	for i, n := range names {
-		if n == string(text) {
-			return i, nil
-		}
+	if i := slices.Index(names, string(text)); i >= 0 {
+		return i, nil
 	}
 	return 0, fmt.Errorf("there is no %s %q", what, text)
 }
