@@ -127,8 +127,14 @@ func (p *ffmpegReport) line(s string) (last bool) {
 	case strings.HasPrefix(s, "Input #0, "):
 		f.container, _, _ = strings.Cut(strings.TrimPrefix(s, "Input #0, "), ", from ")
 	case strings.HasPrefix(s, "  Duration: "):
-		text, _, _ := strings.Cut(strings.TrimPrefix(s, "  Duration: "), ",")
+		text, rest, _ := strings.Cut(strings.TrimPrefix(s, "  Duration: "), ", start: ")
+		text, _, _ = strings.Cut(text, ",")
 		f.duration = parseClock(text)
+		// Matroska counts its length from zero, not from its first timestamp.
+		start, _, _ := strings.Cut(rest, ",")
+		if s, err := strconv.ParseFloat(start, 64); err == nil && strings.Contains(f.container, "matroska") && s > 0 && s < f.duration.Seconds() {
+			f.duration -= timeline.Sample(s * timeline.SampleRate)
+		}
 	case strings.HasPrefix(s, "  Stream #0:"):
 		p.track = f.stream(strings.TrimPrefix(s, "  Stream #0:"))
 	case strings.HasPrefix(s, "Stream mapping:"), strings.HasPrefix(s, "Output #0"):

@@ -185,7 +185,13 @@ func TestSoundBeginsWhereTheFileSays(t *testing.T) {
 		// The first packet alone gives no sound, so that the first sound is stamped late.
 		{"Windows Media behind a gap of its codec", makeFile(t, "x.wma", "-i", wma, "-c", "copy", "-bsf:a", "setts=ts=TS+gt(N\\,0)*1900"), 0},
 	} {
-		got := mustOpen(t, c.path, o).channels[0]
+		r := mustOpen(t, c.path, o)
+		got := r.channels[0]
+		for _, d := range r.diagnostics {
+			if d.Kind == audio.Truncated {
+				t.Errorf("%s: %s", c.name, d.Text)
+			}
+		}
 		if len(got) < c.late+170000 {
 			t.Errorf("%s: %d samples", c.name, len(got))
 			continue

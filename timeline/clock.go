@@ -24,9 +24,16 @@ func (s Sample) Clock() string {
 		return decimals(100)
 	case n < 36000:
 		return fmt.Sprintf("%d:%02d.%d", n/600, n/10%60, n%10)
+	case n >= 2*365*day:
+		return fmt.Sprintf("%d years", n/(365*day))
+	case n >= 100*36000:
+		return strconv.FormatFloat(math.Round(float64(n)/day*10)/10, 'f', -1, 64) + " days"
 	}
 	return fmt.Sprintf("%d:%02d:%02d.%d", n/36000, n/600%60, n/10%60, n%10)
 }
+
+// day is a day in tenths of a second.
+const day = 24 * 36000
 
 // round returns s in units of 1/parts of a second, to the nearest.
 func (s Sample) round(parts int64) int64 {
