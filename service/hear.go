@@ -41,7 +41,7 @@ func (s *Service) transcribe(ctx context.Context, lease *jobs.Lease) error {
 	}
 	defer file.Close()
 	fetched := time.Since(start)
-	recognizer, release, err := s.engines.use(ctx, h.Settings.Model)
+	recognizer, release, err := s.models.Use(ctx, h.Settings.Model)
 	if err != nil {
 		return err
 	}

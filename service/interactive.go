@@ -57,7 +57,7 @@ func (s *Service) region(ctx context.Context, p *labelstudio.Project, r *resolve
 		return nil, err
 	}
 	defer file.Close()
-	recognizer, release, err := s.engines.use(ctx, r.settings.Model)
+	recognizer, release, err := s.models.Use(ctx, r.settings.Model)
 	if err != nil {
 		return nil, err
 	}

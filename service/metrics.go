@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"asr-backend/asr"
 	"asr-backend/jobs"
 	"asr-backend/labelstudio/media"
 	"asr-backend/transcript"
@@ -25,12 +24,6 @@ type metrics struct {
 	seams      prometheus.Histogram
 	confidence prometheus.Histogram
 	unheard    prometheus.Counter
-
-	runs       prometheus.Counter
-	runErrors  prometheus.Counter
-	runSeconds prometheus.Counter
-	runWindows prometheus.Counter
-	runSpace   prometheus.Counter
 
 	mediaBytes  *prometheus.CounterVec
 	mediaErrors *prometheus.CounterVec
@@ -68,11 +61,6 @@ func newMetrics(registry *prometheus.Registry, s *Service) *metrics {
 	m.seams = histogram("seam_disagreement_ratio", "Share of rows heard twice on which neighbouring windows differ, of each recording.", []float64{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5})
 	m.confidence = histogram("confidence", "Confidence of each recording.", tenths)
 	m.unheard = counter("unheard_speech_seconds_total", "Seconds as loud as speech that got no words.")
-	m.runs = counter("model_runs_total", "Runs of a model.")
-	m.runErrors = counter("model_run_errors_total", "Runs of a model that failed.")
-	m.runSeconds = counter("model_run_seconds_total", "Seconds spent in runs of models.")
-	m.runWindows = counter("model_run_windows_total", "Windows in runs of models.")
-	m.runSpace = counter("model_run_slots_total", "Room for windows in runs of models; windows divided by this is the batch fill.")
 	m.mediaBytes = counters("media_bytes_total", "Bytes fetched over the network, by kind of media.", "kind")
 	m.mediaErrors = counters("media_errors_total", "Recordings that could not be fetched, by kind of media.", "kind")
 	m.deliveries = counters("deliveries_total", "Predictions brought to Label Studio, by outcome.", "outcome")
@@ -99,17 +87,6 @@ func (m *metrics) heard(t *transcript.Transcript, took time.Duration) {
 	m.seams.Observe(t.Diagnostics.SeamDisagreement)
 	m.confidence.Observe(t.Confidence)
 	m.unheard.Add(t.Diagnostics.UnheardSpeech.Seconds())
-}
-
-// ran counts a run of a model.
-func (m *metrics) ran(r asr.Run) {
-	m.runs.Inc()
-	if r.Err != nil {
-		m.runErrors.Inc()
-	}
-	m.runSeconds.Add(r.Took.Seconds())
-	m.runWindows.Add(float64(r.Windows))
-	m.runSpace.Add(float64(r.Size))
 }
 
 // fetched counts a recording that was asked for.

@@ -8,6 +8,7 @@ import (
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
+	"asr-backend/service/problems"
 )
 
 // Predict implements labelstudio.Model. It enqueues everything that is not there yet and
@@ -27,7 +28,7 @@ func (s *Service) Predict(ctx context.Context, p *labelstudio.Project, tasks []l
 		if err != nil {
 			s.log.Warn("region not heard", "project", p.ID, "task", tasks[0].ID, "error", err)
 		}
-		s.troubles.task(p.ID, tasks[0].ID, notHeard, err)
+		s.problems.SetTask(p.ID, tasks[0].ID, problems.NotAnswered, err)
 		out[0] = prediction
 		return out, nil
 	}
@@ -78,7 +79,7 @@ func (a *asking) enqueue(ctx context.Context, tasks []labelstudio.Task) {
 		if err != nil {
 			a.log.Warn("task not accepted", "project", a.project.ID, "task", t.ID, "error", err)
 		}
-		a.troubles.task(a.project.ID, t.ID, notAccepted, err)
+		a.problems.SetTask(a.project.ID, t.ID, problems.NotAccepted, err)
 		a.orders[i] = o
 	})
 }

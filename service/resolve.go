@@ -29,7 +29,7 @@ func (s *Service) resolve(ctx context.Context, p *labelstudio.Project) (*resolve
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.engines.identity(ctx, settings.Model)
+	id, err := s.models.Identity(ctx, settings.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func shapes(plans []*labelconfig.Plan) []shape {
 func (s *Service) Setup(ctx context.Context, p *labelstudio.Project) (labelstudio.Setup, error) {
 	r, err := s.resolve(ctx, p)
 	if err != nil {
-		s.troubles.project(p.ID, err)
+		s.problems.SetProject(p.ID, err)
 		if ctx.Err() != nil {
 			return labelstudio.Setup{}, labelstudio.Errorf(http.StatusServiceUnavailable, "%v; try again in a moment", err)
 		}
@@ -95,9 +95,9 @@ func (s *Service) Setup(ctx context.Context, p *labelstudio.Project) (labelstudi
 	}
 	if len(r.plans) == 0 && p.LabelConfig != "" {
 		// Label Studio would refuse the connection; its users see the reason at /status.
-		s.troubles.project(p.ID, errors.New(r.why))
+		s.problems.SetProject(p.ID, errors.New(r.why))
 	} else {
-		s.troubles.project(p.ID, nil)
+		s.problems.SetProject(p.ID, nil)
 	}
 	return labelstudio.Setup{ModelVersion: r.version}, nil
 }

@@ -190,7 +190,7 @@ func (s *Service) retimePair(ctx context.Context, lease *jobs.Lease, a *retiming
 		return err
 	}
 	defer file.Close()
-	recognizer, release, err := s.engines.use(ctx, a.Settings.Model)
+	recognizer, release, err := s.models.Use(ctx, a.Settings.Model)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -46,6 +47,8 @@ import (
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/media"
+	"asr-backend/service/modelpool"
+	"asr-backend/service/problems"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -106,7 +109,6 @@ type Options struct {
 const (
 	DefaultPredictWait = 60 * time.Second
 	DefaultGiveUp      = 7 * 24 * time.Hour
-	DefaultMaxModels   = 2
 	DefaultRecordings  = 2
 )
 
@@ -115,7 +117,7 @@ type Service struct {
 	options    Options
 	log        *slog.Logger
 	started    time.Time
-	engines    *engines
+	models     *modelpool.Pool
 	store      *store
 	client     *api.Client // nil without a token
 	clientErr  error       // why there is none
@@ -123,7 +125,7 @@ type Service struct {
 	deliveries *deliveries
 	lessons    *lessons
 	progress   *progress
-	troubles   *troubles
+	problems   *problems.Log
 	metrics    *metrics
 	backend    *backend.Backend
 
@@ -142,26 +144,26 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{options: o, log: o.Logger, started: time.Now(), deliveries: newDeliveries(DefaultStoring), lessons: newLessons(), progress: newProgress(), troubles: newTroubles()}
+	s := &Service{options: o, log: o.Logger, started: time.Now(), deliveries: newDeliveries(DefaultStoring), lessons: newLessons(), progress: newProgress(), problems: problems.NewLog()}
 	s.work, s.stopWork = context.WithCancelCause(context.Background())
 	s.last, s.stopLast = context.WithCancel(context.Background())
 	s.metrics = newMetrics(o.Registry, s)
 	engine := o.Engine
 	engine.Background = true // requests must be answered while every core transcribes
-	engine.Observe = func(r asr.Run) {
-		s.metrics.ran(r)
-		if o.Engine.Observe != nil {
-			o.Engine.Observe(r)
-		}
+	pool := modelpool.Options{Open: o.OpenModel, Variant: o.Variant, Library: o.Library, Engine: engine, MaxModels: o.MaxModels, Logger: s.log, Registry: o.Registry}
+	if o.Jobs.Dir != "" {
+		pool.DigestFile = filepath.Join(o.Jobs.Dir, "model-digests.json")
 	}
-	s.engines = newEngines(s.work, o.Library, o.Variant, engine, o.MaxModels, o.OpenModel, o.Jobs.Dir, s.log)
+	var err error
+	if s.models, err = modelpool.New(pool); err != nil {
+		return nil, fmt.Errorf("service: %w", err)
+	}
 	s.store = newStore(o.Jobs, s.log)
 	s.connect()
 	o.Media.Observe = s.metrics.fetched
 	if s.client != nil {
 		o.Media.Server = s.client
 	}
-	var err error
 	if s.fetcher, err = media.New(o.Media); err != nil {
 		return nil, fmt.Errorf("service: %w", err)
 	}
@@ -213,7 +215,7 @@ func (s *Service) Start() error {
 // startWork starts everything that no request is needed for.
 func (s *Service) startWork() {
 	s.running.Go(func() { s.store.run(s.work) })
-	s.running.Go(func() { s.engines.keep(s.work, s.options.Defaults.Model) })
+	s.running.Go(func() { s.models.Keep(s.work, s.options.Defaults.Model) })
 	s.startWorkers()
 }
 
@@ -230,7 +232,7 @@ func (s *Service) Stop(ctx context.Context) error {
 	errs := []error{s.backend.Shutdown(ctx)}
 	s.running.Wait()
 	s.fetcher.Close()
-	errs = append(errs, s.store.close(), s.engines.close())
+	errs = append(errs, s.store.close(), s.models.Close())
 	return errors.Join(errs...)
 }
 
@@ -240,7 +242,7 @@ const stopGrace = 5 * time.Second
 
 // Ready returns nil once requests can be worked on, else what is missing.
 func (s *Service) Ready() error {
-	if err := s.engines.ready(s.options.Defaults.Model); err != nil {
+	if err := s.models.Ready(s.options.Defaults.Model); err != nil {
 		return err
 	}
 	return s.store.health()
@@ -258,9 +260,6 @@ func (o *Options) validate() error {
 	}
 	if o.GiveUp <= 0 {
 		o.GiveUp = DefaultGiveUp
-	}
-	if o.MaxModels <= 0 {
-		o.MaxModels = DefaultMaxModels
 	}
 	if o.Recordings <= 0 {
 		o.Recordings = DefaultRecordings

@@ -22,7 +22,7 @@ func TestWhatIsTypedAtConnectionIsJudged(t *testing.T) {
 		{`{"max_region":12.5,"min_pause":0.5,"sentences":false,"label":"Speech","text":"transcription","words":false,"author":"A","overwrite":true,"model":"logits"}`, ""},
 		{`{"channels":"left"}`, "extra params: "},
 		{`{"language":"en"}`, `extra params: "language" is not known; known are model, channels,`},
-		{`{"max_region":"12"}`, "extra params: max_region: got a string, want a float64"},
+		{`{"max_region":"12"}`, "extra params: max_region: want a number, got a string"},
 		{`{"max_region":0.5}`, "max_region: 0.5 seconds; want 1 to 600"},
 		{`{"max_region":-1}`, "max_region: -1 seconds; want 1 to 600"},
 		{`{"min_pause":61}`, "min_pause: 61 seconds; want 0.1 to 60"},

@@ -13,6 +13,7 @@ import (
 
 	"asr-backend/asr/ort"
 	"asr-backend/jobs"
+	"asr-backend/service/problems"
 )
 
 // Status is what /status says.
@@ -42,14 +43,14 @@ type ModelStatus struct {
 
 // ProjectStatus is a project as the service sees it.
 type ProjectStatus struct {
-	ID       int64          `json:"id"`
-	Version  string         `json:"model_version,omitempty"`
-	Serves   []string       `json:"serves,omitempty"`
-	Notes    []string       `json:"notes,omitempty"`
-	Trouble  *Trouble       `json:"trouble,omitempty"`
-	Tasks    []TaskStatus   `json:"tasks"`
-	Counts   map[string]int `json:"counts"` // of tasks, by state
-	ErrorsBy []VersionRate  `json:"word_error_rates,omitempty"`
+	ID       int64             `json:"id"`
+	Version  string            `json:"model_version,omitempty"`
+	Serves   []string          `json:"serves,omitempty"`
+	Notes    []string          `json:"notes,omitempty"`
+	Trouble  *problems.Problem `json:"trouble,omitempty"`
+	Tasks    []TaskStatus      `json:"tasks"`
+	Counts   map[string]int    `json:"counts"` // of tasks, by state
+	ErrorsBy []VersionRate     `json:"word_error_rates,omitempty"`
 }
 
 // TaskStatus is the state of a task's prediction.
@@ -81,7 +82,7 @@ func (s *Service) Status(ctx context.Context) Status {
 	}
 	out.Ready = out.NotReady == ""
 	out.Model = ModelStatus{Name: s.options.Defaults.Model}
-	if d, ok := s.engines.device(s.options.Defaults.Model); ok {
+	if d, ok := s.models.Device(s.options.Defaults.Model); ok {
 		out.Model = ModelStatus{s.options.Defaults.Model, d.Provider, d.Reason, d.Difference, d.Threads, d.Batch}
 	}
 	if s.client != nil {
@@ -116,7 +117,7 @@ func (s *Service) Status(ctx context.Context) Status {
 // projectStatus gathers what is known of a project; q is nil while there is no queue.
 func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, hearings map[string]jobs.Job) ProjectStatus {
 	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}, Counts: map[string]int{}}
-	whole, tasks := s.troubles.of(id)
+	whole, tasks := s.problems.Of(id)
 	out.Trouble = whole
 	s.describe(ctx, &out)
 	if q != nil {
@@ -124,7 +125,7 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, he
 	}
 	for _, t := range tasks {
 		out.Counts[t.State]++
-		out.Tasks = append(out.Tasks, t)
+		out.Tasks = append(out.Tasks, TaskStatus{ID: t.ID, State: t.State, Updated: t.Problem.At, Reason: t.Problem.What, Hint: t.Problem.Hint})
 	}
 	slices.SortFunc(out.Tasks, func(a, b TaskStatus) int {
 		return cmp.Or(b.Updated.Compare(a.Updated), cmp.Compare(b.ID, a.ID))

@@ -15,6 +15,7 @@ import (
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
+	"asr-backend/service/problems"
 )
 
 // store is the queue, and what is kept of projects.
@@ -85,13 +86,13 @@ func (s *store) run(ctx context.Context) {
 		s.mu.Lock()
 		s.err = err
 		s.mu.Unlock()
-		s.log.Error("job queue not opened", "error", err, "hint", hintOf(err))
+		s.log.Error("job queue not opened", "error", err, "hint", problems.Hint(err))
 		pause(ctx, backoff.Delay(n))
 	}
 	for n := 0; ctx.Err() == nil; {
 		wait := time.Duration(0) // for a change
 		if err := s.save(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("what is known of projects was not stored; trying again", "error", err, "hint", hintOf(err))
+			s.log.Warn("what is known of projects was not stored; trying again", "error", err, "hint", problems.Hint(err))
 			wait = backoff.Delay(n)
 			n++
 		} else {

@@ -8,6 +8,7 @@ import (
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
+	"asr-backend/service/problems"
 )
 
 // prepare enqueues tasks before anybody opens them. What is wrong with one task is stated
@@ -23,7 +24,7 @@ func (s *Service) prepare(ctx context.Context, p *labelstudio.Project, tasks []l
 	errs := make([]error, len(tasks))
 	each(len(tasks), func(i int) {
 		_, err := s.enqueue(ctx, p, r, &tasks[i], asked{class: jobs.Batch})
-		s.troubles.task(p.ID, tasks[i].ID, notAccepted, err)
+		s.problems.SetTask(p.ID, tasks[i].ID, problems.NotAccepted, err)
 		if err != nil && !errors.Is(err, errNoRecording) && !errors.Is(err, jobs.ErrTooLarge) {
 			errs[i] = err
 		}
@@ -42,7 +43,7 @@ func (s *Service) forget(ctx context.Context, p *labelstudio.Project, tasks []la
 	for i := range tasks {
 		gone[tasks[i].ID] = true
 	}
-	s.troubles.forget(p.ID, gone)
+	s.problems.Forget(p.ID, gone)
 	for _, job := range q.List(jobs.Filter{Project: projectName(p.ID), Kind: kindDeliver}) {
 		if _, task, _, ok := parseErrandKey(job.Key); !ok || !gone[task] {
 			continue
@@ -59,7 +60,7 @@ func (s *Service) forget(ctx context.Context, p *labelstudio.Project, tasks []la
 func (s *Service) refresh(ctx context.Context, p *labelstudio.Project) error {
 	r, err := s.resolve(ctx, p)
 	if err != nil {
-		s.troubles.project(p.ID, err)
+		s.problems.SetProject(p.ID, err)
 		return nil // its users are told when Label Studio asks for /setup
 	}
 	q, err := s.store.jobs()
@@ -146,7 +147,7 @@ func (s *Service) sweep(ctx context.Context, p *labelstudio.Project, wanted func
 	}
 	for task, err := range s.client.Tasks(ctx, p.ID, false) {
 		if passedOver(err) {
-			s.troubles.project(p.ID, err)
+			s.problems.SetProject(p.ID, err)
 			return nil
 		}
 		if err != nil {

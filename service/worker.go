@@ -12,6 +12,7 @@ import (
 	"asr-backend/jobs"
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/media"
+	"asr-backend/service/problems"
 )
 
 // startWorkers starts everything that takes jobs. Besides the workers that take any
@@ -38,7 +39,7 @@ func (s *Service) worker(kind string, least jobs.Class, work func(context.Contex
 			// A job that is taken before there is a model only waits, and a process that is
 			// killed meanwhile would count against it as if it had crashed on it.
 			select {
-			case <-s.engines.attempted:
+			case <-s.models.Attempted():
 			case <-s.work.Done():
 			}
 		}
@@ -80,14 +81,14 @@ func (s *Service) settle(ctx context.Context, lease *jobs.Lease, cause error) {
 	delay, again := retry(cause, job)
 	if again && time.Since(job.Created) < s.options.GiveUp {
 		s.log.Warn("job will be tried again", "job", job.Key, "in_s", delay.Seconds(), "error", cause)
-		if err := lease.Retry(s.last, delay, hinted(cause)); err != nil && ctx.Err() == nil {
+		if err := lease.Retry(s.last, delay, problems.WithHint(cause)); err != nil && ctx.Err() == nil {
 			s.log.Error("job not put back", "job", job.Key, "error", err)
 		}
 		return
 	}
-	s.log.Error("job given up", "job", job.Key, "error", cause, "hint", hintOf(cause))
+	s.log.Error("job given up", "job", job.Key, "error", cause, "hint", problems.Hint(cause))
 	s.metrics.failed(job.Kind)
-	if err := lease.Fail(s.last, hinted(cause)); err != nil && ctx.Err() == nil {
+	if err := lease.Fail(s.last, problems.WithHint(cause)); err != nil && ctx.Err() == nil {
 		s.log.Error("job not ended", "job", job.Key, "error", err)
 	}
 }
@@ -120,15 +121,10 @@ func retry(cause error, job jobs.Job) (time.Duration, bool) {
 		return delay, true // its disk or network is in trouble, and nothing is wrong with the job
 	case errors.Is(cause, ort.ErrLibrary), errors.Is(cause, ort.ErrCUDA), errors.As(cause, &model):
 		return delay, true // somebody may install what is missing
-	case errors.As(cause, &sound), isMedia(cause), api.Status(cause) != 0:
+	case errors.As(cause, &sound), problems.IsMedia(cause), api.Status(cause) != 0:
 		return 0, false
 	}
 	return delay, job.Retries+1 < attempts
-}
-
-func isMedia(err error) bool {
-	var e *media.Error
-	return errors.As(err, &e)
 }
 
 // pause waits, or until ctx ends.
