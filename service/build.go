@@ -11,6 +11,7 @@ import (
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
+	"asr-backend/service/projects"
 	"asr-backend/transcript"
 )
 
@@ -40,7 +41,7 @@ func (b *built) prediction(version string) labelstudio.Prediction {
 
 // build makes results of the transcripts that the jobs of keys hold, one a plan. The
 // score is the mean over recordings, by length.
-func (s *Service) build(ctx context.Context, r *resolved, plans []*labelconfig.Plan, keys []string, data labelstudio.Data) (*built, error) {
+func (s *Service) build(ctx context.Context, r *projects.Project, plans []*labelconfig.Plan, keys []string, data labelstudio.Data) (*built, error) {
 	b := &built{}
 	score := 0.0
 	for i, plan := range plans {
@@ -48,7 +49,7 @@ func (s *Service) build(ctx context.Context, r *resolved, plans []*labelconfig.P
 		if err != nil {
 			return nil, err
 		}
-		out, err := results.Build(t, plan, data, r.settings.results())
+		out, err := results.Build(t, plan, data, r.Settings.Results())
 		if err != nil {
 			return nil, fmt.Errorf("results for %s: %w", plan.Audio.Name, err)
 		}
@@ -73,7 +74,7 @@ var errNotHeard = errors.New("the recording has not been heard")
 
 // transcript returns what a transcription has heard.
 func (s *Service) transcript(ctx context.Context, key string) (*transcript.Transcript, error) {
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
+	"asr-backend/service/projects"
 )
 
 // Outcomes of deliveries, as their jobs' results.
@@ -34,15 +35,15 @@ func (s *Service) deliver(ctx context.Context, lease *jobs.Lease) error {
 	if s.client == nil {
 		return fmt.Errorf("ask Label Studio: %w", s.clientErr)
 	}
-	p, err := s.store.project(ctx, e.Project)
+	p, err := s.projects.Load(ctx, e.Project)
 	if err != nil {
 		return err
 	}
-	r, err := s.resolve(ctx, p)
+	r, err := s.projects.Resolve(ctx, p)
 	if err != nil {
 		return err
 	}
-	if r.version != e.Version {
+	if r.Version != e.Version {
 		return s.supersede(ctx, lease, p, &e)
 	}
 	switch state, err := s.heardAll(ctx, e.Hear); {
@@ -85,7 +86,7 @@ func (s *Service) delivered(ctx context.Context, lease *jobs.Lease, e *errand, o
 
 // discard removes a job that has ended; what that fails for removes it later.
 func (s *Service) discard(ctx context.Context, key string) {
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err == nil {
 		err = q.Remove(context.WithoutCancel(ctx), key)
 	}
@@ -113,7 +114,7 @@ func (s *Service) supersede(ctx context.Context, lease *jobs.Lease, p *labelstud
 // heardAll returns Done if all recordings of a task have been heard, Dead if one was
 // given up, and Queued otherwise.
 func (s *Service) heardAll(ctx context.Context, keys []string) (jobs.State, error) {
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return jobs.Queued, err
 	}
@@ -135,14 +136,14 @@ func (s *Service) heardAll(ctx context.Context, keys []string) (jobs.State, erro
 
 // bring builds the results of a task and stores them: in the task's data, as its one
 // prediction of the version, or both. It may be repeated at any point.
-func (s *Service) bring(ctx context.Context, p *labelstudio.Project, r *resolved, e *errand) (string, error) {
+func (s *Service) bring(ctx context.Context, p *labelstudio.Project, r *projects.Project, e *errand) (string, error) {
 	var plans []*labelconfig.Plan
 	for _, index := range e.Plans {
-		i := slices.IndexFunc(r.plans, func(p *labelconfig.Plan) bool { return p.Index == index })
+		i := slices.IndexFunc(r.Plans, func(p *labelconfig.Plan) bool { return p.Index == index })
 		if i < 0 {
 			return superseded, nil
 		}
-		plans = append(plans, r.plans[i])
+		plans = append(plans, r.Plans[i])
 	}
 	var data labelstudio.Data
 	if readsData(plans) {

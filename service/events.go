@@ -7,23 +7,24 @@ import (
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
+	"asr-backend/service/projects"
 )
 
 // Put implements backend.EventQueue: a webhook event becomes a job, so that it is worked
 // on once Label Studio has its answer, also after a crash.
 func (s *Service) Put(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error {
 	opening, cancel := context.WithTimeout(ctx, putWithin)
-	s.store.wait(opening)
+	s.queue.Wait(opening)
 	cancel()
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return err
 	}
 	s.metrics.event(string(e.Action))
 	for part, payload := range parts(body, e) {
-		key := fmt.Sprintf("%s/%d/%d-%d-%s", kindEvent, p.ID, time.Now().UnixNano(), part, fingerprint(payload))
+		key := fmt.Sprintf("%s/%d/%d-%d-%s", kindEvent, p.ID, time.Now().UnixNano(), part, projects.Fingerprint(payload))
 		// Events of a project are worked on in their order, as fairness inside it is by age.
-		if _, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projectName(p.ID), Kind: kindEvent, Class: jobs.Interactive, Payload: payload}); err != nil {
+		if _, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projects.Name(p.ID), Kind: kindEvent, Class: jobs.Interactive, Payload: payload}); err != nil {
 			return err
 		}
 	}
@@ -43,9 +44,9 @@ func (s *Service) fit(ctx context.Context, lease *jobs.Lease) error {
 	}
 	id := e.ProjectID
 	if id == 0 { // a webhook without payload: its project may stand in its address
-		id = projectOf(job.Project)
+		id = projects.ParseName(job.Project)
 	}
-	p, err := s.store.project(ctx, id)
+	p, err := s.projects.Load(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (s *Service) fit(ctx context.Context, lease *jobs.Lease) error {
 func (s *Service) Fit(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event) error {
 	if e.LabelConfig != "" && p.ID != 0 {
 		var err error
-		if p, err = s.configured(ctx, p.ID, e.LabelConfig); err != nil {
+		if p, err = s.projects.Configure(ctx, p.ID, e.LabelConfig); err != nil {
 			return err
 		}
 	}
@@ -98,12 +99,4 @@ func (s *Service) Fit(ctx context.Context, p *labelstudio.Project, e *labelstudi
 		return s.learn(ctx, p, e)
 	}
 	return nil
-}
-
-// configured sets a project's labelling configuration and returns the project with it.
-func (s *Service) configured(ctx context.Context, id int64, config string) (*labelstudio.Project, error) {
-	if err := s.store.Set(ctx, id, labelstudio.KeyLabelConfig, config); err != nil {
-		return nil, err
-	}
-	return s.store.project(ctx, id)
 }

@@ -3,6 +3,8 @@ package service
 import (
 	"net/http"
 	"time"
+
+	"asr-backend/service/projects"
 )
 
 // StartWork is Start without a listener, for tests in fake time: a goroutine that waits
@@ -16,4 +18,4 @@ func (s *Service) Test(r *http.Request) (*http.Response, error) { return s.backe
 func (s *Service) SetStoring(d time.Duration) { s.deliveries.storing = d }
 
 // SettingNames are the names that extra params may have.
-var SettingNames = settingNames
+var SettingNames = projects.SettingNames

@@ -46,7 +46,7 @@ func (s *Service) transcribe(ctx context.Context, lease *jobs.Lease) error {
 		return err
 	}
 	defer release()
-	t := transcribe.New(recognizer, h.Settings.transcription(h.Split, s.options.FFmpeg))
+	t := transcribe.New(recognizer, h.Settings.Transcription(h.Split, s.options.FFmpeg))
 	if t.Version() != h.Version {
 		// As after an update of the program. The delivery asks for the version there is.
 		return &outdatedError{h.Version, t.Version()}

@@ -10,6 +10,7 @@ import (
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/media"
 	"asr-backend/labelstudio/results"
+	"asr-backend/service/projects"
 	"asr-backend/transcribe"
 	"asr-backend/transcript"
 )
@@ -19,12 +20,12 @@ const interactive = 25 * time.Second
 
 // interact answers an annotator who has drawn or moved regions: with their text, heard
 // at once and ahead of everything else.
-func (s *Service) interact(ctx context.Context, p *labelstudio.Project, r *resolved, t *labelstudio.Task, c *labelstudio.Context) (labelstudio.Predictions, error) {
+func (s *Service) interact(ctx context.Context, p *labelstudio.Project, r *projects.Project, t *labelstudio.Task, c *labelstudio.Context) (labelstudio.Predictions, error) {
 	ctx, cancel := context.WithTimeout(ctx, interactive)
 	defer cancel()
 	var items []labelstudio.Item
 	var errs []error
-	for _, plan := range r.plans {
+	for _, plan := range r.Plans {
 		value, ok := plan.Recording(t.Data)
 		if !ok {
 			continue
@@ -35,19 +36,19 @@ func (s *Service) interact(ctx context.Context, p *labelstudio.Project, r *resol
 				errs = append(errs, err)
 				continue
 			}
-			items = append(items, wanted.Answer(heard, plan, r.settings.results())...)
+			items = append(items, wanted.Answer(heard, plan, r.Settings.Results())...)
 		}
 	}
 	if len(items) == 0 {
 		return nil, errors.Join(errs...)
 	}
-	return labelstudio.Predictions{{ModelVersion: r.version, Score: meanScore(items), Result: items}}, nil
+	return labelstudio.Predictions{{ModelVersion: r.Version, Score: meanScore(items), Result: items}}, nil
 }
 
 // region returns what was said in a stretch: from the recording's transcript if that
 // has words there, else heard now.
-func (s *Service) region(ctx context.Context, p *labelstudio.Project, r *resolved, t *labelstudio.Task, plan *labelconfig.Plan, value string, span labelstudio.Span) (*transcript.Transcript, error) {
-	known, err := s.transcript(ctx, hearingKey(p, value, r.hearing))
+func (s *Service) region(ctx context.Context, p *labelstudio.Project, r *projects.Project, t *labelstudio.Task, plan *labelconfig.Plan, value string, span labelstudio.Span) (*transcript.Transcript, error) {
+	known, err := s.transcript(ctx, hearingKey(p, value, r.TranscriptVersion))
 	if err == nil && len(between(known, span).Segments) > 0 {
 		return known, nil
 	}
@@ -57,12 +58,12 @@ func (s *Service) region(ctx context.Context, p *labelstudio.Project, r *resolve
 		return nil, err
 	}
 	defer file.Close()
-	recognizer, release, err := s.models.Use(ctx, r.settings.Model)
+	recognizer, release, err := s.models.Use(ctx, r.Settings.Model)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	heard, err := transcribe.New(recognizer, r.options).File(ctx, file.Path, transcribe.Request{Priority: asr.Interactive, Start: span.Start, End: span.End})
+	heard, err := transcribe.New(recognizer, r.Transcription).File(ctx, file.Path, transcribe.Request{Priority: asr.Interactive, Start: span.Start, End: span.End})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
 	"asr-backend/learn"
+	"asr-backend/service/projects"
 )
 
 // Pair is a prediction and what a person made of it, kept for learning.
@@ -67,8 +68,8 @@ func newLessons() *lessons { return &lessons{projects: map[int64]map[int64]rate{
 
 // learn keeps the pairs of an event's annotations.
 func (s *Service) learn(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event) error {
-	r, err := s.resolve(ctx, p)
-	if err != nil || len(r.plans) == 0 {
+	r, err := s.projects.Resolve(ctx, p)
+	if err != nil || len(r.Plans) == 0 {
 		return nil // nothing of ours to compare with
 	}
 	tasks := map[int64]*labelstudio.Task{}
@@ -89,15 +90,15 @@ func (s *Service) learn(ctx context.Context, p *labelstudio.Project, e *labelstu
 
 // pair compares an annotation with what was predicted for its task in the project's
 // present version, if that has been heard.
-func (s *Service) pair(ctx context.Context, p *labelstudio.Project, r *resolved, a *labelstudio.Annotation, t *labelstudio.Task) error {
+func (s *Service) pair(ctx context.Context, p *labelstudio.Project, r *projects.Project, a *labelstudio.Annotation, t *labelstudio.Task) error {
 	if t == nil {
 		return nil
 	}
 	var plans []*labelconfig.Plan
 	var keys []string
-	for _, plan := range r.plans {
+	for _, plan := range r.Plans {
 		if value, ok := plan.Recording(t.Data); ok {
-			plans, keys = append(plans, plan), append(keys, hearingKey(p, value, r.hearing))
+			plans, keys = append(plans, plan), append(keys, hearingKey(p, value, r.TranscriptVersion))
 		}
 	}
 	b, err := s.build(ctx, r, plans, keys, t.Data)
@@ -107,7 +108,7 @@ func (s *Service) pair(ctx context.Context, p *labelstudio.Project, r *resolved,
 	if err != nil {
 		return err
 	}
-	pair := Pair{Task: t.ID, Annotation: a.ID, Version: r.version, At: time.Now().UTC()}
+	pair := Pair{Task: t.ID, Annotation: a.ID, Version: r.Version, At: time.Now().UTC()}
 	for i, plan := range plans {
 		predicted := stretches(b.items, plan, nil, "")
 		shown := showing(p.Config, plan)
@@ -188,11 +189,11 @@ func (s *Service) keep(ctx context.Context, project int64, pair *Pair) error {
 	if err != nil {
 		return err
 	}
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return err
 	}
-	values := q.Values(projectName(project))
+	values := q.Values(projects.Name(project))
 	id := strconv.FormatInt(pair.Annotation, 10)
 	whole, err := json.Marshal(pair)
 	if err != nil {
@@ -220,11 +221,11 @@ func (s *Service) unlearn(ctx context.Context, p *labelstudio.Project, annotatio
 	if err != nil {
 		return err
 	}
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return err
 	}
-	values := q.Values(projectName(p.ID))
+	values := q.Values(projects.Name(p.ID))
 	for i := range annotations {
 		id := strconv.FormatInt(annotations[i].ID, 10)
 		if err := errors.Join(values.Delete(ctx, keyPair+id), values.Delete(ctx, keyRate+id)); err != nil {
@@ -243,8 +244,8 @@ func (s *Service) learnAll(ctx context.Context, id int64) error {
 	if s.client == nil {
 		return nil
 	}
-	for _, id := range s.meant(ctx, id) {
-		p, err := s.store.project(ctx, id)
+	for _, id := range s.projects.Concerned(ctx, id) {
+		p, err := s.projects.Load(ctx, id)
 		if err == nil {
 			err = s.learnProject(ctx, p)
 		}
@@ -258,7 +259,7 @@ func (s *Service) learnAll(ctx context.Context, id int64) error {
 func (s *Service) learnProject(ctx context.Context, p *labelstudio.Project) error {
 	there := map[int64]bool{}
 	for task, err := range s.client.Tasks(ctx, p.ID, true) {
-		if passedOver(err) {
+		if projects.Inaccessible(err) {
 			return nil
 		}
 		if err != nil {
@@ -299,11 +300,11 @@ func (s *Service) rates(ctx context.Context, project int64) (map[int64]rate, err
 	if known != nil {
 		return known, nil
 	}
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return nil, err
 	}
-	values := q.Values(projectName(project))
+	values := q.Values(projects.Name(project))
 	keys, err := values.Keys(ctx)
 	if err != nil {
 		return nil, err

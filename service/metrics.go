@@ -136,14 +136,14 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(descHealthy, one(c.s.store.health() == nil))
+	gauge(descHealthy, one(c.s.queue.Health() == nil))
 	gauge(descReady, one(c.s.Ready() == nil))
 	left := time.Duration(0)
 	for _, r := range c.s.progress.list() {
 		left += max(r.Length-r.Heard, 0)
 	}
 	gauge(descRunning, left.Seconds())
-	q, err := c.s.store.jobs()
+	q, err := c.s.queue.Get()
 	if err != nil {
 		return
 	}

@@ -37,15 +37,15 @@ const (
 // returnTimes brings the text of an annotation into its task's Paragraphs. Whole is its
 // transcript if it is a text of the whole recording.
 func (s *Service) returnTimes(ctx context.Context, a *retiming, pair *Pair, whole *transcript.Transcript) error {
-	p, err := s.store.project(ctx, a.Project)
+	p, err := s.projects.Load(ctx, a.Project)
 	if err != nil {
 		return err
 	}
-	r, err := s.resolve(ctx, p)
-	if err != nil || s.client == nil || a.Plan >= len(r.plans) {
+	r, err := s.projects.Resolve(ctx, p)
+	if err != nil || s.client == nil || a.Plan >= len(r.Plans) {
 		return err
 	}
-	plan := r.plans[a.Plan]
+	plan := r.Plans[a.Plan]
 	if plan.Paragraphs == nil || counted(p.Config, plan.Paragraphs) {
 		return nil
 	}
@@ -60,7 +60,7 @@ func (s *Service) returnTimes(ctx context.Context, a *retiming, pair *Pair, whol
 	if !alone(&task, a, pair, plan, p.Config) || !replaceable(task.Data[key], a.Annotation) {
 		return nil
 	}
-	rows, err := paragraphs(pair, whole, plan, r.settings.results(), a.Annotation)
+	rows, err := paragraphs(pair, whole, plan, r.Settings.Results(), a.Annotation)
 	if err != nil || rows == nil {
 		return err
 	}

@@ -9,18 +9,19 @@ import (
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
 	"asr-backend/service/problems"
+	"asr-backend/service/projects"
 )
 
 // Predict implements labelstudio.Model. It enqueues everything that is not there yet and
 // waits for it for a bounded time; a task that is not ready, or that another request or
 // the delivery takes care of, is answered with "not now".
 func (s *Service) Predict(ctx context.Context, p *labelstudio.Project, tasks []labelstudio.Task, c *labelstudio.Context) ([]labelstudio.Predictions, error) {
-	r, err := s.resolve(ctx, p)
+	r, err := s.projects.Resolve(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]labelstudio.Predictions, len(tasks))
-	if len(r.plans) == 0 {
+	if len(r.Plans) == 0 {
 		return out, nil
 	}
 	if c != nil {
@@ -39,7 +40,7 @@ func (s *Service) Predict(ctx context.Context, p *labelstudio.Project, tasks []l
 	}
 	wait, cancel := context.WithDeadline(ctx, a.until)
 	defer cancel()
-	s.store.wait(wait) // in the first moments of the process
+	s.queue.Wait(wait) // in the first moments of the process
 	if s.options.PredictWait < 0 {
 		a.enqueue(ctx, tasks)
 		return out, nil
@@ -62,7 +63,7 @@ func (s *Service) Predict(ctx context.Context, p *labelstudio.Project, tasks []l
 type asking struct {
 	*Service
 	project  *labelstudio.Project
-	resolved *resolved
+	resolved *projects.Project
 	class    jobs.Class
 	arrived  time.Time
 	until    time.Time // when it is answered at the latest
@@ -75,7 +76,7 @@ func (a *asking) enqueue(ctx context.Context, tasks []labelstudio.Task) {
 	a.orders = make([]*order, len(tasks))
 	each(len(tasks), func(i int) {
 		t := &tasks[i]
-		o, err := a.Service.enqueue(ctx, a.project, a.resolved, t, asked{class: a.class, until: a.until, lacks: !has(t.Predictions, a.resolved.version)})
+		o, err := a.Service.enqueue(ctx, a.project, a.resolved, t, asked{class: a.class, until: a.until, lacks: !has(t.Predictions, a.resolved.Version)})
 		if err != nil {
 			a.log.Warn("task not accepted", "project", a.project.ID, "task", t.ID, "error", err)
 		}
@@ -89,7 +90,7 @@ func (a *asking) expect(tasks []labelstudio.Task) (done func()) {
 	var ends []func()
 	for i := range tasks {
 		if id := tasks[i].ID; id != 0 {
-			ends = append(ends, a.deliveries.expect(deliveryKey{id, a.resolved.version}, a.until))
+			ends = append(ends, a.deliveries.expect(deliveryKey{id, a.resolved.Version}, a.until))
 		}
 	}
 	return func() {
@@ -103,7 +104,7 @@ func (a *asking) expect(tasks []labelstudio.Task) (done func()) {
 // nothing if somebody else gives it. ctx is the request's and outlives wait by what it
 // takes to answer.
 func (a *asking) await(ctx, wait context.Context, o *order) (labelstudio.Predictions, error) {
-	q, err := a.store.jobs()
+	q, err := a.queue.Get()
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +121,8 @@ func (a *asking) await(ctx, wait context.Context, o *order) (labelstudio.Predict
 	if a.client != nil && patches(o.plans) {
 		return nil, nil // the text goes into the task's data, through the API
 	}
-	k := deliveryKey{o.task.ID, a.resolved.version}
-	if o.task.ID != 0 && (has(o.task.Predictions, a.resolved.version) || o.delivered && a.stored(ctx, k)) {
+	k := deliveryKey{o.task.ID, a.resolved.Version}
+	if o.task.ID != 0 && (has(o.task.Predictions, a.resolved.Version) || o.delivered && a.stored(ctx, k)) {
 		return nil, nil
 	}
 	built, err := a.build(ctx, a.resolved, o.plans, o.keys, o.task.Data)
@@ -131,7 +132,7 @@ func (a *asking) await(ctx, wait context.Context, o *order) (labelstudio.Predict
 	if o.task.ID != 0 && !a.deliveries.answer(ctx, k, a.arrived) {
 		return nil, nil
 	}
-	return labelstudio.Predictions{built.prediction(a.resolved.version)}, nil
+	return labelstudio.Predictions{built.prediction(a.resolved.Version)}, nil
 }
 
 // stored asks Label Studio whether it has a prediction that was delivered a moment ago

@@ -14,6 +14,7 @@ import (
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/media"
 	"asr-backend/labelstudio/results"
+	"asr-backend/service/projects"
 )
 
 // Times of what people write.
@@ -75,7 +76,7 @@ func (p *Pair) content() string {
 	for i := range said {
 		said[i].Words, said[i].Timed = nil, false
 	}
-	return fingerprint(said)
+	return projects.Fingerprint(said)
 }
 
 // tell notes which whole texts are as they were predicted.
@@ -105,11 +106,11 @@ func (s *Service) recall(ctx context.Context, project int64, pair *Pair) error {
 
 // kept returns the pair of an annotation, or nil.
 func (s *Service) kept(ctx context.Context, project, annotation int64) (*Pair, error) {
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return nil, err
 	}
-	value, ok, err := q.Values(projectName(project)).Get(ctx, keyPair+strconv.FormatInt(annotation, 10))
+	value, ok, err := q.Values(projects.Name(project)).Get(ctx, keyPair+strconv.FormatInt(annotation, 10))
 	var pair Pair
 	if err != nil || !ok || json.Unmarshal([]byte(value), &pair) != nil {
 		return nil, err // one that cannot be read is as good as none
@@ -118,15 +119,15 @@ func (s *Service) kept(ctx context.Context, project, annotation int64) (*Pair, e
 }
 
 // askForTimes enqueues a job for each recording of which a person wrote something.
-func (s *Service) askForTimes(ctx context.Context, p *labelstudio.Project, r *resolved, t *labelstudio.Task, pair *Pair) error {
-	if r.settings.results().NoWords {
+func (s *Service) askForTimes(ctx context.Context, p *labelstudio.Project, r *projects.Project, t *labelstudio.Task, pair *Pair) error {
+	if r.Settings.Results().NoWords {
 		return nil
 	}
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return err
 	}
-	for _, plan := range r.plans {
+	for _, plan := range r.Plans {
 		value, ok := plan.Recording(t.Data)
 		var written []int
 		for i, c := range pair.Corrected {
@@ -139,14 +140,14 @@ func (s *Service) askForTimes(ctx context.Context, p *labelstudio.Project, r *re
 		}
 		payload, err := json.Marshal(retiming{
 			hearing: hearing{Value: value, Task: t.ID, Project: p.ID, Login: p.Login, Password: p.Password.Reveal(),
-				Settings: r.settings, Split: r.split(), Version: r.hearing},
+				Settings: r.Settings, Split: r.Split(), Version: r.TranscriptVersion},
 			Annotation: pair.Annotation, Plan: plan.Index, Content: pair.content(), Stretches: written,
 		})
 		if err != nil {
 			return fmt.Errorf("ask for the times of annotation %d: %w", pair.Annotation, err)
 		}
 		key := fmt.Sprintf("%s/%d/%d/%d/%s", kindRetime, p.ID, pair.Annotation, plan.Index, pair.content())
-		job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projectName(p.ID), Kind: kindRetime, Class: jobs.Batch, Payload: payload})
+		job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projects.Name(p.ID), Kind: kindRetime, Class: jobs.Batch, Payload: payload})
 		if err == nil {
 			_, err = revive(ctx, q, job)
 		}
@@ -195,7 +196,7 @@ func (s *Service) retimePair(ctx context.Context, lease *jobs.Lease, a *retiming
 		return err
 	}
 	defer release()
-	f := &finder{recording: file.Path, priority: priority(lease.Job().Class), recognizer: recognizer, options: a.Settings.transcription(a.Split, s.options.FFmpeg)}
+	f := &finder{recording: file.Path, priority: priority(lease.Job().Class), recognizer: recognizer, options: a.Settings.Transcription(a.Split, s.options.FFmpeg)}
 	if err := f.find(ctx, pair, a.Stretches); err != nil {
 		return err
 	}
@@ -213,11 +214,11 @@ func (s *Service) retimePair(ctx context.Context, lease *jobs.Lease, a *retiming
 
 // keepTimes stores the words with the pair, unless that says something else by now.
 func (s *Service) keepTimes(ctx context.Context, a *retiming, pair *Pair) error {
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return err
 	}
-	err = q.Values(projectName(a.Project)).Update(ctx, keyPair+strconv.FormatInt(a.Annotation, 10), func(old string) (string, error) {
+	err = q.Values(projects.Name(a.Project)).Update(ctx, keyPair+strconv.FormatInt(a.Annotation, 10), func(old string) (string, error) {
 		var now Pair
 		if json.Unmarshal([]byte(old), &now) != nil || now.content() != a.Content {
 			return "", errSuperseded

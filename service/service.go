@@ -49,6 +49,8 @@ import (
 	"asr-backend/labelstudio/media"
 	"asr-backend/service/modelpool"
 	"asr-backend/service/problems"
+	"asr-backend/service/projects"
+	"asr-backend/service/queue"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -68,7 +70,7 @@ type Options struct {
 	// MaxModels is how many models may be loaded at once; 0 means 2.
 	MaxModels int
 	// Defaults are the settings of projects that choose nothing.
-	Defaults Settings
+	Defaults projects.Settings
 	// FFmpeg is the path of ffmpeg, see audio.Options.
 	FFmpeg string
 
@@ -118,7 +120,8 @@ type Service struct {
 	log        *slog.Logger
 	started    time.Time
 	models     *modelpool.Pool
-	store      *store
+	queue      *queue.Queue
+	projects   *projects.Registry
 	client     *api.Client // nil without a token
 	clientErr  error       // why there is none
 	fetcher    *media.Fetcher
@@ -158,7 +161,11 @@ func New(o Options) (*Service, error) {
 	if s.models, err = modelpool.New(pool); err != nil {
 		return nil, fmt.Errorf("service: %w", err)
 	}
-	s.store = newStore(o.Jobs, s.log)
+	s.queue = queue.New(o.Jobs)
+	s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, Logger: s.log})
+	if err != nil {
+		return nil, fmt.Errorf("service: %w", err)
+	}
 	s.connect()
 	o.Media.Observe = s.metrics.fetched
 	if s.client != nil {
@@ -168,7 +175,7 @@ func New(o Options) (*Service, error) {
 		return nil, fmt.Errorf("service: %w", err)
 	}
 	s.backend, err = backend.New(backend.Options{
-		Model: s, Store: s.store, Logger: s.log, Events: s, User: o.User, Password: o.Password, Open: o.Open,
+		Model: s, Store: s.projects, Logger: s.log, Events: s, User: o.User, Password: o.Password, Open: o.Open,
 		BodyLimit: o.BodyLimit, Ready: s.Ready, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	})
 	if err != nil {
@@ -214,7 +221,8 @@ func (s *Service) Start() error {
 
 // startWork starts everything that no request is needed for.
 func (s *Service) startWork() {
-	s.running.Go(func() { s.store.run(s.work) })
+	s.running.Go(func() { s.queue.Run(s.work) })
+	s.running.Go(func() { s.projects.Run(s.work) })
 	s.running.Go(func() { s.models.Keep(s.work, s.options.Defaults.Model) })
 	s.startWorkers()
 }
@@ -232,7 +240,7 @@ func (s *Service) Stop(ctx context.Context) error {
 	errs := []error{s.backend.Shutdown(ctx)}
 	s.running.Wait()
 	s.fetcher.Close()
-	errs = append(errs, s.store.close(), s.models.Close())
+	errs = append(errs, s.queue.Close(), s.models.Close())
 	return errors.Join(errs...)
 }
 
@@ -245,7 +253,7 @@ func (s *Service) Ready() error {
 	if err := s.models.Ready(s.options.Defaults.Model); err != nil {
 		return err
 	}
-	return s.store.health()
+	return s.queue.Health()
 }
 
 func (o *Options) validate() error {
@@ -271,8 +279,5 @@ func (o *Options) validate() error {
 		return fmt.Errorf("service: a wait of %v in /predict is too long: proxies in front of Label Studio give up after 90 s; want at most %v", o.PredictWait, longest)
 	}
 	o.Jobs.Logger = o.Logger
-	if err := o.Defaults.validate(); err != nil {
-		return fmt.Errorf("service: %w", err)
-	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"asr-backend/asr/ort"
 	"asr-backend/jobs"
 	"asr-backend/service/problems"
+	"asr-backend/service/projects"
 )
 
 // Status is what /status says.
@@ -90,10 +91,10 @@ func (s *Service) Status(ctx context.Context) Status {
 	} else {
 		out.APITrouble = s.clientErr.Error()
 	}
-	if err := s.store.health(); err != nil {
+	if err := s.queue.Health(); err != nil {
 		out.Store = err.Error()
 	}
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		q = nil // what is known without the queue is shown all the same
 	}
@@ -108,7 +109,7 @@ func (s *Service) Status(ctx context.Context) Status {
 			hearings[job.Key] = job
 		}
 	}
-	for _, id := range s.store.projects(ctx) {
+	for _, id := range s.projects.List(ctx) {
 		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id, hearings))
 	}
 	return out
@@ -121,7 +122,7 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, he
 	out.Trouble = whole
 	s.describe(ctx, &out)
 	if q != nil {
-		out.list(q.List(jobs.Filter{Project: projectName(id), Kind: kindDeliver}), hearings)
+		out.list(q.List(jobs.Filter{Project: projects.Name(id), Kind: kindDeliver}), hearings)
 	}
 	for _, t := range tasks {
 		out.Counts[t.State]++
@@ -142,21 +143,21 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, he
 
 // describe says what is served for a project, as far as its configuration can be read.
 func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
-	p, err := s.store.project(ctx, out.ID)
+	p, err := s.projects.Load(ctx, out.ID)
 	if err != nil {
 		return
 	}
-	r, err := s.resolve(ctx, p)
+	r, err := s.projects.Resolve(ctx, p)
 	if err != nil {
 		return // its trouble says why
 	}
-	out.Version = r.version
-	for _, plan := range r.plans {
+	out.Version = r.Version
+	for _, plan := range r.Plans {
 		out.Serves = append(out.Serves, plan.String())
 		out.Notes = append(out.Notes, plan.Notes...)
 	}
-	if len(r.plans) == 0 && r.why != "" {
-		out.Notes = append(out.Notes, r.why)
+	if len(r.Plans) == 0 && r.Why != "" {
+		out.Notes = append(out.Notes, r.Why)
 	}
 }
 

@@ -3,22 +3,21 @@ package service
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
 	"asr-backend/service/problems"
+	"asr-backend/service/projects"
 )
 
 // prepare enqueues tasks before anybody opens them. What is wrong with one task is stated
 // and stops no other.
 func (s *Service) prepare(ctx context.Context, p *labelstudio.Project, tasks []labelstudio.Task) error {
-	r, err := s.resolve(ctx, p)
+	r, err := s.projects.Resolve(ctx, p)
 	if err != nil {
 		return err
 	}
-	if len(r.plans) == 0 {
+	if len(r.Plans) == 0 {
 		return nil
 	}
 	errs := make([]error, len(tasks))
@@ -35,7 +34,7 @@ func (s *Service) prepare(ctx context.Context, p *labelstudio.Project, tasks []l
 // forget takes back what is queued for tasks that are gone. Transcriptions stay: other
 // tasks may show the same recording.
 func (s *Service) forget(ctx context.Context, p *labelstudio.Project, tasks []labelstudio.Task) error {
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		return err
 	}
@@ -44,7 +43,7 @@ func (s *Service) forget(ctx context.Context, p *labelstudio.Project, tasks []la
 		gone[tasks[i].ID] = true
 	}
 	s.problems.Forget(p.ID, gone)
-	for _, job := range q.List(jobs.Filter{Project: projectName(p.ID), Kind: kindDeliver}) {
+	for _, job := range q.List(jobs.Filter{Project: projects.Name(p.ID), Kind: kindDeliver}) {
 		if _, task, _, ok := parseErrandKey(job.Key); !ok || !gone[task] {
 			continue
 		}
@@ -58,19 +57,19 @@ func (s *Service) forget(ctx context.Context, p *labelstudio.Project, tasks []la
 // refresh follows a change of a project: if its version has changed, tasks that had a
 // prediction of ours get the new one.
 func (s *Service) refresh(ctx context.Context, p *labelstudio.Project) error {
-	r, err := s.resolve(ctx, p)
+	r, err := s.projects.Resolve(ctx, p)
 	if err != nil {
 		s.problems.SetProject(p.ID, err)
 		return nil // its users are told when Label Studio asks for /setup
 	}
-	q, err := s.store.jobs()
-	if err != nil || s.client == nil || len(r.plans) == 0 {
+	q, err := s.queue.Get()
+	if err != nil || s.client == nil || len(r.Plans) == 0 {
 		return err
 	}
 	seen := map[int64]bool{} // whether the task has a delivery of the version
-	for _, job := range q.List(jobs.Filter{Project: projectName(p.ID), Kind: kindDeliver}) {
+	for _, job := range q.List(jobs.Filter{Project: projects.Name(p.ID), Kind: kindDeliver}) {
 		if _, task, version, ok := parseErrandKey(job.Key); ok {
-			seen[task] = seen[task] || version == r.version
+			seen[task] = seen[task] || version == r.Version
 		}
 	}
 	stale := map[int64]bool{}
@@ -85,19 +84,10 @@ func (s *Service) refresh(ctx context.Context, p *labelstudio.Project) error {
 	return s.sweep(ctx, p, func(t *labelstudio.Task) bool { return stale[t.ID] })
 }
 
-// meant returns the project that an event is about, or all that have asked so far: a
-// webhook without payload does not say.
-func (s *Service) meant(ctx context.Context, id int64) []int64 {
-	if id != 0 {
-		return []int64{id}
-	}
-	return s.store.projects(ctx)
-}
-
 // sweepAll prepares all tasks of a project, or of all projects.
 func (s *Service) sweepAll(ctx context.Context, id int64) error {
-	for _, id := range s.meant(ctx, id) {
-		p, err := s.store.project(ctx, id)
+	for _, id := range s.projects.Concerned(ctx, id) {
+		p, err := s.projects.Load(ctx, id)
 		if err == nil {
 			err = s.sweep(ctx, p, func(*labelstudio.Task) bool { return true })
 		}
@@ -114,15 +104,15 @@ func (s *Service) rereadAll(ctx context.Context, id int64) error {
 	if s.client == nil {
 		return nil
 	}
-	for _, id := range s.meant(ctx, id) {
+	for _, id := range s.projects.Concerned(ctx, id) {
 		now, err := s.client.Project(ctx, id)
-		if passedOver(err) {
+		if projects.Inaccessible(err) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		p, err := s.configured(ctx, id, now.LabelConfig)
+		p, err := s.projects.Configure(ctx, id, now.LabelConfig)
 		if err == nil {
 			err = s.refresh(ctx, p)
 		}
@@ -133,12 +123,6 @@ func (s *Service) rereadAll(ctx context.Context, id int64) error {
 	return nil
 }
 
-// passedOver reports whether a project is gone or not for the token's user to see.
-func passedOver(err error) bool {
-	status := api.Status(err)
-	return status == http.StatusNotFound || status == http.StatusForbidden
-}
-
 // sweep prepares those tasks of a project that are wanted. A project that is gone, or
 // that the token's user may not see, is passed over.
 func (s *Service) sweep(ctx context.Context, p *labelstudio.Project, wanted func(*labelstudio.Task) bool) error {
@@ -146,7 +130,7 @@ func (s *Service) sweep(ctx context.Context, p *labelstudio.Project, wanted func
 		return nil
 	}
 	for task, err := range s.client.Tasks(ctx, p.ID, false) {
-		if passedOver(err) {
+		if projects.Inaccessible(err) {
 			s.problems.SetProject(p.ID, err)
 			return nil
 		}

@@ -15,6 +15,7 @@ import (
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/service/projects"
 )
 
 // Kinds of jobs.
@@ -33,9 +34,9 @@ type hearing struct {
 	Login    string `json:"login,omitempty"`
 	Password string `json:"password,omitempty"`
 	// Settings and Split choose how it is heard, Version is what that comes to.
-	Settings Settings `json:"settings"`
-	Split    bool     `json:"split"`
-	Version  string   `json:"version"`
+	Settings projects.Settings `json:"settings"`
+	Split    bool              `json:"split"`
+	Version  string            `json:"version"`
 }
 
 // errand is the payload of a job that delivers a task's prediction.
@@ -51,9 +52,9 @@ type errand struct {
 // that shows it, unless the project opens it with credentials of its own.
 func hearingKey(p *labelstudio.Project, value, version string) string {
 	if p.Login != "" {
-		return kindTranscribe + "/" + version + "/" + fingerprint(value, p.ID, p.Login)
+		return kindTranscribe + "/" + version + "/" + projects.Fingerprint(value, p.ID, p.Login)
 	}
-	return kindTranscribe + "/" + version + "/" + fingerprint(value)
+	return kindTranscribe + "/" + version + "/" + projects.Fingerprint(value)
 }
 
 // errandKey names the delivery of a version to a task.
@@ -100,25 +101,25 @@ const deadAgain = time.Minute
 
 // enqueue makes sure that a task's recordings are, or will be, heard, and its prediction
 // delivered.
-func (s *Service) enqueue(ctx context.Context, p *labelstudio.Project, r *resolved, t *labelstudio.Task, a asked) (*order, error) {
-	q, err := s.store.jobs()
+func (s *Service) enqueue(ctx context.Context, p *labelstudio.Project, r *projects.Project, t *labelstudio.Task, a asked) (*order, error) {
+	q, err := s.queue.Get()
 	if err != nil {
 		return nil, err
 	}
 	o := &order{task: t}
 	given := false // up, one of the recordings
-	for _, plan := range r.plans {
+	for _, plan := range r.Plans {
 		value, ok := plan.Recording(t.Data)
 		if !ok {
 			continue
 		}
-		key := hearingKey(p, value, r.hearing)
+		key := hearingKey(p, value, r.TranscriptVersion)
 		payload, err := json.Marshal(hearing{Value: value, Task: t.ID, Project: p.ID, Login: p.Login, Password: p.Password.Reveal(),
-			Settings: r.settings, Split: r.split(), Version: r.hearing})
+			Settings: r.Settings, Split: r.Split(), Version: r.TranscriptVersion})
 		if err != nil {
 			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
 		}
-		job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projectName(p.ID), Kind: kindTranscribe, Class: a.class, Payload: payload})
+		job, _, err := q.Enqueue(ctx, jobs.Spec{Key: key, Project: projects.Name(p.ID), Kind: kindTranscribe, Class: a.class, Payload: payload})
 		if err == nil {
 			job, err = revive(ctx, q, job)
 		}
@@ -144,8 +145,8 @@ func (s *Service) enqueue(ctx context.Context, p *labelstudio.Project, r *resolv
 
 // order enqueues the delivery. One that has ended is made anew if it did not deliver, or
 // if what it delivered is not there any more: it keeps one prediction whatever it finds.
-func (s *Service) order(ctx context.Context, q *jobs.Queue, p *labelstudio.Project, r *resolved, o *order, a asked, given bool) error {
-	e := errand{Task: o.task.ID, Project: p.ID, Version: r.version, Hear: o.keys}
+func (s *Service) order(ctx context.Context, q *jobs.Queue, p *labelstudio.Project, r *projects.Project, o *order, a asked, given bool) error {
+	e := errand{Task: o.task.ID, Project: p.ID, Version: r.Version, Hear: o.keys}
 	for _, plan := range o.plans {
 		e.Plans = append(e.Plans, plan.Index)
 	}
@@ -153,7 +154,7 @@ func (s *Service) order(ctx context.Context, q *jobs.Queue, p *labelstudio.Proje
 	if err != nil {
 		return err
 	}
-	spec := jobs.Spec{Key: errandKey(p.ID, e.Task, r.version), Project: projectName(p.ID), Kind: kindDeliver, Class: a.class, Payload: payload,
+	spec := jobs.Spec{Key: errandKey(p.ID, e.Task, r.Version), Project: projects.Name(p.ID), Kind: kindDeliver, Class: a.class, Payload: payload,
 		After: o.keys[len(o.keys)-1], NotBefore: a.until}
 	job, _, err := q.Enqueue(ctx, spec)
 	if err != nil {
@@ -207,15 +208,6 @@ func each(n int, do func(i int)) {
 		})
 	}
 	wg.Wait()
-}
-
-func (r *resolved) split() bool {
-	for _, p := range r.plans {
-		if p.Split {
-			return true
-		}
-	}
-	return false
 }
 
 // priority is the class of a job as the recognizer orders windows.

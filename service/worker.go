@@ -34,7 +34,7 @@ func (s *Service) startWorkers() {
 // the function neither ends nor returns an error for is released.
 func (s *Service) worker(kind string, least jobs.Class, work func(context.Context, *jobs.Lease) error) {
 	s.running.Go(func() {
-		q := s.store.wait(s.work)
+		q := s.queue.Wait(s.work)
 		if kind == kindTranscribe || kind == kindRetime {
 			// A job that is taken before there is a model only waits, and a process that is
 			// killed meanwhile would count against it as if it had crashed on it.

@@ -1,4 +1,4 @@
-package service
+package projects
 
 import (
 	"bytes"
@@ -45,9 +45,9 @@ type Settings struct {
 	Overwrite bool `json:"overwrite"`
 }
 
-// parseSettings reads what was typed at connection, over the defaults. An empty string
-// is as good as nothing; a string may hold the object.
-func parseSettings(raw json.RawMessage, defaults Settings) (Settings, error) {
+// ParseSettings reads what was typed at connection, over the defaults. An empty string
+// counts as nothing; a string may hold the object. An error is a sentence for whoever typed.
+func ParseSettings(raw json.RawMessage, defaults Settings) (Settings, error) {
 	s := defaults
 	raw = bytes.TrimSpace(raw)
 	var text string
@@ -65,7 +65,7 @@ func parseSettings(raw json.RawMessage, defaults Settings) (Settings, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return s, errors.New("extra params: want one JSON object and nothing after it")
 	}
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return s, fmt.Errorf("extra params: %w", err)
 	}
 	// Paths are for whoever runs the service, not for whoever may connect to it.
@@ -83,12 +83,13 @@ func explainSettings(err error) error {
 		return jsonerr.Explain(err)
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("%s is not known; known are %s", field, strings.Join(settingNames(), ", "))
+		return fmt.Errorf("%s is not known; known are %s", field, strings.Join(SettingNames(), ", "))
 	}
 	return fmt.Errorf(`want a JSON object such as {"channels": "split"}: %w`, jsonerr.Explain(err))
 }
 
-func settingNames() []string {
+// SettingNames returns the names that settings have in JSON.
+func SettingNames() []string {
 	var names []string
 	for f := range reflect.TypeFor[Settings]().Fields() {
 		names = append(names, f.Tag.Get("json"))
@@ -96,7 +97,8 @@ func settingNames() []string {
 	return names
 }
 
-func (s *Settings) validate() error {
+// Validate returns what is wrong with the settings, or nil.
+func (s *Settings) Validate() error {
 	if s.Channels != "" {
 		if _, err := audio.ParseChannels(s.Channels); err != nil {
 			return err
@@ -111,9 +113,9 @@ func (s *Settings) validate() error {
 	return nil
 }
 
-// transcription returns what of the settings changes a transcript, for a page that shows
-// channels apart or not.
-func (s *Settings) transcription(split bool, ffmpeg string) transcribe.Options {
+// Transcription returns what of the settings changes a transcript; split is for a page that
+// shows channels apart.
+func (s *Settings) Transcription(split bool, ffmpeg string) transcribe.Options {
 	o := transcribe.Options{FFmpeg: ffmpeg, Regions: align.RegionOptions{
 		MaxLength:   time.Duration(s.MaxRegion * float64(time.Second)),
 		MinPause:    time.Duration(s.MinPause * float64(time.Second)),
@@ -132,12 +134,14 @@ func (s *Settings) plans() labelconfig.Options {
 	return labelconfig.Options{Label: s.Label, Text: s.Text}
 }
 
-func (s *Settings) results() results.Options {
+// Results returns what of the settings changes the results built of a transcript.
+func (s *Settings) Results() results.Options {
 	return results.Options{NoWords: s.Words != nil && !*s.Words, Author: s.Author, Overwrite: s.Overwrite}
 }
 
-// fingerprint is a digest of values, for versions and keys.
-func fingerprint(values ...any) string {
+// Fingerprint is a digest of values in twelve hex digits, for versions and keys. The values
+// are those that encoding/json can write.
+func Fingerprint(values ...any) string {
 	h := sha256.New()
 	e := json.NewEncoder(h)
 	for _, v := range values {
