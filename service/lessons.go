@@ -15,8 +15,8 @@ import (
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
-	"asr-backend/learn"
 	"asr-backend/service/projects"
+	"asr-backend/wer"
 )
 
 // Pair is a prediction and what a person made of it, kept for learning.
@@ -28,7 +28,7 @@ type Pair struct {
 	Predicted  []Stretch `json:"predicted"`
 	Corrected  []Stretch `json:"corrected"`
 	// Errors are those of the prediction, the correction being right.
-	Errors learn.Errors `json:"errors"`
+	Errors wer.Errors `json:"errors"`
 }
 
 // Stretch is a region's text, or the whole recording's with an end of zero.
@@ -53,8 +53,8 @@ const (
 )
 
 type rate struct {
-	Version string       `json:"version"`
-	Errors  learn.Errors `json:"errors"`
+	Version string     `json:"version"`
+	Errors  wer.Errors `json:"errors"`
 }
 
 // lessons are the error rates of all pairs, by project and annotation. They are read from
@@ -125,7 +125,7 @@ func (s *Service) pair(ctx context.Context, p *labelstudio.Project, r *projects.
 	if len(pair.Corrected) == 0 {
 		return nil // an annotation without text says nothing about ours
 	}
-	pair.Errors = learn.Compare(text(pair.Corrected), text(pair.Predicted))
+	pair.Errors = wer.Compare(text(pair.Corrected), text(pair.Predicted))
 	pair.tell()
 	if err := s.recall(ctx, p.ID, &pair); err != nil {
 		return err
@@ -335,14 +335,14 @@ func (s *Service) rates(ctx context.Context, project int64) (map[int64]rate, err
 }
 
 // errorRates adds up a project's rates by version.
-func (s *Service) errorRates(ctx context.Context, project int64) (map[string]learn.Errors, error) {
+func (s *Service) errorRates(ctx context.Context, project int64) (map[string]wer.Errors, error) {
 	rates, err := s.rates(ctx, project)
 	if err != nil {
 		return nil, err
 	}
 	s.lessons.mu.Lock()
 	defer s.lessons.mu.Unlock()
-	sums := map[string]learn.Errors{}
+	sums := map[string]wer.Errors{}
 	for _, r := range rates {
 		e := sums[r.Version]
 		e.Add(r.Errors)

@@ -13,7 +13,7 @@ import (
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
 	"asr-backend/internal/doctor"
-	"asr-backend/learn"
+	"asr-backend/wer"
 	"asr-backend/models"
 	"asr-backend/transcribe"
 	"asr-backend/transcript"
@@ -172,7 +172,7 @@ func sample(ctx context.Context, s *Subject) ([]doctor.Finding, error) {
 // asSpoken judges what was heard by what is said.
 func asSpoken(t *transcript.Transcript) doctor.Finding {
 	text := t.Text()
-	rate := learn.Compare(spoken, text).Rate()
+	rate := wer.Compare(spoken, text).Rate()
 	f := doctor.Finding{Check: "sample", Status: doctor.OK, Detail: fmt.Sprintf("heard %q: word error rate %.0f %%, confidence %.2f", text, 100*rate, t.Confidence)}
 	if rate >= useless {
 		f.Status = doctor.Failure
@@ -186,7 +186,7 @@ func asSpoken(t *transcript.Transcript) doctor.Finding {
 // Opus and resamplers differ in the last digits, and so may a piece. Letters are
 // compared, since some languages and models write no words.
 func asExported(text, noted string) doctor.Finding {
-	rate := learn.CompareWords(letters(noted), letters(text)).Rate()
+	rate := wer.CompareWords(letters(noted), letters(text)).Rate()
 	f := doctor.Finding{Check: "selftest", Status: doctor.OK, Detail: fmt.Sprintf("hears what the exported checkpoint heard: %q", text)}
 	switch {
 	case rate >= other:

@@ -4,13 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/service/predictions/once"
 	"asr-backend/service/projects"
 	"asr-backend/service/recordings"
 )
+
+// request is how a task is asked for.
+type request struct {
+	class jobs.Class
+	// until is when the request is answered at the latest; zero if nobody waits.
+	until time.Time
+	// missing says that Label Studio has no prediction of the version, as far as is known.
+	missing bool
+}
+
+// accepted is what was enqueued for a task.
+type accepted struct {
+	task  *labelstudio.Task
+	plans []*labelconfig.Plan
+	keys  []string // of the transcriptions, one a plan
+	// pushed says that the task came without the prediction although that had been pushed a
+	// moment ago.
+	pushed bool
+}
+
+// errNoRecording says that there is nothing to transcribe.
+var errNoRecording = errors.New("the task has no recording")
+
+// patches reports whether plans change the task's data.
+func patches(plans []*labelconfig.Plan) bool {
+	return slices.ContainsFunc(plans, func(p *labelconfig.Plan) bool { return p.Paragraphs != nil || len(p.TextKeys) > 0 })
+}
 
 // reviveAfter is how long a push that was given up stays so when it is asked for again: what
 // stood in its way may be gone.
@@ -71,7 +101,7 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 	case done && !r.missing, !done && dead:
 		return nil
 	case done:
-		a.pushed = time.Since(job.Ended) < remembered
+		a.pushed = time.Since(job.Ended) < once.Remembered
 	}
 	if err := q.Remove(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) {
 		return err

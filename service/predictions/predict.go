@@ -10,6 +10,7 @@ import (
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/results"
+	"asr-backend/service/predictions/once"
 	"asr-backend/service/problems"
 	"asr-backend/service/projects"
 	"asr-backend/service/recordings"
@@ -90,7 +91,7 @@ func (r *predictRequest) expect(tasks []labelstudio.Task) (done func()) {
 	var ends []func()
 	for i := range tasks {
 		if id := tasks[i].ID; id != 0 {
-			ends = append(ends, r.once.expect(prediction{id, r.project.Version}, r.until))
+			ends = append(ends, r.once.Expect(once.Prediction{Task: id, Version: r.project.Version}, r.until))
 		}
 	}
 	return func() {
@@ -121,7 +122,7 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 	if r.Client != nil && patches(a.plans) {
 		return nil, nil // the text goes into the task's data, through the API
 	}
-	k := prediction{a.task.ID, r.project.Version}
+	k := once.Prediction{Task: a.task.ID, Version: r.project.Version}
 	if a.task.ID != 0 && (has(a.task.Predictions, r.project.Version) || a.pushed && r.stored(ctx, k)) {
 		return nil, nil
 	}
@@ -129,7 +130,7 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 	if err != nil || !built.Predict {
 		return nil, err
 	}
-	if a.task.ID != 0 && !r.once.answer(ctx, k, r.arrived) {
+	if a.task.ID != 0 && !r.once.Answer(ctx, k, r.arrived) {
 		return nil, nil
 	}
 	return labelstudio.Predictions{built.Prediction(r.project.Version)}, nil
@@ -138,12 +139,12 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 // stored asks Label Studio whether it has a prediction that was pushed a moment ago and that
 // a task came without: Label Studio may have read the task before the push, or somebody has
 // deleted the prediction since. If that cannot be found out, it is there.
-func (s *Predictions) stored(ctx context.Context, k prediction) bool {
+func (s *Predictions) stored(ctx context.Context, k once.Prediction) bool {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	rows, err := s.Client.Predictions(ctx, k.task)
+	rows, err := s.Client.Predictions(ctx, k.Task)
 	for _, row := range rows {
-		if row.ModelVersion == k.version {
+		if row.ModelVersion == k.Version {
 			return true
 		}
 	}

@@ -15,7 +15,7 @@
 // # One prediction a task and version
 //
 // Label Studio stores every answer as a new row and looks for no twin. Two writers could so
-// leave two rows. Type once holds the rules: only one writer is active at a time, an answer
+// leave two rows. Package once holds the rules: only one writer is active at a time, an answer
 // is given once until Label Studio had time to store it, and the push, which keeps exactly
 // one row of a version and removes others, always comes last.
 //
@@ -37,6 +37,7 @@ import (
 	"time"
 
 	"asr-backend/labelstudio/api"
+	"asr-backend/service/predictions/once"
 	"asr-backend/service/problems"
 	"asr-backend/service/projects"
 	"asr-backend/service/queue"
@@ -71,7 +72,7 @@ type Options struct {
 type Predictions struct {
 	Options
 	log    *slog.Logger
-	once   *once
+	once   *once.Guard
 	pushed *prometheus.CounterVec // by outcome
 }
 
@@ -86,7 +87,7 @@ func New(o Options) (*Predictions, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Predictions{Options: o, log: o.Logger, once: newOnce(DefaultStoring), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
+	return &Predictions{Options: o, log: o.Logger, once: once.New(once.DefaultStoring), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
 		Namespace: "asr_backend", Name: "deliveries_total", Help: "Predictions brought to Label Studio, by outcome."}, []string{"outcome"})}, nil
 }
 

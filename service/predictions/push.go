@@ -2,12 +2,9 @@ package predictions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"asr-backend/jobs"
@@ -15,51 +12,9 @@ import (
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
+	"asr-backend/service/predictions/once"
 	"asr-backend/service/projects"
 )
-
-// Kind is the kind of job that stores a prediction in Label Studio. Its name, like that of
-// the outcomes, is on disks of users.
-const Kind = "deliver"
-
-// Outcomes of pushes, as their jobs' results.
-const (
-	delivered      = "delivered"
-	superseded     = "superseded" // the project wants another version now
-	gone           = "gone"       // the task no longer exists
-	notTranscribed = "not heard"  // a recording was given up, which its own job says
-)
-
-// push is the arguments of a job that stores a task's prediction.
-type push struct {
-	TaskID         int64    `json:"task"`
-	ProjectID      int64    `json:"project"`
-	Version        string   `json:"version"`
-	Plans          []int    `json:"plans"` // indices
-	Transcriptions []string `json:"hear"`  // keys of their jobs, one a plan
-}
-
-// Kind implements jobs.Args.
-func (push) Kind() string { return Kind }
-
-// Project implements jobs.Args.
-func (p push) Project() string { return projects.Name(p.ProjectID) }
-
-// Key implements jobs.Args.
-func (p push) Key() string {
-	return fmt.Sprintf("%s/%d/%d/%s", Kind, p.ProjectID, p.TaskID, p.Version)
-}
-
-// parseKey is the inverse of push.Key.
-func parseKey(key string) (project, task int64, version string, ok bool) {
-	parts := strings.SplitN(key, "/", 4)
-	if len(parts) != 4 || parts[0] != Kind {
-		return 0, 0, "", false
-	}
-	project, err1 := strconv.ParseInt(parts[1], 10, 64)
-	task, err2 := strconv.ParseInt(parts[2], 10, 64)
-	return project, task, parts[3], err1 == nil && err2 == nil
-}
 
 // Worker returns the worker that stores predictions.
 func (s *Predictions) Worker() jobs.Worker { return jobs.NewWorker(s.push) }
@@ -88,7 +43,7 @@ func (s *Predictions) push(ctx context.Context, a *jobs.Attempt[push]) error {
 	case state != jobs.Done:
 		return a.Snooze(10 * time.Second)
 	}
-	wait, end := s.once.push(prediction{args.TaskID, args.Version})
+	wait, end := s.once.Push(once.Prediction{Task: args.TaskID, Version: args.Version})
 	if end == nil {
 		return a.Snooze(wait)
 	}
@@ -203,36 +158,9 @@ func (s *Predictions) goneOr(ctx context.Context, args *push, cause error) (stri
 	return "", cause
 }
 
-// patches reports whether plans change the task's data.
-func patches(plans []*labelconfig.Plan) bool {
-	return slices.ContainsFunc(plans, func(p *labelconfig.Plan) bool { return p.Paragraphs != nil || len(p.TextKeys) > 0 })
-}
-
 // readsData reports whether results of plans depend on the task's data.
 func readsData(plans []*labelconfig.Plan) bool {
 	return patches(plans) || slices.ContainsFunc(plans, func(p *labelconfig.Plan) bool {
 		return p.Regions != nil && p.Regions.Labels != nil && p.Regions.Labels.Dynamic()
 	})
 }
-
-// request is how a task is asked for.
-type request struct {
-	class jobs.Class
-	// until is when the request is answered at the latest; zero if nobody waits.
-	until time.Time
-	// missing says that Label Studio has no prediction of the version, as far as is known.
-	missing bool
-}
-
-// accepted is what was enqueued for a task.
-type accepted struct {
-	task  *labelstudio.Task
-	plans []*labelconfig.Plan
-	keys  []string // of the transcriptions, one a plan
-	// pushed says that the task came without the prediction although that had been pushed a
-	// moment ago.
-	pushed bool
-}
-
-// errNoRecording says that there is nothing to transcribe.
-var errNoRecording = errors.New("the task has no recording")

@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"asr-backend/jobs"
-	"asr-backend/labelstudio"
 )
 
 // shared is the project under which values are kept that belong to no project, and
@@ -17,28 +15,6 @@ const (
 	shared      = "service"
 	keyProjects = "projects"
 )
-
-// List returns the projects that have asked so far, in order.
-func (r *Registry) List(ctx context.Context) []int64 {
-	known := map[int64]bool{}
-	if q, err := r.options.Queue.Get(); err == nil {
-		ids, err := listed(ctx, q)
-		if err != nil {
-			r.log.Error("list of projects not read", "error", err)
-		}
-		for _, id := range ids {
-			known[id] = true
-		}
-	}
-	r.mu.Lock()
-	for k, v := range r.values {
-		if k.key == labelstudio.KeyLabelConfig && v.ok && k.project != 0 {
-			known[k.project] = true
-		}
-	}
-	r.mu.Unlock()
-	return slices.Sorted(maps.Keys(known))
-}
 
 // list adds a project to the stored list.
 func list(ctx context.Context, q *jobs.Queue, project int64) error {

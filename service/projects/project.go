@@ -3,9 +3,11 @@ package projects
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/transcribe"
 )
@@ -90,4 +92,38 @@ func shapes(plans []*labelconfig.Plan) []shape {
 		out[i] = s
 	}
 	return out
+}
+
+// Load returns a project as it was last seen.
+func (r *Registry) Load(ctx context.Context, id int64) (*labelstudio.Project, error) {
+	config, _, err := r.Get(ctx, id, labelstudio.KeyLabelConfig)
+	if err != nil {
+		return nil, fmt.Errorf("read project %d: %w", id, err)
+	}
+	p := labelstudio.NewProject(id, config, r)
+	return p, p.LoadExtraParams(ctx)
+}
+
+// Configure sets a project's labelling configuration and returns the project with it.
+func (r *Registry) Configure(ctx context.Context, id int64, config string) (*labelstudio.Project, error) {
+	if err := r.Set(ctx, id, labelstudio.KeyLabelConfig, config); err != nil {
+		return nil, err
+	}
+	return r.Load(ctx, id)
+}
+
+// Concerned returns the projects that an event is about: the one it names, or all that have
+// asked so far, since a webhook without payload names none.
+func (r *Registry) Concerned(ctx context.Context, id int64) []int64 {
+	if id != 0 {
+		return []int64{id}
+	}
+	return r.List(ctx)
+}
+
+// Inaccessible reports whether an error of the API means that a project is gone or not for
+// the token's user to see. Work on all projects passes over such a project.
+func Inaccessible(err error) bool {
+	status := api.Status(err)
+	return status == http.StatusNotFound || status == http.StatusForbidden
 }

@@ -4,25 +4,13 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
 	"asr-backend/service/problems"
 )
-
-type valueKey struct {
-	project int64
-	key     string
-}
-
-// value is what memory has of a project's value.
-type value struct {
-	text    string
-	ok      bool      // there is one
-	read    time.Time // when the queue was last asked
-	unsaved bool      // the queue has not got it yet
-}
 
 const (
 	// fresh is for how long a value is taken from memory without a look at the queue, which
@@ -145,4 +133,26 @@ func (r *Registry) unsaved() map[valueKey]value {
 	out := maps.Clone(r.values)
 	maps.DeleteFunc(out, func(_ valueKey, v value) bool { return !v.unsaved })
 	return out
+}
+
+// List returns the projects that have asked so far, in order.
+func (r *Registry) List(ctx context.Context) []int64 {
+	known := map[int64]bool{}
+	if q, err := r.options.Queue.Get(); err == nil {
+		ids, err := listed(ctx, q)
+		if err != nil {
+			r.log.Error("list of projects not read", "error", err)
+		}
+		for _, id := range ids {
+			known[id] = true
+		}
+	}
+	r.mu.Lock()
+	for k, v := range r.values {
+		if k.key == labelstudio.KeyLabelConfig && v.ok && k.project != 0 {
+			known[k.project] = true
+		}
+	}
+	r.mu.Unlock()
+	return slices.Sorted(maps.Keys(known))
 }

@@ -1,9 +1,9 @@
-// Package learn holds what corrections teach: so far, how often a model is wrong.
+// Package wer measures how often recognised text is wrong.
 //
 // The word error rate is the least number of words to substitute, delete and insert that
 // turns what was recognised into what was said, divided by the number of words said. Both
 // are normalised first, see Normalize, so that spelling and punctuation do not count.
-package learn
+package wer
 
 import (
 	"strings"

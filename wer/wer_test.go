@@ -1,4 +1,4 @@
-package learn_test
+package wer_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"asr-backend/internal/oracle"
-	"asr-backend/learn"
+	"asr-backend/wer"
 
 	"pgregory.net/rapid"
 )
@@ -16,18 +16,18 @@ import (
 func TestErrorsAreCounted(t *testing.T) {
 	for _, c := range []struct {
 		name, truth, heard string
-		want               learn.Errors
+		want               wer.Errors
 	}{
-		{"the same", "a b c", "a b c", learn.Errors{Words: 3}},
-		{"case and punctuation do not count", "Hello, world!", "hello world", learn.Errors{Words: 2}},
-		{"one wrong", "a b c", "a x c", learn.Errors{Words: 3, Substitutions: 1}},
-		{"one missing", "a b c", "a c", learn.Errors{Words: 3, Deletions: 1}},
-		{"one too many", "a b c", "a b b c", learn.Errors{Words: 3, Insertions: 1}},
-		{"nothing heard", "a b", "", learn.Errors{Words: 2, Deletions: 2}},
-		{"nothing said", "", "a b", learn.Errors{Insertions: 2}},
+		{"the same", "a b c", "a b c", wer.Errors{Words: 3}},
+		{"case and punctuation do not count", "Hello, world!", "hello world", wer.Errors{Words: 2}},
+		{"one wrong", "a b c", "a x c", wer.Errors{Words: 3, Substitutions: 1}},
+		{"one missing", "a b c", "a c", wer.Errors{Words: 3, Deletions: 1}},
+		{"one too many", "a b c", "a b b c", wer.Errors{Words: 3, Insertions: 1}},
+		{"nothing heard", "a b", "", wer.Errors{Words: 2, Deletions: 2}},
+		{"nothing said", "", "a b", wer.Errors{Insertions: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := learn.Compare(c.truth, c.heard); got != c.want {
+			if got := wer.Compare(c.truth, c.heard); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
@@ -35,10 +35,10 @@ func TestErrorsAreCounted(t *testing.T) {
 }
 
 func TestRateOfNothingSaid(t *testing.T) {
-	if got := learn.Compare("", "").Rate(); got != 0 {
+	if got := wer.Compare("", "").Rate(); got != 0 {
 		t.Errorf("nothing heard: got %v", got)
 	}
-	if got := learn.Compare("", "a b").Rate(); got != 1 {
+	if got := wer.Compare("", "a b").Rate(); got != 1 {
 		t.Errorf("two words heard: got %v", got)
 	}
 }
@@ -49,7 +49,7 @@ func TestWordsAreNormalised(t *testing.T) {
 		"ÜBER naïve e\u0301":               {"über", "naïve", "e\u0301"},
 		" -- ":                             nil,
 	} {
-		if got := learn.Normalize(text); !slices.Equal(got, want) {
+		if got := wer.Normalize(text); !slices.Equal(got, want) {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
@@ -73,7 +73,7 @@ func TestRatesAreJiwers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range want {
-		if got := learn.Compare(truths[i], heards[i]).Rate(); math.Abs(got-want[i]) > 1e-9 {
+		if got := wer.Compare(truths[i], heards[i]).Rate(); math.Abs(got-want[i]) > 1e-9 {
 			t.Errorf("%q heard as %q: got %v, want %v", truths[i], heards[i], got, want[i])
 		}
 	}

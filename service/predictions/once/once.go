@@ -1,14 +1,6 @@
-package predictions
-
-import (
-	"context"
-	"sync"
-	"time"
-)
-
-// once sees to it that a task gets one prediction of a version although two ways lead there:
-// the answer to /predict, which Label Studio stores when it arrives, and the push through
-// its API. The rules:
+// Package once sees to it that a task gets one prediction of a version although two ways
+// lead there: the answer to /predict, which Label Studio stores when it arrives, and the push
+// through its API. Label Studio stores each as a new row and looks for no twin. The rules:
 //
 //   - While a request waits for the transcript, nothing is pushed: the request will answer,
 //     so that the person who waits sees the text at once.
@@ -21,19 +13,28 @@ import (
 //
 // What is known here is lost with the process, which costs nothing: every task that is
 // answered has a push in the queue, and after a restart the pushes look.
-type once struct {
+package once
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Guard holds the rules for all predictions. It is safe for concurrent use.
+type Guard struct {
 	// storing is how long Label Studio may take to store an answer.
 	storing time.Duration
 
 	mu    sync.Mutex // guards the fields below
-	tasks map[prediction]*writers
+	tasks map[Prediction]*writers
 	swept time.Time
 }
 
-// prediction is a task's prediction of a version.
-type prediction struct {
-	task    int64
-	version string
+// Prediction is a task's prediction of a version.
+type Prediction struct {
+	Task    int64
+	Version string
 }
 
 // writers is what is known of those who write one prediction.
@@ -49,23 +50,24 @@ const (
 	// DefaultStoring is after the 90 s with which the proxies in front of Label Studio
 	// give up its user's request.
 	DefaultStoring = 90 * time.Second
-	// remembered is how long a task is remembered that nothing happens to.
-	remembered = 10 * time.Minute
+	// Remembered is how long a task is remembered that nothing happens to.
+	Remembered = 10 * time.Minute
 	// soon is when a push tries again that another one, or a request about to answer,
 	// stands in the way of.
 	soon = time.Second
 )
 
-func newOnce(storing time.Duration) *once {
-	return &once{storing: storing, tasks: map[prediction]*writers{}, swept: time.Now()}
+// New returns a Guard for a Label Studio that takes so long to store an answer.
+func New(storing time.Duration) *Guard {
+	return &Guard{storing: storing, tasks: map[Prediction]*writers{}, swept: time.Now()}
 }
 
 // get returns what is known of a task, with the lock held.
-func (o *once) get(k prediction) *writers {
-	if now := time.Now(); now.Sub(o.swept) > remembered {
+func (o *Guard) get(k Prediction) *writers {
+	if now := time.Now(); now.Sub(o.swept) > Remembered {
 		o.swept = now
 		for key, t := range o.tasks {
-			if t.waiting == 0 && t.busy == nil && now.Sub(t.answered) > remembered && now.Sub(t.pushed) > remembered {
+			if t.waiting == 0 && t.busy == nil && now.Sub(t.answered) > Remembered && now.Sub(t.pushed) > Remembered {
 				delete(o.tasks, key)
 			}
 		}
@@ -78,9 +80,9 @@ func (o *once) get(k prediction) *writers {
 	return t
 }
 
-// expect notes that a request waits for the transcript, at most until a given time. The
+// Expect notes that a request waits for the transcript, at most until a given time. The
 // caller calls the function it returns when it no longer does.
-func (o *once) expect(k prediction, until time.Time) (done func()) {
+func (o *Guard) Expect(k Prediction, until time.Time) (done func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := o.get(k)
@@ -94,9 +96,9 @@ func (o *once) expect(k prediction, until time.Time) (done func()) {
 	}
 }
 
-// answer reports whether a request that arrived at a given time may be answered, and if
+// Answer reports whether a request that arrived at a given time may be answered, and if
 // so counts it as answered. A push under way is waited for, while ctx lasts.
-func (o *once) answer(ctx context.Context, k prediction, arrived time.Time) bool {
+func (o *Guard) Answer(ctx context.Context, k Prediction, arrived time.Time) bool {
 	for {
 		o.mu.Lock()
 		t := o.get(k)
@@ -118,10 +120,10 @@ func (o *once) answer(ctx context.Context, k prediction, arrived time.Time) bool
 	}
 }
 
-// push asks to store a prediction through the API. It returns how long that has to
+// Push asks to store a prediction through the API. It returns how long that has to
 // wait, or, if it need not, a function to call once it has failed, or has succeeded and
 // its job is done: a request that finds the job not done relies on what is known here.
-func (o *once) push(k prediction) (wait time.Duration, end func(ok bool)) {
+func (o *Guard) Push(k Prediction) (wait time.Duration, end func(ok bool)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := o.get(k)

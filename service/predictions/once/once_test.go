@@ -1,4 +1,4 @@
-package predictions
+package once
 
 import (
 	"context"
@@ -50,7 +50,7 @@ func stories() *rapid.Generator[story] {
 // task's delivery, and the requests, each with the rules that Predict and deliver have.
 type teller struct {
 	story
-	d     *once
+	d     *Guard
 	start time.Time
 
 	mu     sync.Mutex
@@ -66,7 +66,7 @@ type teller struct {
 
 const theVersion = "tones-0123456789ab"
 
-var theTask = prediction{1, theVersion}
+var theTask = Prediction{1, theVersion}
 
 func (s *teller) add() {
 	s.mu.Lock()
@@ -88,7 +88,7 @@ func (s *teller) order(lacks bool) (delivered bool) {
 	if s.queued || s.done && !lacks {
 		return false
 	}
-	delivered = s.done && time.Since(s.ended) < remembered
+	delivered = s.done && time.Since(s.ended) < Remembered
 	s.queued, s.done = true, false
 	select {
 	case s.wake <- struct{}{}:
@@ -103,7 +103,7 @@ func (s *teller) request(v visit) {
 	had := s.has()
 	time.Sleep(v.Lag)
 	arrived := time.Now()
-	defer s.d.expect(theTask, arrived.Add(v.Wait))()
+	defer s.d.Expect(theTask, arrived.Add(v.Wait))()
 	delivered := s.order(!had)
 	if heard := s.start.Add(s.Heard); heard.After(arrived.Add(v.Wait)) {
 		time.Sleep(v.Wait)
@@ -120,7 +120,7 @@ func (s *teller) request(v visit) {
 			return
 		}
 	}
-	if !s.d.answer(context.Background(), theTask, arrived) {
+	if !s.d.Answer(context.Background(), theTask, arrived) {
 		return
 	}
 	s.mu.Lock()
@@ -151,7 +151,7 @@ func (s *teller) deliver(ctx context.Context) {
 				return
 			}
 		}
-		wait, end := s.d.push(theTask)
+		wait, end := s.d.Push(theTask)
 		if end == nil {
 			time.Sleep(wait)
 			continue
@@ -190,7 +190,7 @@ func (s *teller) put(end func(bool)) {
 
 // tell plays the story to its end and says what went wrong.
 func (s *teller) tell() {
-	s.d, s.start, s.wake = newOnce(DefaultStoring), time.Now(), make(chan struct{}, 1)
+	s.d, s.start, s.wake = New(DefaultStoring), time.Now(), make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	if s.Imported {
@@ -264,13 +264,13 @@ func TestOnePredictionInEveryOrder(t *testing.T) {
 
 func TestTasksAreForgottenInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newOnce(DefaultStoring)
+		d := New(DefaultStoring)
 		for i := range int64(1000) {
-			d.answer(t.Context(), prediction{i, theVersion}, time.Now())
+			d.Answer(t.Context(), Prediction{i, theVersion}, time.Now())
 		}
-		waits := d.expect(theTask, time.Now().Add(time.Hour))
-		time.Sleep(remembered + time.Second)
-		d.push(prediction{5000, theVersion})
+		waits := d.Expect(theTask, time.Now().Add(time.Hour))
+		time.Sleep(Remembered + time.Second)
+		d.Push(Prediction{5000, theVersion})
 		if n := len(d.tasks); n != 2 {
 			t.Errorf("%d tasks are remembered, want the one that is waited for and the new one", n)
 		}
@@ -280,12 +280,12 @@ func TestTasksAreForgottenInTime(t *testing.T) {
 
 func TestAnAnswerDoesNotWaitForADeliveryBeyondItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newOnce(DefaultStoring)
-		_, end := d.push(theTask)
+		d := New(DefaultStoring)
+		_, end := d.Push(theTask)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		if d.answer(ctx, theTask, start) || time.Since(start) != 3*time.Second {
+		if d.Answer(ctx, theTask, start) || time.Since(start) != 3*time.Second {
 			t.Errorf("answered, or after %v", time.Since(start))
 		}
 		end(true)
