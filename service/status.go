@@ -3,9 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"encoding/json"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,23 +11,24 @@ import (
 
 	"asr-backend/asr/ort"
 	"asr-backend/jobs"
+	"asr-backend/service/predictions"
 	"asr-backend/service/problems"
-	"asr-backend/service/projects"
+	"asr-backend/service/recordings"
 )
 
 // Status is what /status says.
 type Status struct {
-	Version    string          `json:"version"`
-	Started    time.Time       `json:"started"`
-	Ready      bool            `json:"ready"`
-	NotReady   string          `json:"not_ready,omitempty"` // why
-	Model      ModelStatus     `json:"model"`
-	Store      string          `json:"store,omitempty"` // what is wrong with it
-	API        string          `json:"label_studio,omitempty"`
-	APITrouble string          `json:"label_studio_trouble,omitempty"`
-	Running    []Running       `json:"running"`
-	Waiting    int64           `json:"waiting"` // recordings
-	Projects   []ProjectStatus `json:"projects"`
+	Version    string               `json:"version"`
+	Started    time.Time            `json:"started"`
+	Ready      bool                 `json:"ready"`
+	NotReady   string               `json:"not_ready,omitempty"` // why
+	Model      ModelStatus          `json:"model"`
+	Store      string               `json:"store,omitempty"` // what is wrong with it
+	API        string               `json:"label_studio,omitempty"`
+	APITrouble string               `json:"label_studio_trouble,omitempty"`
+	Running    []recordings.Running `json:"running"`
+	Waiting    int64                `json:"waiting"` // recordings
+	Projects   []ProjectStatus      `json:"projects"`
 }
 
 // ModelStatus is what computes.
@@ -55,15 +54,7 @@ type ProjectStatus struct {
 }
 
 // TaskStatus is the state of a task's prediction.
-type TaskStatus struct {
-	ID      int64     `json:"id"`
-	Version string    `json:"model_version,omitempty"`
-	State   string    `json:"state"`
-	Updated time.Time `json:"updated"`
-	Reason  string    `json:"reason,omitempty"`
-	Hint    string    `json:"hint,omitempty"`
-	Retries int       `json:"retries,omitempty"`
-}
+type TaskStatus = predictions.TaskStatus
 
 // VersionRate is the word error rate of a version, by what people corrected.
 type VersionRate struct {
@@ -75,9 +66,17 @@ type VersionRate struct {
 // mostTasks bounds how many tasks of a project are listed, those changed last first.
 const mostTasks = 200
 
+// Ready returns nil once requests can be worked on, else what is missing.
+func (s *Service) Ready() error {
+	if err := s.models.Ready(s.options.Defaults.Model); err != nil {
+		return err
+	}
+	return s.queue.Health()
+}
+
 // Status gathers what /status says.
 func (s *Service) Status(ctx context.Context) Status {
-	out := Status{Version: s.options.Version, Started: s.started, Running: s.progress.list(), Projects: []ProjectStatus{}}
+	out := Status{Version: s.options.Version, Started: s.started, Running: s.recordings.Running(), Projects: []ProjectStatus{}}
 	if err := s.Ready(); err != nil {
 		out.NotReady = err.Error()
 	}
@@ -89,7 +88,7 @@ func (s *Service) Status(ctx context.Context) Status {
 	if s.client != nil {
 		out.API = s.client.Base().Redacted()
 	} else {
-		out.APITrouble = s.clientErr.Error()
+		out.APITrouble = s.noClient.Error()
 	}
 	if err := s.queue.Health(); err != nil {
 		out.Store = err.Error()
@@ -98,41 +97,41 @@ func (s *Service) Status(ctx context.Context) Status {
 	if err != nil {
 		q = nil // what is known without the queue is shown all the same
 	}
-	hearings := map[string]jobs.Job{}
+	var transcriptions map[string]jobs.Job
 	if q != nil {
 		for _, g := range q.Stats().Groups {
-			if g.Kind == kindTranscribe && g.State == jobs.Queued {
+			if g.Kind == recordings.Kind && g.State == jobs.Queued {
 				out.Waiting += g.Jobs
 			}
 		}
-		for _, job := range q.List(jobs.Filter{Kind: kindTranscribe}) {
-			hearings[job.Key] = job
-		}
+		transcriptions = predictions.Transcriptions(q)
 	}
 	for _, id := range s.projects.List(ctx) {
-		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id, hearings))
+		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id, transcriptions))
 	}
 	return out
 }
 
 // projectStatus gathers what is known of a project; q is nil while there is no queue.
-func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, hearings map[string]jobs.Job) ProjectStatus {
+func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, transcriptions map[string]jobs.Job) ProjectStatus {
 	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}, Counts: map[string]int{}}
 	whole, tasks := s.problems.Of(id)
 	out.Trouble = whole
 	s.describe(ctx, &out)
 	if q != nil {
-		out.list(q.List(jobs.Filter{Project: projects.Name(id), Kind: kindDeliver}), hearings)
+		out.Tasks = append(out.Tasks, predictions.Tasks(q, id, transcriptions)...)
 	}
 	for _, t := range tasks {
-		out.Counts[t.State]++
 		out.Tasks = append(out.Tasks, TaskStatus{ID: t.ID, State: t.State, Updated: t.Problem.At, Reason: t.Problem.What, Hint: t.Problem.Hint})
+	}
+	for _, t := range out.Tasks {
+		out.Counts[t.State]++
 	}
 	slices.SortFunc(out.Tasks, func(a, b TaskStatus) int {
 		return cmp.Or(b.Updated.Compare(a.Updated), cmp.Compare(b.ID, a.ID))
 	})
 	out.Tasks = out.Tasks[:min(len(out.Tasks), mostTasks)]
-	if rates, err := s.errorRates(ctx, id); err == nil {
+	if rates, err := s.corrections.ErrorRates(ctx, id); err == nil {
 		for version, e := range rates {
 			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Words, e.Rate()})
 		}
@@ -143,71 +142,23 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, he
 
 // describe says what is served for a project, as far as its configuration can be read.
 func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
-	p, err := s.projects.Load(ctx, out.ID)
+	loaded, err := s.projects.Load(ctx, out.ID)
 	if err != nil {
 		return
 	}
-	r, err := s.projects.Resolve(ctx, p)
+	p, err := s.projects.Resolve(ctx, loaded)
 	if err != nil {
-		return // its trouble says why
+		return // its problem says why
 	}
-	out.Version = r.Version
-	for _, plan := range r.Plans {
+	out.Version = p.Version
+	for _, plan := range p.Plans {
 		out.Serves = append(out.Serves, plan.String())
 		out.Notes = append(out.Notes, plan.Notes...)
 	}
-	if len(r.Plans) == 0 && r.Why != "" {
-		out.Notes = append(out.Notes, r.Why)
+	if len(p.Plans) == 0 && p.Why != "" {
+		out.Notes = append(out.Notes, p.Why)
 	}
 }
-
-// list adds the tasks that have deliveries, the newest change first.
-func (p *ProjectStatus) list(deliveries []jobs.Job, hearings map[string]jobs.Job) {
-	seen := map[int64]bool{}
-	for _, job := range deliveries {
-		_, task, version, ok := parseErrandKey(job.Key)
-		if !ok || seen[task] {
-			continue // an older version's
-		}
-		seen[task] = true
-		one := taskState(job, hearings[job.After])
-		one.ID, one.Version = task, version
-		p.Counts[one.State]++
-		if len(p.Tasks) < mostTasks {
-			p.Tasks = append(p.Tasks, one)
-		}
-	}
-}
-
-// taskState tells the state of a task from its delivery and its recording.
-func taskState(deliver, hear jobs.Job) TaskStatus {
-	t := TaskStatus{Updated: deliver.Updated, Reason: deliver.Reason, Hint: deliver.Hint, Retries: deliver.Retries}
-	switch {
-	case deliver.State == jobs.Done && hear.State == jobs.Dead:
-		t.State, t.Reason, t.Hint, t.Updated = "failed", hear.Reason, hear.Hint, hear.Updated
-	case deliver.State == jobs.Done:
-		t.State, t.Reason = "delivered", ""
-	case deliver.State == jobs.Dead:
-		t.State = "not delivered"
-	case hear.State == jobs.Done:
-		t.State = "to be delivered"
-	case hear.State == jobs.Running:
-		t.State = "being heard"
-	case hear.State == jobs.Dead:
-		t.State, t.Reason, t.Hint, t.Updated = "failed", hear.Reason, hear.Hint, hear.Updated
-	default:
-		t.State = "waiting"
-		if hear.Reason != "" {
-			t.Reason, t.Hint, t.Retries, t.Updated = hear.Reason, hear.Hint, hear.Retries, hear.Updated
-		}
-	}
-	return t
-}
-
-//go:embed status.html
-var statusPage string
-
-var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{"ago": ago, "percent": percent, "clock": clock}).Parse(statusPage))
 
 // serveStatus answers with JSON, or with a page for a browser.
 func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
@@ -216,7 +167,7 @@ func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		_ = e.Encode(status) // the client is gone; there is nobody to tell
+		_ = e.Encode(status) // the client is gone, and nobody is left to read an error
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

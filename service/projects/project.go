@@ -94,6 +94,26 @@ func shapes(plans []*labelconfig.Plan) []shape {
 	return out
 }
 
+// ParseConfig implements labelstudio.ConfigParser. A configuration is parsed once, however
+// many requests and jobs come with it.
+func (r *Registry) ParseConfig(text string) (*labelconfig.Config, error) {
+	r.mu.Lock()
+	known, ok := r.configs[text]
+	r.mu.Unlock()
+	if ok {
+		return known.config, known.err
+	}
+	var now parsed
+	now.config, now.err = labelconfig.Parse(text)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.configs) >= mostConfigs {
+		clear(r.configs) // those in use are soon back
+	}
+	r.configs[text] = now
+	return now.config, now.err
+}
+
 // Load returns a project as it was last seen.
 func (r *Registry) Load(ctx context.Context, id int64) (*labelstudio.Project, error) {
 	config, _, err := r.Get(ctx, id, labelstudio.KeyLabelConfig)

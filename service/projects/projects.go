@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"asr-backend/asr"
+	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/service/queue"
 )
 
@@ -57,9 +58,19 @@ type Registry struct {
 	log     *slog.Logger
 	changed chan struct{} // capacity 1: there are values to write
 
-	mu     sync.Mutex // guards values
-	values map[valueKey]value
+	mu      sync.Mutex // guards the fields below
+	values  map[valueKey]value
+	configs map[string]parsed // by text
 }
+
+// parsed is what a labelling configuration says, or what is wrong with it.
+type parsed struct {
+	config *labelconfig.Config
+	err    error
+}
+
+// mostConfigs bounds how many parsed configurations are remembered.
+const mostConfigs = 256
 
 // New returns a registry. Run writes what it is told.
 func New(o Options) (*Registry, error) {
@@ -69,7 +80,7 @@ func New(o Options) (*Registry, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{options: o, log: o.Logger, values: map[valueKey]value{}, changed: make(chan struct{}, 1)}, nil
+	return &Registry{options: o, log: o.Logger, values: map[valueKey]value{}, configs: map[string]parsed{}, changed: make(chan struct{}, 1)}, nil
 }
 
 // Name is a project's name in the queue.

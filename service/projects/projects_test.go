@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -204,5 +205,26 @@ func TestValuesAreKnownBeforeTheQueueOpens(t *testing.T) {
 func TestNamesOfProjects(t *testing.T) {
 	if projects.Name(42) != "42" || projects.ParseName("42") != 42 || projects.ParseName("service") != 0 {
 		t.Error("a name does not come back")
+	}
+}
+
+func TestAConfigurationIsParsedOnce(t *testing.T) {
+	r, _, stop := registry(t, t.TempDir(), false)
+	defer stop()
+	first, again := labelstudio.NewProject(1, segments, r), labelstudio.NewProject(2, segments, r)
+	if first.Config != again.Config || len(first.Config.Controls) != 2 {
+		t.Error("a configuration was parsed twice")
+	}
+	if p := labelstudio.NewProject(1, "<View>", r); p.ConfigErr == nil {
+		t.Error("a configuration that ends early has no error")
+	} else if again := labelstudio.NewProject(1, "<View>", r); again.ConfigErr != p.ConfigErr {
+		t.Error("its error was found twice")
+	}
+	// Those that are remembered are bounded.
+	for i := range 1000 {
+		labelstudio.NewProject(1, fmt.Sprintf("<View><Header value=\"%d\"/></View>", i), r)
+	}
+	if p := labelstudio.NewProject(1, segments, r); p.Config == nil || len(p.Config.Controls) != 2 {
+		t.Error("a configuration that was forgotten is not parsed again")
 	}
 }

@@ -1,28 +1,59 @@
-package service
+package events
 
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/json"
+	"fmt"
 	"io"
-	"net/http"
-	"slices"
+	"time"
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
+	"asr-backend/service/projects"
 )
 
-// Payloads of events. An event is kept as it came, compressed. One that is too large for a
-// job is split by its tasks, as an import of thousands of them, and what is still too
-// large, as an annotation of a long recording, is kept short: what happened, and the
-// numbers of tasks and annotations by which Label Studio can be asked for the rest.
+// Kind is the kind of job that does what follows from an event.
+const Kind = "event"
 
-// event is what a payload holds.
+// event is the arguments of such a job. To be enqueued it has a payload, and when it is
+// worked on what the payload says.
 type event struct {
+	project int64
+	at      time.Time
+	part    int
+	payload []byte
+
 	labelstudio.Event
 	short bool
+}
+
+// Kind implements jobs.Args.
+func (event) Kind() string { return Kind }
+
+// Project implements jobs.Args.
+func (e event) Project() string { return projects.Name(e.project) }
+
+// Key implements jobs.Args. It differs for each event: Label Studio may send equal ones.
+func (e event) Key() string {
+	return fmt.Sprintf("%s/%d/%d-%d-%s", Kind, e.project, e.at.UnixNano(), e.part, projects.Fingerprint(e.payload))
+}
+
+// MarshalBinary returns the payload.
+func (e event) MarshalBinary() ([]byte, error) { return e.payload, nil }
+
+// UnmarshalBinary reads a payload.
+func (e *event) UnmarshalBinary(payload []byte) error {
+	body, err := unpack(payload)
+	if err != nil {
+		return err
+	}
+	var marks map[string]json.RawMessage
+	if err := json.Unmarshal(body, &marks); err != nil {
+		return err
+	}
+	_, e.short = marks[shortKey]
+	return json.Unmarshal(body, &e.Event)
 }
 
 // shortKey marks a short event, beside the keys that Label Studio writes.
@@ -71,57 +102,6 @@ func shorten(e *labelstudio.Event) []byte {
 	})
 }
 
-// complete asks Label Studio for what a short event left out. Tasks that are gone are
-// left out, and annotations that are.
-func (s *Service) complete(ctx context.Context, project int64, e *labelstudio.Event) error {
-	if s.client == nil {
-		return s.clientErr
-	}
-	if e.Action == labelstudio.ProjectUpdated {
-		p, err := s.client.Project(ctx, project)
-		e.LabelConfig = p.LabelConfig
-		return err
-	}
-	var tasks []labelstudio.Task
-	var annotations []labelstudio.Annotation
-	for i := range e.Tasks {
-		task, err := s.client.Task(ctx, project, e.Tasks[i].ID)
-		if api.Status(err) == http.StatusNotFound {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		tasks = append(tasks, task)
-		all, err := task.StoredAnnotations()
-		if err != nil {
-			return err
-		}
-		for _, a := range all {
-			if slices.ContainsFunc(e.Annotations, func(b labelstudio.Annotation) bool { return a.ID == b.ID }) {
-				a.Task = task.ID
-				annotations = append(annotations, a)
-			}
-		}
-	}
-	e.Tasks, e.Annotations = tasks, annotations
-	return nil
-}
-
-func readEvent(payload []byte) (event, error) {
-	var e event
-	body, err := unpack(payload)
-	if err != nil {
-		return e, err
-	}
-	var marks map[string]json.RawMessage
-	if err := json.Unmarshal(body, &marks); err != nil {
-		return e, err
-	}
-	_, e.short = marks[shortKey]
-	return e, json.Unmarshal(body, &e.Event)
-}
-
 func pack(body []byte) []byte {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level exists
@@ -130,12 +110,15 @@ func pack(body []byte) []byte {
 	return b.Bytes()
 }
 
+// mostBody bounds an unpacked event, in bytes.
+const mostBody = 512 << 20
+
 func unpack(payload []byte) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(payload))
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(r, 512<<20))
+	return io.ReadAll(io.LimitReader(r, mostBody))
 }
 
 // mustJSON writes values of types that always can be.
