@@ -12,6 +12,7 @@ import (
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
+	"asr-backend/service/projects"
 	"asr-backend/transcript"
 )
 
@@ -57,8 +58,12 @@ func (c *Corrections) showParagraphs(ctx context.Context, project int64, index i
 		return err
 	}
 	key := plan.Paragraphs.Key
-	if !alone(&task, correction, plan, p.Config) || !replaceable(task.Data[key], correction.Annotation) {
+	if !alone(&task, correction, plan, p.Config) {
 		return nil
+	}
+	written, err := c.Projects.Written(ctx, project)
+	if err != nil || !replaceable(task.Data[key], written, correction.Annotation) {
+		return err
 	}
 	rows, err := paragraphs(correction, whole, plan, p.Settings.Results())
 	if err != nil || rows == nil {
@@ -96,7 +101,7 @@ func ofPlan(all []Passage, plan *labelconfig.Plan) []Passage {
 }
 
 // replaceable reports whether rows are a prediction of ours or an annotation's.
-func replaceable(raw json.RawMessage, annotation int64) bool {
+func replaceable(raw json.RawMessage, ours projects.Written, annotation int64) bool {
 	var rows []struct {
 		Version    *string `json:"model_version"`
 		Annotation int64   `json:"annotation"`
@@ -104,7 +109,7 @@ func replaceable(raw json.RawMessage, annotation int64) bool {
 	if json.Unmarshal(raw, &rows) != nil || len(rows) == 0 {
 		return false
 	}
-	return rows[0].Version != nil || rows[0].Annotation == annotation
+	return rows[0].Version != nil && ours[*rows[0].Version] || rows[0].Annotation == annotation
 }
 
 // paragraphs returns the rows of a corrected text; nil for none.

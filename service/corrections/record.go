@@ -66,7 +66,7 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 			plans, keys = append(plans, plan), append(keys, recordings.Of(p, t.ID, value).Key())
 		}
 	}
-	built, err := c.Recordings.Build(ctx, p, plans, keys, t.Data)
+	built, err := c.Recordings.Build(ctx, p, plans, keys, t.Data, nil)
 	if err != nil {
 		return nil, err
 	}

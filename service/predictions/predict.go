@@ -126,9 +126,15 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 	if a.task.ID != 0 && (has(a.task.Predictions, r.project.Version) || a.pushed && r.stored(ctx, k)) {
 		return nil, nil
 	}
-	built, err := r.Recordings.Build(ctx, r.project, a.plans, a.keys, a.task.Data)
+	built, err := r.Recordings.Build(ctx, r.project, a.plans, a.keys, a.task.Data, nil)
 	if err != nil || !built.Predict {
 		return nil, err
+	}
+	if r.Client != nil {
+		// Label Studio stores the answer, and the next version is to replace it.
+		if err := r.Projects.Write(ctx, r.project); err != nil {
+			return nil, err
+		}
 	}
 	if a.task.ID != 0 && !r.once.Answer(ctx, k, r.arrived) {
 		return nil, nil

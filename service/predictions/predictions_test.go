@@ -332,3 +332,68 @@ func TestStatesOfTasks(t *testing.T) {
 		}
 	}
 }
+
+// Any version may look like one of ours: UUIDs and dates end in twelve hex digits too.
+func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
+	f := newFixture(t)
+	foreign := []string{
+		"exp-550e8400-e29b-41d4-a716-446655440000", "nemo-202311171530", "tones-0123456789ab", "whisper-large-v3", "",
+	}
+	for _, version := range foreign {
+		f.rows.add(version)
+	}
+	f.push("")
+	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := p.Version
+	if got, want := f.rows.versions(), slices.Sorted(slices.Values(append(slices.Clone(foreign), first))); !slices.Equal(got, want) {
+		t.Fatalf("stored %q, want %q", got, want)
+	}
+	// A change of settings replaces what was written before, and nothing else.
+	if err := f.Prepare(t.Context(), f.project(`{"words":false}`), []labelstudio.Task{task()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.work(); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = f.Projects.Resolve(t.Context(), f.project(`{"words":false}`)); err != nil || p.Version == first {
+		t.Fatalf("version %s, %v", p.Version, err)
+	}
+	if got, want := f.rows.versions(), slices.Sorted(slices.Values(append(slices.Clone(foreign), p.Version))); !slices.Equal(got, want) {
+		t.Errorf("stored %q, want %q", got, want)
+	}
+}
+
+// An answer is stored by Label Studio, and so is one of ours as well.
+func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
+	f := newFixture(t)
+	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.transcribe()
+	out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil)
+	if err != nil || len(out[0]) != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	f.rows.add(out[0][0].ModelVersion)
+	if err := f.Prepare(t.Context(), f.project(`{"words":false}`), []labelstudio.Task{task()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Forget(t.Context(), 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the push of the old version, which is superseded, and the new one
+		if err := f.work(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := f.rows.versions(); len(got) != 1 || got[0] == p.Version {
+		t.Errorf("stored %q", got)
+	}
+}

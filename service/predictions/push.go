@@ -111,7 +111,15 @@ func (s *Predictions) store(ctx context.Context, p *projects.Project, args *push
 		}
 		data = task.Data
 	}
-	built, err := s.Recordings.Build(ctx, p, plans, args.Transcriptions, data)
+	if err := s.Projects.Write(ctx, p); err != nil {
+		return "", err
+	}
+	written, err := s.Projects.Written(ctx, p.ID)
+	if err != nil {
+		return "", err
+	}
+	ours := func(version string) bool { return written[version] }
+	built, err := s.Recordings.Build(ctx, p, plans, args.Transcriptions, data, ours)
 	if err != nil {
 		return "", err
 	}
@@ -128,7 +136,7 @@ func (s *Predictions) store(ctx context.Context, p *projects.Project, args *push
 	}
 	var replaced []string
 	older := func(version string) bool {
-		if version == args.Version || !ourVersion(version) {
+		if version == args.Version || !ours(version) {
 			return false
 		}
 		replaced = append(replaced, version)

@@ -61,6 +61,7 @@ type Registry struct {
 	mu      sync.Mutex // guards the fields below
 	values  map[valueKey]value
 	configs map[string]parsed // by text
+	written map[int64]Written // by project, as far as known here
 }
 
 // parsed is what a labelling configuration says, or what is wrong with it.
@@ -80,7 +81,7 @@ func New(o Options) (*Registry, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{options: o, log: o.Logger, values: map[valueKey]value{}, configs: map[string]parsed{}, changed: make(chan struct{}, 1)}, nil
+	return &Registry{options: o, log: o.Logger, values: map[valueKey]value{}, configs: map[string]parsed{}, written: map[int64]Written{}, changed: make(chan struct{}, 1)}, nil
 }
 
 // Name is a project's name in the queue.

@@ -228,3 +228,41 @@ func TestAConfigurationIsParsedOnce(t *testing.T) {
 		t.Error("a configuration that was forgotten is not parsed again")
 	}
 }
+
+func TestVersionsThatWereWrittenAreRemembered(t *testing.T) {
+	dir := t.TempDir()
+	r, q, stop := registry(t, dir, true)
+	defer stop()
+	open, err := q.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a program left that did not write versions down.
+	for key, project := range map[string]string{"deliver/1/5/one-00000000000a": "1", "deliver/2/6/one-00000000000b": "2", "transcribe/one-00000000000c/0123": "2", "event/1/2": "1"} {
+		if _, _, err := open.Enqueue(t.Context(), jobs.Spec{Key: key, Project: project, Kind: strings.Split(key, "/")[0]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := open.Values("1").Set(t.Context(), labelstudio.KeyModelVersion, "one-00000000000d"); err != nil {
+		t.Fatal(err)
+	}
+	p, err := r.Resolve(t.Context(), labelstudio.NewProject(1, segments, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := r.Write(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := projects.Written{"one-00000000000a": true, "one-00000000000c": true, "one-00000000000d": true, p.Version: true, p.TranscriptVersion: true}
+	if got, err := r.Written(t.Context(), 1); err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("%v, want (-), got (+):\n%s", err, cmp.Diff(want, got))
+	}
+	stop()
+	r, _, stop = registry(t, dir, true)
+	defer stop()
+	if got, err := r.Written(t.Context(), 1); err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("after a restart: %v, want (-), got (+):\n%s", err, cmp.Diff(want, got))
+	}
+}

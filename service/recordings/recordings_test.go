@@ -143,7 +143,7 @@ func TestARecordingIsTranscribedOnceForAllTasks(t *testing.T) {
 	if err != nil || got.Text() != tone.Text() || got.Source != "a.wav" || got.ModelVersion != p.TranscriptVersion {
 		t.Errorf("transcript %q of %s by %s, %v", got.Text(), got.Source, got.ModelVersion, err)
 	}
-	out, err := f.Build(t.Context(), p, p.Plans, keys, nil)
+	out, err := f.Build(t.Context(), p, p.Plans, keys, nil, nil)
 	if err != nil || !out.Predict || out.Score <= 0 || len(out.Items) != 2*len(tone.Regions()) {
 		t.Errorf("built %+v, %v", out, err)
 	}
@@ -258,15 +258,15 @@ func TestResultsOfSeveralRecordingsScoreByLength(t *testing.T) {
 		})
 	}
 	running.Wait()
-	both, err := f.Build(t.Context(), p, p.Plans, keys, nil)
+	both, err := f.Build(t.Context(), p, p.Plans, keys, nil, nil)
 	if err != nil || len(both.Items) != 2 {
 		t.Fatalf("%+v, %v", both, err)
 	}
-	one, err := f.Build(t.Context(), p, []*labelconfig.Plan{p.Plans[0]}, keys[:1], nil)
+	one, err := f.Build(t.Context(), p, []*labelconfig.Plan{p.Plans[0]}, keys[:1], nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := f.Build(t.Context(), p, []*labelconfig.Plan{p.Plans[1]}, keys[1:], nil)
+	two, err := f.Build(t.Context(), p, []*labelconfig.Plan{p.Plans[1]}, keys[1:], nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,16 +50,18 @@ func (r *Results) Prediction(version string) labelstudio.Prediction {
 }
 
 // Build makes the results of a task from its transcripts: keys name their jobs, one a plan.
-// Data are the task's, where plans read them.
-func (r *Recordings) Build(ctx context.Context, p *projects.Project, plans []*labelconfig.Plan, keys []string, data labelstudio.Data) (*Results, error) {
+// Data are the task's, where plans read them, and ours says which versions in them are.
+func (r *Recordings) Build(ctx context.Context, p *projects.Project, plans []*labelconfig.Plan, keys []string, data labelstudio.Data, ours func(version string) bool) (*Results, error) {
 	out := &Results{}
+	options := p.Settings.Results()
+	options.Ours = ours
 	score := 0.0
 	for i, plan := range plans {
 		t, err := r.Transcript(ctx, keys[i])
 		if err != nil {
 			return nil, err
 		}
-		one, err := results.Build(t, plan, data, p.Settings.Results())
+		one, err := results.Build(t, plan, data, options)
 		if err != nil {
 			return nil, fmt.Errorf("results for %s: %w", plan.Audio.Name, err)
 		}
