@@ -62,7 +62,7 @@ func newFixture(t *testing.T, config string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, err := recordings.New(recordings.Options{Queue: q, Models: pool, FFmpeg: "off", Media: media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: dir}})
+	rec, err := recordings.New(recordings.Options{Queue: q, Projects: registry, Models: pool, FFmpeg: "off", Media: media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

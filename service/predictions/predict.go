@@ -26,6 +26,7 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 		return out, nil
 	}
 	if c != nil {
+		s.keepLogin(ctx, p)
 		prediction, err := s.regions(ctx, p, &tasks[0], c)
 		if err != nil {
 			s.log.Warn("region not transcribed", "project", p.ID, "task", tasks[0].ID, "error", err)
@@ -42,6 +43,7 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 	wait, cancel := context.WithDeadline(ctx, r.until)
 	defer cancel()
 	s.Queue.Wait(wait) // in the first moments of the process
+	s.keepLogin(ctx, p)
 	if s.Wait < 0 {
 		r.enqueue(ctx, tasks)
 		return out, nil
@@ -59,6 +61,13 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 		}
 	}
 	return out, nil
+}
+
+// keepLogin keeps the credentials that came with a request.
+func (s *Predictions) keepLogin(ctx context.Context, p *projects.Project) {
+	if err := s.Projects.SetLogin(ctx, p.Project); err != nil {
+		s.log.Warn("media credentials not stored", "project", p.ID, "error", err)
+	}
 }
 
 // predictRequest is a request for predictions.

@@ -140,7 +140,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, err := recordings.New(recordings.Options{Queue: q, Models: pool, Media: media.Options{CacheDir: filepath.Join(dir, "cache")}})
+	rec, err := recordings.New(recordings.Options{Queue: q, Projects: registry, Models: pool, Media: media.Options{CacheDir: filepath.Join(dir, "cache")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,5 +395,47 @@ func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 	}
 	if got := f.rows.versions(); len(got) != 1 || got[0] == p.Version {
 		t.Errorf("stored %q", got)
+	}
+}
+
+func TestMediaPasswordsStandInNoJob(t *testing.T) {
+	f := newFixture(t)
+	lp := f.project("")
+	lp.Login, lp.Password = "studio", labelstudio.NewSecret("open-sesame")
+	p, err := f.Projects.Resolve(t.Context(), lp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	list := f.queue.List(jobs.Filter{})
+	if len(list) != 2 {
+		t.Errorf("%d jobs", len(list))
+	}
+	for _, one := range list {
+		job, err := f.queue.Get(t.Context(), one.Key)
+		if err != nil || strings.Contains(string(job.Payload), "sesame") {
+			t.Errorf("job %s holds %s, %v", job.Key, job.Payload, err)
+		}
+	}
+	// What webhooks bring is opened with the same credentials, by the same job.
+	loaded, err := f.Projects.Load(t.Context(), 1)
+	if err != nil || loaded.Login != "studio" || loaded.Password.Reveal() != "open-sesame" {
+		t.Fatalf("loaded %+v, %v", loaded, err)
+	}
+	if err := f.Prepare(t.Context(), loaded, []labelstudio.Task{task()}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(f.queue.List(jobs.Filter{})); n != 2 {
+		t.Errorf("%d jobs after the webhook", n)
+	}
+	// A project that needs none any more.
+	lp.Login, lp.Password = "", labelstudio.Secret{}
+	if err := f.Projects.SetLogin(t.Context(), lp); err != nil {
+		t.Fatal(err)
+	}
+	if loaded, err = f.Projects.Load(t.Context(), 1); err != nil || loaded.Login != "" || !loaded.Password.IsZero() {
+		t.Errorf("loaded %+v, %v", loaded, err)
 	}
 }

@@ -121,6 +121,9 @@ func (r *Registry) Load(ctx context.Context, id int64) (*labelstudio.Project, er
 		return nil, fmt.Errorf("read project %d: %w", id, err)
 	}
 	p := labelstudio.NewProject(id, config, r)
+	if p.Login, p.Password, err = r.Login(ctx, id); err != nil {
+		return nil, err
+	}
 	return p, p.LoadExtraParams(ctx)
 }
 

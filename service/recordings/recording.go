@@ -13,8 +13,11 @@ type Recording struct {
 	Value     string `json:"value"` // as the task has it
 	TaskID    int64  `json:"task"`
 	ProjectID int64  `json:"project"`
-	Login     string `json:"login,omitempty"`
-	Password  string `json:"password,omitempty"`
+	// Login is with whose credentials the project opens its media. They are those of the
+	// project; see projects.Registry.Login.
+	Login string `json:"login,omitempty"`
+	// Password stands in jobs of earlier programs only.
+	Password string `json:"password,omitempty"`
 	// Settings and Split choose how it is transcribed, Version is what that comes to.
 	Settings projects.Settings `json:"settings"`
 	Split    bool              `json:"split"`
@@ -23,7 +26,7 @@ type Recording struct {
 
 // Of returns the recording that a task of a project has at an address.
 func Of(p *projects.Project, task int64, value string) Recording {
-	return Recording{Value: value, TaskID: task, ProjectID: p.ID, Login: p.Login, Password: p.Password.Reveal(),
+	return Recording{Value: value, TaskID: task, ProjectID: p.ID, Login: p.Login,
 		Settings: p.Settings, Split: p.Split(), Version: p.TranscriptVersion}
 }
 

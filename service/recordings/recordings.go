@@ -43,16 +43,19 @@ import (
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/media"
 	"asr-backend/service/modelpool"
+	"asr-backend/service/projects"
 	"asr-backend/service/queue"
 	"asr-backend/transcribe"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Options are what Recordings are made of. Queue, Models and Media.CacheDir are required.
+// Options are what Recordings are made of. Queue, Projects, Models and Media.CacheDir are
+// required.
 type Options struct {
-	Queue  *queue.Queue
-	Models *modelpool.Pool
+	Queue    *queue.Queue
+	Projects *projects.Registry
+	Models   *modelpool.Pool
 	// Media says how recordings are fetched. Observe is set here.
 	Media    media.Options
 	FFmpeg   string // see audio.Options
@@ -63,6 +66,7 @@ type Options struct {
 // Recordings transcribes recordings. It is safe for concurrent use.
 type Recordings struct {
 	queue    *queue.Queue
+	projects *projects.Registry
 	models   *modelpool.Pool
 	fetcher  *media.Fetcher
 	ffmpeg   string
@@ -76,7 +80,7 @@ func New(o Options) (*Recordings, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recordings{queue: o.Queue, models: o.Models, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress()}
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress()}
 	r.metrics = newMetrics(o.Registry, r.progress)
 	o.Media.Observe = r.metrics.fetched
 	var err error
@@ -141,7 +145,11 @@ type opened struct {
 // open fetches a recording and loads its model. The caller closes what it returns.
 func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options) (*opened, error) {
 	start := time.Now()
-	file, err := r.fetcher.Fetch(ctx, media.Request{Value: rec.Value, Task: rec.TaskID, Project: rec.ProjectID, Login: rec.Login, Password: labelstudio.NewSecret(rec.Password)})
+	login, password, err := r.login(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	file, err := r.fetcher.Fetch(ctx, media.Request{Value: rec.Value, Task: rec.TaskID, Project: rec.ProjectID, Login: login, Password: password})
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +160,18 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	}
 	out.transcriber = transcribe.New(out.recognizer, o)
 	return out, nil
+}
+
+// login returns the credentials that open a recording: those that its project has now.
+func (r *Recordings) login(ctx context.Context, rec *Recording) (string, labelstudio.Secret, error) {
+	if rec.Login == "" {
+		return "", labelstudio.Secret{}, nil
+	}
+	login, password, err := r.projects.Login(ctx, rec.ProjectID)
+	if err == nil && login == "" {
+		login, password = rec.Login, labelstudio.NewSecret(rec.Password)
+	}
+	return login, password, err
 }
 
 func (o *opened) close() {

@@ -1,9 +1,12 @@
 package recordings_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,8 +66,8 @@ func newFixture(t *testing.T) *fixture {
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	f.Recordings, err = recordings.New(recordings.Options{Queue: q, Models: pool, FFmpeg: "off",
-		Media: media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: f.dir}})
+	f.Recordings, err = recordings.New(recordings.Options{Queue: q, Projects: f.registry, Models: pool, FFmpeg: "off",
+		Media: media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: f.dir, AllowPrivate: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,5 +278,60 @@ func TestResultsOfSeveralRecordingsScoreByLength(t *testing.T) {
 	}
 	if v := both.Prediction("v"); v.ModelVersion != "v" || v.Score != both.Score {
 		t.Errorf("prediction %+v", v)
+	}
+}
+
+// Media passwords are the project's: a job that waits takes the one that is right when it runs.
+func TestProtectedMediaAreOpenedWithTheProjectsPassword(t *testing.T) {
+	f := newFixture(t)
+	var password string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, given, _ := r.BasicAuth(); user != "studio" || given != password {
+			w.Header().Set("WWW-Authenticate", "Basic")
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		http.ServeContent(w, r, "a.wav", time.Time{}, bytes.NewReader(tones.Recording{Seconds: 3}.WAV()))
+	}))
+	defer server.Close()
+	p := f.project(segments)
+	p.Login, p.Password = "studio", labelstudio.NewSecret("open-sesame")
+	set := func() {
+		t.Helper()
+		if err := f.registry.SetLogin(t.Context(), p.Project); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set()
+	rec := recordings.Of(p, 10, server.URL+"/a.wav")
+	job, err := f.Enqueue(t.Context(), rec, jobs.Batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if payload := string(job.Payload); strings.Contains(payload, "sesame") || !strings.Contains(payload, `"login":"studio"`) {
+		t.Errorf("the job record is %s", payload)
+	}
+	p.Password = labelstudio.NewSecret("changed")
+	set()
+	password = "changed"
+	if err := f.work(); err != nil {
+		t.Errorf("with the password of now: %v", err)
+	}
+	// A job of an earlier program, whose project has sent no request since.
+	p.ID, rec.ProjectID = 2, 2
+	rec.Value, rec.Password, password = server.URL+"/b.wav", "of the job", "of the job"
+	if _, err := f.Enqueue(t.Context(), rec, jobs.Batch); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.work(); err != nil {
+		t.Errorf("with the password of an old job: %v", err)
+	}
+	// A project without credentials sends none.
+	rec = recordings.Of(f.project(segments), 10, server.URL+"/c.wav")
+	if _, err := f.Enqueue(t.Context(), rec, jobs.Batch); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.work(); err == nil || strings.Contains(err.Error(), "of the job") {
+		t.Errorf("without credentials: %v", err)
 	}
 }
