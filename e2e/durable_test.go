@@ -46,7 +46,7 @@ func addSonnets(t *testing.T, h *house, project int64) {
 func heardAtMostTwice(t *testing.T, b *backend, kills int) {
 	t.Helper()
 	times := map[string]int{}
-	for _, line := range b.lines(t, "heard") {
+	for _, line := range b.lines(t, "recording transcribed") {
 		times[line["job"].(string)]++
 	}
 	again := 0

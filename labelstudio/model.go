@@ -18,8 +18,8 @@ type Model interface {
 	// that says what to do; a StatusError chooses the status.
 	Setup(ctx context.Context, p *Project) (Setup, error)
 
-	// Predict returns suggestions for each task, by position. An empty entry means "not
-	// now". The call as a whole fails only for a reason that concerns all tasks. In an
+	// Predict returns suggestions for each task, by position; p.State is what Setup returned
+	// for this request. An empty entry means "not now". The call as a whole fails only for a reason that concerns all tasks. In an
 	// interactive request c is not nil, there is one task, and the first prediction's
 	// result is drawn on the annotator's page.
 	Predict(ctx context.Context, p *Project, tasks []Task, c *Context) ([]Predictions, error)
@@ -33,6 +33,9 @@ type Model interface {
 type Setup struct {
 	// ModelVersion is not empty, and changes when and only when predictions would.
 	ModelVersion string `json:"model_version"`
+	// State is whatever the model has worked out about the project on the way. It is given
+	// to Predict of the same request as Project.State, and nobody else sees it.
+	State any `json:"-"`
 }
 
 // StatusError is an error that chooses the HTTP status of the answer.
@@ -83,8 +86,17 @@ type Project struct {
 	// other requests, and nothing that a stranger could not have sent.
 	Hostname    string
 	AccessToken Secret
+	// State is Setup.State in Predict, and nil elsewhere.
+	State any
 
 	store Store
+}
+
+// ConfigParser is implemented by a Store that remembers parsed configurations: NewProject
+// asks it in place of labelconfig.Parse, so that one parse serves all requests of a project.
+// A Config is never changed, so projects may share it.
+type ConfigParser interface {
+	ParseConfig(text string) (*labelconfig.Config, error)
 }
 
 // NewProject returns a project with its configuration parsed. A nil store forgets
@@ -94,8 +106,12 @@ func NewProject(id int64, labelConfig string, store Store) *Project {
 		store = NewMemory()
 	}
 	p := &Project{ID: id, LabelConfig: labelConfig, Config: new(labelconfig.Config), store: store}
+	parse := labelconfig.Parse
+	if p, ok := store.(ConfigParser); ok {
+		parse = p.ParseConfig
+	}
 	if labelConfig != "" {
-		if config, err := labelconfig.Parse(labelConfig); err != nil {
+		if config, err := parse(labelConfig); err != nil {
 			p.ConfigErr = err
 		} else {
 			p.Config = config

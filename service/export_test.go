@@ -1,8 +1,11 @@
 package service
 
 import (
+	"context"
 	"net/http"
-	"time"
+
+	"asr-backend/service/corrections"
+	"asr-backend/service/projects"
 )
 
 // StartWork is Start without a listener, for tests in fake time: a goroutine that waits
@@ -10,10 +13,12 @@ import (
 func (s *Service) StartWork() { s.startWork() }
 
 // Test answers one request without a network.
-func (s *Service) Test(r *http.Request) (*http.Response, error) { return s.backend.Test(r) }
+func (s *Service) Test(r *http.Request) (*http.Response, error) { return s.server.Test(r) }
 
-// SetStoring says how long Label Studio may take to store an answer. Call it before Start.
-func (s *Service) SetStoring(d time.Duration) { s.deliveries.storing = d }
+// Kept returns the correction of an annotation, or nil.
+func (s *Service) Kept(ctx context.Context, project, annotation int64) (*corrections.Correction, error) {
+	return s.corrections.Load(ctx, project, annotation)
+}
 
 // SettingNames are the names that extra params may have.
-var SettingNames = settingNames
+var SettingNames = projects.SettingNames

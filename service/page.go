@@ -1,13 +1,18 @@
 package service
 
 import (
+	_ "embed"
 	"fmt"
+	"html/template"
 	"time"
-
-	"asr-backend/internal/cli"
 )
 
-// ago writes how long something is past, for the page.
+//go:embed status.html
+var statusPage string
+
+var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{"ago": ago, "percent": percent, "clock": clock}).Parse(statusPage))
+
+// ago writes how long something is past.
 func ago(t time.Time) string {
 	switch d := time.Since(t); {
 	case d < time.Minute:
@@ -23,5 +28,11 @@ func ago(t time.Time) string {
 
 func percent(x float64) string { return fmt.Sprintf("%.1f %%", 100*x) }
 
-// clock writes a length of audio, for the page.
-func clock(d time.Duration) string { return cli.Clock(d) }
+// clock writes a length of audio as players do: 3:07 or 1:02:03.
+func clock(d time.Duration) string {
+	s := int64(d.Round(time.Second) / time.Second)
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+}

@@ -215,6 +215,7 @@ func TestParagraphsShowWhatAPersonMadeOfThem(t *testing.T) {
 	}{
 		"ours":                      {want: "0.9 one / 2.5 three four / 4.9 one two three four"},
 		"somebody else's":           {rows: []any{map[string]any{"text": "theirs", "author": "x"}}, want: "0.0 theirs"},
+		"of another program":        {rows: []any{map[string]any{"text": "theirs", "author": "x", "model_version": "nemo-202311171530"}}, want: "0.0 theirs"},
 		"with labels on characters": {controls: `<ParagraphLabels name="who" toName="rows"><Label value="A"/></ParagraphLabels>`, want: "0.9 one two three four / 4.9 one two three four"},
 		"of two annotations":        {second: true, want: "0.9 one two three four / 4.9 one two three four"},
 	} {

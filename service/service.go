@@ -1,33 +1,31 @@
-// Package service is the machine learning backend that `asr-backend serve` runs: it
-// joins Label Studio (labelstudio), durable work (jobs) and recognition (transcribe), and
-// holds the rules by which they work together.
+// Package service is the machine learning backend that `asr-backend serve` runs: it makes
+// the parts, starts them, and stops them in order. What they do is in packages of their own,
+// each of which knows only those above it here:
+//
+//	problems     what is wrong with projects and tasks, and what people can do about it
+//	queue        the job queue, which opens in the background
+//	modelpool    models, loaded when they are needed
+//	projects     settings, plans, versions, and what is kept of each project
+//	recordings   recording → transcript                               (job "transcribe")
+//	predictions  transcript → prediction, as an answer or a push      (job "deliver")
+//	corrections  annotation → error rate and word times               (job "retime")
+//	events       what Label Studio reports by webhook                 (job "event")
 //
 // # The life of a task
 //
 //	Label Studio ── /predict, /webhook ──> a transcription, one a recording and version
-//	                                       a delivery, one a task and version
-//	worker: fetch the recording, hear it, keep the transcript      (job "transcribe")
-//	worker: build results for the project, store them in Label Studio (job "deliver")
+//	                                       a push, one a task and version
+//	worker: fetch the recording, transcribe it, keep the transcript
+//	worker: build results for the project, store them in Label Studio
 //
-// Nothing in a request waits for a model or a recording: /predict enqueues both jobs and
-// then waits, for a bounded time, for the transcription. What is ready in time is
-// answered; everything else is answered with "not now" and stored later through the API.
-// Jobs live in a durable queue, so that neither a crash nor an outage of Label Studio
-// loses one.
+// Nothing in a request waits for a model or a recording. Jobs live in a durable queue, so
+// that neither a crash nor an outage of Label Studio loses one.
 //
-// # One prediction a task and version
+// # What is here
 //
-// Label Studio stores every answer as a new row and looks for no twin. Two writers could
-// so leave two rows: the answer to /predict and the delivery through the API. Package
-// rules (deliveries.go): only one of them is under way at a time; an answer is given only
-// once until Label Studio had time to store it; and the delivery, which keeps exactly one
-// row of a version and removes others, always comes last.
-//
-// # Versions
-//
-// What /setup returns is a digest of the model, the settings of the project and the part
-// of its labelling configuration that is served. Predictions carry exactly that. Label
-// Studio asks again when it changes, and it changes when and only when answers would.
+// service.go makes, starts and stops everything. model.go answers requests by handing them to
+// the packages above. workers.go takes jobs and decides what becomes of those that fail.
+// status.go and metrics.go show what all of them do.
 package service
 
 import (
@@ -36,7 +34,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
@@ -46,6 +43,14 @@ import (
 	"asr-backend/labelstudio/api"
 	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/media"
+	"asr-backend/service/corrections"
+	"asr-backend/service/events"
+	"asr-backend/service/modelpool"
+	"asr-backend/service/predictions"
+	"asr-backend/service/problems"
+	"asr-backend/service/projects"
+	"asr-backend/service/queue"
+	"asr-backend/service/recordings"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -56,7 +61,7 @@ type Options struct {
 	Address string
 	// Library is the ONNX Runtime library, see ort.Open.
 	Library string
-	// Engine tells how models are run.
+	// Engine says how models are run.
 	Engine asr.Options
 	// Variant is the variant of models that is run, such as "fp16"; empty is the usual one.
 	Variant string
@@ -73,15 +78,15 @@ type Options struct {
 	// and Token, recordings come from open addresses only and every result is given in
 	// answer to /predict.
 	LabelStudio api.Options
-	// Media tells how recordings are fetched. Server and Observe are set here.
+	// Media says how recordings are fetched. Server is set here.
 	Media media.Options
-	// Jobs tells where jobs are kept. Logger is set here.
+	// Jobs says where jobs are kept. Logger is set here.
 	Jobs jobs.Options
 
 	// PredictWait is how long /predict waits for transcripts; 0 means 60 s, negative not
 	// at all.
 	PredictWait time.Duration
-	// Recordings is how many recordings are heard at once, besides one that somebody has
+	// Recordings is how many recordings are transcribed at once, besides one that somebody has
 	// opened; 0 means 2.
 	Recordings int
 	// GiveUp is for how long a recording that cannot be had, or a Label Studio that does
@@ -102,149 +107,44 @@ type Options struct {
 	Registry *prometheus.Registry
 }
 
+// Settings are what a project may choose.
+type Settings = projects.Settings
+
 // Defaults of Options.
 const (
-	DefaultPredictWait = 60 * time.Second
-	DefaultGiveUp      = 7 * 24 * time.Hour
-	DefaultMaxModels   = 2
-	DefaultRecordings  = 2
+	DefaultGiveUp     = 7 * 24 * time.Hour
+	DefaultRecordings = 2
 )
 
 // Service is a running backend.
 type Service struct {
-	options    Options
-	log        *slog.Logger
-	started    time.Time
-	engines    *engines
-	store      *store
-	client     *api.Client // nil without a token
-	clientErr  error       // why there is none
-	fetcher    *media.Fetcher
-	deliveries *deliveries
-	lessons    *lessons
-	progress   *progress
-	troubles   *troubles
-	metrics    *metrics
-	backend    *backend.Backend
+	options Options
+	log     *slog.Logger
+	started time.Time
+	metrics *metrics
 
-	listener net.Listener
-	work     context.Context // ends when the service stops
-	stopWork context.CancelCauseFunc
-	last     context.Context // ends a while later, for what must reach the store
-	stopLast context.CancelFunc
-	running  sync.WaitGroup
+	problems    *problems.Log
+	models      *modelpool.Pool
+	queue       *queue.Queue
+	projects    *projects.Registry
+	recordings  *recordings.Recordings
+	client      *api.Client // nil without a token
+	noClient    error       // why there is none
+	predictions *predictions.Predictions
+	corrections *corrections.Corrections
+	events      *events.Events
+	server      *backend.Backend
+
+	listener    net.Listener
+	working     context.Context // ends when the service stops
+	stopWorking context.CancelCauseFunc
+	storing     context.Context // ends a while later, for work that is done
+	stopStoring context.CancelFunc
+	running     sync.WaitGroup
+	shutdown    shutdown
 }
 
 var errStopping = errors.New("the service is stopping")
-
-// New makes a service. It opens nothing yet but the folder for recordings.
-func New(o Options) (*Service, error) {
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	s := &Service{options: o, log: o.Logger, started: time.Now(), deliveries: newDeliveries(DefaultStoring), lessons: newLessons(), progress: newProgress(), troubles: newTroubles()}
-	s.work, s.stopWork = context.WithCancelCause(context.Background())
-	s.last, s.stopLast = context.WithCancel(context.Background())
-	s.metrics = newMetrics(o.Registry, s)
-	engine := o.Engine
-	engine.Background = true // requests must be answered while every core transcribes
-	engine.Observe = func(r asr.Run) {
-		s.metrics.ran(r)
-		if o.Engine.Observe != nil {
-			o.Engine.Observe(r)
-		}
-	}
-	s.engines = newEngines(s.work, o.Library, o.Variant, engine, o.MaxModels, o.OpenModel, o.Jobs.Dir, s.log)
-	s.store = newStore(o.Jobs, s.log)
-	s.connect()
-	o.Media.Observe = s.metrics.fetched
-	if s.client != nil {
-		o.Media.Server = s.client
-	}
-	var err error
-	if s.fetcher, err = media.New(o.Media); err != nil {
-		return nil, fmt.Errorf("service: %w", err)
-	}
-	s.backend, err = backend.New(backend.Options{
-		Model: s, Store: s.store, Logger: s.log, Events: s, User: o.User, Password: o.Password, Open: o.Open,
-		BodyLimit: o.BodyLimit, Ready: s.Ready, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
-	})
-	if err != nil {
-		s.fetcher.Close()
-		return nil, fmt.Errorf("service: %w", err)
-	}
-	return s, nil
-}
-
-// connect makes the client of Label Studio's API, if there is an address and a token.
-func (s *Service) connect() {
-	switch o := s.options.LabelStudio; {
-	case o.URL == "" && o.Token.IsZero():
-		s.clientErr = errors.New("neither LABEL_STUDIO_URL nor LABEL_STUDIO_API_KEY is set: uploaded files cannot be fetched and finished work cannot be stored; only open addresses are served, in answer to requests")
-	case o.URL == "":
-		s.clientErr = errors.New("LABEL_STUDIO_API_KEY is set but LABEL_STUDIO_URL is not; set it to the address at which this program reaches Label Studio")
-	case o.Token.IsZero():
-		s.clientErr = errors.New("LABEL_STUDIO_URL is set but LABEL_STUDIO_API_KEY is not; create a token in Label Studio under Account & Settings and set it")
-	default:
-		s.client, s.clientErr = api.New(o)
-	}
-	if s.clientErr != nil {
-		s.log.Warn("Label Studio's API is not used", "reason", s.clientErr)
-	}
-}
-
-// Start begins to listen and to work. /health and /setup answer from now on; models and
-// the queue open in the background.
-func (s *Service) Start() error {
-	ln, err := net.Listen("tcp", s.options.Address)
-	if err != nil {
-		return fmt.Errorf("service: listen: %w", err)
-	}
-	s.listener = ln
-	s.running.Go(func() {
-		if err := s.backend.Serve(ln); err != nil {
-			s.log.Error("serving ended", "error", err)
-		}
-	})
-	s.startWork()
-	return nil
-}
-
-// startWork starts everything that no request is needed for.
-func (s *Service) startWork() {
-	s.running.Go(func() { s.store.run(s.work) })
-	s.running.Go(func() { s.engines.keep(s.work, s.options.Defaults.Model) })
-	s.startWorkers()
-}
-
-// Addr is where the service listens.
-func (s *Service) Addr() net.Addr { return s.listener.Addr() }
-
-// Stop ends the service, in this order: no new requests; workers give their jobs back;
-// downloads; the queue; models; the library. ctx bounds the wait for requests.
-func (s *Service) Stop(ctx context.Context) error {
-	s.stopWork(errStopping)
-	grace := time.AfterFunc(stopGrace, s.stopLast)
-	defer grace.Stop()
-	defer s.stopLast()
-	errs := []error{s.backend.Shutdown(ctx)}
-	s.running.Wait()
-	s.fetcher.Close()
-	errs = append(errs, s.store.close(), s.engines.close())
-	return errors.Join(errs...)
-}
-
-// stopGrace is how long a job whose work is done may take to reach the store once the
-// service stops: a disk may be full, and docker kills after ten seconds.
-const stopGrace = 5 * time.Second
-
-// Ready returns nil once requests can be worked on, else what is missing.
-func (s *Service) Ready() error {
-	if err := s.engines.ready(s.options.Defaults.Model); err != nil {
-		return err
-	}
-	return s.store.health()
-}
 
 func (o *Options) validate() error {
 	if o.Logger == nil {
@@ -253,14 +153,8 @@ func (o *Options) validate() error {
 	if o.Registry == nil {
 		o.Registry = prometheus.NewRegistry()
 	}
-	if o.PredictWait == 0 {
-		o.PredictWait = DefaultPredictWait
-	}
 	if o.GiveUp <= 0 {
 		o.GiveUp = DefaultGiveUp
-	}
-	if o.MaxModels <= 0 {
-		o.MaxModels = DefaultMaxModels
 	}
 	if o.Recordings <= 0 {
 		o.Recordings = DefaultRecordings
@@ -272,8 +166,5 @@ func (o *Options) validate() error {
 		return fmt.Errorf("service: a wait of %v in /predict is too long: proxies in front of Label Studio give up after 90 s; want at most %v", o.PredictWait, longest)
 	}
 	o.Jobs.Logger = o.Logger
-	if err := o.Defaults.validate(); err != nil {
-		return fmt.Errorf("service: %w", err)
-	}
 	return nil
 }

@@ -3,10 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"encoding/json"
-	"html/template"
-	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,21 +11,24 @@ import (
 
 	"asr-backend/asr/ort"
 	"asr-backend/jobs"
+	"asr-backend/service/predictions"
+	"asr-backend/service/problems"
+	"asr-backend/service/recordings"
 )
 
 // Status is what /status says.
 type Status struct {
-	Version    string          `json:"version"`
-	Started    time.Time       `json:"started"`
-	Ready      bool            `json:"ready"`
-	NotReady   string          `json:"not_ready,omitempty"` // why
-	Model      ModelStatus     `json:"model"`
-	Store      string          `json:"store,omitempty"` // what is wrong with it
-	API        string          `json:"label_studio,omitempty"`
-	APITrouble string          `json:"label_studio_trouble,omitempty"`
-	Running    []Running       `json:"running"`
-	Waiting    int64           `json:"waiting"` // recordings
-	Projects   []ProjectStatus `json:"projects"`
+	Version    string               `json:"version"`
+	Started    time.Time            `json:"started"`
+	Ready      bool                 `json:"ready"`
+	NotReady   string               `json:"not_ready,omitempty"` // why
+	Model      ModelStatus          `json:"model"`
+	Store      string               `json:"store,omitempty"` // what is wrong with it
+	API        string               `json:"label_studio,omitempty"`
+	APITrouble string               `json:"label_studio_trouble,omitempty"`
+	Running    []recordings.Running `json:"running"`
+	Waiting    int64                `json:"waiting"` // recordings
+	Projects   []ProjectStatus      `json:"projects"`
 }
 
 // ModelStatus is what computes.
@@ -43,26 +43,18 @@ type ModelStatus struct {
 
 // ProjectStatus is a project as the service sees it.
 type ProjectStatus struct {
-	ID       int64          `json:"id"`
-	Version  string         `json:"model_version,omitempty"`
-	Serves   []string       `json:"serves,omitempty"`
-	Notes    []string       `json:"notes,omitempty"`
-	Trouble  *Trouble       `json:"trouble,omitempty"`
-	Tasks    []TaskStatus   `json:"tasks"`
-	Counts   map[string]int `json:"counts"` // of tasks, by state
-	ErrorsBy []VersionRate  `json:"word_error_rates,omitempty"`
+	ID       int64             `json:"id"`
+	Version  string            `json:"model_version,omitempty"`
+	Serves   []string          `json:"serves,omitempty"`
+	Notes    []string          `json:"notes,omitempty"`
+	Trouble  *problems.Problem `json:"trouble,omitempty"`
+	Tasks    []TaskStatus      `json:"tasks"`
+	Counts   map[string]int    `json:"counts"` // of tasks, by state
+	ErrorsBy []VersionRate     `json:"word_error_rates,omitempty"`
 }
 
 // TaskStatus is the state of a task's prediction.
-type TaskStatus struct {
-	ID      int64     `json:"id"`
-	Version string    `json:"model_version,omitempty"`
-	State   string    `json:"state"`
-	Updated time.Time `json:"updated"`
-	Reason  string    `json:"reason,omitempty"`
-	Hint    string    `json:"hint,omitempty"`
-	Retries int       `json:"retries,omitempty"`
-}
+type TaskStatus = predictions.TaskStatus
 
 // VersionRate is the word error rate of a version, by what people corrected.
 type VersionRate struct {
@@ -74,37 +66,45 @@ type VersionRate struct {
 // mostTasks bounds how many tasks of a project are listed, those changed last first.
 const mostTasks = 200
 
+// Ready returns nil once requests can be worked on, else what is missing.
+func (s *Service) Ready() error {
+	if err := s.models.Ready(s.options.Defaults.Model); err != nil {
+		return err
+	}
+	return s.queue.Health()
+}
+
 // Status gathers what /status says.
 func (s *Service) Status(ctx context.Context) Status {
-	out := Status{Version: s.options.Version, Started: s.started, Running: s.progress.list(), Projects: []ProjectStatus{}}
+	out := Status{Version: s.options.Version, Started: s.started, Running: s.recordings.Running(), Projects: []ProjectStatus{}}
 	if err := s.Ready(); err != nil {
 		out.NotReady = err.Error()
 	}
 	out.Ready = out.NotReady == ""
 	out.Model = ModelStatus{Name: s.options.Defaults.Model}
-	if d, ok := s.engines.device(s.options.Defaults.Model); ok {
+	if d, ok := s.models.Device(s.options.Defaults.Model); ok {
 		out.Model = ModelStatus{s.options.Defaults.Model, d.Provider, d.Reason, d.Difference, d.Threads, d.Batch}
 	}
 	if s.client != nil {
 		out.API = s.client.Base().Redacted()
 	} else {
-		out.APITrouble = s.clientErr.Error()
+		out.APITrouble = s.noClient.Error()
 	}
-	if err := s.store.health(); err != nil {
+	if err := s.queue.Health(); err != nil {
 		out.Store = err.Error()
 	}
-	q, err := s.store.jobs()
+	q, err := s.queue.Get()
 	if err != nil {
 		q = nil // what is known without the queue is shown all the same
 	}
 	if q != nil {
 		for _, g := range q.Stats().Groups {
-			if g.Kind == kindTranscribe && g.State == jobs.Queued {
+			if g.Kind == recordings.Kind && g.State == jobs.Queued {
 				out.Waiting += g.Jobs
 			}
 		}
 	}
-	for _, id := range s.store.projects(ctx) {
+	for _, id := range s.projects.List(ctx) {
 		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id))
 	}
 	return out
@@ -113,21 +113,23 @@ func (s *Service) Status(ctx context.Context) Status {
 // projectStatus gathers what is known of a project; q is nil while there is no queue.
 func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) ProjectStatus {
 	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}, Counts: map[string]int{}}
-	whole, tasks := s.troubles.of(id)
+	whole, tasks := s.problems.Of(id)
 	out.Trouble = whole
 	s.describe(ctx, &out)
 	if q != nil {
-		out.list(q, q.Jobs(jobs.Filter{Project: projectName(id), Kind: kindDeliver}))
+		out.Tasks = append(out.Tasks, predictions.Tasks(q, id)...)
 	}
 	for _, t := range tasks {
+		out.Tasks = append(out.Tasks, TaskStatus{ID: t.ID, State: t.State, Updated: t.Problem.At, Reason: t.Problem.What, Hint: t.Problem.Hint})
+	}
+	for _, t := range out.Tasks {
 		out.Counts[t.State]++
-		out.Tasks = append(out.Tasks, t)
 	}
 	slices.SortFunc(out.Tasks, func(a, b TaskStatus) int {
 		return cmp.Or(b.Updated.Compare(a.Updated), cmp.Compare(b.ID, a.ID))
 	})
 	out.Tasks = out.Tasks[:min(len(out.Tasks), mostTasks)]
-	if rates, err := s.errorRates(ctx, id); err == nil {
+	if rates, err := s.corrections.ErrorRates(ctx, id); err == nil {
 		for version, e := range rates {
 			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Words, e.Rate()})
 		}
@@ -138,72 +140,23 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) Pr
 
 // describe says what is served for a project, as far as its configuration can be read.
 func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
-	p, err := s.store.project(ctx, out.ID)
+	loaded, err := s.projects.Load(ctx, out.ID)
 	if err != nil {
 		return
 	}
-	r, err := s.resolve(ctx, p)
+	p, err := s.projects.Resolve(ctx, loaded)
 	if err != nil {
-		return // its trouble says why
+		return // its problem says why
 	}
-	out.Version = r.version
-	for _, plan := range r.plans {
+	out.Version = p.Version
+	for _, plan := range p.Plans {
 		out.Serves = append(out.Serves, plan.String())
 		out.Notes = append(out.Notes, plan.Notes...)
 	}
-	if len(r.plans) == 0 && r.why != "" {
-		out.Notes = append(out.Notes, r.why)
+	if len(p.Plans) == 0 && p.Why != "" {
+		out.Notes = append(out.Notes, p.Why)
 	}
 }
-
-// list adds the tasks that have deliveries, the newest change first.
-func (p *ProjectStatus) list(q *jobs.Queue, deliveries iter.Seq[jobs.Job]) {
-	seen := map[int64]bool{}
-	for job := range deliveries {
-		_, task, version, ok := parseErrandKey(job.Key)
-		if !ok || seen[task] {
-			continue // an older version's
-		}
-		seen[task] = true
-		hear, _ := q.Peek(job.After)
-		one := taskState(job, hear)
-		one.ID, one.Version = task, version
-		p.Counts[one.State]++
-		if len(p.Tasks) < mostTasks {
-			p.Tasks = append(p.Tasks, one)
-		}
-	}
-}
-
-// taskState tells the state of a task from its delivery and its recording.
-func taskState(deliver, hear jobs.Job) TaskStatus {
-	t := TaskStatus{Updated: deliver.Updated, Reason: deliver.Reason, Hint: deliver.Hint, Retries: deliver.Retries}
-	switch {
-	case deliver.State == jobs.Done && hear.State == jobs.Dead:
-		t.State, t.Reason, t.Hint, t.Updated = "failed", hear.Reason, hear.Hint, hear.Updated
-	case deliver.State == jobs.Done:
-		t.State, t.Reason = "delivered", ""
-	case deliver.State == jobs.Dead:
-		t.State = "not delivered"
-	case hear.State == jobs.Done:
-		t.State = "to be delivered"
-	case hear.State == jobs.Running:
-		t.State = "being heard"
-	case hear.State == jobs.Dead:
-		t.State, t.Reason, t.Hint, t.Updated = "failed", hear.Reason, hear.Hint, hear.Updated
-	default:
-		t.State = "waiting"
-		if hear.Reason != "" {
-			t.Reason, t.Hint, t.Retries, t.Updated = hear.Reason, hear.Hint, hear.Retries, hear.Updated
-		}
-	}
-	return t
-}
-
-//go:embed status.html
-var statusPage string
-
-var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{"ago": ago, "percent": percent, "clock": clock}).Parse(statusPage))
 
 // serveStatus answers with JSON, or with a page for a browser.
 func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
@@ -212,7 +165,7 @@ func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		_ = e.Encode(status) // the client is gone; there is nobody to tell
+		_ = e.Encode(status) // the client is gone, and nobody is left to read an error
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

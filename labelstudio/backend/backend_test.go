@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -425,5 +427,35 @@ func TestOptionsAreChecked(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// What Setup works out is at hand in Predict of the same request, and in no other.
+func TestTheStateOfSetupReachesPredict(t *testing.T) {
+	requests := 0
+	b := start(t, backend.Options{Model: model{
+		setup: func(_ context.Context, p *labelstudio.Project) (labelstudio.Setup, error) {
+			if p.State != nil {
+				t.Errorf("Setup got the state %v", p.State)
+			}
+			requests++
+			return labelstudio.Setup{ModelVersion: "m-1", State: requests}, nil
+		},
+		predict: func(_ context.Context, p *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
+			if p.State != requests {
+				t.Errorf("Predict got the state %v in request %d", p.State, requests)
+			}
+			return make([]labelstudio.Predictions, len(tasks)), nil
+		},
+	}})
+	for range 3 {
+		w, err := b.Test(httptest.NewRequest("POST", "/predict", strings.NewReader(`{"tasks":[{"id":1,"data":{}}],"project":"7.1"}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(w.Body)
+		if err := errors.Join(err, w.Body.Close()); err != nil || w.StatusCode != 200 || strings.Contains(string(body), "State") {
+			t.Errorf("%d %s, %v", w.StatusCode, body, err)
+		}
 	}
 }

@@ -41,7 +41,8 @@ func (b *Backend) setup(c *fiber.Ctx) error {
 	return sendJSON(c, http.StatusOK, mustJSON(labelstudio.Setup{ModelVersion: version}))
 }
 
-// version asks the model which version it predicts with for the project, now.
+// version asks the model which version it predicts with for the project, now, and keeps the
+// model's state for Predict.
 func (b *Backend) version(ctx context.Context, p *labelstudio.Project) (string, error) {
 	s, err := b.options.Model.Setup(ctx, p)
 	switch {
@@ -52,6 +53,7 @@ func (b *Backend) version(ctx context.Context, p *labelstudio.Project) (string, 
 	case s.ModelVersion == "":
 		return "", labelstudio.Errorf(http.StatusInternalServerError, "The model has no version, without which Label Studio refuses its predictions.")
 	}
+	p.State = s.State
 	b.sawVersion(s.ModelVersion)
 	return s.ModelVersion, b.remember(ctx, p, labelstudio.KeyModelVersion, s.ModelVersion)
 }

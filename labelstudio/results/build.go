@@ -50,6 +50,10 @@ type Options struct {
 	Author string
 	// Overwrite replaces task data that people or other programs filled.
 	Overwrite bool
+	// Ours says whether rows of Paragraphs that are marked with a version were made by the
+	// caller, and may be replaced; nil takes every mark for the caller's. It is no part of a
+	// project's settings.
+	Ours func(version string) bool `json:"-"`
 }
 
 // DefaultAuthor says in Paragraphs that the text was not typed by a person.

@@ -131,6 +131,8 @@ func TestPatchKeepsWhatOthersWrote(t *testing.T) {
 		{"nothing there yet", `{"audio":"a","alignment":[],"pred_text":""}`, results.Options{}, []string{"alignment", "pred_text"}, 0},
 		{"keys are missing", `{"audio":"a"}`, results.Options{}, []string{"alignment", "pred_text"}, 0},
 		{"our own earlier answer", `{"alignment":` + ours + `,"pred_text":"old"}`, results.Options{}, []string{"alignment", "pred_text"}, 0},
+		{"another program's paragraphs", `{"alignment":` + ours + `,"pred_text":"old"}`, results.Options{Ours: func(v string) bool { return v == "fc-1" }}, nil, 2},
+		{"our own, of a version that was written", `{"alignment":` + ours + `,"pred_text":"old"}`, results.Options{Ours: func(v string) bool { return v == "fc-old" }}, []string{"alignment", "pred_text"}, 0},
 		{"other people's paragraphs", `{"alignment":` + theirs + `,"pred_text":""}`, results.Options{}, []string{"pred_text"}, 1},
 		{"other people's everything", `{"alignment":` + theirs + `,"pred_text":"typed"}`, results.Options{}, nil, 2},
 		{"unless told to", `{"alignment":` + theirs + `,"pred_text":"typed"}`, results.Options{Overwrite: true}, []string{"alignment", "pred_text"}, 0},

@@ -11,7 +11,7 @@ import (
 )
 
 // versionKey marks, in the first row of Paragraphs, content that this package made. Only
-// such content is replaced later.
+// such content is replaced later; see Options.Ours.
 const versionKey = "model_version"
 
 // patch returns the keys of the task's data that the plan fills: Paragraphs rows and the
@@ -35,7 +35,7 @@ func patch(t *transcript.Transcript, p *labelconfig.Plan, data labelstudio.Data,
 	}
 	ours := false
 	if q := p.Paragraphs; q != nil {
-		ours = isOurs(labelconfig.Lookup(data, q.Key))
+		ours = isOurs(labelconfig.Lookup(data, q.Key), o.Ours)
 		if err := set(q.Key, ours, rows(t, p, o)); err != nil {
 			return nil, nil, err
 		}
@@ -85,8 +85,9 @@ func rows(t *transcript.Transcript, p *labelconfig.Plan, o Options) []map[string
 	return out
 }
 
-// isOurs reports whether Paragraphs content carries the mark of rows.
-func isOurs(raw json.RawMessage) bool {
+// isOurs reports whether Paragraphs content carries the mark of rows, with a version that is
+// the caller's.
+func isOurs(raw json.RawMessage, ours func(string) bool) bool {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 {
 		return false
@@ -95,8 +96,12 @@ func isOurs(raw json.RawMessage) bool {
 	if json.Unmarshal(list[0], &first) != nil {
 		return false
 	}
-	_, ok := first[versionKey]
-	return ok
+	mark, ok := first[versionKey]
+	var version string
+	if !ok || ours == nil {
+		return ok
+	}
+	return json.Unmarshal(mark, &version) == nil && ours(version)
 }
 
 // sameJSON compares two values without regard to white space and the order of keys.

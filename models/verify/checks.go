@@ -13,10 +13,10 @@ import (
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
 	"asr-backend/internal/finding"
-	"asr-backend/learn"
 	"asr-backend/models"
 	"asr-backend/transcribe"
 	"asr-backend/transcript"
+	"asr-backend/wer"
 )
 
 // open finds the model and reads its vocabulary and card.
@@ -172,7 +172,7 @@ func sample(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 // asSpoken judges what was heard by what is said.
 func asSpoken(t *transcript.Transcript) finding.Finding {
 	text := t.Text()
-	rate := learn.Compare(spoken, text).Rate()
+	rate := wer.Compare(spoken, text).Rate()
 	f := finding.Finding{Check: "sample", Status: finding.OK, Detail: fmt.Sprintf("heard %q: word error rate %.0f %%, confidence %.2f", text, 100*rate, t.Confidence)}
 	if rate >= useless {
 		f.Status = finding.Failure
@@ -186,7 +186,7 @@ func asSpoken(t *transcript.Transcript) finding.Finding {
 // Opus and resamplers differ in the last digits, and so may a piece. Letters are
 // compared, since some languages and models write no words.
 func asExported(text, noted string) finding.Finding {
-	rate := learn.CompareWords(letters(noted), letters(text)).Rate()
+	rate := wer.CompareWords(letters(noted), letters(text)).Rate()
 	f := finding.Finding{Check: "selftest", Status: finding.OK, Detail: fmt.Sprintf("hears what the exported checkpoint heard: %q", text)}
 	switch {
 	case rate >= other:

@@ -14,7 +14,7 @@ import (
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
-	"asr-backend/learn"
+	"asr-backend/wer"
 	"asr-backend/models"
 	"asr-backend/transcribe"
 )
@@ -68,7 +68,7 @@ func run(model, library, speech string, show bool) error {
 
 // set prints the line of one set. Rows are set, file, text.
 func set(ctx context.Context, t *transcribe.Transcriber, speech string, rows [][]string, show bool) error {
-	var errors learn.Errors
+	var errors wer.Errors
 	var audio time.Duration
 	confidence := 0.0
 	for _, row := range rows {
@@ -76,7 +76,7 @@ func set(ctx context.Context, t *transcribe.Transcriber, speech string, rows [][
 		if err != nil {
 			return err
 		}
-		e := learn.Compare(row[2], heard.Text())
+		e := wer.Compare(row[2], heard.Text())
 		errors.Add(e)
 		audio += heard.Duration
 		confidence += heard.Confidence / float64(len(rows))

@@ -1,0 +1,145 @@
+package corrections
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/labelstudio/results"
+	"asr-backend/service/projects"
+	"asr-backend/wer"
+)
+
+// Correction is a prediction and what a person made of it.
+type Correction struct {
+	Task       int64     `json:"task"`
+	Annotation int64     `json:"annotation"`
+	Version    string    `json:"version"` // of the prediction
+	At         time.Time `json:"at"`
+	Predicted  []Passage `json:"predicted"`
+	Corrected  []Passage `json:"corrected"`
+	// Errors are those of the prediction, the correction being right.
+	Errors wer.Errors `json:"errors"`
+}
+
+// Passage is a region's text, or with an End of zero the text of the whole recording.
+type Passage struct {
+	Start   float64 `json:"start"` // seconds
+	End     float64 `json:"end"`
+	Text    string  `json:"text"`
+	Plan    int     `json:"plan,omitempty"` // the recording's, of a page with several
+	Channel int     `json:"channel,omitempty"`
+	// Words are there where a person wrote the text. Other texts have their words in the
+	// annotation or the transcript.
+	Words []Word `json:"words,omitempty"`
+	// Timed says that words were looked for; a text may have none.
+	Timed bool `json:"timed,omitempty"`
+
+	// untimed says that a person wrote the text and that its words are not known yet.
+	untimed bool
+}
+
+// Word is a word of a text that a person wrote, and when it is said, in seconds. One that is
+// not said has no length and no confidence.
+type Word struct {
+	Text       string  `json:"text"`
+	Start      float64 `json:"start"`
+	End        float64 `json:"end"`
+	Confidence float64 `json:"confidence"`
+}
+
+// digest is a digest of what an annotation says.
+func (c *Correction) digest() string {
+	said := slices.Clone(c.Corrected)
+	for i := range said {
+		said[i].Words, said[i].Timed = nil, false
+	}
+	return projects.Fingerprint(said)
+}
+
+// markUnchanged marks the texts of whole recordings that are as they were predicted.
+func (c *Correction) markUnchanged() {
+	for i := range c.Corrected {
+		p := &c.Corrected[i]
+		p.untimed = p.untimed && !(p.End == 0 && slices.ContainsFunc(c.Predicted, func(q Passage) bool { return q.End == 0 && q.Plan == p.Plan && q.Text == p.Text }))
+	}
+}
+
+// reuseTimes takes over the words of what the annotation said before and still says.
+func (c *Correction) reuseTimes(before *Correction) {
+	for i := range c.Corrected {
+		p := &c.Corrected[i]
+		for _, b := range before.Corrected {
+			if p.untimed && b.Timed && b.Start == p.Start && b.End == p.End && b.Text == p.Text && b.Plan == p.Plan && b.Channel == p.Channel {
+				p.Words, p.Timed, p.untimed = b.Words, true, false
+			}
+		}
+	}
+}
+
+// showing returns the names of the TextAreas that show a text of the task's data, where the
+// plan put the transcript.
+func showing(c *labelconfig.Config, plan *labelconfig.Plan) []string {
+	var names []string
+	for _, t := range c.Controls {
+		if t.On(plan.Audio.Name) && t.Is("TextArea") && !t.PerRegion && slices.Contains(plan.TextKeys, t.Key()) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// passages returns the texts of a result list: of regions, or else of the whole recording in
+// the plan's own TextArea or one of those named in shown. Of several it is the last that
+// differs from what was predicted.
+func passages(items []labelstudio.Item, plan *labelconfig.Plan, shown []string, predicted string) []Passage {
+	var out []Passage
+	read := results.Read(items, plan)
+	for _, r := range read.Regions {
+		if r.Text != "" {
+			out = append(out, Passage{Start: r.Span.Start.Seconds(), End: r.Span.End.Seconds(), Text: r.Text, Plan: plan.Index, Channel: r.Span.Channel, untimed: !hasWords(&r)})
+		}
+	}
+	if len(out) == 0 && read.HasWhole {
+		out = append(out, Passage{Text: read.Whole, Plan: plan.Index, untimed: true})
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for i := range items {
+		it := &items[i]
+		text := strings.TrimSpace(strings.Join(it.Value.Text, " "))
+		if it.ToName == plan.Audio.Name && slices.Contains(shown, it.FromName) && text != "" && (out == nil || text != predicted) {
+			out = []Passage{{Text: text, Plan: plan.Index, untimed: true}}
+		}
+	}
+	return out
+}
+
+// hasWords reports whether a region's words are those of its text and lie within it.
+func hasWords(r *results.Region) bool {
+	texts := make([]string, len(r.Words))
+	for i, w := range r.Words {
+		texts[i] = w.Text
+		if middle := w.Start + (w.End-w.Start)/2; middle < r.Span.Start || middle > r.Span.End {
+			return false
+		}
+	}
+	return strings.Join(texts, " ") == strings.Join(strings.Fields(r.Text), " ")
+}
+
+func text(passages []Passage) string {
+	var texts []string
+	for _, p := range passages {
+		texts = append(texts, p.Text)
+	}
+	return strings.Join(texts, " ")
+}
+
+// seconds rounds to milliseconds.
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+
+func duration(seconds float64) time.Duration { return time.Duration(math.Round(seconds * 1e9)) }

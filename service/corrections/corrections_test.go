@@ -1,0 +1,258 @@
+package corrections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"asr-backend/asr"
+	"asr-backend/asr/ort"
+	"asr-backend/internal/oracle"
+	"asr-backend/internal/tones"
+	"asr-backend/jobs"
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/media"
+	"asr-backend/service/modelpool"
+	"asr-backend/service/projects"
+	"asr-backend/service/queue"
+	"asr-backend/service/recordings"
+)
+
+const (
+	segments = `<View><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>` +
+		`<Audio name="audio" value="$audio"/><TextArea name="transcription" toName="audio" perRegion="true"/></View>`
+	wholeText = `<View><Audio name="audio" value="$audio"/><TextArea name="transcription" toName="audio"/></View>`
+)
+
+// fixture is the toy model, a recording of one minute that has been transcribed, and no
+// Label Studio.
+type fixture struct {
+	*Corrections
+	t       *testing.T
+	queue   *jobs.Queue
+	project *labelstudio.Project
+	task    labelstudio.Task
+}
+
+func newFixture(t *testing.T, config string) *fixture {
+	t.Helper()
+	oracle.NeedLibrary(t)
+	dir := t.TempDir()
+	pool, err := modelpool.New(modelpool.Options{Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
+		Open: func(name, variant string) (*asr.Bundle, error) {
+			return asr.OpenBundle(oracle.Data(t, "models", "toys", name), variant)
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := queue.New(jobs.Options{Dir: filepath.Join(dir, "jobs"), Reserve: 1 << 20})
+	q.Run(t.Context())
+	f := &fixture{t: t, task: labelstudio.Task{ID: 5, Project: 1, Data: labelstudio.Data{"audio": json.RawMessage(`"/data/upload/1/a.wav"`)}}}
+	if f.queue, err = q.Get(); err != nil {
+		t.Fatal(err)
+	}
+	registry, err := projects.New(projects.Options{Queue: q, Models: pool, Defaults: projects.Settings{Model: "tones"}, FFmpeg: "off"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := recordings.New(recordings.Options{Queue: q, Projects: registry, Models: pool, FFmpeg: "off", Media: media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		rec.Close()
+		if err := errors.Join(q.Close(), pool.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	if f.Corrections, err = New(Options{Queue: q, Projects: registry, Recordings: rec}); err != nil {
+		t.Fatal(err)
+	}
+	if f.project, err = registry.Configure(t.Context(), 1, config); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "upload", "1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "upload", "1", "a.wav"), tones.Recording{Seconds: 60}.WAV(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := registry.Resolve(t.Context(), f.project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rec.Enqueue(t.Context(), recordings.Of(p, 5, "/data/upload/1/a.wav"), jobs.Batch); err != nil {
+		t.Fatal(err)
+	}
+	f.work(rec.Worker())
+	return f
+}
+
+// work works on the next job of a worker.
+func (f *fixture) work(w jobs.Worker) {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), 30*time.Second)
+	defer cancel()
+	l, err := f.queue.Take(ctx, w.Kind(), jobs.Batch)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer l.Release()
+	if err := w.Work(l.Context(), f.t.Context(), l); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// waiting returns how many jobs want words.
+func (f *fixture) waiting() int { return len(f.queue.List(jobs.Filter{Kind: Kind})) }
+
+// annotate records an annotation with these regions: "START END TEXT".
+func (f *fixture) annotate(id int64, regions ...string) {
+	f.t.Helper()
+	var items []string
+	for i, r := range regions {
+		var start, end float64
+		if _, err := fmt.Sscan(r, &start, &end); err != nil {
+			f.t.Fatal(err)
+		}
+		text := strings.Join(strings.Fields(r)[2:], " ")
+		items = append(items, fmt.Sprintf(`{"id":"r%d","from_name":"labels","to_name":"audio","type":"labels","value":{"start":%g,"end":%g,"labels":["Speech"]}}`, i, start, end),
+			fmt.Sprintf(`{"id":"r%d","from_name":"transcription","to_name":"audio","type":"textarea","value":{"start":%g,"end":%g,"text":[%q]}}`, i, start, end, text))
+	}
+	f.record(id, "["+strings.Join(items, ",")+"]")
+}
+
+func (f *fixture) record(id int64, result string) {
+	f.t.Helper()
+	var a labelstudio.Annotation
+	if err := json.Unmarshal(fmt.Appendf(nil, `{"id":%d,"task":5,"result":%s}`, id, result), &a); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.Record(f.t.Context(), f.project, []labelstudio.Task{f.task}, []labelstudio.Annotation{a}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// words returns the words of an annotation and the middle of each, by text.
+func (f *fixture) words(id int64) string {
+	f.t.Helper()
+	c, err := f.Load(f.t.Context(), 1, id)
+	if err != nil || c == nil {
+		f.t.Fatalf("correction %d: %v, %v", id, c, err)
+	}
+	var texts []string
+	for _, p := range c.Corrected {
+		var words []string
+		for _, w := range p.Words {
+			words = append(words, fmt.Sprintf("%s %.1f", w.Text, math.Round((w.Start+w.End)*5)/10))
+		}
+		texts = append(texts, strings.Join(words, ", "))
+	}
+	return strings.Join(texts, "; ")
+}
+
+func TestWordsOfACorrectionAreTimedOnce(t *testing.T) {
+	f := newFixture(t, segments)
+	f.annotate(9, "0.6 2.2 one two", "4.6 6.2 one two") // one at 1.0 s, two at 1.8 s; again from 5.0 s
+	if n := f.waiting(); n != 1 {
+		t.Fatalf("%d jobs for one recording", n)
+	}
+	f.work(f.Worker())
+	if got := f.words(9); got != "one 1.0, two 1.8; one 5.0, two 5.8" {
+		t.Errorf("words %q", got)
+	}
+	f.annotate(9, "0.6 2.2 one two", "4.6 6.2 one two")
+	if n := f.waiting(); n != 0 {
+		t.Errorf("%d jobs for texts whose words are known", n)
+	}
+	f.annotate(9, "0.6 2.2 one two", "4.6 6.2 two")
+	f.work(f.Worker())
+	if got := f.words(9); got != "one 1.0, two 1.8; two 5.8" {
+		t.Errorf("after a change: %q", got)
+	}
+	if n := f.waiting(); n != 0 {
+		t.Errorf("%d jobs are left", n)
+	}
+}
+
+func TestAnAnnotationThatChangedMeanwhileKeepsItsNewText(t *testing.T) {
+	f := newFixture(t, segments)
+	f.annotate(9, "0.6 2.2 one")
+	f.annotate(9, "0.6 2.2 one two")
+	f.work(f.Worker()) // both jobs, in some order
+	f.work(f.Worker())
+	if got := f.words(9); got != "one 1.0, two 1.8" {
+		t.Errorf("words %q", got)
+	}
+}
+
+func TestErrorRatesFollowCorrections(t *testing.T) {
+	f := newFixture(t, wholeText)
+	text := func(s string) string {
+		return fmt.Sprintf(`[{"from_name":"transcription","to_name":"audio","type":"textarea","value":{"text":[%q]}}]`, s)
+	}
+	rates := func() (version string, words, errs int) {
+		t.Helper()
+		all, err := f.ErrorRates(t.Context(), 1)
+		if err != nil || len(all) > 1 {
+			t.Fatalf("%v, %v", all, err)
+		}
+		for v, e := range all {
+			version, words, errs = v, e.Words, e.Substitutions+e.Deletions+e.Insertions
+		}
+		return version, words, errs
+	}
+	said := tones.Recording{Seconds: 60}.Text()
+	n := len(strings.Fields(said))
+	f.record(9, text(said))
+	if version, words, errs := rates(); !strings.HasPrefix(version, "tones-") || words != n || errs != 0 {
+		t.Errorf("unchanged: %s, %d words, %d errors", version, words, errs)
+	}
+	if f.waiting() != 0 {
+		t.Error("a text as it was predicted is timed")
+	}
+	f.record(9, text(strings.Replace(said, "three", "tree", 1)))
+	f.record(10, text(said))
+	if _, words, errs := rates(); words != 2*n || errs != 1 {
+		t.Errorf("two annotations, one word changed: %d words, %d errors", words, errs)
+	}
+	f.record(11, "[]")
+	if c, err := f.Load(t.Context(), 1, 11); c != nil || err != nil {
+		t.Errorf("an annotation without text: %+v, %v", c, err)
+	}
+	// What is stored is read again.
+	fresh, err := New(f.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Corrections = fresh
+	if _, words, errs := rates(); words != 2*n || errs != 1 {
+		t.Errorf("after a restart: %d words, %d errors", words, errs)
+	}
+	if err := f.Forget(t.Context(), 1, []labelstudio.Annotation{{ID: 9}, {ID: 10}, {ID: 77}}); err != nil {
+		t.Fatal(err)
+	}
+	if version, _, _ := rates(); version != "" {
+		t.Errorf("after all are deleted: %s", version)
+	}
+}
+
+func TestKeysOfJobsStayThoseOfEarlierPrograms(t *testing.T) {
+	a := retime{Recording: recordings.Recording{Value: "v", TaskID: 5, ProjectID: 1}, Annotation: 9, Plan: 2, Digest: "0123456789ab", Passages: []int{0}}
+	if a.Key() != "retime/1/9/2/0123456789ab" || a.Kind() != "retime" || a.Project() != "1" {
+		t.Errorf("%s of kind %s and project %s", a.Key(), a.Kind(), a.Project())
+	}
+	raw, err := json.Marshal(a)
+	for _, want := range []string{`"value":"v"`, `"task":5`, `"project":1`, `"annotation":9`, `"plan":2`, `"content":"0123456789ab"`, `"stretches":[0]`} {
+		if err != nil || !strings.Contains(string(raw), want) {
+			t.Errorf("no %s in %s, %v", want, raw, err)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package corrections
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/service/projects"
+	"asr-backend/service/recordings"
+	"asr-backend/wer"
+)
+
+// Record keeps what the annotations of tasks say. Each annotation names its task.
+func (c *Corrections) Record(ctx context.Context, lp *labelstudio.Project, tasks []labelstudio.Task, annotations []labelstudio.Annotation) error {
+	p, err := c.Projects.Resolve(ctx, lp)
+	if err != nil || len(p.Plans) == 0 {
+		return nil // there is no prediction to compare with
+	}
+	byID := map[int64]*labelstudio.Task{}
+	for i := range tasks {
+		byID[tasks[i].ID] = &tasks[i]
+	}
+	for i := range annotations {
+		a := &annotations[i]
+		t := byID[a.Task]
+		if a.WasCancelled || a.ID == 0 || t == nil {
+			continue
+		}
+		if err := c.record(ctx, p, t, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record keeps an annotation and has its texts aligned.
+func (c *Corrections) record(ctx context.Context, p *projects.Project, t *labelstudio.Task, a *labelstudio.Annotation) error {
+	correction, err := c.compare(ctx, p, t, a)
+	if errors.Is(err, recordings.ErrNotTranscribed) || err == nil && len(correction.Corrected) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	before, err := c.Load(ctx, p.ID, a.ID)
+	if err != nil {
+		return err
+	}
+	if before != nil {
+		correction.reuseTimes(before)
+	}
+	if err := c.keep(ctx, p.ID, correction); err != nil {
+		return err
+	}
+	return c.enqueueRetime(ctx, p, t, correction)
+}
+
+// compare makes the correction of an annotation and what is predicted for its task.
+func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *labelstudio.Task, a *labelstudio.Annotation) (*Correction, error) {
+	var plans []*labelconfig.Plan
+	var keys []string
+	for _, plan := range p.Plans {
+		if value, ok := plan.Recording(t.Data); ok {
+			plans, keys = append(plans, plan), append(keys, recordings.Of(p, t.ID, value).Key())
+		}
+	}
+	built, err := c.Recordings.Build(ctx, p, plans, keys, t.Data, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := &Correction{Task: t.ID, Annotation: a.ID, Version: p.Version, At: time.Now().UTC()}
+	for i, plan := range plans {
+		predicted := passages(built.Items, plan, nil, "")
+		shown := showing(p.Config, plan)
+		if len(predicted) == 0 && len(shown) > 0 {
+			transcript, err := c.Recordings.Transcript(ctx, keys[i])
+			if err != nil {
+				return nil, err
+			}
+			predicted = []Passage{{Text: transcript.Text(), Plan: plan.Index}}
+		}
+		out.Predicted = append(out.Predicted, predicted...)
+		out.Corrected = append(out.Corrected, passages(a.Result, plan, shown, text(predicted))...)
+	}
+	out.Errors = wer.Compare(text(out.Corrected), text(out.Predicted))
+	out.markUnchanged()
+	return out, nil
+}
+
+// RecordAll records all annotations of a project, or with zero of all projects, and forgets
+// those that are gone: a webhook without payload says only that there is something new.
+func (c *Corrections) RecordAll(ctx context.Context, project int64) error {
+	if c.Client == nil {
+		return nil
+	}
+	for _, id := range c.Projects.Concerned(ctx, project) {
+		p, err := c.Projects.Load(ctx, id)
+		if err == nil {
+			err = c.recordProject(ctx, p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Corrections) recordProject(ctx context.Context, p *labelstudio.Project) error {
+	there := map[int64]bool{}
+	for task, err := range c.Client.Tasks(ctx, p.ID, true) {
+		if projects.Inaccessible(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		annotations, err := task.StoredAnnotations()
+		if err != nil || len(annotations) == 0 {
+			continue // those that cannot be read correct nothing
+		}
+		for i := range annotations {
+			annotations[i].Task = task.ID
+			there[annotations[i].ID] = true
+		}
+		if err := c.Record(ctx, p, []labelstudio.Task{task}, annotations); err != nil {
+			return err
+		}
+	}
+	known, err := c.loadRates(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	return c.Forget(ctx, p.ID, known.missing(there))
+}
+
+// ErrorRates returns the errors of a project's predictions by version, as far as people have
+// corrected them.
+func (c *Corrections) ErrorRates(ctx context.Context, project int64) (map[string]wer.Errors, error) {
+	known, err := c.loadRates(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	return known.sums(), nil
+}

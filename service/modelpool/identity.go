@@ -1,0 +1,100 @@
+package modelpool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"asr-backend/asr"
+	"asr-backend/internal/atomicfile"
+)
+
+// Identity returns what a model's answers depend on, without loading it. Reading a large
+// model for its digest takes seconds the first time; ctx bounds the wait for it.
+func (p *Pool) Identity(ctx context.Context, name string) (asr.Identity, error) {
+	m := p.model(name)
+	m.mu.Lock()
+	if m.identity != nil {
+		defer m.mu.Unlock()
+		return *m.identity, nil
+	}
+	if m.naming == nil {
+		m.naming = make(chan struct{})
+		p.loading.Go(func() { p.identify(m) })
+	}
+	named := m.naming
+	m.mu.Unlock()
+	select {
+	case <-named:
+	case <-ctx.Done():
+		return asr.Identity{}, fmt.Errorf("model %s is being read for the first time: %w", name, context.Cause(ctx))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.identity == nil {
+		return asr.Identity{}, m.nameErr
+	}
+	return *m.identity, nil
+}
+
+// identify finds out a model's identity.
+func (p *Pool) identify(m *model) {
+	bundle, err := p.options.Open(m.name, p.options.Variant)
+	var digest string
+	if err == nil {
+		digest, err = p.digest(bundle)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.nameErr = err; err == nil && m.identity == nil {
+		id := p.options.Engine.Identity(bundle, digest)
+		m.identity = &id
+	}
+	close(m.naming)
+	m.naming = nil
+}
+
+// digest returns a bundle's digest, remembered by the sizes and times of its files.
+func (p *Pool) digest(b *asr.Bundle) (string, error) {
+	file, key := p.options.DigestFile, ""
+	if b.Dir != "" {
+		key = filepath.Join(b.Dir, b.Graph)
+		for _, name := range []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"} {
+			if info, err := os.Stat(filepath.Join(b.Dir, name)); err == nil {
+				key += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
+			}
+		}
+	}
+	known := map[string]string{}
+	if raw, err := os.ReadFile(file); err == nil && key != "" {
+		if json.Unmarshal(raw, &known) == nil && known[key] != "" {
+			return known[key], nil
+		}
+	}
+	digest, err := b.Digest()
+	if err != nil || key == "" || file == "" {
+		return digest, err
+	}
+	known[key] = digest
+	if err := writeJSON(file, known); err != nil {
+		p.log.Warn("a model's digest was not remembered", "error", err) // it is computed again
+	}
+	return digest, nil
+}
+
+func writeJSON(path string, v any) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := atomicfile.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(f).Encode(v); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return f.Commit()
+}

@@ -1,0 +1,111 @@
+package predictions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"asr-backend/jobs"
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/service/predictions/once"
+	"asr-backend/service/projects"
+	"asr-backend/service/recordings"
+)
+
+// request is how a task is asked for.
+type request struct {
+	class jobs.Class
+	// until is when the request is answered at the latest; zero if nobody waits.
+	until time.Time
+	// missing says that Label Studio has no prediction of the version, as far as is known.
+	missing bool
+}
+
+// accepted is what was enqueued for a task.
+type accepted struct {
+	task  *labelstudio.Task
+	plans []*labelconfig.Plan
+	keys  []string // of the transcriptions, one a plan
+	// pushed says that the task came without the prediction although that had been pushed a
+	// moment ago.
+	pushed bool
+}
+
+// errNoRecording says that there is nothing to transcribe.
+var errNoRecording = errors.New("the task has no recording")
+
+// patches reports whether plans change the task's data.
+func patches(plans []*labelconfig.Plan) bool {
+	return slices.ContainsFunc(plans, func(p *labelconfig.Plan) bool { return p.Paragraphs != nil || len(p.TextKeys) > 0 })
+}
+
+// reviveAfter is how long a push that was given up stays so when it is asked for again: what
+// stood in its way may be gone.
+const reviveAfter = time.Minute
+
+// enqueue makes sure that a task's recordings are, or will be, transcribed and its
+// prediction pushed.
+func (s *Predictions) enqueue(ctx context.Context, p *projects.Project, t *labelstudio.Task, r request) (*accepted, error) {
+	out := &accepted{task: t}
+	dead := false // one of the transcriptions is
+	for _, plan := range p.Plans {
+		value, ok := plan.Recording(t.Data)
+		if !ok {
+			continue
+		}
+		job, err := s.Recordings.Enqueue(ctx, recordings.Of(p, t.ID, value), r.class)
+		if err != nil {
+			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
+		}
+		dead = dead || job.State == jobs.Dead
+		out.plans = append(out.plans, plan)
+		out.keys = append(out.keys, job.Key)
+	}
+	if len(out.keys) == 0 {
+		return nil, errNoRecording
+	}
+	// Requests made by hand may name no task to push to.
+	if s.Client == nil || t.ID == 0 || p.ID == 0 {
+		return out, nil
+	}
+	if err := s.enqueuePush(ctx, p, out, r, dead); err != nil {
+		return out, fmt.Errorf("enqueue the push to task %d: %w", t.ID, err)
+	}
+	return out, nil
+}
+
+// enqueuePush enqueues the push. One that has ended is made anew if it stored nothing, or if
+// what it stored is not there any more: it keeps one prediction whatever it finds.
+func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *accepted, r request, dead bool) error {
+	q, err := s.Queue.Get()
+	if err != nil {
+		return err
+	}
+	args := push{TaskID: a.task.ID, ProjectID: p.ID, Version: p.Version, Transcriptions: a.keys}
+	for _, plan := range a.plans {
+		args.Plans = append(args.Plans, plan.Index)
+	}
+	o := jobs.InsertOptions{Class: r.class, After: a.keys[len(a.keys)-1], NotBefore: r.until, ReviveAfter: reviveAfter}
+	job, _, err := jobs.Insert(ctx, q, args, o)
+	if err != nil || job.State != jobs.Done {
+		return err
+	}
+	outcome, err := q.Result(ctx, job.Key)
+	if err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
+		return err
+	}
+	switch done := string(outcome) == delivered; {
+	case done && !r.missing, !done && dead:
+		return nil
+	case done:
+		a.pushed = time.Since(job.Ended) < once.Remembered
+	}
+	if err := q.Remove(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) {
+		return err
+	}
+	_, _, err = jobs.Insert(ctx, q, args, o)
+	return err
+}

@@ -1,0 +1,52 @@
+package predictions
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"asr-backend/service/projects"
+)
+
+// Kind is the kind of job that stores a prediction in Label Studio. Its name, like that of
+// the outcomes, is on disks of users.
+const Kind = "deliver"
+
+// Outcomes of pushes, as their jobs' results.
+const (
+	delivered      = "delivered"
+	superseded     = "superseded" // the project wants another version now
+	gone           = "gone"       // the task no longer exists
+	notTranscribed = "not heard"  // a recording was given up, which its own job says
+)
+
+// push is the arguments of a job that stores a task's prediction.
+type push struct {
+	TaskID         int64    `json:"task"`
+	ProjectID      int64    `json:"project"`
+	Version        string   `json:"version"`
+	Plans          []int    `json:"plans"` // indices
+	Transcriptions []string `json:"hear"`  // keys of their jobs, one a plan
+}
+
+// Kind implements jobs.Args.
+func (push) Kind() string { return Kind }
+
+// Project implements jobs.Args.
+func (p push) Project() string { return projects.Name(p.ProjectID) }
+
+// Key implements jobs.Args.
+func (p push) Key() string {
+	return fmt.Sprintf("%s/%d/%d/%s", Kind, p.ProjectID, p.TaskID, p.Version)
+}
+
+// parseKey is the inverse of push.Key.
+func parseKey(key string) (project, task int64, version string, ok bool) {
+	parts := strings.SplitN(key, "/", 4)
+	if len(parts) != 4 || parts[0] != Kind {
+		return 0, 0, "", false
+	}
+	project, err1 := strconv.ParseInt(parts[1], 10, 64)
+	task, err2 := strconv.ParseInt(parts[2], 10, 64)
+	return project, task, parts[3], err1 == nil && err2 == nil
+}

@@ -1,0 +1,226 @@
+package predictions
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"asr-backend/jobs"
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/results"
+	"asr-backend/service/predictions/once"
+	"asr-backend/service/problems"
+	"asr-backend/service/projects"
+	"asr-backend/service/recordings"
+)
+
+// Predict returns the predictions of tasks, by position. It enqueues everything that is not
+// there yet and waits for it for a bounded time; a task that is not ready, or that another
+// request or the push takes care of, gets none: "not now". With c, an annotator waits for
+// the text of regions of the one task.
+func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []labelstudio.Task, c *labelstudio.Context) ([]labelstudio.Predictions, error) {
+	out := make([]labelstudio.Predictions, len(tasks))
+	if len(p.Plans) == 0 {
+		return out, nil
+	}
+	if c != nil {
+		s.keepLogin(ctx, p)
+		prediction, err := s.regions(ctx, p, &tasks[0], c)
+		if err != nil {
+			s.log.Warn("region not transcribed", "project", p.ID, "task", tasks[0].ID, "error", err)
+		}
+		s.Problems.SetTask(p.ID, tasks[0].ID, problems.NotAnswered, err)
+		out[0] = prediction
+		return out, nil
+	}
+	r := &predictRequest{Predictions: s, project: p, arrived: time.Now(), class: jobs.Batch}
+	r.until = r.arrived.Add(max(s.Wait, 0))
+	if len(tasks) == 1 {
+		r.class = jobs.Opened
+	}
+	wait, cancel := context.WithDeadline(ctx, r.until)
+	defer cancel()
+	s.Queue.Wait(wait) // in the first moments of the process
+	s.keepLogin(ctx, p)
+	if s.Wait < 0 {
+		r.enqueue(ctx, tasks)
+		return out, nil
+	}
+	defer r.expect(tasks)()
+	r.enqueue(ctx, tasks)
+	for i, a := range r.accepted {
+		if a == nil {
+			continue
+		}
+		var err error
+		out[i], err = r.await(ctx, wait, a)
+		if err != nil && wait.Err() == nil {
+			s.log.Warn("task not answered", "project", p.ID, "task", a.task.ID, "error", err)
+		}
+	}
+	return out, nil
+}
+
+// keepLogin keeps the credentials that came with a request.
+func (s *Predictions) keepLogin(ctx context.Context, p *projects.Project) {
+	if err := s.Projects.SetLogin(ctx, p.Project); err != nil {
+		s.log.Warn("media credentials not stored", "project", p.ID, "error", err)
+	}
+}
+
+// predictRequest is a request for predictions.
+type predictRequest struct {
+	*Predictions
+	project  *projects.Project
+	class    jobs.Class
+	arrived  time.Time
+	until    time.Time   // when it is answered at the latest
+	accepted []*accepted // by position; nil for tasks that were not
+}
+
+// enqueue accepts tasks, some at a time: each is written to the disk before the next one of
+// its kind.
+func (r *predictRequest) enqueue(ctx context.Context, tasks []labelstudio.Task) {
+	r.accepted = make([]*accepted, len(tasks))
+	each(len(tasks), func(i int) {
+		t := &tasks[i]
+		a, err := r.Predictions.enqueue(ctx, r.project, t, request{class: r.class, until: r.until, missing: !has(t.Predictions, r.project.Version)})
+		if err != nil {
+			r.log.Warn("task not accepted", "project", r.project.ID, "task", t.ID, "error", err)
+		}
+		r.Problems.SetTask(r.project.ID, t.ID, problems.NotAccepted, err)
+		r.accepted[i] = a
+	})
+}
+
+// expect notes that the tasks are waited for, so that nothing is pushed meanwhile.
+func (r *predictRequest) expect(tasks []labelstudio.Task) (done func()) {
+	var ends []func()
+	for i := range tasks {
+		if id := tasks[i].ID; id != 0 {
+			ends = append(ends, r.once.Expect(once.Prediction{Task: id, Version: r.project.Version}, r.until))
+		}
+	}
+	return func() {
+		for _, end := range ends {
+			end()
+		}
+	}
+}
+
+// await waits until a task's recordings have been transcribed and returns its prediction, or
+// nothing if somebody else gives it. ctx is the request's and outlives wait by what it takes
+// to answer.
+func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstudio.Predictions, error) {
+	q, err := r.Queue.Get()
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range a.keys {
+		job, err := q.Wait(wait, key)
+		if err != nil && wait.Err() != nil {
+			// What was done while another task of the request was waited for is answered.
+			job, err = q.Get(ctx, key)
+		}
+		if err != nil || job.State != jobs.Done {
+			return nil, err // why a job was given up is in the log and at /status
+		}
+	}
+	if r.Client != nil && patches(a.plans) {
+		return nil, nil // the text goes into the task's data, through the API
+	}
+	k := once.Prediction{Task: a.task.ID, Version: r.project.Version}
+	if a.task.ID != 0 && (has(a.task.Predictions, r.project.Version) || a.pushed && r.stored(ctx, k)) {
+		return nil, nil
+	}
+	built, err := r.Recordings.Build(ctx, r.project, a.plans, a.keys, a.task.Data, nil)
+	if err != nil || !built.Predict {
+		return nil, err
+	}
+	if r.Client != nil {
+		// Label Studio stores the answer, and the next version is to replace it.
+		if err := r.Projects.Write(ctx, r.project); err != nil {
+			return nil, err
+		}
+	}
+	if a.task.ID != 0 && !r.once.Answer(ctx, k, r.arrived) {
+		return nil, nil
+	}
+	return labelstudio.Predictions{built.Prediction(r.project.Version)}, nil
+}
+
+// stored asks Label Studio whether it has a prediction that was pushed a moment ago and that
+// a task came without: Label Studio may have read the task before the push, or somebody has
+// deleted the prediction since. If that cannot be found out, it is there.
+func (s *Predictions) stored(ctx context.Context, k once.Prediction) bool {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	rows, err := s.Client.Predictions(ctx, k.Task)
+	for _, row := range rows {
+		if row.ModelVersion == k.Version {
+			return true
+		}
+	}
+	return err != nil
+}
+
+// has reports whether a task came with a prediction of a version.
+func has(predictions json.RawMessage, version string) bool {
+	if len(predictions) == 0 || !bytes.Contains(predictions, []byte(version)) {
+		return false
+	}
+	var list []struct {
+		Version string `json:"model_version"`
+	}
+	if json.Unmarshal(predictions, &list) != nil {
+		return false
+	}
+	for _, p := range list {
+		if p.Version == version {
+			return true
+		}
+	}
+	return false
+}
+
+// regionsWithin bounds how long an annotator waits for the text of regions.
+const regionsWithin = 25 * time.Second
+
+// regions answers an annotator who has drawn or moved regions with their text.
+func (s *Predictions) regions(ctx context.Context, p *projects.Project, t *labelstudio.Task, c *labelstudio.Context) (labelstudio.Predictions, error) {
+	ctx, cancel := context.WithTimeout(ctx, regionsWithin)
+	defer cancel()
+	var items []labelstudio.Item
+	var errs []error
+	for _, plan := range p.Plans {
+		value, ok := plan.Recording(t.Data)
+		if !ok {
+			continue
+		}
+		for _, wanted := range results.Wants(c, t, plan) {
+			said, err := s.Recordings.Region(ctx, p, recordings.Of(p, t.ID, value), wanted.Span)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			items = append(items, wanted.Answer(said, plan, p.Settings.Results())...)
+		}
+	}
+	if len(items) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	return labelstudio.Predictions{{ModelVersion: p.Version, Score: meanScore(items), Result: items}}, nil
+}
+
+func meanScore(items []labelstudio.Item) float64 {
+	sum, n := 0.0, 0
+	for _, it := range items {
+		if it.Score != nil {
+			sum += *it.Score
+			n++
+		}
+	}
+	return sum / float64(max(n, 1))
+}

@@ -1,0 +1,63 @@
+package predictions
+
+import (
+	"time"
+
+	"asr-backend/jobs"
+	"asr-backend/service/projects"
+)
+
+// TaskStatus is the state of a task's prediction.
+type TaskStatus struct {
+	ID      int64     `json:"id"`
+	Version string    `json:"model_version,omitempty"`
+	State   string    `json:"state"`
+	Updated time.Time `json:"updated"`
+	Reason  string    `json:"reason,omitempty"`
+	Hint    string    `json:"hint,omitempty"`
+	Retries int       `json:"retries,omitempty"`
+}
+
+// Tasks returns the states of the tasks of a project that have a push, the newest change
+// first.
+func Tasks(q *jobs.Queue, project int64) []TaskStatus {
+	var out []TaskStatus
+	seen := map[int64]bool{}
+	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project), Kind: Kind}) {
+		_, task, version, ok := parseKey(job.Key)
+		if !ok || seen[task] {
+			continue // an older version's
+		}
+		seen[task] = true
+		transcription, _ := q.Peek(job.After)
+		one := taskState(job, transcription)
+		one.ID, one.Version = task, version
+		out = append(out, one)
+	}
+	return out
+}
+
+// taskState derives the state of a task from its push and its last transcription.
+func taskState(push, transcription jobs.Job) TaskStatus {
+	t := TaskStatus{Updated: push.Updated, Reason: push.Reason, Hint: push.Hint, Retries: push.Retries}
+	switch {
+	case push.State == jobs.Done && transcription.State == jobs.Dead:
+		t.State, t.Reason, t.Hint, t.Updated = "failed", transcription.Reason, transcription.Hint, transcription.Updated
+	case push.State == jobs.Done:
+		t.State, t.Reason = "delivered", ""
+	case push.State == jobs.Dead:
+		t.State = "not delivered"
+	case transcription.State == jobs.Done:
+		t.State = "to be delivered"
+	case transcription.State == jobs.Running:
+		t.State = "being heard"
+	case transcription.State == jobs.Dead:
+		t.State, t.Reason, t.Hint, t.Updated = "failed", transcription.Reason, transcription.Hint, transcription.Updated
+	default:
+		t.State = "waiting"
+		if transcription.Reason != "" {
+			t.Reason, t.Hint, t.Retries, t.Updated = transcription.Reason, transcription.Hint, transcription.Retries, transcription.Updated
+		}
+	}
+	return t
+}

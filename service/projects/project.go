@@ -1,0 +1,152 @@
+package projects
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/api"
+	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/transcribe"
+)
+
+// Project is a project of Label Studio with everything that follows from its labelling
+// configuration, its settings and the model they choose.
+type Project struct {
+	*labelstudio.Project
+	Settings Settings
+	// Plans say what is predicted, one for each recording that the page shows. Without
+	// plans nothing is, and Why says why.
+	Plans []*labelconfig.Plan
+	Why   string
+	// Version is that of the project's predictions, and TranscriptVersion that of the
+	// transcripts they are built from. A change of how results look changes the former only.
+	Version, TranscriptVersion string
+	// Transcription is how recordings are transcribed.
+	Transcription transcribe.Options
+}
+
+// Split reports whether the page shows channels apart.
+func (p *Project) Split() bool {
+	return slices.ContainsFunc(p.Plans, func(p *labelconfig.Plan) bool { return p.Split })
+}
+
+// Resolve finds out what a project wants. An error is a sentence for its users, unless it
+// wraps one of ctx, which bounds the reading of a model that is met for the first time.
+func (r *Registry) Resolve(ctx context.Context, p *labelstudio.Project) (*Project, error) {
+	settings, err := ParseSettings(p.ExtraParams, r.options.Defaults)
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.options.Models.Identity(ctx, settings.Model)
+	if err != nil {
+		return nil, err
+	}
+	out := &Project{Project: p, Settings: settings}
+	out.Plans, out.Why = p.Config.Plans(settings.plans())
+	if p.ConfigErr != nil {
+		out.Why = p.ConfigErr.Error()
+	}
+	out.Transcription = settings.Transcription(out.Split(), r.options.FFmpeg)
+	out.TranscriptVersion = out.Transcription.Version(id)
+	out.Version = id.Name + "-" + Fingerprint(out.TranscriptVersion, shapes(out.Plans), settings.Results())
+	return out, nil
+}
+
+// shape is what of a plan changes results. It is part of versions, so neither the order nor
+// the names of its fields may change.
+type shape struct {
+	Audio, AudioKey     string
+	Split               bool
+	Labels, Text, Whole string
+	Label, Choice       string
+	Paragraphs          string
+	TextKeys            []string
+}
+
+func shapes(plans []*labelconfig.Plan) []shape {
+	out := make([]shape, len(plans))
+	for i, p := range plans {
+		s := shape{Audio: p.Audio.Name, AudioKey: p.Audio.Key(), Split: p.Split, TextKeys: p.TextKeys}
+		if r := p.Regions; r != nil {
+			s.Label = r.Label(nil)
+			s.Choice = r.ChoiceValue
+			if r.Labels != nil {
+				s.Labels = r.Labels.Name
+			}
+			if r.Text != nil {
+				s.Text = r.Text.Name
+			}
+			if r.Choice != nil {
+				s.Choice = r.Choice.Name + "=" + s.Choice
+			}
+		}
+		if p.Whole != nil {
+			s.Whole = p.Whole.Name
+		}
+		if g := p.Paragraphs; g != nil {
+			s.Paragraphs = fmt.Sprint(g.Key, g.TextKey, g.NameKey)
+		}
+		out[i] = s
+	}
+	return out
+}
+
+// ParseConfig implements labelstudio.ConfigParser. A configuration is parsed once, however
+// many requests and jobs come with it.
+func (r *Registry) ParseConfig(text string) (*labelconfig.Config, error) {
+	r.mu.Lock()
+	known, ok := r.configs[text]
+	r.mu.Unlock()
+	if ok {
+		return known.config, known.err
+	}
+	var now parsed
+	now.config, now.err = labelconfig.Parse(text)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.configs) >= mostConfigs {
+		clear(r.configs) // those in use are soon back
+	}
+	r.configs[text] = now
+	return now.config, now.err
+}
+
+// Load returns a project as it was last seen.
+func (r *Registry) Load(ctx context.Context, id int64) (*labelstudio.Project, error) {
+	config, _, err := r.Get(ctx, id, labelstudio.KeyLabelConfig)
+	if err != nil {
+		return nil, fmt.Errorf("read project %d: %w", id, err)
+	}
+	p := labelstudio.NewProject(id, config, r)
+	if p.Login, p.Password, err = r.Login(ctx, id); err != nil {
+		return nil, err
+	}
+	return p, p.LoadExtraParams(ctx)
+}
+
+// Configure sets a project's labelling configuration and returns the project with it.
+func (r *Registry) Configure(ctx context.Context, id int64, config string) (*labelstudio.Project, error) {
+	if err := r.Set(ctx, id, labelstudio.KeyLabelConfig, config); err != nil {
+		return nil, err
+	}
+	return r.Load(ctx, id)
+}
+
+// Concerned returns the projects that an event is about: the one it names, or all that have
+// asked so far, since a webhook without payload names none.
+func (r *Registry) Concerned(ctx context.Context, id int64) []int64 {
+	if id != 0 {
+		return []int64{id}
+	}
+	return r.List(ctx)
+}
+
+// Inaccessible reports whether an error of the API means that a project is gone or not for
+// the token's user to see. Work on all projects passes over such a project.
+func Inaccessible(err error) bool {
+	status := api.Status(err)
+	return status == http.StatusNotFound || status == http.StatusForbidden
+}

@@ -1,0 +1,153 @@
+package projects
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"asr-backend/align"
+	"asr-backend/audio"
+	"asr-backend/internal/jsonerr"
+	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/labelstudio/results"
+	"asr-backend/transcribe"
+)
+
+// Settings are what a project may choose: the JSON object typed under "Any extra params
+// to pass during model connection". Every field may be missing.
+type Settings struct {
+	// Model is the name of a model, as `asr-backend models list` shows it.
+	Model string `json:"model"`
+	// Channels is "mix", "split" or the number of a channel. Without it, channels are kept
+	// apart if the page shows them apart.
+	Channels string `json:"channels"`
+	// MaxRegion and MinPause shape regions, in seconds.
+	MaxRegion float64 `json:"max_region"`
+	MinPause  float64 `json:"min_pause"`
+	// Sentences says whether regions end with sentences.
+	Sentences *bool `json:"sentences"`
+	// Label is the label that speech gets, Text the TextArea that text goes into.
+	Label string `json:"label"`
+	Text  string `json:"text"`
+	// Words says whether word times are stored with the text.
+	Words *bool `json:"words"`
+	// Author names the speaker in Paragraphs.
+	Author string `json:"author"`
+	// Overwrite replaces task data that people or other programs filled.
+	Overwrite bool `json:"overwrite"`
+}
+
+// ParseSettings reads what was typed at connection, over the defaults. An empty string
+// counts as nothing; a string may hold the object. An error is a sentence for whoever typed.
+func ParseSettings(raw json.RawMessage, defaults Settings) (Settings, error) {
+	s := defaults
+	raw = bytes.TrimSpace(raw)
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		raw = bytes.TrimSpace([]byte(text))
+	}
+	if len(raw) == 0 || string(raw) == "null" || string(raw) == "{}" {
+		return s, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, fmt.Errorf("extra params: %w", explainSettings(err))
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return s, errors.New("extra params: want one JSON object and nothing after it")
+	}
+	if err := s.Validate(); err != nil {
+		return s, fmt.Errorf("extra params: %w", err)
+	}
+	// Paths are for whoever runs the service, not for whoever may connect to it.
+	if s.Model != defaults.Model && !modelName.MatchString(s.Model) {
+		return s, fmt.Errorf("extra params: model: %q is not the name of a model", s.Model)
+	}
+	return s, nil
+}
+
+var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+func explainSettings(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return jsonerr.Explain(err)
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("%s is not known; known are %s", field, strings.Join(SettingNames(), ", "))
+	}
+	return fmt.Errorf(`want a JSON object such as {"channels": "split"}: %w`, jsonerr.Explain(err))
+}
+
+// SettingNames returns the names that settings have in JSON.
+func SettingNames() []string {
+	var names []string
+	for f := range reflect.TypeFor[Settings]().Fields() {
+		names = append(names, f.Tag.Get("json"))
+	}
+	return names
+}
+
+// Validate returns what is wrong with the settings, or nil.
+func (s *Settings) Validate() error {
+	if s.Channels != "" {
+		if _, err := audio.ParseChannels(s.Channels); err != nil {
+			return err
+		}
+	}
+	if m := s.MaxRegion; m != 0 && (m < 1 || m > 600) {
+		return fmt.Errorf("max_region: %g seconds; want 1 to 600", m)
+	}
+	if m := s.MinPause; m != 0 && (m < 0.1 || m > 60) {
+		return fmt.Errorf("min_pause: %g seconds; want 0.1 to 60", m)
+	}
+	return nil
+}
+
+// Transcription returns what of the settings changes a transcript; split is for a page that
+// shows channels apart.
+func (s *Settings) Transcription(split bool, ffmpeg string) transcribe.Options {
+	o := transcribe.Options{FFmpeg: ffmpeg, Regions: align.RegionOptions{
+		MaxLength:   time.Duration(s.MaxRegion * float64(time.Second)),
+		MinPause:    time.Duration(s.MinPause * float64(time.Second)),
+		NoSentences: s.Sentences != nil && !*s.Sentences,
+	}}
+	switch {
+	case s.Channels != "":
+		o.Channels, _ = audio.ParseChannels(s.Channels) // validated
+	case split:
+		o.Channels = audio.Split
+	}
+	return o
+}
+
+func (s *Settings) plans() labelconfig.Options {
+	return labelconfig.Options{Label: s.Label, Text: s.Text}
+}
+
+// Results returns what of the settings changes the results built of a transcript.
+func (s *Settings) Results() results.Options {
+	return results.Options{NoWords: s.Words != nil && !*s.Words, Author: s.Author, Overwrite: s.Overwrite}
+}
+
+// Fingerprint is a digest of values in twelve hex digits, for versions and keys. The values
+// are those that encoding/json can write.
+func Fingerprint(values ...any) string {
+	h := sha256.New()
+	e := json.NewEncoder(h)
+	for _, v := range values {
+		if err := e.Encode(v); err != nil {
+			panic(err) // only plain values are given
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6])
+}

@@ -1,0 +1,138 @@
+package recordings
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"asr-backend/audio"
+	"asr-backend/jobs"
+	"asr-backend/transcribe"
+	"asr-backend/transcript"
+)
+
+// Text is a text that somebody wrote for a part of a recording.
+type Text struct {
+	// Start and End are where it is said; an End of zero stands for the whole recording.
+	Start, End time.Duration
+	Channel    int
+	Text       string
+}
+
+// Alignment says when texts are said.
+type Alignment struct {
+	// Words are those of each text. A text in which nothing is said has none.
+	Words [][]transcript.Word
+	// Whole is the transcript of a text of the whole recording, or nil.
+	Whole *transcript.Transcript
+}
+
+// Align finds out when the words of texts are said.
+func (r *Recordings) Align(ctx context.Context, rec Recording, texts []Text, class jobs.Class) (*Alignment, error) {
+	options := r.options(&rec)
+	o, err := r.open(ctx, &rec, options)
+	if err != nil {
+		return nil, err
+	}
+	defer o.close()
+	a := &aligner{opened: o, options: options, request: transcribe.Request{Priority: Priority(class)}, texts: texts}
+	a.out.Words = make([][]transcript.Word, len(texts))
+	var regions []int
+	for i, t := range texts {
+		if t.End > 0 {
+			regions = append(regions, i)
+			continue
+		}
+		if err := a.whole(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	for _, near := range neighbours(texts, regions) {
+		if err := a.regions(ctx, near); err != nil {
+			return nil, err
+		}
+	}
+	return &a.out, nil
+}
+
+// aligner aligns texts with one recording.
+type aligner struct {
+	*opened
+	options transcribe.Options
+	request transcribe.Request
+	texts   []Text
+	out     Alignment
+}
+
+// whole aligns a text with the whole recording, in which channels do not count.
+func (a *aligner) whole(ctx context.Context, i int) error {
+	o := a.options
+	if o.Channels == audio.Split {
+		o.Channels = audio.Mix
+	}
+	text := &transcript.Transcript{Segments: []transcript.Segment{{Text: a.texts[i].Text, Channel: transcript.Mixed}}}
+	aligned, err := transcribe.New(a.recognizer, o).AlignFile(ctx, a.Path, text, "", a.request)
+	if errors.Is(err, transcribe.ErrNoWords) || errors.Is(err, transcribe.ErrUnspellable) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.out.Whole = aligned.Transcript
+	for _, s := range aligned.Transcript.Segments {
+		a.out.Words[i] = append(a.out.Words[i], s.Words...)
+	}
+	return nil
+}
+
+const (
+	// padding is transcribed on each side of a region besides a window's context: people
+	// cut closely, and a model sees words late.
+	padding = time.Second
+	// maxGap is the longest gap between regions that are transcribed together: opening the
+	// recording once more would cost more.
+	maxGap = 10 * time.Second
+)
+
+// neighbours sorts regions, given as indices of texts, and divides them where gaps are long.
+func neighbours(texts []Text, regions []int) [][]int {
+	slices.SortFunc(regions, func(a, b int) int { return cmp.Compare(texts[a].Start, texts[b].Start) })
+	var out [][]int
+	var end time.Duration
+	for _, r := range regions {
+		if n := len(out); n == 0 || texts[r].Start > end+maxGap {
+			out = append(out, []int{r})
+			end = texts[r].End
+		} else {
+			out[n-1] = append(out[n-1], r)
+			end = max(end, texts[r].End)
+		}
+	}
+	return out
+}
+
+// regions aligns the texts of regions that are near each other.
+func (a *aligner) regions(ctx context.Context, near []int) (err error) {
+	q := a.request
+	q.Start = max(a.texts[near[0]].Start-padding, 0)
+	for _, i := range near {
+		q.End = max(q.End, a.texts[i].End+padding)
+	}
+	recognition, err := a.transcriber.HearFile(ctx, a.Path, q)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, recognition.Close()) }()
+	for _, i := range near {
+		t, channel := &a.texts[i], transcript.Mixed
+		if a.options.Channels == audio.Split {
+			channel = t.Channel
+		}
+		if a.out.Words[i], _, err = recognition.Words(ctx, channel, t.Start, t.End, t.Text, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}

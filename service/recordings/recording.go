@@ -1,0 +1,47 @@
+package recordings
+
+import (
+	"asr-backend/service/projects"
+)
+
+// Kind is the kind of job that transcribes a recording.
+const Kind = "transcribe"
+
+// Recording says where a recording is and how it is transcribed. It is the arguments of the
+// job that does it.
+type Recording struct {
+	Value     string `json:"value"` // as the task has it
+	TaskID    int64  `json:"task"`
+	ProjectID int64  `json:"project"`
+	// Login is with whose credentials the project opens its media. They are those of the
+	// project; see projects.Registry.Login.
+	Login string `json:"login,omitempty"`
+	// Password stands in jobs of earlier programs only.
+	Password string `json:"password,omitempty"`
+	// Settings and Split choose how it is transcribed, Version is what that comes to.
+	Settings projects.Settings `json:"settings"`
+	Split    bool              `json:"split"`
+	Version  string            `json:"version"`
+}
+
+// Of returns the recording that a task of a project has at an address.
+func Of(p *projects.Project, task int64, value string) Recording {
+	return Recording{Value: value, TaskID: task, ProjectID: p.ID, Login: p.Login,
+		Settings: p.Settings, Split: p.Split(), Version: p.TranscriptVersion}
+}
+
+// Kind implements jobs.Args.
+func (Recording) Kind() string { return Kind }
+
+// Project implements jobs.Args.
+func (r Recording) Project() string { return projects.Name(r.ProjectID) }
+
+// Key implements jobs.Args: the same for every task and project that shows the recording,
+// unless the project opens it with credentials of its own.
+func (r Recording) Key() string {
+	prefix := Kind + "/" + r.Version + "/"
+	if r.Login != "" {
+		return prefix + projects.Fingerprint(r.Value, r.ProjectID, r.Login)
+	}
+	return prefix + projects.Fingerprint(r.Value)
+}

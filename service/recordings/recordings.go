@@ -1,0 +1,196 @@
+// Package recordings transcribes the recordings of tasks: as jobs, for regions that an
+// annotator waits for, and to find out when the words of a corrected text are said.
+//
+// # The job
+//
+// A transcription is a job of kind "transcribe". Its arguments (type Recording) say where the
+// recording is, how it is transcribed and in which version; its key follows from them, so
+// that all tasks and projects which show the same recording in the same version share one
+// job, and one transcript:
+//
+//	transcribe/<version of the transcript>/<digest of the address>
+//
+// A project that opens its recordings with credentials of its own has transcripts of its
+// own: others may not be allowed to see them.
+//
+// The worker fetches the recording, runs the model over it and stores the transcript as the
+// job's result. The rows that the model writes are stored window by window meanwhile, so
+// that a crash costs one batch of windows and not hours.
+//
+// # Versions
+//
+// A job made for a version that can no longer be made, as after an update of the program or
+// a change of the model's files, fails with an OutdatedError. Whoever needs the transcript
+// asks for the version there is by then.
+//
+// # What others ask for
+//
+//	Enqueue, State      a transcription, and whether it is done
+//	Transcript, Build   its result: as it is, or as results for a project's page
+//	Region              the text between two times, at once
+//	Align               when the words of given texts are said
+package recordings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"asr-backend/asr"
+	"asr-backend/jobs"
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/media"
+	"asr-backend/service/modelpool"
+	"asr-backend/service/projects"
+	"asr-backend/service/queue"
+	"asr-backend/transcribe"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options are what Recordings are made of. Queue, Projects, Models and Media.CacheDir are
+// required.
+type Options struct {
+	Queue    *queue.Queue
+	Projects *projects.Registry
+	Models   *modelpool.Pool
+	// Media says how recordings are fetched. Observe is set here.
+	Media    media.Options
+	FFmpeg   string // see audio.Options
+	Logger   *slog.Logger
+	Registry prometheus.Registerer // of metrics; nil: not registered
+}
+
+// Recordings transcribes recordings. It is safe for concurrent use.
+type Recordings struct {
+	queue    *queue.Queue
+	projects *projects.Registry
+	models   *modelpool.Pool
+	fetcher  *media.Fetcher
+	ffmpeg   string
+	log      *slog.Logger
+	metrics  *metrics
+	progress *progress
+}
+
+// New returns Recordings, and makes the folder of the cache. The caller closes them.
+func New(o Options) (*Recordings, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress()}
+	r.metrics = newMetrics(o.Registry, r.progress)
+	o.Media.Observe = r.metrics.fetched
+	var err error
+	if r.fetcher, err = media.New(o.Media); err != nil {
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
+	return r, nil
+}
+
+// Close ends downloads and lets go of the cache.
+func (r *Recordings) Close() { r.fetcher.Close() }
+
+// Running returns the recordings that are being transcribed, the longest under way first.
+func (r *Recordings) Running() []Running { return r.progress.list() }
+
+// reviveAfter is how long a transcription that was given up stays so when it is asked for
+// again: what was missing may be there now.
+const reviveAfter = time.Minute
+
+// Enqueue makes sure that a recording is, or will be, transcribed, and returns its job.
+func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class jobs.Class) (jobs.Job, error) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return jobs.Job{}, err
+	}
+	job, _, err := jobs.Insert(ctx, q, rec, jobs.InsertOptions{Class: class, ReviveAfter: reviveAfter})
+	return job, err
+}
+
+// State returns Done if all transcriptions of keys are, Dead if one was given up or is no
+// longer kept, and Queued otherwise.
+func (r *Recordings) State(ctx context.Context, keys []string) (jobs.State, error) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return jobs.Queued, err
+	}
+	for _, key := range keys {
+		job, err := q.Get(ctx, key)
+		switch {
+		case errors.Is(err, jobs.ErrNotFound):
+			return jobs.Dead, nil // its result is older than the store keeps
+		case err != nil:
+			return jobs.Queued, err
+		case job.State == jobs.Dead:
+			return jobs.Dead, nil
+		case job.State != jobs.Done:
+			return jobs.Queued, nil
+		}
+	}
+	return jobs.Done, nil
+}
+
+// opened is a recording on the local disk and the model that transcribes it.
+type opened struct {
+	*media.File
+	recognizer  *asr.Recognizer
+	transcriber *transcribe.Transcriber
+	fetched     time.Duration // what fetching took
+	release     func()        // the recognizer
+}
+
+// open fetches a recording and loads its model. The caller closes what it returns.
+func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options) (*opened, error) {
+	start := time.Now()
+	login, password, err := r.login(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	file, err := r.fetcher.Fetch(ctx, media.Request{Value: rec.Value, Task: rec.TaskID, Project: rec.ProjectID, Login: login, Password: password})
+	if err != nil {
+		return nil, err
+	}
+	out := &opened{File: file, fetched: time.Since(start)}
+	if out.recognizer, out.release, err = r.models.Use(ctx, rec.Settings.Model); err != nil {
+		file.Close()
+		return nil, err
+	}
+	out.transcriber = transcribe.New(out.recognizer, o)
+	return out, nil
+}
+
+// login returns the credentials that open a recording: those that its project has now.
+func (r *Recordings) login(ctx context.Context, rec *Recording) (string, labelstudio.Secret, error) {
+	if rec.Login == "" {
+		return "", labelstudio.Secret{}, nil
+	}
+	login, password, err := r.projects.Login(ctx, rec.ProjectID)
+	if err == nil && login == "" {
+		login, password = rec.Login, labelstudio.NewSecret(rec.Password)
+	}
+	return login, password, err
+}
+
+func (o *opened) close() {
+	o.release()
+	o.Close()
+}
+
+// Priority is the order of a job's windows among those of other jobs.
+func Priority(c jobs.Class) asr.Priority {
+	switch c {
+	case jobs.Interactive:
+		return asr.Interactive
+	case jobs.Opened:
+		return asr.Opened
+	}
+	return asr.Batch
+}
+
+// options are how a recording is transcribed.
+func (r *Recordings) options(rec *Recording) transcribe.Options {
+	return rec.Settings.Transcription(rec.Split, r.ffmpeg)
+}

@@ -1,0 +1,46 @@
+package recordings
+
+import (
+	"context"
+	"time"
+
+	"asr-backend/asr"
+	"asr-backend/labelstudio"
+	"asr-backend/service/projects"
+	"asr-backend/transcribe"
+	"asr-backend/transcript"
+)
+
+// Region returns a transcript of what is said in a span of a recording: the one that is
+// stored if that has words there, else one made now, ahead of everything else.
+func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Recording, span labelstudio.Span) (*transcript.Transcript, error) {
+	stored, err := r.Transcript(ctx, rec.Key())
+	if err == nil && hasWords(stored, span) {
+		return stored, nil
+	}
+	start := time.Now()
+	o, err := r.open(ctx, &rec, p.Transcription)
+	if err != nil {
+		return nil, err
+	}
+	defer o.close()
+	t, err := o.transcriber.File(ctx, o.Path, transcribe.Request{Priority: asr.Interactive, Start: span.Start, End: span.End})
+	if err != nil {
+		return nil, err
+	}
+	r.metrics.regions.Observe(time.Since(start).Seconds())
+	r.log.Info("region transcribed", "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "start_s", span.Start.Seconds(), "end_s", span.End.Seconds(), "took_s", time.Since(start).Seconds())
+	return t, nil
+}
+
+// hasWords reports whether the middle of a word lies in the span.
+func hasWords(t *transcript.Transcript, span labelstudio.Span) bool {
+	for i := range t.Segments {
+		for _, w := range t.Segments[i].Words {
+			if middle := (w.Start + w.End) / 2; middle >= span.Start && middle < span.End {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,82 @@
+package recordings
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"asr-backend/jobs"
+	"asr-backend/labelstudio"
+	"asr-backend/labelstudio/labelconfig"
+	"asr-backend/labelstudio/results"
+	"asr-backend/service/projects"
+	"asr-backend/transcript"
+)
+
+// ErrNotTranscribed says that there is no transcript of a recording, or not yet.
+var ErrNotTranscribed = errors.New("the recording has not been transcribed")
+
+// Transcript returns the transcript that the job of a key has made.
+func (r *Recordings) Transcript(ctx context.Context, key string) (*transcript.Transcript, error) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := q.Result(ctx, key)
+	if errors.Is(err, jobs.ErrState) || errors.Is(err, jobs.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", ErrNotTranscribed, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return transcript.Read(bytes.NewReader(raw), transcript.JSON)
+}
+
+// Results are what a project's plans make of a task's transcripts.
+type Results struct {
+	Predict bool               // there are plans that fill the prediction
+	Items   []labelstudio.Item // of the prediction
+	Score   float64            // the mean over recordings, by length
+	Patch   labelstudio.Data   // keys of the task's data that change
+	Notes   []string           // what was left as it is, and why
+	length  time.Duration
+}
+
+// Prediction returns the prediction of a version.
+func (r *Results) Prediction(version string) labelstudio.Prediction {
+	return labelstudio.Prediction{ModelVersion: version, Score: r.Score, Result: r.Items}
+}
+
+// Build makes the results of a task from its transcripts: keys name their jobs, one a plan.
+// Data are the task's, where plans read them, and ours says which versions in them are.
+func (r *Recordings) Build(ctx context.Context, p *projects.Project, plans []*labelconfig.Plan, keys []string, data labelstudio.Data, ours func(version string) bool) (*Results, error) {
+	out := &Results{}
+	options := p.Settings.Results()
+	options.Ours = ours
+	score := 0.0
+	for i, plan := range plans {
+		t, err := r.Transcript(ctx, keys[i])
+		if err != nil {
+			return nil, err
+		}
+		one, err := results.Build(t, plan, data, options)
+		if err != nil {
+			return nil, fmt.Errorf("results for %s: %w", plan.Audio.Name, err)
+		}
+		out.Predict = out.Predict || one.Predict
+		out.Items = append(out.Items, one.Items...)
+		out.Notes = append(out.Notes, one.Notes...)
+		if len(one.Patch) > 0 {
+			out.Patch = out.Patch.With(one.Patch)
+			data = data.With(one.Patch)
+		}
+		out.length += t.Duration
+		score += one.Score * t.Duration.Seconds()
+	}
+	if out.length > 0 {
+		out.Score = score / out.length.Seconds()
+	}
+	return out, nil
+}

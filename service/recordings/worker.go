@@ -1,0 +1,100 @@
+package recordings
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"asr-backend/asr"
+	"asr-backend/asr/ctc"
+	"asr-backend/audio"
+	"asr-backend/jobs"
+	"asr-backend/timeline"
+	"asr-backend/transcribe"
+	"asr-backend/transcript"
+)
+
+// OutdatedError says that the model or the program is no longer what it was when a
+// transcription was asked for. Trying again does not help.
+type OutdatedError struct{ Wanted, Now string }
+
+// Error names both versions.
+func (e *OutdatedError) Error() string {
+	return fmt.Sprintf("version %s can no longer be made, the model and settings now give %s", e.Wanted, e.Now)
+}
+
+// Worker returns the worker that transcribes recordings.
+func (r *Recordings) Worker() jobs.Worker { return jobs.NewWorker(r.transcribe) }
+
+func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording]) error {
+	start, job, rec := time.Now(), a.Job(), &a.Args
+	o, err := r.open(ctx, rec, r.options(rec))
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	if now := o.transcriber.Version(); now != rec.Version {
+		return &OutdatedError{rec.Version, now}
+	}
+	request, err := r.request(ctx, a, o.recognizer)
+	if err != nil {
+		return err
+	}
+	running := r.progress.begin(job.Key, rec.ProjectID, rec.TaskID, o.Name)
+	defer running.end()
+	request.Opened = func(i audio.Info) { running.length(max(i.Declared, 0).Duration()) }
+	request.Progress = func(p asr.Progress) { running.transcribed(p.Heard.Duration()) }
+	t, err := o.transcriber.File(ctx, o.Path, request)
+	if err != nil {
+		return err
+	}
+	t.Source = o.Name
+	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, o.Warnings...)
+	var out bytes.Buffer
+	if err := transcript.Write(&out, transcript.JSON, t, transcript.WriteOptions{}); err != nil {
+		return err
+	}
+	if err := a.Finish(out.Bytes()); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	r.metrics.transcribed(t, took)
+	r.log.Info("recording transcribed", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "audio_s", t.Duration.Seconds(),
+		"took_s", took.Seconds(), "fetch_s", o.fetched.Seconds(), "rtfx", t.Duration.Seconds()/max(took.Seconds(), 1e-3), "regions", len(t.Segments),
+		"confidence", t.Confidence, "windows", t.Diagnostics.Windows, "skipped", t.Diagnostics.WindowsSkipped,
+		"seam_disagreement", t.Diagnostics.SeamDisagreement, "deliveries", job.Deliveries, "warnings", t.Diagnostics.Warnings)
+	return nil
+}
+
+// request keeps the rows of windows with the job, so that a crash costs a batch.
+func (r *Recordings) request(ctx context.Context, a *jobs.Attempt[Recording], recognizer *asr.Recognizer) (transcribe.Request, error) {
+	stored, err := a.Windows(ctx)
+	if err != nil {
+		return transcribe.Request{}, err
+	}
+	width := recognizer.Contract().Width
+	var failed atomic.Bool // logged once
+	return transcribe.Request{
+		Priority: Priority(a.Job().Class),
+		Load: func(channel int, start timeline.Row) []ctc.Row {
+			rows, err := ctc.ParseRows(stored[windowIndex(channel, start)], width)
+			if err != nil || len(rows) == 0 {
+				return nil
+			}
+			return rows
+		},
+		Save: func(channel int, start timeline.Row, rows []ctc.Row) {
+			err := a.PutWindow(ctx, windowIndex(channel, start), ctc.AppendRows(nil, rows))
+			if err != nil && ctx.Err() == nil && !failed.Swap(true) {
+				r.log.Warn("windows are not stored: a crash would cost more than one", "job", a.Job().Key, "error", err)
+			}
+		},
+	}, nil
+}
+
+// windowIndex numbers the windows of all channels.
+func windowIndex(channel int, start timeline.Row) int {
+	return channel<<40 | int(start)
+}

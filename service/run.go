@@ -1,0 +1,156 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"asr-backend/labelstudio/api"
+	"asr-backend/labelstudio/backend"
+	"asr-backend/service/corrections"
+	"asr-backend/service/events"
+	"asr-backend/service/modelpool"
+	"asr-backend/service/predictions"
+	"asr-backend/service/problems"
+	"asr-backend/service/projects"
+	"asr-backend/service/queue"
+	"asr-backend/service/recordings"
+)
+
+// New makes a service. It opens nothing yet but the folder for recordings.
+func New(o Options) (*Service, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{options: o, log: o.Logger, started: time.Now(), problems: problems.NewLog(), shutdown: shutdown{log: o.Logger}}
+	s.working, s.stopWorking = context.WithCancelCause(context.Background())
+	s.storing, s.stopStoring = context.WithCancel(context.Background())
+	s.metrics = newMetrics(o.Registry)
+	if err := s.assemble(); err != nil {
+		return nil, fmt.Errorf("service: %w", errors.Join(err, s.Stop(context.Background())))
+	}
+	return s, nil
+}
+
+// assemble makes what the service is made of, each part of those before it.
+func (s *Service) assemble() (err error) {
+	o := &s.options
+	engine := o.Engine
+	engine.Background = true // requests must be answered while every core transcribes
+	digests := ""
+	if o.Jobs.Dir != "" {
+		digests = filepath.Join(o.Jobs.Dir, "model-digests.json")
+	}
+	if s.models, err = modelpool.New(modelpool.Options{Open: o.OpenModel, Variant: o.Variant, Library: o.Library, Engine: engine,
+		MaxModels: o.MaxModels, DigestFile: digests, Logger: s.log, Registry: o.Registry}); err != nil {
+		return err
+	}
+	s.shutdown.add("models", func(context.Context) error { return s.models.Close() })
+
+	s.queue = queue.New(o.Jobs)
+	s.shutdown.add("job queue", func(context.Context) error { return s.queue.Close() })
+	o.Registry.MustRegister(&queueCollector{s.queue, s.Ready})
+	if s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, Logger: s.log}); err != nil {
+		return err
+	}
+
+	s.connect()
+	if s.client != nil {
+		o.Media.Server = s.client
+	}
+	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
+		return err
+	}
+	s.shutdown.add("downloads", func(context.Context) error { s.recordings.Close(); return nil })
+
+	if s.predictions, err = predictions.New(predictions.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Problems: s.problems,
+		Client: s.client, NoClient: s.noClient, Wait: o.PredictWait, Logger: s.log, Registry: o.Registry}); err != nil {
+		return err
+	}
+	if s.corrections, err = corrections.New(corrections.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Client: s.client, Logger: s.log}); err != nil {
+		return err
+	}
+	if s.events, err = events.New(events.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Corrections: s.corrections,
+		Client: s.client, NoClient: s.noClient, Logger: s.log, Registry: o.Registry}); err != nil {
+		return err
+	}
+	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
+
+	if s.server, err = backend.New(backend.Options{
+		Model: &model{s.projects, s.predictions, s.events, s.problems}, Store: s.projects, Events: s.events, Logger: s.log,
+		User: o.User, Password: o.Password, Open: o.Open, BodyLimit: o.BodyLimit,
+		Ready: s.Ready, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
+	}); err != nil {
+		return err
+	}
+	s.shutdown.add("server", s.server.Shutdown)
+	return nil
+}
+
+// connect makes the client of Label Studio's API, if there is an address and a token.
+func (s *Service) connect() {
+	switch o := s.options.LabelStudio; {
+	case o.URL == "" && o.Token.IsZero():
+		s.noClient = errors.New("neither LABEL_STUDIO_URL nor LABEL_STUDIO_API_KEY is set: uploaded files cannot be fetched and finished work cannot be stored; only open addresses are served, in answer to requests")
+	case o.URL == "":
+		s.noClient = errors.New("LABEL_STUDIO_API_KEY is set but LABEL_STUDIO_URL is not; set it to the address at which this program reaches Label Studio")
+	case o.Token.IsZero():
+		s.noClient = errors.New("LABEL_STUDIO_URL is set but LABEL_STUDIO_API_KEY is not; create a token in Label Studio under Account & Settings and set it")
+	default:
+		s.client, s.noClient = api.New(o)
+	}
+	if s.noClient != nil {
+		s.log.Warn("Label Studio's API is not used", "reason", s.noClient)
+	}
+}
+
+// Start begins to listen and to work. /health and /setup answer from now on; models and
+// the queue open in the background.
+func (s *Service) Start() error {
+	ln, err := net.Listen("tcp", s.options.Address)
+	if err != nil {
+		return fmt.Errorf("service: listen: %w", err)
+	}
+	s.listener = ln
+	s.running.Go(func() {
+		if err := s.server.Serve(ln); err != nil {
+			s.log.Error("serving ended", "error", err)
+		}
+	})
+	s.startWork()
+	return nil
+}
+
+// startWork starts everything that no request is needed for.
+func (s *Service) startWork() {
+	s.running.Go(func() { s.queue.Run(s.working) })
+	s.running.Go(func() { s.projects.Run(s.working) })
+	s.running.Go(func() { s.models.Keep(s.working, s.options.Defaults.Model) })
+	for _, c := range s.crews() {
+		for range c.count {
+			s.running.Go(func() { s.work(c) })
+		}
+	}
+}
+
+// Addr is where the service listens.
+func (s *Service) Addr() net.Addr { return s.listener.Addr() }
+
+// Stop ends the service, in this order: workers take no more jobs; the server answers what
+// it has; workers give their jobs back; downloads; the queue; models. ctx bounds the wait for
+// requests.
+func (s *Service) Stop(ctx context.Context) error {
+	s.stopWorking(errStopping)
+	grace := time.AfterFunc(stopGrace, s.stopStoring)
+	defer grace.Stop()
+	defer s.stopStoring()
+	return s.shutdown.run(ctx)
+}
+
+// stopGrace is how long a job whose work is done may take to reach the store once the
+// service stops: a disk may be full, and docker kills after ten seconds.
+const stopGrace = 5 * time.Second

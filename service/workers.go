@@ -1,0 +1,140 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"asr-backend/asr"
+	"asr-backend/asr/ort"
+	"asr-backend/audio"
+	"asr-backend/jobs"
+	"asr-backend/labelstudio/api"
+	"asr-backend/labelstudio/media"
+	"asr-backend/service/problems"
+	"asr-backend/service/recordings"
+)
+
+// crew is the workers of one kind of job.
+type crew struct {
+	jobs.Worker
+	count int
+	least jobs.Class // of the jobs they take
+	// model says that nothing can be done without one.
+	model bool
+	// access says that jobs which Label Studio refuses wait for a token that is renewed or a
+	// membership that is given: what they bring took long to make.
+	access bool
+}
+
+// crews are all workers. Besides those that take any recording there is one for recordings
+// that somebody has opened, so that these never wait for a long one to end; inside the
+// recognizer their windows go first.
+func (s *Service) crews() []crew {
+	return []crew{
+		{Worker: s.recordings.Worker(), count: s.options.Recordings, model: true},
+		{Worker: s.recordings.Worker(), count: 1, least: jobs.Opened, model: true},
+		{Worker: s.predictions.Worker(), count: 2, access: true},
+		{Worker: s.events.Worker(), count: 1},
+		{Worker: s.corrections.Worker(), count: 1, model: true, access: true},
+	}
+}
+
+// work takes jobs, one after the other, until the service stops. A job that the worker
+// neither ends nor returns an error for is released.
+func (s *Service) work(c crew) {
+	q := s.queue.Wait(s.working)
+	if c.model {
+		// A job that is taken before there is a model only waits, and a process that is
+		// killed meanwhile would count against it as if it had crashed on it.
+		select {
+		case <-s.models.Attempted():
+		case <-s.working.Done():
+		}
+	}
+	for q != nil && s.working.Err() == nil {
+		lease, err := q.Take(s.working, c.Kind(), c.least)
+		if err != nil {
+			if s.working.Err() == nil {
+				s.log.Error("no job taken", "kind", c.Kind(), "error", err)
+				select {
+				case <-s.working.Done():
+				case <-time.After(time.Second):
+				}
+			}
+			continue
+		}
+		s.attempt(c, lease)
+	}
+}
+
+// attempt works on a job.
+func (s *Service) attempt(c crew, lease *jobs.Lease) {
+	job := lease.Job()
+	defer func() {
+		if err := lease.Release(); err != nil && s.working.Err() == nil {
+			s.log.Warn("job not given back", "job", job.Key, "error", err)
+		}
+	}()
+	ctx := lease.Context()
+	err := c.Work(ctx, s.storing, lease)
+	switch {
+	case err == nil, errors.Is(err, jobs.ErrLeaseLost):
+	case ctx.Err() != nil: // the service stops, or the job is no longer ours
+	default:
+		s.failed(ctx, c, lease, err)
+	}
+}
+
+// failed decides what becomes of a job that went wrong: it is tried again for as long as
+// that can help, and then given up with its reason.
+func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause error) {
+	job := lease.Job()
+	delay, again := retry(cause, job, c.access)
+	if again && time.Since(job.Created) < s.options.GiveUp {
+		s.log.Warn("job will be tried again", "job", job.Key, "in_s", delay.Seconds(), "error", cause)
+		if err := lease.Retry(s.storing, delay, problems.WithHint(cause)); err != nil && ctx.Err() == nil {
+			s.log.Error("job not put back", "job", job.Key, "error", err)
+		}
+		return
+	}
+	s.log.Error("job given up", "job", job.Key, "error", cause, "hint", problems.Hint(cause))
+	s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
+	if err := lease.Fail(s.storing, problems.WithHint(cause)); err != nil && ctx.Err() == nil {
+		s.log.Error("job not ended", "job", job.Key, "error", err)
+	}
+}
+
+// attempts is how often a job is tried that fails for no reason that time cures.
+const attempts = 3
+
+// retry reports whether a job may succeed later, and when to try. With access, a refusal of
+// Label Studio may end.
+func retry(cause error, job jobs.Job, access bool) (time.Duration, bool) {
+	delay := jobs.Backoff{First: 5 * time.Second, Most: 30 * time.Minute}.Delay(job.Retries)
+	if asked, ok := media.Retryable(cause); ok {
+		return max(delay, asked), true
+	}
+	if asked, ok := api.Retryable(cause); ok {
+		return max(delay, asked), true
+	}
+	if status := api.Status(cause); status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return max(delay, time.Minute), access
+	}
+	var model *asr.ModelError
+	var damaged *audio.Error
+	var store *jobs.Error
+	var outdated *recordings.OutdatedError
+	switch {
+	case errors.As(cause, &outdated), errors.Is(cause, jobs.ErrTooLarge):
+		return 0, false
+	case errors.As(cause, &store):
+		return delay, true // its disk or network is in trouble, and nothing is wrong with the job
+	case errors.Is(cause, ort.ErrLibrary), errors.Is(cause, ort.ErrCUDA), errors.As(cause, &model):
+		return delay, true // somebody may install what is missing
+	case errors.As(cause, &damaged), problems.IsMedia(cause), api.Status(cause) != 0:
+		return 0, false
+	}
+	return delay, job.Retries+1 < attempts
+}
