@@ -127,7 +127,7 @@ func (c *alignCommand) read(ctx context.Context, std streams) (*transcript.Trans
 	case c.Text != cli.Stdin:
 		f, err := cli.OpenInput(ctx, c.Text)
 		if err != nil {
-			return nil, "", err
+			return nil, "", fmt.Errorf("open the text: %w", err)
 		}
 		defer f.Close()
 		r = f

@@ -29,6 +29,9 @@ func Interruptible(ctx context.Context, f *os.File) io.Reader {
 func OpenInput(ctx context.Context, path string) (io.ReadCloser, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
+		if path, ok := errors.AsType[*os.PathError](err); ok {
+			err = fmt.Errorf("%s: %w", path.Path, path.Err)
+		}
 		return nil, &UsageError{err}
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
