@@ -14,9 +14,9 @@ import (
 )
 
 type createCommand struct {
-	Dir    string `arg:"" name:"DIR" help:"Folder to make; one that exists is filled if nothing is in the way." type:"path"`
-	Kind   string `help:"backend: a Go program that serves a model of your own through the same packages. deployment: files to run this program with." enum:"backend,deployment" default:"backend"`
-	Source string `help:"Folder of asr-backend's sources; looked for above the program and above this folder if empty." type:"path" placeholder:"DIR"`
+	Dir    string `arg:"" name:"DIR" help:"Folder to create. An existing folder is used if none of the new files exists in it." type:"path"`
+	Kind   string `help:"backend: a Go program that serves your own model with the packages of asr-backend. deployment: configuration files for running asr-backend." enum:"backend,deployment" default:"backend"`
+	Source string `help:"Folder with the sources of asr-backend. Default: searched for above the program and above the current folder." type:"path" placeholder:"DIR"`
 }
 
 // Run makes the folder and says how to go on.
