@@ -69,7 +69,7 @@ README.md goes on from there, also without a GPU and without Docker.
 	}
 	return steps + `  make test    # a request that Label Studio really sent goes through it
   make run     # serves on :9090
-Then put your model into hear, in model.go. README.md goes on from there.
+Then put your model into the function transcribe in model.go; README.md explains how.
 `
 }
 
