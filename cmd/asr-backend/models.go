@@ -57,8 +57,8 @@ func printList(w io.Writer, store *models.Store, list []models.Entry) error {
 	for _, e := range list {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Languages, " "), entrySize(&e), entryText(&e), cmp.Or(e.Licence, "not stated"), e.State)
 	}
-	fmt.Fprintf(t, "\nPulled models lie in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
-	fmt.Fprintln(t, "What needs export nobody publishes as ONNX; doc/bring-your-model.md leads there from NeMo's file.")
+	fmt.Fprintf(t, "\nDownloaded models are in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
+	fmt.Fprintln(t, "Models that need export are not published as ONNX; doc/bring-your-model.md explains how to convert NeMo's file.")
 	return t.Flush()
 }
 
@@ -115,13 +115,13 @@ func (c *pullCommand) Run(ctx context.Context, parent *modelsCommand, std stream
 		m.end()
 		switch {
 		case ctx.Err() != nil:
-			m.line("stopped; what has arrived is kept, and the same command goes on from there")
+			m.line("stopped; the partial download is kept, and the same command resumes it")
 			return context.Cause(ctx)
 		case err != nil:
 			errs = append(errs, err)
 		case c.Quiet:
 		case pulled.Already:
-			m.line(pulled.Name + " is here already, in " + pulled.Path)
+			m.line(pulled.Name + " is already installed, in " + pulled.Path)
 		default:
 			m.line(pulled.Name + " is in " + pulled.Path + "; use it with --model " + pulled.Name)
 		}

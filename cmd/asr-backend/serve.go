@@ -64,7 +64,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "asr-backend %s serves on %s\nhow it goes: %[2]s/status\n", version, clickable(s.Addr()))
+	fmt.Fprintf(std.err, "asr-backend %s serves on %s\nstatus page: %[2]s/status\n", version, clickable(s.Addr()))
 	<-ctx.Done()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
