@@ -276,7 +276,7 @@ func TestMessagesAreThoseOfTheProgram(t *testing.T) {
 	}
 	sections := map[string][]string{
 		"doc/tokens.md":          {"Is it right?"},
-		"doc/troubleshooting.md": {"Recordings that cannot be had", "Recordings that cannot be heard", "Model and GPU", "The data directory"},
+		"doc/troubleshooting.md": {"Recordings that cannot be downloaded", "Recordings that cannot be transcribed", "Model and GPU", "The data directory"},
 	}
 	for path, titles := range sections {
 		page := read(t, path)

@@ -16,16 +16,16 @@ import (
 )
 
 type alignCommand struct {
-	Recording string `arg:"" name:"RECORDING" help:"Recording in which the text is said; - for standard input."`
-	Text      string `arg:"" name:"TEXT" help:"The text: plain, or with times (SRT, VTT, JSON, CTM, TextGrid, TSV, Audacity labels, timed), whose segments are kept; - for standard input."`
+	Recording string `arg:"" name:"RECORDING" help:"Recording of the text; - for standard input."`
+	Text      string `arg:"" name:"TEXT" help:"Text to align: plain text, or a file with times (SRT, VTT, JSON, CTM, TextGrid, TSV, Audacity labels, timed), whose segments are kept; - for standard input."`
 
-	Format     []string `help:"${formats}; several with commas between. Default: that of the output's name or of the text, or timed for a plain one." short:"f" placeholder:"FORMAT"`
-	TextFormat string   `help:"Format of the text, if its name does not say it." placeholder:"FORMAT"`
-	Output     string   `help:"File or folder for the result; standard output if not given or -." short:"o" placeholder:"PATH"`
-	Report     string   `help:"File for the places where text and recording do not agree, as JSON; - for standard output." placeholder:"PATH"`
-	Language   string   `help:"Language of the text, such as en; that of the model if not given. Numbers are read in English." placeholder:"TAG"`
+	Format     []string `help:"Output formats, separated by commas: ${formats}. Default: the format given by the name of the output file, then that of the text, or timed for plain text." short:"f" placeholder:"FORMAT"`
+	TextFormat string   `help:"Format of the text, if its file name does not show it." placeholder:"FORMAT"`
+	Output     string   `help:"Output file or folder. Default or -: standard output." short:"o" placeholder:"PATH"`
+	Report     string   `help:"Write the mismatches between text and recording to this file as JSON; - for standard output." placeholder:"PATH"`
+	Language   string   `help:"Language of the text, such as en. Default: that of the model. Numbers are spelled out for English only." placeholder:"TAG"`
 
-	Channels string `help:"auto (those that the text speaks of), mix, split or the number of one, from 0." default:"auto"`
+	Channels string `help:"Channels to align with: auto (those that the text names), mix, split, or a channel number, counted from 0." default:"auto"`
 	recordingFlags
 }
 

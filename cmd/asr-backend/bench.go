@@ -12,11 +12,11 @@ import (
 )
 
 type benchCommand struct {
-	File   string          `arg:"" name:"FILE" help:"Recording to measure on, a minute or more; not needed for --memory." optional:""`
-	Rounds int             `help:"How often to measure." default:"5" min:"1"`
-	Memory []time.Duration `help:"Hear generated recordings of these lengths and print the memory used, such as 10m,10h." min:"1s"`
+	File   string          `arg:"" name:"FILE" help:"Recording to measure with, at least a minute long; not needed with --memory." optional:""`
+	Rounds int             `help:"Number of measurements." default:"5" min:"1"`
+	Memory []time.Duration `help:"Transcribe generated recordings of these lengths, such as 10m,10h, and print the memory used." min:"1s"`
 	JSON   bool            `help:"Print JSON."`
-	FFmpeg string          `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:""`
+	FFmpeg string          `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:""`
 	engineFlags
 }
 

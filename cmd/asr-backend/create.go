@@ -14,9 +14,9 @@ import (
 )
 
 type createCommand struct {
-	Dir    string `arg:"" name:"DIR" help:"Folder to make; one that exists is filled if nothing is in the way." type:"path"`
-	Kind   string `help:"backend: a Go program that serves a model of your own through the same packages. deployment: files to run this program with." enum:"backend,deployment" default:"backend"`
-	Source string `help:"Folder of asr-backend's sources; looked for above the program and above this folder if empty." type:"path" placeholder:"DIR"`
+	Dir    string `arg:"" name:"DIR" help:"Folder to create. An existing folder is used if none of the new files exists in it." type:"path"`
+	Kind   string `help:"backend: a Go program that serves your own model with the packages of asr-backend. deployment: configuration files for running asr-backend." enum:"backend,deployment" default:"backend"`
+	Source string `help:"Folder with the sources of asr-backend. Default: searched for above the program and above the current folder." type:"path" placeholder:"DIR"`
 }
 
 // Run makes the folder and says how to go on.
@@ -54,22 +54,22 @@ func (c *createCommand) Run(parsed *kong.Context, std streams) error {
 func nextSteps(kind scaffold.Kind, dir, source string) string {
 	steps := "Next:\n  cd " + quoted(dir) + "\n"
 	if kind == scaffold.Deployment {
-		steps += "  edit .env      # where Label Studio is, and a token"
+		steps += "  edit .env      # the address of Label Studio, and a token"
 		if source == "" {
-			steps += "; and BUILD_CONTEXT, the folder of asr-backend's sources, which were not found from here"
+			steps += "; and BUILD_CONTEXT, the folder with asr-backend's sources, which were not found"
 		}
 		return steps + `
   docker compose up -d
   docker compose exec asr-backend asr-backend doctor --backend-url http://asr-backend.internal:9090
-README.md goes on from there, also without a GPU and without Docker.
+README.md explains the next steps, also without a GPU or without Docker.
 `
 	}
 	if source == "" {
-		steps += "  go mod edit -replace asr-backend=/path/to/its/sources   # they were not found from here\n"
+		steps += "  go mod edit -replace asr-backend=/path/to/its/sources   # the sources were not found\n"
 	}
-	return steps + `  make test    # a request that Label Studio really sent goes through it
+	return steps + `  make test    # sends it a recorded request of Label Studio
   make run     # serves on :9090
-Then put your model into hear, in model.go. README.md goes on from there.
+Then put your model into the function transcribe in model.go; README.md explains how.
 `
 }
 

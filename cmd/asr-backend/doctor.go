@@ -11,10 +11,10 @@ import (
 
 type doctorCommand struct {
 	JSON   bool   `help:"Print JSON."`
-	FFmpeg string `help:"Path of ffmpeg; \"off\" never runs it." name:"ffmpeg" default:""`
+	FFmpeg string `help:"Path to ffmpeg; \"off\" never runs it." name:"ffmpeg" default:""`
 
-	BackendURL string `help:"Address of this service as Label Studio reaches it, the one that is typed there when connecting; without it, the backends that projects have are looked at." name:"backend-url" placeholder:"URL" group:"Label Studio"`
-	Project    int64  `help:"Number of the only project to look at." group:"Label Studio"`
+	BackendURL string `help:"Address of this service as entered in Label Studio. Default: check the backends that are connected to projects." name:"backend-url" placeholder:"URL" group:"Label Studio"`
+	Project    int64  `help:"Check only the project with this number." group:"Label Studio"`
 	studioFlags
 	placeFlags
 	engineFlags

@@ -18,11 +18,11 @@ import (
 )
 
 type dumpCommand struct {
-	Model      string   `arg:"" name:"NAME|PATH" help:"Name of a model, or path of its folder or ONNX file."`
+	Model      string   `arg:"" name:"NAME|PATH" help:"Model name, or path to a model folder or ONNX file."`
 	Recordings []string `arg:"" name:"FILE" help:"Recordings." type:"path"`
-	Output     string   `help:"Folder for FILE.logmel.npy [bands, frames], FILE.logprobs.npy [rows, pieces and blank] and FILE.txt." short:"o" required:"" type:"path" placeholder:"DIR"`
-	Window     int64    `help:"Rows (80 ms) in one run, at most 5000; a longer recording is heard in overlapping windows. 0 takes those of transcribe." max:"5000" placeholder:"ROWS"`
-	Library    string   `help:"ONNX Runtime library, file or folder; looked for beside the program and in the system if empty." name:"onnxruntime" type:"path"`
+	Output     string   `help:"Output folder for FILE.logmel.npy [bands, frames], FILE.logprobs.npy [rows, pieces and blank] and FILE.txt." short:"o" required:"" type:"path" placeholder:"DIR"`
+	Window     int64    `help:"Rows of 80 ms per run, at most 5000. Longer recordings are processed in overlapping windows. 0: as in transcribe." max:"5000" placeholder:"ROWS"`
+	Library    string   `help:"ONNX Runtime library, as file or folder. Default: searched for beside the program, then in the system's library folders." name:"onnxruntime" type:"path"`
 }
 
 // Run hears one recording after another and writes what was computed.

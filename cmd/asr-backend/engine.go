@@ -12,14 +12,14 @@ import (
 
 // engineFlags choose the model and what computes it.
 type engineFlags struct {
-	Model     string `help:"Name of a model, or path of its folder or ONNX file." default:"default" placeholder:"NAME|PATH" group:"Model and device"`
-	ModelsDir string `help:"Folder of pulled models; ~/.local/share/asr-backend/models if empty." type:"path" placeholder:"DIR" group:"Model and device"`
-	Provider  string `help:"What computes: auto, cpu or cuda. auto takes a GPU if it can be had." enum:"auto,cpu,cuda" default:"auto" group:"Model and device"`
-	Device    int    `help:"Index of the GPU." default:"0" group:"Model and device"`
-	Precision string `help:"fp32, tf32 (faster on GPUs, slightly off) or fp16 (needs the model's fp16 variant)." enum:"fp32,tf32,fp16" default:"fp32" group:"Model and device"`
-	Threads   int    `help:"CPU threads; 0 takes all." default:"0" group:"Model and device"`
-	Batch     int    `help:"Windows in one run; 0 chooses." default:"0" group:"Model and device"`
-	Library   string `help:"ONNX Runtime library, file or folder; looked for beside the program and in the system if empty." name:"onnxruntime" type:"path" group:"Model and device"`
+	Model     string `help:"Model name, or path to a model folder or ONNX file." default:"default" placeholder:"NAME|PATH" group:"Model and device"`
+	ModelsDir string `help:"Folder of downloaded models. Default: ~/.local/share/asr-backend/models." type:"path" placeholder:"DIR" group:"Model and device"`
+	Provider  string `help:"Where to run the model: auto, cpu or cuda. auto uses a GPU if one is available." enum:"auto,cpu,cuda" default:"auto" group:"Model and device"`
+	Device    int    `help:"GPU index." default:"0" group:"Model and device"`
+	Precision string `help:"Numeric precision: fp32, tf32 (faster on GPUs, slightly less exact) or fp16 (needs the fp16 variant of the model)." enum:"fp32,tf32,fp16" default:"fp32" group:"Model and device"`
+	Threads   int    `help:"Number of CPU threads; 0: all cores." default:"0" group:"Model and device"`
+	Batch     int    `help:"Windows per model run; 0: automatic." default:"0" group:"Model and device"`
+	Library   string `help:"ONNX Runtime library, as file or folder. Default: searched for beside the program, then in the system's library folders." name:"onnxruntime" type:"path" group:"Model and device"`
 }
 
 // engine is the loaded library and model.

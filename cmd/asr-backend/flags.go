@@ -25,22 +25,22 @@ import (
 
 // recordingFlags say what of a recording is used, and how it goes on.
 type recordingFlags struct {
-	Start  time.Duration `help:"Where to begin: 90, 1:30 or 1h2m." default:"0s"`
-	End    time.Duration `help:"Where to end; 0 is the end of the recording." default:"0s"`
-	Track  int           `help:"Audio track of a file with several, from 1; 0 is the one that the file prefers." default:"0"`
-	FFmpeg string        `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:""`
+	Start  time.Duration `help:"Start of the part to process, such as 90, 1:30 or 1h2m." default:"0s"`
+	End    time.Duration `help:"End of the part to process; 0: the end of the recording." default:"0s"`
+	Track  int           `help:"Audio track to use, counted from 1; 0: the default track of the file." default:"0"`
+	FFmpeg string        `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:""`
 	regionFlags
 	engineFlags
 
-	Quiet   bool `help:"Print failures and warnings only." short:"q"`
-	JSONLog bool `help:"Print events as JSON lines on standard error."`
+	Quiet   bool `help:"Print only errors and warnings." short:"q"`
+	JSONLog bool `help:"Log to standard error as JSON lines."`
 }
 
 // regionFlags shape regions.
 type regionFlags struct {
-	MaxRegion   time.Duration `help:"Longest region; a longer one is cut at its longest pause." default:"20s" min:"1s" group:"Regions"`
+	MaxRegion   time.Duration `help:"Maximum length of a region. Longer ones are split at their longest pause." default:"20s" min:"1s" group:"Regions"`
 	MinPause    time.Duration `help:"Shortest pause that ends a region." default:"800ms" group:"Regions"`
-	NoSentences bool          `help:"Do not end regions at sentence ends." group:"Regions"`
+	NoSentences bool          `help:"Do not end regions at the ends of sentences." group:"Regions"`
 }
 
 func (f *regionFlags) options() align.RegionOptions {

@@ -19,13 +19,13 @@ import (
 // healthCommand asks a running service how it is, for container runtimes and scripts. The
 // flags have the names and variables of serve, so that inside a container it needs none.
 type healthCommand struct {
-	URL   string `arg:"" optional:"" help:"Address of the service; the one that serve listens on here if missing."`
-	Ready bool   `help:"Ask whether it can hear recordings already, not only whether it answers."`
+	URL   string `arg:"" optional:"" help:"Address of the service. Default: the address that serve uses on this machine."`
+	Ready bool   `help:"Check that the service is ready to transcribe, not only that it responds."`
 
-	Host string `help:"Address that the service listens on." default:""`
-	Port int    `help:"Port that the service listens on." short:"p" default:"9090" min:"1" max:"65535" env:"ASR_BACKEND_PORT,PORT"`
+	Host string `help:"Address the service listens on." default:""`
+	Port int    `help:"Port the service listens on." short:"p" default:"9090" min:"1" max:"65535" env:"ASR_BACKEND_PORT,PORT"`
 
-	BasicUser     string             `help:"User for HTTP Basic authentication." env:"BASIC_AUTH_USER"`
+	BasicUser     string             `help:"User name for HTTP Basic authentication." env:"BASIC_AUTH_USER"`
 	BasicPassword labelstudio.Secret `help:"Password for HTTP Basic authentication." env:"BASIC_AUTH_PASS"`
 }
 

@@ -31,18 +31,18 @@ type streams struct {
 
 // commands is the command line.
 type commands struct {
-	Transcribe     transcribeCommand     `cmd:"" help:"Transcribe recordings to text with times."`
-	Align          alignCommand          `cmd:"" help:"Find a text in a recording: exact times, and where the two do not agree."`
-	Serve          serveCommand          `cmd:"" help:"Serve Label Studio as a machine learning backend."`
-	ExportManifest exportManifestCommand `cmd:"" help:"Write a manifest for training with NeMo from what people corrected."`
-	Health         healthCommand         `cmd:"" help:"Ask a running service whether it is well; for health checks of containers."`
-	Doctor         doctorCommand         `cmd:"" help:"Say what works on this machine, what does not, and what to do."`
-	Create         createCommand         `cmd:"" help:"Make a folder to begin with: a backend for a model of your own, or a deployment of this program."`
-	Models         modelsCommand         `cmd:"" help:"List, download and check models."`
-	Bench          benchCommand          `cmd:"" help:"Measure speed and memory on this machine."`
-	Version        versionCommand        `cmd:"" help:"Print the version of the program."`
+	Transcribe     transcribeCommand     `cmd:"" help:"Transcribe recordings into text with word times."`
+	Align          alignCommand          `cmd:"" help:"Align a text with its recording: find word times and mismatches."`
+	Serve          serveCommand          `cmd:"" help:"Run as a machine learning backend for Label Studio."`
+	ExportManifest exportManifestCommand `cmd:"" help:"Write a NeMo training manifest from corrected transcripts."`
+	Health         healthCommand         `cmd:"" help:"Check that a running service is healthy, for example in a container health check."`
+	Doctor         doctorCommand         `cmd:"" help:"Diagnose this machine, the service and its connection to Label Studio."`
+	Create         createCommand         `cmd:"" help:"Create a starter project: a backend for your own model, or a deployment of asr-backend."`
+	Models         modelsCommand         `cmd:"" help:"List, download and verify models."`
+	Bench          benchCommand          `cmd:"" help:"Measure speed and memory use on this machine."`
+	Version        versionCommand        `cmd:"" help:"Print the version."`
 
-	PrintVersion kong.VersionFlag `name:"version" env:"-" help:"Print the version of the program."`
+	PrintVersion kong.VersionFlag `name:"version" env:"-" help:"Print the version."`
 }
 
 // run is the program; it returns the exit status.
@@ -108,9 +108,9 @@ func formats() string {
 
 var errExit = errors.New("exit")
 
-const description = `Regions, words and confidences from recordings of any length.
+const description = `Transcribe recordings of any length into regions, words, times and confidences.
 
-Every flag can also be set by the environment variable shown beside it.
+Every flag can also be set with the environment variable shown beside it.
 
-Exit status: 0 all done, 1 some recordings failed (the others are written), 2 wrong usage,
-3 no library, model or device to work with, 130 interrupted.`
+Exit status: 0 success, 1 some recordings failed (the others are written), 2 wrong usage,
+3 no usable library, model or device, 130 interrupted.`

@@ -20,17 +20,17 @@ import (
 )
 
 type modelsCommand struct {
-	ModelsDir string `help:"Folder of pulled models; ~/.local/share/asr-backend/models if empty." type:"path" placeholder:"DIR"`
+	ModelsDir string `help:"Folder of downloaded models. Default: ~/.local/share/asr-backend/models." type:"path" placeholder:"DIR"`
 
-	List   listCommand   `cmd:"" help:"List the models that are here and those that could be."`
-	Pull   pullCommand   `cmd:"" help:"Download models; an interrupted download goes on where it was."`
-	Path   pathCommand   `cmd:"" help:"Print where a model lies."`
-	Verify verifyCommand `cmd:"" help:"Check the files of a model, load it, and say what it is."`
-	Dump   dumpCommand   `cmd:"" help:"Write features, log-probabilities and greedy text of recordings, to compare with other programs."`
+	List   listCommand   `cmd:"" help:"List installed and available models."`
+	Pull   pullCommand   `cmd:"" help:"Download models, resuming interrupted downloads."`
+	Path   pathCommand   `cmd:"" help:"Print the path of a model."`
+	Verify verifyCommand `cmd:"" help:"Verify the files of a model, load it and describe it."`
+	Dump   dumpCommand   `cmd:"" help:"Write features, log-probabilities and greedy text of recordings, for comparison with other programs."`
 }
 
 type listCommand struct {
-	JSON bool `help:"Print JSON, with sources, error rates and addresses."`
+	JSON bool `help:"Print JSON, including sources, error rates and download addresses."`
 }
 
 // Run prints the list.
@@ -57,8 +57,8 @@ func printList(w io.Writer, store *models.Store, list []models.Entry) error {
 	for _, e := range list {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Languages, " "), entrySize(&e), entryText(&e), cmp.Or(e.Licence, "not stated"), e.State)
 	}
-	fmt.Fprintf(t, "\nPulled models lie in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
-	fmt.Fprintln(t, "What needs export nobody publishes as ONNX; doc/bring-your-model.md leads there from NeMo's file.")
+	fmt.Fprintf(t, "\nDownloaded models are in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
+	fmt.Fprintln(t, "Models that need export are not published as ONNX; doc/bring-your-model.md explains how to convert NeMo's file.")
 	return t.Flush()
 }
 
@@ -92,10 +92,10 @@ func megabytes(n int64) string {
 }
 
 type pullCommand struct {
-	Names       []string `arg:"" name:"NAME" help:"Names of models, see models list."`
-	Mirror      string   `help:"Server that holds files under HOST/PATH of their own address, such as https://mirror.example/huggingface.co/..." env:"ASR_BACKEND_MODELS_MIRROR" placeholder:"URL"`
-	HuggingFace string   `help:"What to use for https://huggingface.co, if there is no mirror." name:"hf-endpoint" env:"HF_ENDPOINT" placeholder:"URL"`
-	Quiet       bool     `help:"Print failures only." short:"q"`
+	Names       []string `arg:"" name:"NAME" help:"Names of models; see asr-backend models list."`
+	Mirror      string   `help:"Mirror that serves each file under the HOST/PATH of its original address, such as https://mirror.example/huggingface.co/..." env:"ASR_BACKEND_MODELS_MIRROR" placeholder:"URL"`
+	HuggingFace string   `help:"Replacement for https://huggingface.co, if no mirror is set." name:"hf-endpoint" env:"HF_ENDPOINT" placeholder:"URL"`
+	Quiet       bool     `help:"Print only errors." short:"q"`
 }
 
 // Run pulls one model after another; one that fails does not keep the others back.
@@ -115,13 +115,13 @@ func (c *pullCommand) Run(ctx context.Context, parent *modelsCommand, std stream
 		m.end()
 		switch {
 		case ctx.Err() != nil:
-			m.line("stopped; what has arrived is kept, and the same command goes on from there")
+			m.line("stopped; the partial download is kept, and the same command resumes it")
 			return context.Cause(ctx)
 		case err != nil:
 			errs = append(errs, err)
 		case c.Quiet:
 		case pulled.Already:
-			m.line(pulled.Name + " is here already, in " + pulled.Path)
+			m.line(pulled.Name + " is already installed, in " + pulled.Path)
 		default:
 			m.line(pulled.Name + " is in " + pulled.Path + "; use it with --model " + pulled.Name)
 		}
@@ -130,7 +130,7 @@ func (c *pullCommand) Run(ctx context.Context, parent *modelsCommand, std stream
 }
 
 type pathCommand struct {
-	Name string `arg:"" name:"NAME" help:"Name of a model, see models list."`
+	Name string `arg:"" name:"NAME" help:"Name of a model; see asr-backend models list."`
 }
 
 // Run prints the folder.
@@ -147,9 +147,9 @@ func (c *pathCommand) Run(parent *modelsCommand, std streams) error {
 }
 
 type verifyCommand struct {
-	Model   string `arg:"" name:"NAME|PATH" help:"Name of a model, or path of its folder or ONNX file." default:"default" optional:""`
+	Model   string `arg:"" name:"NAME|PATH" help:"Model name, or path to a model folder or ONNX file." default:"default" optional:""`
 	JSON    bool   `help:"Print JSON."`
-	Library string `help:"ONNX Runtime library, file or folder; looked for beside the program and in the system if empty." name:"onnxruntime" type:"path"`
+	Library string `help:"ONNX Runtime library, as file or folder. Default: searched for beside the program, then in the system's library folders." name:"onnxruntime" type:"path"`
 }
 
 // Run examines the model.

@@ -22,28 +22,28 @@ import (
 
 type serveCommand struct {
 	placeFlags
-	PredictWait time.Duration `help:"How long a request for predictions waits for transcripts before it answers \"not now\"; finished work is stored later by itself. 0s does not wait." default:"60s" group:"Service"`
-	Recordings  int           `help:"Recordings heard at once; 0 chooses." default:"0" group:"Service"`
-	MaxModels   int           `help:"Models loaded at once, for projects that choose their own." default:"2" min:"1" group:"Service"`
-	GiveUp      time.Duration `help:"For how long a recording or Label Studio that cannot be reached is tried again." default:"168h" group:"Service"`
-	BodyLimit   int           `help:"Largest request, in megabytes." default:"250" min:"1" max:"4096" group:"Service"`
+	PredictWait time.Duration `help:"How long a prediction request waits for transcripts before it returns no prediction. The result is pushed to Label Studio later. 0s: return at once." default:"60s" group:"Service"`
+	Recordings  int           `help:"Recordings transcribed concurrently; 0: automatic." default:"0" group:"Service"`
+	MaxModels   int           `help:"Maximum number of models in memory, for projects with a model of their own." default:"2" min:"1" group:"Service"`
+	GiveUp      time.Duration `help:"How long to retry when a recording or Label Studio cannot be reached." default:"168h" group:"Service"`
+	BodyLimit   int           `help:"Maximum size of a request, in megabytes." default:"250" min:"1" max:"4096" group:"Service"`
 
 	studioFlags
 
-	Channels  string `help:"What is heard of a recording of several channels: mix, split or the number of one, from 0. Empty keeps channels apart where the page shows them apart." default:"" placeholder:"CHANNELS" group:"Recordings"`
-	CacheSize int64  `help:"Space for fetched recordings, in megabytes." default:"20480" min:"1" max:"1000000000" group:"Recordings"`
-	MaxFile   int64  `help:"Largest recording, in megabytes." default:"8192" min:"1" max:"1000000000" group:"Recordings"`
-	FFmpeg    string `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
+	Channels  string `help:"Channels to transcribe: mix, split, or a channel number, counted from 0. Default: split where the labelling configuration shows channels separately, else mix." default:"" placeholder:"CHANNELS" group:"Recordings"`
+	CacheSize int64  `help:"Maximum size of the cache of downloaded recordings, in megabytes." default:"20480" min:"1" max:"1000000000" group:"Recordings"`
+	MaxFile   int64  `help:"Maximum size of a recording, in megabytes." default:"8192" min:"1" max:"1000000000" group:"Recordings"`
+	FFmpeg    string `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
 
-	NATSURL         string `help:"NATS server or cluster with JetStream to keep jobs in, instead of the data folder." name:"nats-url" placeholder:"URL" group:"Jobs"`
-	NATSCredentials string `help:"Path of a .creds file for --nats-url." name:"nats-credentials" type:"path" placeholder:"FILE" group:"Jobs"`
-	NATSPrefix      string `help:"Prefix of the names under which jobs are kept in NATS. Give every Label Studio its own." name:"nats-prefix" default:"asr" placeholder:"NAME" group:"Jobs"`
-	NATSReplicas    int    `help:"Servers of the cluster that store every value." name:"nats-replicas" default:"1" min:"1" max:"5" group:"Jobs"`
+	NATSURL         string `help:"Store jobs in this NATS server or cluster (with JetStream) instead of the data folder." name:"nats-url" placeholder:"URL" group:"Jobs"`
+	NATSCredentials string `help:"Path to a .creds file for --nats-url." name:"nats-credentials" type:"path" placeholder:"FILE" group:"Jobs"`
+	NATSPrefix      string `help:"Prefix of the names under which jobs are stored in NATS. Give each Label Studio its own." name:"nats-prefix" default:"asr" placeholder:"NAME" group:"Jobs"`
+	NATSReplicas    int    `help:"Number of NATS servers that store each value." name:"nats-replicas" default:"1" min:"1" max:"5" group:"Jobs"`
 
-	Open []string `help:"Routes that need no authentication. Label Studio sends webhooks without." default:"/webhook,/health" group:"Access" name:"open-route"`
+	Open []string `help:"Routes that need no authentication. Label Studio sends webhooks without credentials." default:"/webhook,/health" group:"Access" name:"open-route"`
 
-	LogFormat string     `help:"text or json." enum:"text,json" default:"text" group:"Log"`
-	LogLevel  slog.Level `help:"debug, info, warn or error." default:"info" group:"Log"`
+	LogFormat string     `help:"Log format: text or json." enum:"text,json" default:"text" group:"Log"`
+	LogLevel  slog.Level `help:"Lowest level to log: debug, info, warn or error." default:"info" group:"Log"`
 
 	regionFlags
 	engineFlags
@@ -66,7 +66,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "asr-backend %s serves on %s\nhow it goes: %[2]s/status\n", version, clickable(s.Addr()))
+	fmt.Fprintf(std.err, "asr-backend %s serves on %s\nstatus page: %[2]s/status\n", version, clickable(s.Addr()))
 	<-ctx.Done()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()

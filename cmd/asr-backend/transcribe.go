@@ -14,11 +14,11 @@ import (
 )
 
 type transcribeCommand struct {
-	Files  []string `arg:"" name:"FILE" help:"Recordings; a folder stands for all in it, - for standard input."`
-	Format []string `help:"${formats}; several with commas between. Default: that of the output's name; timed on a terminal, else text." short:"f" placeholder:"FORMAT"`
-	Output string   `help:"File or folder for the results; standard output if not given or -." short:"o" placeholder:"PATH"`
+	Files  []string `arg:"" name:"FILE" help:"Recordings or folders of recordings; - for standard input."`
+	Format []string `help:"Output formats, separated by commas: ${formats}. Default: the format given by the name of the output file; otherwise timed on a terminal and text elsewhere." short:"f" placeholder:"FORMAT"`
+	Output string   `help:"Output file or folder. Default or -: standard output." short:"o" placeholder:"PATH"`
 
-	Channels string `help:"mix, split (each channel by itself) or the number of one, from 0." default:"mix"`
+	Channels string `help:"Channels to transcribe: mix, split (each separately), or a channel number, counted from 0." default:"mix"`
 	recordingFlags
 }
 

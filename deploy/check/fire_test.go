@@ -129,7 +129,7 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 			calls: []string{`asr_backend_http_requests_total{instance="a", route="/webhook", status="401"} 0+1x1440`},
 			calm:  []string{`asr_backend_http_requests_total{instance="a", route="/webhook", status="200"} 0+1x1440`},
 		},
-		"AsrBackendHearsBadly": {
+		"AsrBackendTranscriptsDoubtful": {
 			calls: []string{
 				lines(`asr_backend_confidence_sum{instance="a"} 0+0.4x1440`, `asr_backend_confidence_count{instance="a"} 0+1x1440`),
 				lines(`asr_backend_unheard_speech_seconds_total{instance="a"} 0+30x1440`, heard+"0+100x1440"),

@@ -58,7 +58,7 @@ func (o *Options) compose() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	const header = `# asr-backend on an NVIDIA GPU. README.md tells how to start it, .env holds its settings.
+	const header = `# asr-backend on an NVIDIA GPU. README.md explains how to start it, .env contains its settings.
 `
 	const here = "\n      context: .\n"
 	start := bytes.Index(raw, []byte("\nname: "))
@@ -66,7 +66,7 @@ func (o *Options) compose() ([]byte, error) {
 		return nil, fmt.Errorf("docker-compose.yml has another form than is expected here")
 	}
 	text := header + string(raw[start+1:])
-	text = strings.Replace(text, here, "\n      context: ${"+buildContext+":?the folder of asr-backend's sources has to stand in .env}\n", 1)
+	text = strings.Replace(text, here, "\n      context: ${"+buildContext+":?the folder of asr-backend's sources must be set in .env}\n", 1)
 	return []byte(fromOutside(text)), nil
 }
 
@@ -89,9 +89,9 @@ func (o *Options) environment() ([]byte, error) {
 		return nil, fmt.Errorf("deploy/example.env has another form than is expected here")
 	}
 	var b strings.Builder
-	b.WriteString("# Settings of asr-backend, for docker-compose.yml and asr-backend.service. A line without a\n" +
-		"# # in front counts. This file holds a token: keep it from others.\n\n" +
-		"# The folder of asr-backend's sources, which the image is made from.\n")
+	b.WriteString("# Settings of asr-backend, for docker-compose.yml and asr-backend.service. Remove the #\n" +
+		"# in front of a line to set it. This file contains a token: keep it private.\n\n" +
+		"# Folder with the sources of asr-backend, from which the image is built.\n")
 	fmt.Fprintf(&b, "%s=%s\n\n%s", buildContext, envValue(o.Source), fromOutside(string(body)))
 	known := map[string]bool{}
 	for _, m := range assigned.FindAllSubmatch(raw, -1) {

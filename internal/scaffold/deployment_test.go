@@ -41,7 +41,7 @@ func TestComposeFilesAreThoseOfTheRepository(t *testing.T) {
 	dir := deployment(t, scaffold.Options{Source: root})
 	want := settings(read(t, root, "docker-compose.yml"))
 	got := settings(read(t, dir, "docker-compose.yml"))
-	const context = "context: ${BUILD_CONTEXT:?the folder of asr-backend's sources has to stand in .env}"
+	const context = "context: ${BUILD_CONTEXT:?the folder of asr-backend's sources must be set in .env}"
 	if diff := cmp.Diff(want, strings.Replace(got, context, "context: .", 1)); diff != "" {
 		t.Errorf("docker-compose.yml (-repository +created):\n%s", diff)
 	}

@@ -1,9 +1,9 @@
 // Command backend serves a model of your own to Label Studio.
 //
-// The model is the function hear in model.go: a recording in, what is in it out. What
-// stands there finds stretches that are loud, so that everything works before you replace
-// it. The protocol, labelling configurations, tokens, downloads and checks are
-// asr-backend's packages, chiefly labelstudio: read its package comment first.
+// The model is the function transcribe in model.go, which takes a recording and returns a
+// transcript. The one there only finds loud passages, so that everything works before you
+// replace it. The protocol, labelling configurations, tokens, downloads and checks are in
+// asr-backend's packages, mainly labelstudio: read its package comment first.
 package main
 
 import (
@@ -47,7 +47,7 @@ func serve(ctx context.Context, log *slog.Logger) error {
 		}
 		options.Server = client
 	} else {
-		log.Warn("uploaded recordings cannot be had: set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY")
+		log.Warn("uploaded recordings cannot be downloaded: set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY")
 	}
 	recordings, err := media.New(options)
 	if err != nil {

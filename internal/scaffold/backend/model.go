@@ -16,40 +16,41 @@ import (
 	"asr-backend/transcript"
 )
 
-// version is stored with every prediction. Label Studio asks again for all tasks when it
-// changes, so change it when, and only when, hear would answer differently.
+// version is stored with every prediction. When it changes, Label Studio requests new
+// predictions for all tasks, so change it when, and only when, transcribe would return
+// something else.
 const version = "loud-1"
 
-// hear is the model. It is called for one task after the other, inside a request that
-// Label Studio waits at most 100 seconds for. A Segment becomes a region with a text, or
-// a region alone where the project has nowhere to write; its confidence, in 0..1, decides
-// whom uncertainty sampling shows first.
-func hear(ctx context.Context, path string) (*transcript.Transcript, error) {
+// transcribe is the model. It is called for one task after the other, inside a request
+// that Label Studio waits at most 100 seconds for. A Segment becomes a region with a text,
+// or a region alone if the project has no control for text; its confidence, in 0..1,
+// determines the order of uncertainty sampling.
+func transcribe(ctx context.Context, path string) (*transcript.Transcript, error) {
 	stream, err := audio.Open(ctx, path, audio.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer stream.Close()
-	said := &transcript.Transcript{Confidence: 1}
+	result := &transcript.Transcript{Confidence: 1}
 	for {
 		block, err := stream.Next() // a second of 16 kHz samples
 		if errors.Is(err, io.EOF) {
-			return said, nil
+			return result, nil
 		}
 		if err != nil {
 			return nil, err
 		}
 		start, end := block.Start.Duration(), block.End().Duration()
-		said.Duration = end
+		result.Duration = end
 		level := decibels(block.Channels[0])
 		if level < -40 {
 			continue
 		}
-		if n := len(said.Segments); n > 0 && said.Segments[n-1].End == start {
-			said.Segments[n-1].End = end
+		if n := len(result.Segments); n > 0 && result.Segments[n-1].End == start {
+			result.Segments[n-1].End = end
 			continue
 		}
-		said.Segments = append(said.Segments, transcript.Segment{
+		result.Segments = append(result.Segments, transcript.Segment{
 			Start: start, End: end, Text: fmt.Sprintf("loud, %.0f dB at first", level), Confidence: 1, Channel: transcript.Mixed,
 		})
 	}
@@ -104,17 +105,17 @@ func (m *model) predict(ctx context.Context, p *labelstudio.Project, plan *label
 		return labelstudio.Prediction{}, err
 	}
 	defer file.Close()
-	said, err := hear(ctx, file.Path)
+	result, err := transcribe(ctx, file.Path)
 	if err != nil {
 		return labelstudio.Prediction{}, err
 	}
-	out, err := results.Build(said, plan, task.Data, results.Options{})
+	out, err := results.Build(result, plan, task.Data, results.Options{})
 	return out.Prediction(version), err
 }
 
-// Fit is told what people did: corrections are in e.Annotations. p.Set keeps a string for
-// the project, and p.Get reads it.
+// Fit receives annotation events, with corrections in e.Annotations. p.Set stores a string
+// for the project, and p.Get reads it.
 func (m *model) Fit(_ context.Context, p *labelstudio.Project, e *labelstudio.Event) error {
-	m.log.Info("told", "project", p.ID, "what", e.Action)
+	m.log.Info("event", "project", p.ID, "action", e.Action)
 	return nil
 }
