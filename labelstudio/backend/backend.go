@@ -9,7 +9,7 @@
 //	POST /webhook         answered at once, worked on later, in order
 //	GET  /versions        the versions that this process has returned
 //	GET  /ready           503 until the model can work
-//	GET  /metrics /status whatever the caller injects
+//	GET  /metrics /status whatever the caller injects, and Options.Private beside them
 //	GET  /openapi.yaml    the description of all this, embedded
 //
 // Older servers and SDKs know more routes (/train, /is_training, /job_status, /delete,

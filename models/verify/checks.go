@@ -13,10 +13,10 @@ import (
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
 	"asr-backend/internal/doctor"
-	"asr-backend/wer"
 	"asr-backend/models"
 	"asr-backend/transcribe"
 	"asr-backend/transcript"
+	"asr-backend/wer"
 )
 
 // open finds the model and reads its vocabulary and card.
