@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"testing"
 	"time"
@@ -170,6 +171,52 @@ func TestAnInteractiveRequestDoesNotWaitForAModelForEver(t *testing.T) {
 		got := w.interact(id, []any{drawn("abc", 0.6, 2.2)})
 		if took := time.Since(start); len(got.Result) != 0 || took > 30*time.Second {
 			t.Errorf("%d items after %v", len(got.Result), took)
+		}
+	})
+}
+
+// stereo puts two recordings of the same length side by side.
+func stereo(left, right []byte) []byte {
+	const header = 44
+	out := append([]byte(nil), left[:header]...)
+	out[22] = 2 // channels
+	size := uint32(2 * (len(left) - header))
+	binary.LittleEndian.PutUint32(out[4:], size+header-8)
+	binary.LittleEndian.PutUint32(out[28:], 2*binary.LittleEndian.Uint32(left[28:]))
+	out[32] = 4 // bytes of a frame
+	binary.LittleEndian.PutUint32(out[40:], size)
+	for i := header; i < len(left); i += 2 {
+		out = append(out, left[i], left[i+1], right[i], right[i+1])
+	}
+	return out
+}
+
+// A region belongs to a channel: that the other one has words there says nothing about it.
+func TestADrawnRegionIsTranscribedOnItsOwnChannel(t *testing.T) {
+	const config = `<View><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>` +
+		`<Audio name="audio" value="$audio" splitchannels="true"/><TextArea name="transcription" toName="audio" perRegion="true"/></View>`
+	inWorld(t, nil, func(w *world) {
+		p := w.connected(config)
+		value := w.upload(p, "a.wav", stereo(tones.Recording{Seconds: 5}.WAV(), make([]byte, len(tones.Recording{Seconds: 5}.WAV()))))
+		id := w.add(p, map[string]any{"audio": value})[0]
+		w.created(p, id)
+		w.settled(time.Minute, id)
+		region := func(channel int) any {
+			return map[string]any{"id": "x", "from_name": "labels", "to_name": "audio", "type": "labels", "origin": "manual",
+				"value": map[string]any{"start": 0.6, "end": 3.8, "channel": channel, "labels": []string{"Speech"}}}
+		}
+		runs := w.metric("asr_backend_interactive_seconds")
+		if got := texts(w.interact(id, []any{region(0)})); len(got) != 1 || got[0] != "one two three four" {
+			t.Errorf("the channel with words: %q", got)
+		}
+		if n := w.metric("asr_backend_interactive_seconds"); n != runs {
+			t.Error("a region that was transcribed already was transcribed again")
+		}
+		if got := texts(w.interact(id, []any{region(1)})); len(got) != 0 {
+			t.Errorf("the silent channel: %q", got)
+		}
+		if n := w.metric("asr_backend_interactive_seconds"); n != runs+1 {
+			t.Error("a region of a channel without words was not transcribed")
 		}
 	})
 }

@@ -83,7 +83,7 @@ func (s *Service) assemble() (err error) {
 	if s.server, err = backend.New(backend.Options{
 		Model: &model{s.projects, s.predictions, s.events, s.problems}, Store: s.projects, Events: s.events, Logger: s.log,
 		User: o.User, Password: o.Password, Open: o.Open, BodyLimit: o.BodyLimit,
-		Ready: s.Ready, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
+		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections}, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@
 //	POST /webhook         answered at once, worked on later, in order
 //	GET  /versions        the versions that this process has returned
 //	GET  /ready           503 until the model can work
-//	GET  /metrics /status whatever the caller injects
+//	GET  /metrics /status whatever the caller injects, and Options.Private beside them
 //	GET  /openapi.yaml    the description of all this, embedded
 //
 // Older servers and SDKs know more routes (/train, /is_training, /job_status, /delete,
@@ -43,6 +43,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,6 +93,9 @@ type Options struct {
 	Ready func() error
 	// Metrics and Status serve these routes; nil: a small JSON object.
 	Metrics, Status http.Handler
+	// Private are further routes for GET, by path. They show what belongs to people, so they
+	// are refused while there are no User and Password.
+	Private map[string]http.Handler
 	// Observe is told of every answer, with route "unknown" for unknown ones; nil: nobody.
 	Observe func(route string, status int, took time.Duration)
 }
@@ -162,6 +166,11 @@ func (o *Options) complete() error {
 	for _, route := range o.Open {
 		if !slices.Contains(openable, route) {
 			return fmt.Errorf("%q cannot be open: only %q can", route, openable)
+		}
+	}
+	for path := range o.Private {
+		if !strings.HasPrefix(path, "/") || slices.Contains(known, path) {
+			return fmt.Errorf("%q cannot be a private route", path)
 		}
 	}
 	if o.Store == nil {

@@ -459,3 +459,48 @@ func TestTheStateOfSetupReachesPredict(t *testing.T) {
 		}
 	}
 }
+
+func TestPrivateRoutesNeedAuthentication(t *testing.T) {
+	private := map[string]http.Handler{"/corrections": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "private %s", r.URL.Query().Get("project"))
+	})}
+	var seen []string
+	observe := func(route string, status int, _ time.Duration) { seen = append(seen, fmt.Sprint(route, " ", status)) }
+	ask := func(b *backend.Backend, path, password string) (int, string) {
+		t.Helper()
+		r := httptest.NewRequest("GET", path, nil)
+		if password != "" {
+			r.SetBasicAuth("u", password)
+		}
+		w, err := b.Test(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(w.Body)
+		if err := errors.Join(err, w.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return w.StatusCode, string(body)
+	}
+	open := start(t, backend.Options{Private: private})
+	if status, body := ask(open, "/corrections?project=3", ""); status != 403 || strings.Contains(body, "private 3") {
+		t.Errorf("without a password in the options: %d %s", status, body)
+	}
+	closed := start(t, backend.Options{Private: private, User: "u", Password: labelstudio.NewSecret("p"), Observe: observe})
+	if status, body := ask(closed, "/corrections?project=3", "p"); status != 200 || body != "private 3" {
+		t.Errorf("with the password: %d %s", status, body)
+	}
+	for _, password := range []string{"", "q"} {
+		if status, body := ask(closed, "/corrections?project=3", password); status != 401 || strings.Contains(body, "private 3") {
+			t.Errorf("with password %q: %d %s", password, status, body)
+		}
+	}
+	if seen[0] != "/corrections 200" {
+		t.Errorf("observed %q", seen)
+	}
+	for _, path := range []string{"corrections", "/predict"} {
+		if _, err := backend.New(backend.Options{Model: model{}, Private: map[string]http.Handler{path: nil}}); err == nil {
+			t.Errorf("%s was accepted", path)
+		}
+	}
+}

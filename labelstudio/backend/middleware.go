@@ -96,6 +96,9 @@ func (b *Backend) guarded(c *fiber.Ctx) (err error) {
 // routeOf names the route of a request; unknown paths have one name, so that strangers
 // cannot fill the metrics.
 func routeOf(c *fiber.Ctx) string {
+	if private, ok := c.Locals(keyRoute).(string); ok {
+		return private
+	}
 	path := strings.ToLower(strings.TrimRight(c.Path(), "/"))
 	if path == "" {
 		return "/"

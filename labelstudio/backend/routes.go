@@ -57,6 +57,9 @@ func (b *Backend) routes() {
 		c.Set(fiber.HeaderContentType, "application/yaml")
 		return c.Send(openAPI)
 	})
+	for path, h := range b.options.Private {
+		b.app.Get(path, b.private(path, h))
+	}
 	for path, answer := range retired {
 		b.app.All(path, func(c *fiber.Ctx) error { return sendJSON(c, answer.status, []byte(answer.body)) })
 	}
@@ -79,6 +82,22 @@ func (b *Backend) injected(h http.Handler, fallback string) fiber.Handler {
 		})
 	}
 	return func(c *fiber.Ctx) error { return sendJSON(c, http.StatusOK, []byte(fallback)) }
+}
+
+// private serves a handler to those who have authenticated.
+func (b *Backend) private(path string, h http.Handler) fiber.Handler {
+	serve := adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(b.requests, b.options.PredictTimeout)
+		defer cancel()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
+	return func(c *fiber.Ctx) error {
+		c.Locals(keyRoute, path)
+		if b.options.User == "" {
+			return labelstudio.Errorf(http.StatusForbidden, "%s shows what people wrote, so it needs authentication: set a user and a password for this backend.", path)
+		}
+		return serve(c)
+	}
 }
 
 func sendJSON(c *fiber.Ctx, status int, body []byte) error {

@@ -14,9 +14,9 @@ import (
 
 	"asr-backend/asr"
 	"asr-backend/asr/ort"
-	"asr-backend/wer"
 	"asr-backend/models"
 	"asr-backend/transcribe"
+	"asr-backend/wer"
 )
 
 func main() {

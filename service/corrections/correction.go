@@ -10,6 +10,7 @@ import (
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
 	"asr-backend/service/projects"
+	"asr-backend/transcript"
 	"asr-backend/wer"
 )
 
@@ -23,6 +24,8 @@ type Correction struct {
 	Corrected  []Passage `json:"corrected"`
 	// Errors are those of the prediction, the correction being right.
 	Errors wer.Errors `json:"errors"`
+	// Transcripts are the jobs whose transcripts the prediction was built from, by plan.
+	Transcripts map[int]string `json:"transcripts,omitempty"`
 }
 
 // Passage is a region's text, or with an End of zero the text of the whole recording.
@@ -137,6 +140,15 @@ func text(passages []Passage) string {
 		texts = append(texts, p.Text)
 	}
 	return strings.Join(texts, " ")
+}
+
+// timed returns words as they are kept.
+func timed(words []transcript.Word) []Word {
+	out := make([]Word, len(words))
+	for i, w := range words {
+		out[i] = Word{w.Text, seconds(w.Start), seconds(w.End), math.Round(w.Confidence*1e4) / 1e4}
+	}
+	return out
 }
 
 // seconds rounds to milliseconds.

@@ -31,6 +31,7 @@
 //
 // In the values of the project: "pair/<annotation>" holds the Correction and
 // "rate/<annotation>" its word error counts, the small part that is read for /status.
+// GET /corrections?project=7 gives all corrections of a project with their words (export.go).
 package corrections
 
 import (

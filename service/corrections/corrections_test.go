@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -253,6 +254,54 @@ func TestKeysOfJobsStayThoseOfEarlierPrograms(t *testing.T) {
 	for _, want := range []string{`"value":"v"`, `"task":5`, `"project":1`, `"annotation":9`, `"plan":2`, `"content":"0123456789ab"`, `"stretches":[0]`} {
 		if err != nil || !strings.Contains(string(raw), want) {
 			t.Errorf("no %s in %s, %v", want, raw, err)
+		}
+	}
+}
+
+func TestCorrectionsAreReadWithTheTimesOfAllWords(t *testing.T) {
+	f := newFixture(t, segments)
+	get := func(query string) (int, []Correction) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, httptest.NewRequest("GET", "/corrections?"+query, nil))
+		var out []Correction
+		for line := range strings.Lines(w.Body.String()) {
+			var c Correction
+			if err := json.Unmarshal([]byte(line), &c); err != nil && w.Code == 200 {
+				t.Fatalf("line %q: %v", line, err)
+			}
+			out = append(out, c)
+		}
+		return w.Code, out
+	}
+	words := func(p Passage) string {
+		var out []string
+		for _, w := range p.Words {
+			out = append(out, fmt.Sprintf("%s %.1f", w.Text, math.Round((w.Start+w.End)*5)/10))
+		}
+		return strings.Join(out, ", ")
+	}
+	// The first region is as it was predicted, and says so in its meta; the second is not.
+	predicted := `{"id":"a","from_name":"transcription","to_name":"audio","type":"textarea","value":{"start":0.9,"end":3.5,"text":["one two three four"]},` +
+		`"meta":{"words":[["one",0.98,1.02,1],["two",1.78,1.82,1],["three",2.58,2.62,1],["four",3.38,3.42,1]]}}`
+	f.record(10, "["+predicted+`,{"id":"b","from_name":"transcription","to_name":"audio","type":"textarea","value":{"start":4.6,"end":6.2,"text":["two"]}}]`)
+	f.annotate(9, "0.6 2.2 one two")
+	if status, all := get("project=1"); status != 200 || len(all) != 2 || all[0].Annotation != 9 || all[1].Annotation != 10 {
+		t.Fatalf("%d, %+v", status, all)
+	} else if p := all[1].Corrected; !p[0].Timed || words(p[0]) != "one 1.0, two 1.8, three 2.6, four 3.4" || p[1].Timed {
+		t.Errorf("before the job: %+v", p)
+	}
+	f.work(f.Worker())
+	f.work(f.Worker())
+	if _, all := get("project=1"); words(all[0].Corrected[0]) != "one 1.0, two 1.8" || words(all[1].Corrected[1]) != "two 5.8" {
+		t.Errorf("after the job: %+v", all)
+	}
+	if status, all := get("project=2"); status != 200 || len(all) != 0 {
+		t.Errorf("a project without corrections: %d, %+v", status, all)
+	}
+	for _, query := range []string{"", "project=", "project=x", "project=-1"} {
+		if status, _ := get(query); status != 400 {
+			t.Errorf("%q: %d", query, status)
 		}
 	}
 }

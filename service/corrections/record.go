@@ -71,7 +71,9 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 		return nil, err
 	}
 	out := &Correction{Task: t.ID, Annotation: a.ID, Version: p.Version, At: time.Now().UTC()}
+	out.Transcripts = map[int]string{}
 	for i, plan := range plans {
+		out.Transcripts[plan.Index] = keys[i]
 		predicted := passages(built.Items, plan, nil, "")
 		shown := showing(p.Config, plan)
 		if len(predicted) == 0 && len(shown) > 0 {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
 	"asr-backend/service/projects"
 	"asr-backend/service/recordings"
-	"asr-backend/transcript"
 )
 
 // Kind is the kind of job that finds out when the words of a person's texts are said.
@@ -112,12 +110,4 @@ func (c *Corrections) align(ctx context.Context, a *retime, correction *Correcti
 	c.log.Info("words of a correction timed", "project", a.ProjectID, "task", a.TaskID, "annotation", a.Annotation,
 		"texts", len(texts), "words", words, "took_s", time.Since(start).Seconds())
 	return c.showParagraphs(ctx, a.ProjectID, a.Plan, correction, alignment.Whole)
-}
-
-func timed(words []transcript.Word) []Word {
-	out := make([]Word, len(words))
-	for i, w := range words {
-		out[i] = Word{w.Text, seconds(w.Start), seconds(w.End), math.Round(w.Confidence*1e4) / 1e4}
-	}
-	return out
 }

@@ -14,6 +14,7 @@ import (
 	"asr-backend/service/problems"
 	"asr-backend/service/projects"
 	"asr-backend/service/recordings"
+	"asr-backend/transcript"
 )
 
 // Predict returns the predictions of tasks, by position. It enqueues everything that is not
@@ -200,12 +201,13 @@ func (s *Predictions) regions(ctx context.Context, p *projects.Project, t *label
 			continue
 		}
 		for _, wanted := range results.Wants(c, t, plan) {
-			said, err := s.Recordings.Region(ctx, p, recordings.Of(p, t.ID, value), wanted.Span)
+			answer := func(t *transcript.Transcript) []labelstudio.Item { return wanted.Answer(t, plan, p.Settings.Results()) }
+			said, err := s.Recordings.Region(ctx, p, recordings.Of(p, t.ID, value), wanted.Span, func(t *transcript.Transcript) bool { return len(answer(t)) > 0 })
 			if err != nil {
 				errs = append(errs, err)
 				continue
 			}
-			items = append(items, wanted.Answer(said, plan, p.Settings.Results())...)
+			items = append(items, answer(said)...)
 		}
 	}
 	if len(items) == 0 {

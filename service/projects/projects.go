@@ -70,6 +70,10 @@ type parsed struct {
 	err    error
 }
 
+// Written are the versions that this backend has written to a project: those of predictions,
+// and those of transcripts, which mark rows of Paragraphs.
+type Written map[string]bool
+
 // mostConfigs bounds how many parsed configurations are remembered.
 const mostConfigs = 256
 

@@ -20,10 +20,6 @@ import (
 // keyWritten is the value of a project that lists the versions written to it, as JSON.
 const keyWritten = "written_versions"
 
-// Written are the versions that this backend has written to a project: those of predictions,
-// and those of transcripts, which mark rows of Paragraphs.
-type Written map[string]bool
-
 // Write writes down that predictions of a project's version, and the transcripts that they are
 // built from, leave for Label Studio. It returns once that is stored.
 func (r *Registry) Write(ctx context.Context, p *Project) error {

@@ -26,6 +26,7 @@ import (
 	"asr-backend/service/projects"
 	"asr-backend/service/queue"
 	"asr-backend/service/recordings"
+	"asr-backend/transcript"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -184,12 +185,14 @@ func TestAVersionThatCanNoLongerBeMadeFails(t *testing.T) {
 	}
 }
 
+func hasText(t *transcript.Transcript) bool { return t.Text() != "" }
+
 func TestARegionComesFromTheTranscriptThatIsThere(t *testing.T) {
 	f := newFixture(t)
 	p, value := f.project(segments), f.upload("a.wav", tones.Recording{Seconds: 8}.WAV())
 	rec := recordings.Of(p, 10, value)
 	span := labelstudio.Span{Start: 4 * time.Second, End: 7 * time.Second} // one at 5.0 s, two at 5.8 s, three at 6.6 s
-	now, err := f.Region(t.Context(), p, rec, span)
+	now, err := f.Region(t.Context(), p, rec, span, hasText)
 	if err != nil || now.Text() != "one two three" {
 		t.Errorf("a region of a recording without transcript: %q, %v", now.Text(), err)
 	}
@@ -202,7 +205,7 @@ func TestARegionComesFromTheTranscriptThatIsThere(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(f.dir, "upload")); err != nil { // not needed any more
 		t.Fatal(err)
 	}
-	stored, err := f.Region(t.Context(), p, rec, span)
+	stored, err := f.Region(t.Context(), p, rec, span, hasText)
 	if err != nil || len(stored.Text()) <= len("one two three") {
 		t.Errorf("the whole transcript: %q, %v", stored.Text(), err)
 	}

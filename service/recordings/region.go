@@ -12,10 +12,10 @@ import (
 )
 
 // Region returns a transcript of what is said in a span of a recording: the one that is
-// stored if that has words there, else one made now, ahead of everything else.
-func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Recording, span labelstudio.Span) (*transcript.Transcript, error) {
+// stored if it answers what is asked, else one made now, ahead of everything else.
+func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Recording, span labelstudio.Span, answers func(*transcript.Transcript) bool) (*transcript.Transcript, error) {
 	stored, err := r.Transcript(ctx, rec.Key())
-	if err == nil && hasWords(stored, span) {
+	if err == nil && answers(stored) {
 		return stored, nil
 	}
 	start := time.Now()
@@ -31,16 +31,4 @@ func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Record
 	r.metrics.regions.Observe(time.Since(start).Seconds())
 	r.log.Info("region transcribed", "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "start_s", span.Start.Seconds(), "end_s", span.End.Seconds(), "took_s", time.Since(start).Seconds())
 	return t, nil
-}
-
-// hasWords reports whether the middle of a word lies in the span.
-func hasWords(t *transcript.Transcript, span labelstudio.Span) bool {
-	for i := range t.Segments {
-		for _, w := range t.Segments[i].Words {
-			if middle := (w.Start + w.End) / 2; middle >= span.Start && middle < span.End {
-				return true
-			}
-		}
-	}
-	return false
 }

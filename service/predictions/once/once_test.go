@@ -23,7 +23,7 @@ type visit struct {
 
 // story is what happens to one task.
 type story struct {
-	Heard    time.Duration // when the transcript is there
+	Ready    time.Duration // when the transcript is there
 	Imported bool          // a webhook asked for it before anybody came
 	Visits   []visit
 	Latency  time.Duration // of Label Studio's API
@@ -35,7 +35,7 @@ func stories() *rapid.Generator[story] {
 	short := rapid.Map(rapid.IntRange(0, 2000), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond })
 	long := rapid.Map(rapid.IntRange(0, 200), func(s int) time.Duration { return time.Duration(s) * time.Second })
 	return rapid.Custom(func(t *rapid.T) story {
-		s := story{Heard: long.Draw(t, "heard"), Imported: rapid.Bool().Draw(t, "imported"), Latency: short.Draw(t, "latency"), Fails: rapid.IntRange(0, 2).Draw(t, "fails")}
+		s := story{Ready: long.Draw(t, "ready"), Imported: rapid.Bool().Draw(t, "imported"), Latency: short.Draw(t, "latency"), Fails: rapid.IntRange(0, 2).Draw(t, "fails")}
 		if rapid.Bool().Draw(t, "is deleted") {
 			s.Deleted = long.Draw(t, "deleted")
 		}
@@ -46,9 +46,9 @@ func stories() *rapid.Generator[story] {
 	})
 }
 
-// teller plays a story: a Label Studio of one task, whose rows it keeps, a queue with the
-// task's delivery, and the requests, each with the rules that Predict and deliver have.
-type teller struct {
+// player plays a story: a Label Studio of one task, whose rows it keeps, a queue with the
+// task's delivery, and the requests, each with the rules that Predict and push have.
+type player struct {
 	story
 	d     *Guard
 	start time.Time
@@ -68,21 +68,21 @@ const theVersion = "tones-0123456789ab"
 
 var theTask = Prediction{1, theVersion}
 
-func (s *teller) add() {
+func (s *player) add() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next++
 	s.rows = append(s.rows, s.next)
 }
 
-func (s *teller) has() bool {
+func (s *player) has() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.rows) > 0
 }
 
-// order is Service.order: it reports whether the delivery ended a moment ago.
-func (s *teller) order(lacks bool) (delivered bool) {
+// order is Predictions.enqueuePush: it reports whether the delivery ended a moment ago.
+func (s *player) order(lacks bool) (delivered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.queued || s.done && !lacks {
@@ -97,24 +97,24 @@ func (s *teller) order(lacks bool) (delivered bool) {
 	return delivered
 }
 
-// request is Service.Predict for the one task.
-func (s *teller) request(v visit) {
+// request is Predictions.Predict for the one task.
+func (s *player) request(v visit) {
 	time.Sleep(v.At)
 	had := s.has()
 	time.Sleep(v.Lag)
 	arrived := time.Now()
 	defer s.d.Expect(theTask, arrived.Add(v.Wait))()
-	delivered := s.order(!had)
-	if heard := s.start.Add(s.Heard); heard.After(arrived.Add(v.Wait)) {
+	pushed := s.order(!had)
+	if ready := s.start.Add(s.Ready); ready.After(arrived.Add(v.Wait)) {
 		time.Sleep(v.Wait)
 		return // not now
-	} else if time.Until(heard) > 0 {
-		time.Sleep(time.Until(heard))
+	} else if time.Until(ready) > 0 {
+		time.Sleep(time.Until(ready))
 	}
 	if had {
 		return
 	}
-	if delivered {
+	if pushed {
 		time.Sleep(s.Latency)
 		if s.has() {
 			return
@@ -135,8 +135,8 @@ func (s *teller) request(v visit) {
 }
 
 // deliver is the worker: api.Client.PutPrediction as often as the rules ask for it.
-func (s *teller) deliver(ctx context.Context) {
-	if wait := time.Until(s.start.Add(s.Heard)); wait > 0 {
+func (s *player) deliver(ctx context.Context) {
+	if wait := time.Until(s.start.Add(s.Ready)); wait > 0 {
 		time.Sleep(wait)
 	}
 	for {
@@ -160,7 +160,7 @@ func (s *teller) deliver(ctx context.Context) {
 	}
 }
 
-func (s *teller) put(end func(bool)) {
+func (s *player) put(end func(bool)) {
 	time.Sleep(s.Latency)
 	s.mu.Lock()
 	found := slices.Clone(s.rows)
@@ -188,8 +188,8 @@ func (s *teller) put(end func(bool)) {
 	}
 }
 
-// tell plays the story to its end and says what went wrong.
-func (s *teller) tell() {
+// play plays the story to its end and says what went wrong.
+func (s *player) play() {
 	s.d, s.start, s.wake = New(DefaultStoring), time.Now(), make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
@@ -229,28 +229,28 @@ func (s *teller) tell() {
 
 func TestOnePredictionInTheEndWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := &teller{story: stories().Draw(rt, "story")}
-		synctest.Test(t, func(*testing.T) { s.tell() })
+		s := &player{story: stories().Draw(rt, "story")}
+		synctest.Test(t, func(*testing.T) { s.play() })
 		for _, w := range s.wrong {
 			rt.Error(w)
 		}
 	})
 }
 
-// All orders of a few steps that may coincide: a request that arrives, is heard out and
+// All orders of a few steps that may coincide: a request that arrives, is waited for and
 // answered; its answer being stored; a delivery.
 func TestOnePredictionInEveryOrder(t *testing.T) {
 	steps := []time.Duration{0, time.Second, 30 * time.Second, 61 * time.Second, 95 * time.Second, 200 * time.Second}
 	for _, imported := range []bool{false, true} {
-		for _, heard := range steps {
+		for _, ready := range steps {
 			for _, second := range steps {
 				for _, lag := range []time.Duration{0, 2 * time.Second} {
 					for _, store := range []time.Duration{0, 89 * time.Second} {
 						for _, lost := range []bool{false, true} {
-							s := &teller{story: story{Heard: heard, Imported: imported, Latency: 500 * time.Millisecond, Visits: []visit{
+							s := &player{story: story{Ready: ready, Imported: imported, Latency: 500 * time.Millisecond, Visits: []visit{
 								{0, 0, 60 * time.Second, store, lost}, {second, lag, 60 * time.Second, store, false},
 							}}}
-							synctest.Test(t, func(*testing.T) { s.tell() })
+							synctest.Test(t, func(*testing.T) { s.play() })
 							for _, w := range s.wrong {
 								t.Errorf("%+v: %s", s.story, w)
 							}
