@@ -80,7 +80,6 @@ func newNative(ctx context.Context, in *input, d decoder, o Options) (*NativeStr
 	return s, nil
 }
 
-// frameAt returns the frame nearest to a time, halves up.
 func frameAt(rate int, d time.Duration) int64 {
 	whole, rest := int64(d/time.Second), int64(d%time.Second)
 	return whole*int64(rate) + (2*rest*int64(rate)+int64(time.Second))/(2*int64(time.Second))
@@ -91,6 +90,9 @@ func (s *NativeStream) Info() Info { return s.dec.info() }
 
 // Rate returns how many samples a second has.
 func (s *NativeStream) Rate() int { return s.rate }
+
+// FrameAt returns the frame nearest to a time, halves up.
+func (s *NativeStream) FrameAt(d time.Duration) int64 { return frameAt(s.rate, d) }
 
 // Next returns the samples that follow and the frame at which they begin. They are valid
 // until the next call. io.EOF means that the part asked for, or the recording, is at its
