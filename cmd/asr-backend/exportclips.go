@@ -25,7 +25,7 @@ import (
 const (
 	layoutNeMo        = "nemo"        // the manifest is the output of the command
 	layoutAudioFolder = "audiofolder" // metadata.jsonl beside the clips
-	layoutKaldi       = "kaldi"       // wav.scp, text and utt2spk beside the clips
+	layoutKaldi       = "kaldi"       // wav.scp, text, utt2spk and spk2utt beside the clips
 )
 
 // clipped is what is known about the clips of a run.
@@ -150,6 +150,7 @@ func (e *exporter) line(name string, length time.Duration, text string) error {
 	}
 	text = strings.TrimSuffix(line.String(), "\n")
 	if e.command.Layout == layoutKaldi {
+		text = strings.Join(strings.Fields(text), " ") // its scripts refuse spaces beyond ASCII
 		e.clipped.utterances = append(e.clipped.utterances, utterance{name, path, text})
 		return nil
 	}
@@ -174,7 +175,8 @@ func (e *exporter) kaldi(ctx context.Context) error {
 		return nil
 	}
 	for file, value := range map[string]func(utterance) string{
-		"wav.scp": func(u utterance) string { return u.path }, "utt2spk": func(u utterance) string { return u.id },
+		"wav.scp": func(u utterance) string { return u.path },
+		"utt2spk": func(u utterance) string { return u.id }, "spk2utt": func(u utterance) string { return u.id },
 	} {
 		target, err := e.writer.Claim(filepath.Join(e.command.Clips, file))
 		if err != nil {

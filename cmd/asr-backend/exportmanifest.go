@@ -21,7 +21,7 @@ type exportManifestCommand struct {
 	Audio   string `help:"Folder for the recordings: they are fetched there, and the manifest names them." type:"path" placeholder:"DIR"`
 
 	Clips        string `help:"Cut each region into a WAV clip in this new folder; the manifest names the clips." type:"path" placeholder:"DIR" group:"Clips"`
-	Layout       string `help:"What is written about the clips: nemo (the manifest), audiofolder (metadata.jsonl in the folder, for Hugging Face) or kaldi (wav.scp, text, utt2spk in the folder)." enum:"nemo,audiofolder,kaldi" default:"nemo" group:"Clips"`
+	Layout       string `help:"What is written about the clips: nemo (the manifest), audiofolder (metadata.jsonl in the folder, for Hugging Face) or kaldi (wav.scp, text, utt2spk and spk2utt in the folder)." enum:"nemo,audiofolder,kaldi" default:"nemo" group:"Clips"`
 	OriginalRate bool   `help:"Keep the sample rate of each recording; without it, clips have 16 kHz." group:"Clips"`
 	FFmpeg       string `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:"" group:"Clips"`
 
