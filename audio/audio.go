@@ -87,9 +87,21 @@ func Probe(ctx context.Context, path string, o Options) (Info, error) {
 	return info, s.Close()
 }
 
-// open finds the decoder for an input and sets up a stream on it. The input's closer is
-// the caller's until open succeeds.
+// open sets up a stream on an input. The input's closer is the caller's until open succeeds.
 func open(ctx context.Context, in *input, o Options) (*Stream, error) {
+	d, err := start(ctx, in, o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStream(ctx, in, d, o)
+	if err != nil {
+		return nil, in.wrap("open", closeAfter(d, err))
+	}
+	return s, nil
+}
+
+// start checks the options and finds the decoder for an input.
+func start(ctx context.Context, in *input, o Options) (decoder, error) {
 	if err := o.validate(); err != nil {
 		return nil, &Error{Op: "open", Name: in.name, Err: err}
 	}
@@ -104,11 +116,7 @@ func open(ctx context.Context, in *input, o Options) (*Stream, error) {
 		err := &Error{Err: fmt.Errorf("no audio track %d: the recording has 1", o.Track), Hint: "tracks are counted from 1"}
 		return nil, in.wrap("open", closeAfter(d, err))
 	}
-	s, err := newStream(ctx, in, d, o)
-	if err != nil {
-		return nil, in.wrap("open", closeAfter(d, err))
-	}
-	return s, nil
+	return d, nil
 }
 
 // closeAfter closes a decoder that is not wanted because of err.

@@ -63,6 +63,14 @@ func ParseChannels(s string) (Channels, error) {
 	return Only(n), nil
 }
 
+// among returns an error if the one channel asked for is none of n.
+func (c Channels) among(n int) error {
+	if int(c) <= n {
+		return nil
+	}
+	return &Error{Err: fmt.Errorf("no channel %v: the recording has %d", c, n), Hint: "channels are counted from 0"}
+}
+
 // String returns what ParseChannels reads.
 func (c Channels) String() string {
 	switch {

@@ -76,11 +76,8 @@ type Stream struct {
 
 func newStream(ctx context.Context, in *input, d decoder, o Options) (*Stream, error) {
 	s := &Stream{ctx: ctx, in: in, dec: d, info: d.info(), opts: o, length: -1}
-	if n := s.info.Channels; int(o.Channels) > n {
-		return nil, &Error{
-			Err:  fmt.Errorf("no channel %v: the recording has %d", o.Channels, n),
-			Hint: "channels are counted from 0",
-		}
+	if err := o.Channels.among(s.info.Channels); err != nil {
+		return nil, err
 	}
 	s.start, s.end = timeline.SampleAt(o.Start), math.MaxInt64
 	if o.End > 0 {

@@ -22,7 +22,6 @@ const (
 	TextGrid     Format = "textgrid"      // Praat, long text form
 	TSV          Format = "tsv"           // milliseconds and text, as Whisper writes it
 	Audacity     Format = "audacity"      // an Audacity label track
-	LabelStudio  Format = "labelstudio"   // a task with a prediction, for import
 	NeMoManifest Format = "nemo-manifest" // JSON lines for training with NVIDIA NeMo
 )
 
@@ -53,8 +52,6 @@ func (f Format) codec() codec {
 		return codec{".tsv", writeTSV, readTSV}
 	case Audacity:
 		return codec{".labels.txt", writeAudacity, readAudacity}
-	case LabelStudio:
-		return codec{".labelstudio.json", writeLabelStudio, nil}
 	case NeMoManifest:
 		return codec{".manifest.jsonl", writeNeMoManifest, nil}
 	}
@@ -63,7 +60,7 @@ func (f Format) codec() codec {
 
 // Formats returns every format, in the order in which help texts list them.
 func Formats() []Format {
-	return []Format{Text, Timed, JSON, SRT, VTT, CTM, TextGrid, TSV, Audacity, LabelStudio, NeMoManifest}
+	return []Format{Text, Timed, JSON, SRT, VTT, CTM, TextGrid, TSV, Audacity, NeMoManifest}
 }
 
 // ParseFormat returns the format of that name or extension; the error lists the names
@@ -94,10 +91,6 @@ func FormatOfFile(name string) (Format, error) {
 	}
 	return "", fmt.Errorf("%s: no format that can be read has this extension: name one of %s", name, list(readable()))
 }
-
-// FormatToWrite returns the format whose extension a file to be written has, and whether
-// there is one.
-func FormatToWrite(name string) (Format, bool) { return byExtension(baseName(name), Formats()) }
 
 func baseName(name string) string { return strings.ToLower(name[strings.LastIndexAny(name, `/\`)+1:]) }
 

@@ -30,7 +30,7 @@ func TestFormatsHaveNamesAndExtensionsOfTheirOwn(t *testing.T) {
 		}
 	}
 	_, err := transcript.ParseFormat("docx")
-	want := `unknown format "docx": choose one of text, timed, json, srt, vtt, ctm, textgrid, tsv, audacity, labelstudio, nemo-manifest`
+	want := `unknown format "docx": choose one of text, timed, json, srt, vtt, ctm, textgrid, tsv, audacity, nemo-manifest`
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}

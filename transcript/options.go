@@ -9,8 +9,8 @@ import (
 // WriteOptions say how to write. The zero value is good for every format.
 type WriteOptions struct {
 	// Audio is the path or URL of the recording for whoever reads the output, in
-	// LabelStudio and NeMoManifest, and gives CTM its recording name. If empty it is
-	// Transcript.Source, which then stands in those files as it is.
+	// NeMoManifest, and gives CTM its recording name. If empty it is Transcript.Source,
+	// which then stands in the file as it is.
 	Audio string
 
 	// LineWidth is how many characters a subtitle line holds; zero is 42. An East Asian
@@ -22,26 +22,6 @@ type WriteOptions struct {
 	CueDuration time.Duration
 	// WordTimes puts a timestamp before each word inside WebVTT cues.
 	WordTimes bool
-
-	// LabelStudio names the parts of the labelling configuration.
-	LabelStudio LabelStudioNames
-}
-
-// LabelStudioNames are the names in a project's labelling configuration to which the
-// results of the LabelStudio format refer. Empty names stand for those below, which fit
-// the stock template "ASR using Segments":
-//
-//	<View>
-//	  <Labels name="labels" toName="audio"><Label value="Speech"/></Labels>
-//	  <Audio name="audio" value="$audio"/>
-//	  <TextArea name="transcription" toName="audio" perRegion="true"/>
-//	</View>
-type LabelStudioNames struct {
-	Labels        string // the Labels tag: labels
-	Transcription string // the TextArea tag: transcription
-	Audio         string // the Audio tag: audio
-	DataKey       string // what the Audio tag's value names, without its $: audio
-	Label         string // the label of every region: Speech
 }
 
 // Defaults of WriteOptions: two lines of 42 characters for at most seven seconds is what
@@ -70,12 +50,6 @@ func (o WriteOptions) withDefaults(t *Transcript) (WriteOptions, error) {
 	or(&o.LineWidth, DefaultLineWidth)
 	or(&o.CueLines, DefaultCueLines)
 	or(&o.CueDuration, DefaultCueDuration)
-	n := &o.LabelStudio
-	or(&n.Labels, "labels")
-	or(&n.Transcription, "transcription")
-	or(&n.Audio, "audio")
-	or(&n.DataKey, "audio")
-	or(&n.Label, "Speech")
 	return o, nil
 }
 

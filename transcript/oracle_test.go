@@ -172,46 +172,6 @@ func regionTexts(t *testing.T, tr *transcript.Transcript) int {
 	return n
 }
 
-const labelStudioScript = `
-import json, pathlib, sys
-from label_studio_sdk.label_interface import LabelInterface
-li = LabelInterface(sys.argv[2])
-errors = {}
-for f in pathlib.Path(sys.argv[1]).iterdir():
-    tasks = json.loads(f.read_text(encoding="utf-8"))
-    errors[f.name] = []
-    for task in tasks:
-        assert li.validate_task({"data": task["data"]})
-        for p in task["predictions"]:
-            errors[f.name] += li.validate_prediction(p, return_errors=True)
-print(json.dumps(errors))
-`
-
-// The configuration that the documentation of WriteOptions shows, and one whose names
-// are all others.
-func TestLabelStudioAcceptsOurPredictions(t *testing.T) {
-	stock := `<View><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>
-		<Audio name="audio" value="$audio"/>
-		<TextArea name="transcription" toName="audio" perRegion="true"/></View>`
-	own := `<View><Labels name="who speaks" toName="sound"><Label value="Voice &amp; co"/></Labels>
-		<Audio name="sound" value="$url"/>
-		<TextArea name="said" toName="sound" perRegion="true"/></View>`
-	names := transcript.LabelStudioNames{
-		Labels: "who speaks", Transcription: "said", Audio: "sound", DataKey: "url", Label: "Voice & co",
-	}
-	for config, o := range map[string]transcript.WriteOptions{
-		stock: {}, own: {Audio: "s3://bucket/a.wav", LabelStudio: names},
-	} {
-		var errs map[string][]string
-		ask(t, labelStudioScript, files(t, transcript.LabelStudio, o), &errs, config)
-		for name := range cases() {
-			if list, ok := errs[name]; !ok || len(list) > 0 {
-				t.Errorf("%s (checked: %v): %s", name, ok, strings.Join(list, "\n"))
-			}
-		}
-	}
-}
-
 // ffmpeg reads the subtitles and writes them in the other format, which it does without
 // escapes; what it understood must be what we wrote and what our own reader understands.
 func TestFFmpegReadsOurSubtitles(t *testing.T) {

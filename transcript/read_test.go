@@ -218,7 +218,7 @@ func TestReadSaysWhatIsWrongAndWhere(t *testing.T) {
 		"a binary TextGrid":               {transcript.TextGrid, "ooBinaryFile\x08TextGrid", "line 1: not a TextGrid in one of Praat's text forms"},
 		"a TextGrid cut off":              {transcript.TextGrid, shortGrid[:len(shortGrid)-20], "the file ends too early"},
 		"a TextGrid with words for times": {transcript.TextGrid, strings.Replace(shortGrid, "\n1.5\n\"say", "\n\"x\"\n\"say", 1), `line 17: "x" where a number should stand`},
-		"a format that has no reader":     {transcript.LabelStudio, "[]", `cannot read "labelstudio": only text, timed, json, srt, vtt, ctm, textgrid, tsv, audacity can be read`},
+		"a format that has no reader":     {transcript.NeMoManifest, "[]", `cannot read "nemo-manifest": only text, timed, json, srt, vtt, ctm, textgrid, tsv, audacity can be read`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, err := transcript.Read(strings.NewReader(c.in), c.format)

@@ -27,7 +27,6 @@ func TestOutputKeepsTheRulesOfItsFormat(t *testing.T) {
 		{"Praat's TextGrid", transcript.TextGrid, transcript.WriteOptions{}, checkTextGrid},
 		{"W3C's WebVTT", transcript.VTT, transcript.WriteOptions{}, checkVTT},
 		{"W3C's WebVTT with times of words", transcript.VTT, transcript.WriteOptions{WordTimes: true}, checkVTT},
-		{"Label Studio's editor", transcript.LabelStudio, transcript.WriteOptions{}, checkLabelStudio},
 		{"NeMo's manifest reader", transcript.NeMoManifest, transcript.WriteOptions{Audio: "/data/a.wav"}, checkManifest},
 		{"lines of text", transcript.Timed, transcript.WriteOptions{}, checkLines},
 	} {
@@ -158,63 +157,6 @@ func checkVTT(t rapid.TB, text string, _ *transcript.Transcript) {
 
 // padded makes times comparable as strings.
 func padded(s string) string { return strings.Repeat("0", max(0, 16-len(s))) + s }
-
-// checkLabelStudio holds what the editor of Label Studio 1.22 asks of results against a
-// file: what it ignores, drops or fails to load must not be there.
-func checkLabelStudio(t rapid.TB, text string, tr *transcript.Transcript) {
-	type item struct {
-		ID             string          `json:"id"`
-		From           string          `json:"from_name"`
-		To             string          `json:"to_name"`
-		Type           string          `json:"type"`
-		OriginalLength *float64        `json:"original_length"`
-		Score          *float64        `json:"score"`
-		Value          map[string]any  `json:"value"`
-		Meta           *map[string]any `json:"meta"`
-	}
-	var tasks []struct {
-		Data        map[string]string
-		Predictions []struct {
-			ModelVersion string `json:"model_version"`
-			Score        float64
-			Result       []item
-		}
-	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&tasks); err != nil {
-		t.Fatalf("%v in %s", err, text)
-	}
-	if len(tasks) != 1 || len(tasks[0].Predictions) != 1 || tasks[0].Data["audio"] != tr.Source {
-		t.Fatalf("not one task with one prediction: %s", text)
-	}
-	seen := map[string]string{}
-	for _, r := range tasks[0].Predictions[0].Result {
-		own := map[string]string{"labels": "labels", "textarea": "text"}[r.Type]
-		start, ok1 := r.Value["start"].(float64)
-		end, ok2 := r.Value["end"].(float64)
-		channel, ok3 := r.Value["channel"].(float64)
-		list, ok4 := r.Value[own].([]any)
-		switch {
-		case !ok1 || !ok2 || !ok3 || !ok4 || len(r.Value) != 4:
-			t.Fatalf("value of %+v is not start, end, channel and %s", r, own)
-		case r.ID == "" || strings.Contains(r.ID, "#"):
-			t.Errorf("bad id %q", r.ID)
-		case r.Type == "labels" && (seen[r.ID] != "" || list[0] != "Speech" || r.From != "labels" || r.Meta != nil):
-			t.Errorf("labels item %+v is not the first and plain one of its region", r)
-		case r.Type == "textarea" && (seen[r.ID] != "labels" || list[0] == "" || r.From != "transcription"):
-			t.Errorf("textarea item %+v does not follow its labels item, or is empty", r)
-		case len(list) != 1 || r.To != "audio" || start < 0 || end < start || channel < 0:
-			t.Errorf("bad item %+v", r)
-		case *r.Score < 0 || *r.Score > 1 || *r.OriginalLength < end:
-			t.Errorf("bad score or original length in %+v", r)
-		}
-		seen[r.ID] = r.Type
-	}
-	if len(seen) != len(tr.Segments) {
-		t.Errorf("got %d regions, want %d", len(seen), len(tr.Segments))
-	}
-}
 
 // checkManifest holds what NeMo asks of a line of a manifest against a file: an audio
 // path, a duration to train on, a text, and an offset inside the recording.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ func (c *alignCommand) outputs(std streams, recording *cli.Recordings, text tran
 	if c.Text != cli.Stdin {
 		writer.Protect(c.Text)
 	}
-	outputs, err := cli.NewOutputs(cli.OutputOptions{Target: c.Output, Formats: formats, Write: writeOptions(text), Recordings: recording, Writer: writer})
+	outputs, err := cli.NewOutputs(cli.OutputOptions{Target: c.Output, Formats: formats, Write: c.writeOptions(text), Recordings: recording, Writer: writer})
 	if err != nil || c.Report == "" {
 		return outputs, nil, err
 	}
@@ -150,12 +151,14 @@ func (c *alignCommand) channels(text *transcript.Transcript) (audio.Channels, er
 	return audio.ParseChannels(c.Channels)
 }
 
-// writeOptions keep the cues of subtitles as they were cut.
-func writeOptions(text transcript.Format) transcript.WriteOptions {
+// writeOptions keep the cues of subtitles as they were cut, where no flag says otherwise.
+func (c *alignCommand) writeOptions(text transcript.Format) transcript.WriteOptions {
+	o := c.cueFlags.options()
 	if text == transcript.SRT || text == transcript.VTT {
-		return transcript.WriteOptions{CueLines: math.MaxInt32, CueDuration: math.MaxInt64}
+		o.CueLines = cmp.Or(o.CueLines, math.MaxInt32)
+		o.CueDuration = cmp.Or(o.CueDuration, math.MaxInt64)
 	}
-	return transcript.WriteOptions{}
+	return o
 }
 
 // tell reports where text and recording do not agree.

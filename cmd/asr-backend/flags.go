@@ -18,6 +18,7 @@ import (
 	"asr-backend/internal/cli"
 	"asr-backend/internal/output"
 	"asr-backend/transcribe"
+	"asr-backend/transcript"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
@@ -30,6 +31,7 @@ type recordingFlags struct {
 	Track  int           `help:"Audio track to use, counted from 1; 0: the default track of the file." default:"0"`
 	FFmpeg string        `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:""`
 	regionFlags
+	cueFlags
 	engineFlags
 
 	Quiet   bool `help:"Print only errors and warnings." short:"q"`
@@ -45,6 +47,18 @@ type regionFlags struct {
 
 func (f *regionFlags) options() align.RegionOptions {
 	return align.RegionOptions{MaxLength: f.MaxRegion, MinPause: f.MinPause, NoSentences: f.NoSentences}
+}
+
+// cueFlags shape subtitles. Zero is a flag that is not given.
+type cueFlags struct {
+	LineWidth   int           `help:"Characters in a line of SRT and VTT, 42 if not given; wide ones, as in Chinese, count as two." placeholder:"N" min:"10" max:"1000" group:"Subtitles"`
+	CueLines    int           `help:"Lines shown at once, 2 if not given." placeholder:"N" min:"1" max:"100" group:"Subtitles"`
+	CueDuration time.Duration `help:"Longest time that a subtitle is shown, 7s if not given." placeholder:"TIME" min:"1s" group:"Subtitles"`
+	WordTimes   bool          `help:"Put a timestamp before each word of VTT, for players that show words as they are spoken." group:"Subtitles"`
+}
+
+func (f *cueFlags) options() transcript.WriteOptions {
+	return transcript.WriteOptions{LineWidth: f.LineWidth, CueLines: f.CueLines, CueDuration: f.CueDuration, WordTimes: f.WordTimes}
 }
 
 // check says what is wrong between flags.

@@ -15,7 +15,6 @@ import (
 
 	"asr-backend/internal/cli"
 	"asr-backend/internal/visible"
-	"asr-backend/transcript"
 
 	"github.com/alecthomas/kong"
 )
@@ -49,7 +48,7 @@ type commands struct {
 func run(args []string, std streams) (status int) {
 	var c commands
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("asr-backend"), kong.Description(description), kong.Vars{"formats": formats(), "data_dir": defaultDataDir(), "version": fullVersion()},
+	parser, err := kong.New(&c, kong.Name("asr-backend"), kong.Description(description), kong.Vars{"formats": cli.FormatNames(), "data_dir": defaultDataDir(), "version": fullVersion()},
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeTime)),
 		kong.KindMapper(reflect.Int, kong.MapperFunc(decodeWhole)), kong.KindMapper(reflect.Int64, kong.MapperFunc(decodeWhole)),
 		kong.DefaultEnvars("ASR_BACKEND"), kong.Writers(std.out, std.err),
@@ -95,15 +94,6 @@ func run(args []string, std streams) (status int) {
 		fmt.Fprintln(std.err, visible.Text(strings.ReplaceAll(message, "\n", "; ")))
 	}
 	return code
-}
-
-// formats lists the output formats for help texts.
-func formats() string {
-	var names []string
-	for _, f := range transcript.Formats() {
-		names = append(names, string(f))
-	}
-	return strings.Join(names, ", ")
 }
 
 var errExit = errors.New("exit")

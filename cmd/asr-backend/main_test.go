@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/binary"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,7 +8,7 @@ import (
 	"testing"
 
 	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
+	"asr-backend/internal/tones"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -63,34 +60,13 @@ func noPartial(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// bleeps writes a recording for the toy model "tones": bleeps FILE SECONDS. A short tone
-// says "one", "two", "three", "four", "one" and so on, the first after one second and
-// then every 0.8 s, with a pause of 1.6 s after each fourth.
+// bleeps writes a recording of package tones: bleeps FILE SECONDS.
 func bleeps(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: bleeps FILE SECONDS")
 	}
 	seconds, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	samples := make([]int16, seconds*timeline.SampleRate)
-	for i, row := 0, timeline.Row(12); ; i++ {
-		centre := int(row.Sample())
-		if centre+400 > len(samples) {
-			break
-		}
-		hz := [...]float64{250, 900, 2000, 5000}[i%4]
-		for n := centre - 400; n < centre+400; n++ {
-			samples[n] = int16(16000 * math.Sin(2*math.Pi*hz*float64(n)/timeline.SampleRate))
-		}
-		if row += 10; i%4 == 3 {
-			row += 10
-		}
-	}
-	header := []any{[]byte("RIFF"), uint32(36 + 2*len(samples)), []byte("WAVEfmt "), uint32(16), uint16(1), uint16(1),
-		uint32(timeline.SampleRate), uint32(2 * timeline.SampleRate), uint16(2), uint16(16), []byte("data"), uint32(2 * len(samples))}
-	var file bytes.Buffer
-	for _, field := range append(header, samples) {
-		ts.Check(binary.Write(&file, binary.LittleEndian, field))
-	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), file.Bytes(), 0o666))
+	recording := tones.Recording{Seconds: seconds}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), recording.WAV(), 0o666))
 }

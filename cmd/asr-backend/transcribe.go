@@ -44,7 +44,7 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := cli.NewOutputs(cli.OutputOptions{Target: c.Output, Formats: formats, Recordings: recordings, Writer: c.writer(std)})
+	outputs, err := cli.NewOutputs(cli.OutputOptions{Target: c.Output, Formats: formats, Write: c.cueFlags.options(), Recordings: recordings, Writer: c.writer(std)})
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,15 @@ func (f *File) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Seek moves to where the next Write goes, as io.Seeker says.
+func (f *File) Seek(offset int64, whence int) (int64, error) {
+	at, err := f.f.Seek(offset, whence)
+	if err != nil {
+		err = fmt.Errorf("write %s: %w", f.path, cause(err))
+	}
+	return at, err
+}
+
 // Commit makes the content the file at path. After an error the path is unchanged.
 func (f *File) Commit() error {
 	err := errors.Join(cause(f.f.Chmod(f.mode)), cause(f.f.Sync()), cause(f.f.Close()))

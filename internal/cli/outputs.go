@@ -25,7 +25,7 @@ type OutputOptions struct {
 	// Target is standard output if it is empty or "-"; a folder if it is one, ends in a
 	// slash or has to hold several results; a file else.
 	Target     string
-	Formats    []transcript.Format
+	Formats    []Format
 	Write      transcript.WriteOptions
 	Recordings *Recordings
 	Writer     *output.Writer
@@ -47,8 +47,8 @@ func NewOutputs(o OutputOptions) (*Outputs, error) {
 		if len(o.Formats) > 1 {
 			return nil, usage("several formats cannot share standard output; give a folder with -o")
 		}
-		if results > 1 && !joins(o.Formats[0]) {
-			return nil, usage("%d results in format %s cannot share standard output; give a folder with -o", results, o.Formats[0])
+		if results > 1 && !o.Formats[0].joins {
+			return nil, usage("%d results in format %s cannot share standard output; give a folder with -o", results, o.Formats[0].Name)
 		}
 		t, err := o.Writer.Claim("")
 		if err != nil {
@@ -75,8 +75,6 @@ func NewOutputs(o OutputOptions) (*Outputs, error) {
 	return out, nil
 }
 
-func usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
-
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
@@ -86,7 +84,7 @@ func (o *Outputs) claimFolder() error {
 	for _, in := range o.o.Recordings.Inputs {
 		var targets []*output.Target
 		for _, f := range o.o.Formats {
-			t, err := o.o.Writer.Claim(filepath.Join(o.o.Target, in.Name+f.Extension()))
+			t, err := o.o.Writer.Claim(filepath.Join(o.o.Target, in.Name+f.Extension))
 			if err != nil {
 				return err
 			}
@@ -95,15 +93,6 @@ func (o *Outputs) claimFolder() error {
 		o.targets = append(o.targets, targets)
 	}
 	return nil
-}
-
-// joins reports whether results of a format can follow one another in one stream.
-func joins(f transcript.Format) bool {
-	switch f {
-	case transcript.Text, transcript.Timed, transcript.JSON, transcript.CTM, transcript.NeMoManifest:
-		return true
-	}
-	return false
 }
 
 // Stdout reports whether results go to standard output.
@@ -124,18 +113,18 @@ func (o *Outputs) Write(ctx context.Context, input int, t *transcript.Transcript
 	return paths, err
 }
 
-func (o *Outputs) write(ctx context.Context, input int, target *output.Target, f transcript.Format, t *transcript.Transcript) error {
+func (o *Outputs) write(ctx context.Context, input int, target *output.Target, f Format, t *transcript.Transcript) error {
 	if path := target.Path(); path != "" && path != o.o.Target {
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return fmt.Errorf("make the output folder: %w", err)
 		}
 	}
 	return target.Write(ctx, func(w io.Writer) error {
-		if in := o.o.Recordings.Inputs[input]; target.Path() == "" && len(o.o.Recordings.Inputs) > 1 && (f == transcript.Text || f == transcript.Timed) {
+		if in := o.o.Recordings.Inputs[input]; target.Path() == "" && len(o.o.Recordings.Inputs) > 1 && f.titled {
 			if _, err := fmt.Fprintf(w, "== %s\n", visible.Text(in.Path)); err != nil {
 				return err
 			}
 		}
-		return transcript.Write(w, f, t, o.o.Write)
+		return f.write(w, t, o.o.Write)
 	})
 }

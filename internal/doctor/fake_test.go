@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"asr-backend/internal/finding"
+	"asr-backend/internal/wavfile"
 	"asr-backend/labelstudio"
 
 	"go.uber.org/goleak"
@@ -53,8 +54,8 @@ func says(status int, body string) http.HandlerFunc {
 	}
 }
 
-// wav is the head of a recording.
-var wav = []byte("RIFF\x24\x7d\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data\x00\x7d\x00\x00" + strings.Repeat("\x00\x00", 16000))
+// wav is a second of silence.
+var wav, _ = wavfile.Encode(make([]float32, 16000), 16000, 1)
 
 // newStudio is a Label Studio in which all is well.
 func newStudio() *studio {

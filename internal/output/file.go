@@ -70,6 +70,17 @@ func (t *Target) Create(ctx context.Context) (*File, error) {
 	return f, nil
 }
 
+// Seek moves to where the next Write goes, as io.Seeker says. Only an output that is
+// written aside, a regular file, can do that; a pipe, a device and standard output cannot.
+func (f *File) Seek(offset int64, whence int) (int64, error) {
+	if f.atomic == nil {
+		return 0, fmt.Errorf("write %s: %w", f.name, errNoSeek)
+	}
+	return f.atomic.Seek(offset, whence)
+}
+
+var errNoSeek = errors.New("not a regular file, and this format needs one")
+
 // Commit makes all that was written the output. After an error a regular file is as it was.
 func (f *File) Commit() error {
 	if f.atomic != nil {

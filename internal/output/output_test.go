@@ -129,6 +129,40 @@ func TestTheModeOfAReplacedFileStays(t *testing.T) {
 	}
 }
 
+// Headers with the length of what follows are written last.
+func TestRegularFilesCanSeekAndOthersCannot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	target, err := output.New(os.Stdout).Claim(path)
+	must(t, err)
+	f, err := target.Create(t.Context())
+	must(t, err)
+	defer f.Close()
+	for _, step := range []struct {
+		text   string
+		offset int64
+		whence int
+	}{{"....body", 0, io.SeekStart}, {"head", 0, io.SeekEnd}, {" end", 0, io.SeekCurrent}} {
+		_, err = io.WriteString(f, step.text)
+		must(t, err)
+		_, err = f.Seek(step.offset, step.whence)
+		must(t, err)
+	}
+	must(t, f.Commit())
+	if got := read(t, path); got != "headbody end" {
+		t.Errorf("got %q", got)
+	}
+	for _, name := range []string{"", "/dev/fd/" + itoa(os.Stdout)} {
+		target, err := output.New(os.Stdout).Claim(name)
+		must(t, err)
+		f, err := target.Create(t.Context())
+		must(t, err)
+		defer f.Close()
+		if _, err := f.Seek(0, io.SeekStart); err == nil {
+			t.Errorf("%q: no error", name)
+		}
+	}
+}
+
 // Root gets a device of its own, since one that fails this test would replace the
 // machine's.
 func TestDevicesAreWrittenInPlace(t *testing.T) {

@@ -8,12 +8,11 @@
 package tones
 
 import (
-	"bytes"
-	"encoding/binary"
 	"math"
 	"strings"
 	"time"
 
+	"asr-backend/internal/wavfile"
 	"asr-backend/timeline"
 )
 
@@ -35,7 +34,8 @@ const (
 	first  = timeline.Row(12) // of the first tone
 	apart  = timeline.Row(10) // from tone to tone
 	region = 4                // tones in a region
-	loud   = 16000            // of 32767
+	loud   = 16000            // of full
+	full   = 32768
 	period = apart*(region-1) + 2*apart
 )
 
@@ -55,22 +55,18 @@ func (r Recording) count() int {
 
 // WAV returns the recording: 16 kHz, 16 bit, one channel.
 func (r Recording) WAV() []byte {
-	samples := make([]int16, r.Seconds*timeline.SampleRate)
+	samples := make([]float32, r.Seconds*timeline.SampleRate)
 	for i := range r.count() {
 		hz := hertz[(i+r.First)%len(hertz)]
 		for n := centre(i) - half; n < centre(i)+half; n++ {
-			samples[n] = int16(loud * math.Sin(2*math.Pi*hz*float64(n)/timeline.SampleRate))
+			samples[n] = float32(int16(loud*math.Sin(2*math.Pi*hz*float64(n)/timeline.SampleRate))) / full
 		}
 	}
-	size := uint32(2 * len(samples))
-	var b bytes.Buffer
-	for _, field := range []any{[]byte("RIFF"), 36 + size, []byte("WAVEfmt "), uint32(16), uint16(1), uint16(1),
-		uint32(timeline.SampleRate), uint32(2 * timeline.SampleRate), uint16(2), uint16(16), []byte("data"), size, samples} {
-		if err := binary.Write(&b, binary.LittleEndian, field); err != nil {
-			panic(err) // a bytes.Buffer takes everything
-		}
+	content, err := wavfile.Encode(samples, timeline.SampleRate, 1)
+	if err != nil {
+		panic(err) // only a recording of days does not fit
 	}
-	return b.Bytes()
+	return content
 }
 
 // Regions returns the texts that are heard, one a region.

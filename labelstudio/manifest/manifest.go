@@ -124,8 +124,8 @@ func newSpoken(t *labelstudio.Task, a *labelstudio.Annotation, value string, abo
 	return Spoken{Task: t.ID, Annotation: a.ID, Value: value, Transcript: &transcript.Transcript{Source: value, Duration: length}}
 }
 
-// rounding is how far a region may reach beyond the recording before that is worth a word.
-const rounding = 10 * time.Millisecond
+// Rounding is how far a region may reach beyond the recording before that is worth a word.
+const Rounding = 10 * time.Millisecond
 
 // add adds a region's text. The page's channel means something only if it shows channels
 // apart.
@@ -147,7 +147,7 @@ func (r *Reader) add(s *Spoken, span labelstudio.Span, text string, split bool) 
 	case span.Start >= length, span.End <= 0:
 		r.tally[Beyond]++
 		return
-	case span.Start < -rounding, span.End > length+rounding:
+	case span.Start < -Rounding, span.End > length+Rounding:
 		r.tally[Shortened]++
 	}
 	seg := transcript.Segment{Start: max(span.Start, 0), End: min(span.End, length), Text: text, Channel: transcript.Mixed}

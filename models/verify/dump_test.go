@@ -14,7 +14,9 @@ import (
 	"asr-backend/internal/npy"
 	"asr-backend/internal/oracle"
 	"asr-backend/internal/output"
+	"asr-backend/internal/wavfile"
 	"asr-backend/models/verify"
+	"asr-backend/timeline"
 )
 
 // TestADumpHoldsWhatNeMoComputes reads the files back and compares them with NeMo's
@@ -89,8 +91,11 @@ func TestADumpOfNothingAndOfNoRecording(t *testing.T) {
 		t.Error("no error for a file that is not there")
 	}
 	short := filepath.Join(t.TempDir(), "short.wav")
-	header := "RIFF\x26\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data\x02\x00\x00\x00\x00\x01"
-	if err := os.WriteFile(short, []byte(header), 0o666); err != nil {
+	content, err := wavfile.Encode([]float32{1. / 128}, timeline.SampleRate, 1)
+	if err == nil {
+		err = os.WriteFile(short, content, 0o666)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	d, err := verify.NewDump(t.Context(), r, short)
