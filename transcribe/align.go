@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"asr-backend/align"
-	"asr-backend/align/spoken"
+	"asr-backend/align/verbalize"
 	"asr-backend/audio"
 	"asr-backend/timeline"
 	"asr-backend/transcript"
@@ -91,7 +91,7 @@ func closing[T any](c io.Closer, do func() (T, error)) (T, error) {
 
 // Align finds a text in all of what was heard.
 func (h *Hearing) Align(ctx context.Context, text *transcript.Transcript, language string) (*Aligned, error) {
-	speller, err := h.t.speller(language)
+	verbalizer, err := h.t.verbalizer(language)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (h *Hearing) Align(ctx context.Context, text *transcript.Transcript, langua
 		if err != nil {
 			return nil, err
 		}
-		s := newSheet(text, channel, speller)
+		s := newSheet(text, channel, verbalizer)
 		if err := h.alignSheet(ctx, s, track, out); err != nil {
 			return nil, err
 		}
@@ -127,11 +127,11 @@ func (h *Hearing) alignSheet(ctx context.Context, s *sheet, track *track, out *A
 	out.Unspellable += n
 	out.unspelled = cmp.Or(out.unspelled, first)
 	for _, w := range a.Words {
-		if w.Verdict == align.Matches {
+		if w.Verdict == align.Match {
 			out.Found++
 		}
 	}
-	for _, x := range a.Stretches {
+	for _, x := range a.Mismatches {
 		out.Findings = append(out.Findings, s.finding(x))
 	}
 	out.Transcript.Segments = append(out.Transcript.Segments, s.timed(a.Words, h.t.options.Regions)...)
@@ -176,7 +176,7 @@ const slack = 2 * timeline.RowDuration
 // on a channel, such as a region that a person drew and wrote. Its findings are those
 // inside.
 func (h *Hearing) Words(ctx context.Context, channel int, start, end time.Duration, text, language string) ([]transcript.Word, []Finding, error) {
-	speller, err := h.t.speller(language)
+	verbalizer, err := h.t.verbalizer(language)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,17 +184,17 @@ func (h *Hearing) Words(ctx context.Context, channel int, start, end time.Durati
 	if err != nil {
 		return nil, nil, err
 	}
-	s := newSheet(&transcript.Transcript{Segments: []transcript.Segment{{Text: text, Channel: channel}}}, channel, speller)
+	s := newSheet(&transcript.Transcript{Segments: []transcript.Segment{{Text: text, Channel: channel}}}, channel, verbalizer)
 	a, err := track.find(ctx, track.heard.Part(start-slack, end+slack), s.script)
 	if err != nil {
 		return nil, nil, fmt.Errorf("align %s: %w", h.name, err)
 	}
 	inside := func(d time.Duration) time.Duration { return min(max(d, start), end) }
 	var findings []Finding
-	for _, x := range a.Stretches {
+	for _, x := range a.Mismatches {
 		f := s.finding(x)
 		f.Start, f.End = inside(f.Start), inside(f.End)
-		if f.Verdict != align.Untold || f.Start < f.End {
+		if f.Verdict != align.Insertion || f.Start < f.End {
 			findings = append(findings, f)
 		}
 	}
@@ -207,19 +207,19 @@ func (h *Hearing) Words(ctx context.Context, channel int, start, end time.Durati
 }
 
 // find finds a script in a part of what was heard on the track.
-func (t *track) find(ctx context.Context, part *align.Heard, s align.Script) (*align.Alignment, error) {
+func (t *track) find(ctx context.Context, part *align.Emissions, s align.Reference) (*align.Alignment, error) {
 	a, err := part.Align(ctx, s)
 	return a, errors.Join(err, t.rows.Err())
 }
 
-// speller returns what writes texts in the model's pieces.
-func (t *Transcriber) speller(language string) (*spoken.Speller, error) {
+// verbalizer returns what writes texts in the model's pieces.
+func (t *Transcriber) verbalizer(language string) (*verbalize.Verbalizer, error) {
 	b := t.recognizer.Bundle()
 	tokenizer, err := b.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	return spoken.New(tokenizer, b.Vocabulary, cmp.Or(language, b.Card.Language)), nil
+	return verbalize.New(tokenizer, b.Vocabulary, cmp.Or(language, b.Card.Language)), nil
 }
 
 // channelsOf returns the channels that a text speaks of.

@@ -157,9 +157,9 @@ func TestAnHourHeardWellIsToldExactly(t *testing.T) {
 		removed := c.spans[f.removed]
 		start, end := removed.start.Duration(), removed.end.Duration()
 		switch {
-		case x.Verdict == align.Differs && x.Text == f.changed[x.Segment]:
-		case x.Verdict == align.Unspoken && x.Segment == f.added && x.Text == f.paragraphs[f.added]:
-		case x.Verdict == align.Untold && x.Start >= start-clipSlack && x.End <= end+clipSlack && x.End-x.Start > (end-start)*9/10:
+		case x.Verdict == align.Substitution && x.Text == f.changed[x.Segment]:
+		case x.Verdict == align.Deletion && x.Segment == f.added && x.Text == f.paragraphs[f.added]:
+		case x.Verdict == align.Insertion && x.Start >= start-clipSlack && x.End <= end+clipSlack && x.End-x.Start > (end-start)*9/10:
 		default:
 			t.Errorf("%v (%v to %v) is no fault; a paragraph was removed from %v to %v", &x, x.Start, x.End, start, end)
 		}
@@ -275,18 +275,18 @@ func (c *chapter) tells(t *testing.T, f faults, right, faulty *transcribe.Aligne
 		switch word := f.changed[x.Segment]; {
 		case word != "":
 			// The word, and what was doubted before.
-			if x.Verdict == align.Untold || !slices.Contains(strings.Fields(x.Text), word) || doubtless(x, right) > 1 {
+			if x.Verdict == align.Insertion || !slices.Contains(strings.Fields(x.Text), word) || doubtless(x, right) > 1 {
 				t.Errorf("%s: got %v, want %q", f.paragraphs[x.Segment], &x, word)
 			}
 		case x.Segment == f.added:
-			if x.Verdict == align.Untold || x.Text != f.paragraphs[f.added] {
+			if x.Verdict == align.Insertion || x.Text != f.paragraphs[f.added] {
 				t.Errorf("got %v, want the added paragraph", &x)
 			}
 		case x.Segment == f.removed || x.Segment == f.removed-1:
 			// What the model heard of it: not all, as it is a small one.
 			s := c.spans[f.removed]
 			start, end := s.start.Duration(), s.end.Duration()
-			if x.Verdict != align.Untold || x.Start < start-clipSlack || x.End > end+clipSlack || x.End-x.Start < (end-start)/3 {
+			if x.Verdict != align.Insertion || x.Start < start-clipSlack || x.End > end+clipSlack || x.End-x.Start < (end-start)/3 {
 				t.Errorf("got %v (%v to %v), want the removed paragraph, %v to %v", &x, x.Start, x.End, start, end)
 			}
 		default:

@@ -56,9 +56,9 @@ func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds
 func (f *Finding) String() string {
 	at := clock(f.Start) + " to " + clock(f.End)
 	switch f.Verdict {
-	case align.Untold:
+	case align.Insertion:
 		return fmt.Sprintf("%s: not in the text: heard %s", at, excerpt(f.Heard))
-	case align.Unspoken:
+	case align.Deletion:
 		return fmt.Sprintf("%s: not in the recording: %s", at, excerpt(f.Text))
 	case align.Unspellable:
 		return fmt.Sprintf("%s: cannot be spelled with the letters of the model: %s", at, excerpt(f.Text))

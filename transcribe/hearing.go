@@ -30,7 +30,7 @@ type Hearing struct {
 // track is one channel of a Hearing.
 type track struct {
 	channel int
-	heard   *align.Heard
+	heard   *align.Emissions
 	rows    *logprobs.Store
 	result  *asr.Result
 }

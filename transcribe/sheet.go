@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"asr-backend/align"
-	"asr-backend/align/spoken"
+	"asr-backend/align/verbalize"
 	"asr-backend/transcript"
 )
 
 // sheet is the text of one channel.
 type sheet struct {
 	segments []sheetSegment
-	script   align.Script
+	script   align.Reference
 }
 
 // sheetSegment is a segment and its words in the script.
@@ -23,22 +23,22 @@ type sheetSegment struct {
 	from, to int
 }
 
-func newSheet(text *transcript.Transcript, channel int, speller *spoken.Speller) *sheet {
+func newSheet(text *transcript.Transcript, channel int, verbalizer *verbalize.Verbalizer) *sheet {
 	s := &sheet{}
 	for i, segment := range text.Segments {
 		if segment.Channel != channel {
 			continue
 		}
 		from := len(s.script)
-		s.script = append(s.script, speller.Script(segment.Text)...)
+		s.script = append(s.script, verbalizer.Reference(segment.Text)...)
 		s.segments = append(s.segments, sheetSegment{segment, i, from, len(s.script)})
 	}
 	return s
 }
 
 // finding tells a stretch of the script.
-func (s *sheet) finding(x align.Stretch) Finding {
-	f := Finding{Verdict: x.Verdict, Start: x.Span.Start.Duration(), End: x.Span.End.Duration(), Channel: transcript.Mixed, Heard: x.Heard}
+func (s *sheet) finding(x align.Mismatch) Finding {
+	f := Finding{Verdict: x.Verdict, Start: x.Span.Start.Duration(), End: x.Span.End.Duration(), Channel: transcript.Mixed, Heard: x.Recognized}
 	var texts []string
 	for _, w := range s.script[x.From:x.To] {
 		texts = append(texts, w.Text)
@@ -88,12 +88,12 @@ func said(words []align.Word) bool { return firstSaid(words) != nil }
 // evident reports whether the recording says anything about the words: those that the model
 // cannot write are a guess, and the times that a segment had are a better one.
 func evident(words []align.Word) bool {
-	return slices.ContainsFunc(words, func(w align.Word) bool { return w.Verdict != align.Unspoken && w.Verdict != align.Unspellable })
+	return slices.ContainsFunc(words, func(w align.Word) bool { return w.Verdict != align.Deletion && w.Verdict != align.Unspellable })
 }
 
 func firstSaid(words []align.Word) *align.Word {
 	for i := range words {
-		if words[i].Verdict != align.Unspoken {
+		if words[i].Verdict != align.Deletion {
 			return &words[i]
 		}
 	}
@@ -117,7 +117,7 @@ func retimed(s transcript.Segment, words []align.Word) transcript.Segment {
 	for i := range words {
 		s.Words[i] = word(&words[i])
 		s.Confidence += s.Words[i].Confidence / float64(len(words))
-		if words[i].Verdict != align.Unspoken {
+		if words[i].Verdict != align.Deletion {
 			if first {
 				s.Start, first = s.Words[i].Start, false
 			}

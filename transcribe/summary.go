@@ -24,7 +24,7 @@ type summary struct {
 	overlap, disagree timeline.Row
 }
 
-func (s *summary) add(h *align.Heard, r *asr.Result, channel int, o align.RegionOptions) {
+func (s *summary) add(h *align.Emissions, r *asr.Result, channel int, o align.RegionOptions) {
 	words := h.Words()
 	d := &s.transcript.Diagnostics
 	d.Windows += r.Windows
@@ -98,7 +98,7 @@ const (
 )
 
 // unheard adds up, over the stretches without words, the sound as loud as the words are.
-func unheard(h *align.Heard, words []align.Word) time.Duration {
+func unheard(h *align.Emissions, words []align.Word) time.Duration {
 	if len(words) == 0 {
 		return 0
 	}

@@ -161,7 +161,7 @@ func (t *Transcriber) stream(ctx context.Context, s *audio.Stream, name string, 
 	return out, nil
 }
 
-func (t *Transcriber) heard(r *asr.Result) *align.Heard {
+func (t *Transcriber) heard(r *asr.Result) *align.Emissions {
 	b := t.recognizer.Bundle()
-	return &align.Heard{Vocabulary: b.Vocabulary, First: r.First, Samples: r.Samples, Rows: r.Rows, Levels: r.Levels, Shift: b.Card.WordShift()}
+	return &align.Emissions{Vocabulary: b.Vocabulary, First: r.First, Samples: r.Samples, Rows: r.Rows, Levels: r.Levels, Shift: b.Card.WordShift()}
 }

@@ -17,13 +17,13 @@ import (
 // checkText returns the error of a text that cannot be aligned with any recording: it costs
 // nothing to know before hours of audio are decoded.
 func (t *Transcriber) checkText(text *transcript.Transcript, language string) error {
-	speller, err := t.speller(language)
+	verbalizer, err := t.verbalizer(language)
 	if err != nil {
 		return err
 	}
 	words, unspellable := 0, 0
 	for _, channel := range channelsOf(text) {
-		s := newSheet(text, channel, speller)
+		s := newSheet(text, channel, verbalizer)
 		words += len(s.script)
 		n, _ := s.unspellable(t.recognizer.Bundle().Vocabulary)
 		unspellable += n

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"asr-backend/align"
-	"asr-backend/align/spoken"
+	"asr-backend/align/verbalize"
 	"asr-backend/align/viterbi"
 	"asr-backend/asr"
 	"asr-backend/asr/ctc"
@@ -19,7 +19,7 @@ import (
 // ear hears recordings with one model.
 type ear struct {
 	recognizer *asr.Recognizer
-	speller    *spoken.Speller
+	verbalizer *verbalize.Verbalizer
 }
 
 func newEar(ctx context.Context, runtime *ort.Runtime, bundle *asr.Bundle) (*ear, error) {
@@ -31,13 +31,13 @@ func newEar(ctx context.Context, runtime *ort.Runtime, bundle *asr.Bundle) (*ear
 	if err != nil {
 		return nil, err
 	}
-	return &ear{r, spoken.New(tokenizer, bundle.Vocabulary, "en")}, nil
+	return &ear{r, verbalize.New(tokenizer, bundle.Vocabulary, "en")}, nil
 }
 
 func (e *ear) close() error { return e.recognizer.Close() }
 
 // hear hears a recording of one channel.
-func (e *ear) hear(ctx context.Context, path string) (_ *align.Heard, err error) {
+func (e *ear) hear(ctx context.Context, path string) (_ *align.Emissions, err error) {
 	s, err := audio.Open(ctx, path, audio.Options{Channels: audio.Mix})
 	if err != nil {
 		return nil, err
@@ -52,17 +52,17 @@ func (e *ear) hear(ctx context.Context, path string) (_ *align.Heard, err error)
 		return nil, err
 	}
 	r, bundle := results[0], e.recognizer.Bundle()
-	return &align.Heard{Vocabulary: bundle.Vocabulary, First: r.First, Samples: r.Samples, Rows: r.Rows, Levels: r.Levels,
+	return &align.Emissions{Vocabulary: bundle.Vocabulary, First: r.First, Samples: r.Samples, Rows: r.Rows, Levels: r.Levels,
 		Shift: bundle.Card.WordShift(), LogProbs: func(i timeline.Row) []float32 { return rows[i] }}, nil
 }
 
 // plain returns where torchaudio and NeMo Forced Aligner say that words are: the spans of
 // the best path through all of them, a row being the 80 ms that begin where it is centred.
 // That they find the same path is what tests of package viterbi hold.
-func plain(h *align.Heard, script align.Script) ([]align.Span, error) {
+func plain(h *align.Emissions, script align.Reference) ([]align.Span, error) {
 	var tokens []ctc.Piece
 	for _, w := range script {
-		tokens = append(tokens, w.Readings[0]...)
+		tokens = append(tokens, w.Variants[0]...)
 	}
 	path, err := viterbi.Align(&viterbi.Problem{Scores: h.LogProbs, Rows: timeline.Row(len(h.Rows)), Blank: h.Vocabulary.Blank(), Tokens: tokens})
 	if err != nil {
@@ -70,7 +70,7 @@ func plain(h *align.Heard, script align.Script) ([]align.Span, error) {
 	}
 	out, at := make([]align.Span, len(script)), 0
 	for i, w := range script {
-		last := at + len(w.Readings[0]) - 1
+		last := at + len(w.Variants[0]) - 1
 		out[i] = align.NeMoSpan(path.Spans[at].First, path.Spans[last].Last)
 		at = last + 1
 	}
@@ -78,7 +78,7 @@ func plain(h *align.Heard, script align.Script) ([]align.Span, error) {
 }
 
 // words aligns a text; the model's constant is shift.
-func words(ctx context.Context, h *align.Heard, script align.Script, shift time.Duration) ([]align.Word, error) {
+func words(ctx context.Context, h *align.Emissions, script align.Reference, shift time.Duration) ([]align.Word, error) {
 	shifted := *h
 	shifted.Shift = shift
 	a, err := shifted.Align(ctx, script)

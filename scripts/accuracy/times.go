@@ -57,8 +57,8 @@ func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
 	m := &times{version: e.recognizer.Identity().Name, card: e.recognizer.Bundle().Card.WordShift(), sets: make([][subsets][methods]differences, len(sets))}
 	type heard struct {
 		*truth
-		*align.Heard
-		script align.Script
+		*align.Emissions
+		script align.Reference
 		set    int
 	}
 	var recordings []heard
@@ -72,7 +72,7 @@ func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
 			if err != nil {
 				return nil, err
 			}
-			script := e.speller.Script(strings.Join(t.words, " "))
+			script := e.verbalizer.Reference(strings.Join(t.words, " "))
 			if len(script) != len(t.words) {
 				return nil, fmt.Errorf("%s: %d words of the text are %d of the script", file, len(t.words), len(script))
 			}
@@ -80,11 +80,11 @@ func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
 		}
 	}
 	for _, r := range recordings {
-		torch, err := plain(r.Heard, r.script)
+		torch, err := plain(r.Emissions, r.script)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
-		a, err := words(ctx, r.Heard, r.script, 0)
+		a, err := words(ctx, r.Emissions, r.script, 0)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
@@ -103,7 +103,7 @@ func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
 		shift = m.constant
 	}
 	for _, r := range recordings {
-		a, err := words(ctx, r.Heard, r.script, shift)
+		a, err := words(ctx, r.Emissions, r.script, shift)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
@@ -117,7 +117,7 @@ func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
 }
 
 func subsetsOf(w *align.Word) []subset {
-	if w.Verdict == align.Matches {
+	if w.Verdict == align.Match {
 		return []subset{all, found}
 	}
 	return []subset{all}

@@ -84,7 +84,7 @@ func (t *told) try(ctx context.Context, e *ear, path, text, stranger string) err
 		return err
 	}
 	said := strings.Fields(text)
-	right, err := h.Align(ctx, e.speller.Script(text))
+	right, err := h.Align(ctx, e.verbalizer.Reference(text))
 	if err != nil {
 		return err
 	}
@@ -96,15 +96,15 @@ func (t *told) try(ctx context.Context, e *ear, path, text, stranger string) err
 	wrong := [faults][]string{changed: slices.Clone(said), missing: slices.Delete(slices.Clone(said), middle, middle+1), added: slices.Insert(slices.Clone(said), middle, stranger)}
 	wrong[changed][middle] = stranger
 	for f, words := range wrong {
-		a, err := h.Align(ctx, e.speller.Script(strings.Join(words, " ")))
+		a, err := h.Align(ctx, e.verbalizer.Reference(strings.Join(words, " ")))
 		if err != nil {
 			return err
 		}
 		now, before := doubts(a), len(doubts(right))+untold(right)
 		var here bool
 		if fault(f) == missing {
-			here = slices.ContainsFunc(a.Stretches, func(s align.Stretch) bool {
-				return s.Verdict != align.Unspoken && s.From <= middle && s.To >= middle
+			here = slices.ContainsFunc(a.Mismatches, func(s align.Mismatch) bool {
+				return s.Verdict != align.Deletion && s.From <= middle && s.To >= middle
 			})
 		} else {
 			here = slices.Contains(now, middle)
@@ -123,7 +123,7 @@ func (t *told) try(ctx context.Context, e *ear, path, text, stranger string) err
 func doubts(a *align.Alignment) []int {
 	var out []int
 	for i, w := range a.Words {
-		if w.Verdict != align.Matches {
+		if w.Verdict != align.Match {
 			out = append(out, i)
 		}
 	}
@@ -133,8 +133,8 @@ func doubts(a *align.Alignment) []int {
 // untold counts the places where something was heard and nothing is written.
 func untold(a *align.Alignment) int {
 	n := 0
-	for _, s := range a.Stretches {
-		if s.Verdict == align.Untold {
+	for _, s := range a.Mismatches {
+		if s.Verdict == align.Insertion {
 			n++
 		}
 	}

@@ -1,4 +1,4 @@
-package spoken
+package verbalize
 
 import (
 	"slices"
@@ -17,7 +17,7 @@ var abbreviations = map[string][]string{
 
 // abbreviation returns the ways to read a word that is short for another, none if it is
 // an ordinary word. Letters in capitals are spelt out, or read as a word.
-func (s *Speller) abbreviation(core string, shouted bool) []string {
+func (v *Verbalizer) abbreviation(core string, allCaps bool) []string {
 	letters := strings.ReplaceAll(core, ".", "")
 	if full := abbreviations[strings.ToLower(letters)]; full != nil {
 		return append(slices.Clone(full), letters)
@@ -30,14 +30,14 @@ func (s *Speller) abbreviation(core string, shouted bool) []string {
 		capitals++
 	}
 	dotted := len(core) >= 2*capitals-1
-	if capitals < 2 || capitals > 6 || shouted && !dotted {
+	if capitals < 2 || capitals > 6 || allCaps && !dotted {
 		return nil
 	}
 	spelt := strings.Join(strings.Split(letters, ""), " ")
 	if dotted {
-		return []string{spelt, s.fold(letters)}
+		return []string{spelt, v.fold(letters)}
 	}
-	return []string{s.fold(letters), spelt}
+	return []string{v.fold(letters), spelt}
 }
 
 var (

@@ -1,5 +1,5 @@
 // Package spoken turns written text into what a model would write down if it heard the
-// text read: the words of a [align.Script], each with the ways in which it may be said.
+// text read: the words of a [align.Reference], each with the ways in which it may be said.
 // What is written stays as the word's Text, so that a result is spelt as its source.
 //
 // # Rules
@@ -20,7 +20,7 @@
 // Words in capitals among others that are not may be spelt out (BBC), and a few
 // abbreviations may be read in full (Mr, Dr). What is not said at all, a lone dash or
 // notes [in square brackets], goes with the word before it, or else with the one after.
-package spoken
+package verbalize
 
 import (
 	"slices"
@@ -29,12 +29,12 @@ import (
 
 	"asr-backend/align"
 	"asr-backend/asr/ctc"
-	"asr-backend/asr/spm"
+	"asr-backend/asr/sentencepiece"
 )
 
-// Speller writes text in the pieces of one model. It may be used by many goroutines.
-type Speller struct {
-	tokenizer  *spm.Model
+// Verbalizer writes text in the pieces of one model. It may be used by many goroutines.
+type Verbalizer struct {
+	tokenizer  *sentencepiece.Model
 	vocabulary *ctc.Vocabulary
 	wildcard   ctc.Piece
 	english    bool
@@ -42,9 +42,9 @@ type Speller struct {
 	letters    map[rune]bool // those that a piece has, and marks
 }
 
-// New returns a Speller. Language is a BCP 47 tag, or empty if it is not known.
-func New(tokenizer *spm.Model, v *ctc.Vocabulary, language string) *Speller {
-	s := &Speller{tokenizer: tokenizer, vocabulary: v, wildcard: align.Wildcard(v), cased: v.Cased(), letters: map[rune]bool{}}
+// New returns a Verbalizer. Language is a BCP 47 tag, or empty if it is not known.
+func New(tokenizer *sentencepiece.Model, v *ctc.Vocabulary, language string) *Verbalizer {
+	s := &Verbalizer{tokenizer: tokenizer, vocabulary: v, wildcard: align.Wildcard(v), cased: v.Cased(), letters: map[rune]bool{}}
 	tag, _, _ := strings.Cut(strings.ToLower(language), "-")
 	s.english = tag == "en"
 	for _, p := range v.Pieces() {
@@ -58,22 +58,22 @@ func New(tokenizer *spm.Model, v *ctc.Vocabulary, language string) *Speller {
 	return s
 }
 
-// Script returns the words of a text. A text in which nothing is said has none.
-func (s *Speller) Script(text string) align.Script {
-	var out align.Script
+// Reference returns the words of a text. A text in which nothing is said has none.
+func (v *Verbalizer) Reference(text string) align.Reference {
+	var out align.Reference
 	before := "" // what is written before the first word that is said
-	shouted := !strings.ContainsFunc(text, unicode.IsLower)
+	allCaps := !strings.ContainsFunc(text, unicode.IsLower)
 	notes := 0 // open square brackets
 	for _, word := range strings.Fields(text) {
 		note := notes > 0 || strings.HasPrefix(word, "[")
 		notes = max(notes+strings.Count(word, "[")-strings.Count(word, "]"), 0)
-		var readings []align.Reading
+		var variants []align.Variant
 		if !note {
-			readings = s.readings(word, shouted)
+			variants = v.variants(word, allCaps)
 		}
 		switch n := len(out); {
-		case len(readings) > 0:
-			out = append(out, align.ScriptWord{Text: before + word, Readings: readings})
+		case len(variants) > 0:
+			out = append(out, align.RefWord{Text: before + word, Variants: variants})
 			before = ""
 		case n > 0:
 			out[n-1].Text += " " + word
@@ -84,37 +84,37 @@ func (s *Speller) Script(text string) align.Script {
 	return out
 }
 
-// readings returns the ways to say a word, none if it is not said.
-func (s *Speller) readings(word string, shouted bool) []align.Reading {
-	var out []align.Reading
-	for _, text := range s.spoken(word, shouted) {
-		r := s.pieces(text)
-		same := func(o align.Reading) bool { return slices.Equal(o, r) }
+// variants returns the ways to say a word, none if it is not said.
+func (v *Verbalizer) variants(word string, allCaps bool) []align.Variant {
+	var out []align.Variant
+	for _, text := range v.spoken(word, allCaps) {
+		r := v.pieces(text)
+		same := func(o align.Variant) bool { return slices.Equal(o, r) }
 		if len(r) > 0 && !slices.ContainsFunc(out, same) {
 			out = append(out, r)
 		}
 	}
-	// A reading that the model cannot write fits anything, and so would always win.
-	if spelled := func(r align.Reading) bool { return r.Spells(s.vocabulary) }; slices.ContainsFunc(out, spelled) {
-		out = slices.DeleteFunc(out, func(r align.Reading) bool { return !spelled(r) })
+	// A variant that the model cannot write fits anything, and so would always win.
+	if spelled := func(r align.Variant) bool { return r.Spells(v.vocabulary) }; slices.ContainsFunc(out, spelled) {
+		out = slices.DeleteFunc(out, func(r align.Variant) bool { return !spelled(r) })
 	}
 	return out
 }
 
 // pieces cuts a text, with a wildcard for each run of what is not known.
-func (s *Speller) pieces(text string) align.Reading {
-	var out align.Reading
-	for _, p := range s.tokenizer.Encode(text) {
-		if p != s.tokenizer.Unknown() {
+func (v *Verbalizer) pieces(text string) align.Variant {
+	var out align.Variant
+	for _, p := range v.tokenizer.Encode(text) {
+		if p != v.tokenizer.Unknown() {
 			out = append(out, p)
 			continue
 		}
 		// A boundary before an unknown sound is no sound of its own.
-		if n := len(out); n > 0 && s.tokenizer.Piece(out[n-1]) == ctc.Space {
+		if n := len(out); n > 0 && v.tokenizer.Piece(out[n-1]) == ctc.Space {
 			out = out[:n-1]
 		}
-		if n := len(out); n == 0 || out[n-1] != s.wildcard {
-			out = append(out, s.wildcard)
+		if n := len(out); n == 0 || out[n-1] != v.wildcard {
+			out = append(out, v.wildcard)
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package spoken
+package verbalize
 
 import (
 	"strings"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// mostWays bounds the ways to say one word.
-const mostWays = 6
+// maxWays bounds the ways to say one word.
+const maxWays = 6
 
 var (
 	plainMarks = strings.NewReplacer("‘", "'", "’", "'", "‛", "'", "ʼ", "'", "“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`)
@@ -17,41 +17,41 @@ var (
 )
 
 // spoken returns the ways to write a word as it is said, none if it is not said.
-func (s *Speller) spoken(word string, shouted bool) []string {
-	word = s.seen(plainMarks.Replace(norm.NFKC.String(word)))
-	core := strings.TrimFunc(word, func(r rune) bool { return !speaks(r) })
+func (v *Verbalizer) spoken(word string, allCaps bool) []string {
+	word = v.visible(plainMarks.Replace(norm.NFKC.String(word)))
+	core := strings.TrimFunc(word, func(r rune) bool { return !isSpoken(r) })
 	if core == "" {
 		return nil
 	}
 	tail := strings.Map(func(r rune) rune {
-		if s.letters[r] {
+		if v.letters[r] {
 			return r
 		}
 		return -1
 	}, word[strings.LastIndex(word, core)+len(core):])
-	ways := s.ways(core, shouted)
+	ways := v.ways(core, allCaps)
 	for i := range ways {
 		ways[i] += tail
-		if !s.cased {
+		if !v.cased {
 			ways[i] = strings.ToLower(ways[i])
 		}
 	}
 	return ways
 }
 
-// seen returns a word without signs that are not seen, such as soft hyphens and marks of
+// visible returns a word without signs that are not seen, such as soft hyphens and marks of
 // writing direction, unless the vocabulary has them: they part no words.
-func (s *Speller) seen(word string) string {
+func (v *Verbalizer) visible(word string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) && !s.letters[r] {
+		if unicode.Is(unicode.Cf, r) && !v.letters[r] {
 			return -1
 		}
 		return r
 	}, word)
 }
 
-// speaks reports whether a character is said: a letter, a digit, or a sign with a name.
-func speaks(r rune) bool {
+// isSpoken reports whether a character is said: a letter, a digit, or a sign with a name.
+func isSpoken(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) || strings.ContainsRune(signs, r)
 }
 
@@ -59,22 +59,22 @@ func speaks(r rune) bool {
 const signs = "&%$£€@+=°"
 
 // ways returns the ways to say what stands between the outer marks of a word.
-func (s *Speller) ways(core string, shouted bool) []string {
+func (v *Verbalizer) ways(core string, allCaps bool) []string {
 	digits := strings.ContainsFunc(core, unicode.IsNumber)
 	switch {
-	case digits && s.letters['0'] && s.letters['9']: // the model writes digits itself
-	case digits && s.english:
+	case digits && v.letters['0'] && v.letters['9']: // the model writes digits itself
+	case digits && v.english:
 		if ways := number(core); len(ways) > 0 {
 			return ways
 		}
-	case s.english && !digits:
-		if ways := s.abbreviation(core, shouted); len(ways) > 0 {
+	case v.english && !digits:
+		if ways := v.abbreviation(core, allCaps); len(ways) > 0 {
 			return ways
 		}
 	}
 	ways := []string{""}
-	for _, run := range s.runs(core) {
-		ways = join(ways, s.run(run))
+	for _, run := range v.runs(core) {
+		ways = join(ways, v.run(run))
 	}
 	return ways
 }
@@ -85,7 +85,7 @@ func join(ways, next []string) []string {
 	var out []string
 	for _, n := range next {
 		for _, w := range ways {
-			if len(out) < mostWays {
+			if len(out) < maxWays {
 				out = append(out, strings.TrimSpace(w+" "+n))
 			}
 		}
@@ -94,7 +94,7 @@ func join(ways, next []string) []string {
 }
 
 // runs parts a word into words, numbers and signs.
-func (s *Speller) runs(core string) []string {
+func (v *Verbalizer) runs(core string) []string {
 	var out []string
 	var run strings.Builder
 	end := func() {
@@ -107,18 +107,18 @@ func (s *Speller) runs(core string) []string {
 	runes := []rune(core)
 	for i, r := range runes {
 		switch {
-		case strings.ContainsRune(signs, r) && !s.letters[r]:
+		case strings.ContainsRune(signs, r) && !v.letters[r]:
 			end()
 			run.WriteRune(r)
 			end()
-		case unicode.IsNumber(r), isPoint(runes, i) && !s.letters[r]:
-			if !unicode.IsNumber(last) && !s.letters[r] {
+		case unicode.IsNumber(r), isPoint(runes, i) && !v.letters[r]:
+			if !unicode.IsNumber(last) && !v.letters[r] {
 				end()
 			}
 			run.WriteRune(r)
 			r = '0'
-		case unicode.IsLetter(r), unicode.IsMark(r), s.letters[r]:
-			if unicode.IsNumber(last) && !s.letters['0'] {
+		case unicode.IsLetter(r), unicode.IsMark(r), v.letters[r]:
+			if unicode.IsNumber(last) && !v.letters['0'] {
 				end()
 			}
 			run.WriteRune(r)
@@ -138,35 +138,35 @@ func isPoint(runes []rune, i int) bool {
 }
 
 // run returns the ways to say a run.
-func (s *Speller) run(run string) []string {
+func (v *Verbalizer) run(run string) []string {
 	first, _ := utf8.DecodeRuneInString(run)
-	if s.english {
-		if name := signNames[first]; name != "" && !s.letters[first] {
+	if v.english {
+		if name := signNames[first]; name != "" && !v.letters[first] {
 			return []string{name}
 		}
-		if unicode.IsNumber(first) && !s.letters['0'] {
+		if unicode.IsNumber(first) && !v.letters['0'] {
 			if ways := number(run); len(ways) > 0 {
 				return ways
 			}
 		}
 	}
-	return []string{s.fold(run)}
+	return []string{v.fold(run)}
 }
 
 // fold writes letters with those that the vocabulary has, if it can.
-func (s *Speller) fold(run string) string {
+func (v *Verbalizer) fold(run string) string {
 	var b strings.Builder
 	for _, r := range run {
-		if !s.cased {
+		if !v.cased {
 			r = unicode.ToLower(r)
 		}
 		plain, _ := utf8.DecodeRuneInString(norm.NFD.String(string(r)))
 		switch {
-		case s.letters[r]:
+		case v.letters[r]:
 			b.WriteRune(r)
 		case twoLetters[r] != "":
 			b.WriteString(twoLetters[r])
-		case plain != r && s.letters[plain]:
+		case plain != r && v.letters[plain]:
 			b.WriteRune(plain)
 		case unicode.IsMark(r): // an accent by itself
 		default:

@@ -1,4 +1,4 @@
-package spoken
+package verbalize
 
 import "strings"
 
