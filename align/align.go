@@ -30,22 +30,12 @@ import (
 	"time"
 
 	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
 	"asr-backend/timeline"
 )
 
-// Emissions are what a model emits for a part of one channel: its rows, and how loud the sound is.
+// Emissions are a model's output for a part of one channel.
 type Emissions struct {
-	Vocabulary *ctc.Vocabulary
-	// First is the recording's row at which the part begins; row i is First+i.
-	First timeline.Row
-	// Samples is the length of the part.
-	Samples timeline.Sample
-	Rows    []ctc.Row
-	// Levels is the loudness of each mel frame of the part.
-	Levels []mel.Level
-	// Shift is added to the time of every row: the model's measured constant.
-	Shift time.Duration
+	ctc.Output
 	// LogProbs returns the log-probabilities of Rows[i], if they were kept. The slice is
 	// valid until the next call. Align needs them.
 	LogProbs func(i timeline.Row) []float32

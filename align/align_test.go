@@ -30,7 +30,7 @@ func vocabulary(t interface{ Fatal(...any) }) *ctc.Vocabulary {
 // letter is a row barely won. Levels are loud in rows won by pieces and low elsewhere.
 func emissions(t interface{ Fatal(...any) }, line string) *align.Emissions {
 	v := vocabulary(t)
-	h := &align.Emissions{Vocabulary: v}
+	h := &align.Emissions{Output: ctc.Output{Vocabulary: v}}
 	for _, c := range strings.ReplaceAll(line, " ", "") {
 		r := ctc.Row{Best: v.Blank(), Confidence: 1}
 		loud := mel.Level(10)
@@ -220,7 +220,7 @@ func TestWordsWithoutAPauseShareABoundary(t *testing.T) {
 func TestWordsAreOrderedAndApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := vocabulary(t)
-		h := &align.Emissions{Vocabulary: v, First: timeline.Row(rapid.IntRange(0, 1000).Draw(t, "first"))}
+		h := &align.Emissions{Output: ctc.Output{Vocabulary: v, First: timeline.Row(rapid.IntRange(0, 1000).Draw(t, "first"))}}
 		for range rapid.IntRange(1, 60).Draw(t, "rows") {
 			p := rapid.Float32Range(0.01, 1).Draw(t, "p")
 			best := ctc.Piece(rapid.IntRange(1, len(pieces)).Draw(t, "best"))

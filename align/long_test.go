@@ -111,7 +111,7 @@ func read(rows timeline.Row, width int) *reading {
 	for t := range summary {
 		summary[t] = ctc.Summarize(logProbs(timeline.Row(t)), v.Blank(), nil)
 	}
-	r.Emissions = &Emissions{Vocabulary: v, Rows: summary, Samples: rows.Sample(), LogProbs: logProbs}
+	r.Emissions = &Emissions{Output: ctc.Output{Vocabulary: v, Rows: summary, Samples: rows.Sample()}, LogProbs: logProbs}
 	return r
 }
 

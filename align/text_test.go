@@ -62,7 +62,7 @@ func recording(t interface{ Fatal(...any) }, line string) *Emissions {
 
 // emissionsOf makes what was recognized from rows; frames are as loud as their row is not blank.
 func emissionsOf(v *ctc.Vocabulary, rows [][]float32) *Emissions {
-	h := &Emissions{Vocabulary: v, Samples: timeline.Row(len(rows)).Sample(), LogProbs: func(i timeline.Row) []float32 { return rows[i] }}
+	h := &Emissions{Output: ctc.Output{Vocabulary: v, Samples: timeline.Row(len(rows)).Sample()}, LogProbs: func(i timeline.Row) []float32 { return rows[i] }}
 	for _, row := range rows {
 		r := ctc.Summarize(row, v.Blank(), nil)
 		h.Rows = append(h.Rows, r)

@@ -86,18 +86,6 @@ func (q *queue) gather(limit int) []*window {
 	return batch
 }
 
-// urgent reports whether a window more urgent than p waits.
-func (q *queue) urgent(p Priority) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for c := range q.classes[:p] {
-		if len(q.classes[c]) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // close lets take return nil once the queue is empty.
 func (q *queue) close() {
 	q.mu.Lock()

@@ -58,7 +58,7 @@ func (s *Service) transcribe(ctx context.Context, lease *jobs.Lease) error {
 	track := s.progress.begin(job.Key, h.Project, h.Task, file.Name)
 	defer track.end()
 	request.Opened = func(i audio.Info) { track.length(max(i.Declared, 0).Duration()) }
-	request.Progress = func(p asr.Progress) { track.heard(p.Heard.Duration()) }
+	request.Progress = func(p asr.Progress) { track.heard(p.Recognized.Duration()) }
 	heard, err := t.File(ctx, file.Path, request)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func (t *Transcriber) hear(ctx context.Context, s *audio.Stream, name string, q 
 		q.Opened(s.Info())
 	}
 	width := t.recognizer.Bundle().Vocabulary.Width()
-	results, err := t.recognizer.Recognize(ctx, s, asr.Job{Priority: q.Priority, Progress: q.Progress,
+	results, err := t.recognizer.Recognize(ctx, s, asr.Request{Priority: q.Priority, Progress: q.Progress,
 		LogProbs: func(i int, _ timeline.Row, row []float32) error {
 			for len(h.tracks) <= i {
 				h.tracks = append(h.tracks, &track{channel: t.channel(len(h.tracks)), rows: logprobs.New(width, "")})

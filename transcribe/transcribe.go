@@ -138,7 +138,7 @@ func (t *Transcriber) stream(ctx context.Context, s *audio.Stream, name string, 
 	if q.Opened != nil {
 		q.Opened(s.Info())
 	}
-	results, err := t.recognizer.Recognize(ctx, s, asr.Job{Priority: q.Priority, Progress: q.Progress, Load: q.Load, Save: q.Save})
+	results, err := t.recognizer.Recognize(ctx, s, asr.Request{Priority: q.Priority, Progress: q.Progress, Load: q.Load, Save: q.Save})
 	if err != nil {
 		return nil, fmt.Errorf("transcribe %s: %w", name, err)
 	}
@@ -162,6 +162,5 @@ func (t *Transcriber) stream(ctx context.Context, s *audio.Stream, name string, 
 }
 
 func (t *Transcriber) heard(r *asr.Result) *align.Emissions {
-	b := t.recognizer.Bundle()
-	return &align.Emissions{Vocabulary: b.Vocabulary, First: r.First, Samples: r.Samples, Rows: r.Rows, Levels: r.Levels, Shift: b.Card.WordShift()}
+	return &align.Emissions{Output: r.Output}
 }

@@ -175,7 +175,7 @@ func Memory(ctx context.Context, r *asr.Recognizer, lengths []time.Duration) ([]
 	var sizes []int64
 	for _, d := range lengths {
 		g := &generated{n: timeline.SampleAt(d)}
-		if _, err := r.Recognize(ctx, g, asr.Job{Priority: asr.Batch}); err != nil {
+		if _, err := r.Recognize(ctx, g, asr.Request{Priority: asr.Batch}); err != nil {
 			return nil, err
 		}
 		sizes = append(sizes, g.most)

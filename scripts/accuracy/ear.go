@@ -44,16 +44,14 @@ func (e *ear) hear(ctx context.Context, path string) (_ *align.Emissions, err er
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	var rows [][]float32
-	results, err := e.recognizer.Recognize(ctx, s, asr.Job{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
+	results, err := e.recognizer.Recognize(ctx, s, asr.Request{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
 		rows = append(rows, append([]float32(nil), row...))
 		return nil
 	}})
 	if err != nil {
 		return nil, err
 	}
-	r, bundle := results[0], e.recognizer.Bundle()
-	return &align.Emissions{Vocabulary: bundle.Vocabulary, First: r.First, Samples: r.Samples, Rows: r.Rows, Levels: r.Levels,
-		Shift: bundle.Card.WordShift(), LogProbs: func(i timeline.Row) []float32 { return rows[i] }}, nil
+	return &align.Emissions{Output: results[0].Output, LogProbs: func(i timeline.Row) []float32 { return rows[i] }}, nil
 }
 
 // plain returns where torchaudio and NeMo Forced Aligner say that words are: the spans of

@@ -88,7 +88,7 @@ func read(rows timeline.Row) *reading {
 	for t := range summary {
 		summary[t] = ctc.Summarize(logProbs(timeline.Row(t)), v.Blank(), nil)
 	}
-	r.Emissions = &align.Emissions{Vocabulary: v, Rows: summary, Samples: rows.Sample(), LogProbs: logProbs}
+	r.Emissions = &align.Emissions{Output: ctc.Output{Vocabulary: v, Rows: summary, Samples: rows.Sample()}, LogProbs: logProbs}
 	return r
 }
 
