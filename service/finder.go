@@ -52,7 +52,7 @@ func (f *finder) whole(ctx context.Context, c *Stretch) error {
 		o.Channels = audio.Mix
 	}
 	text := &transcript.Transcript{Segments: []transcript.Segment{{Text: c.Text, Channel: transcript.Mixed}}}
-	found, err := transcribe.New(f.recognizer, o).AlignFile(ctx, f.recording, text, "", transcribe.Request{Priority: f.priority})
+	found, err := transcribe.New(f.recognizer, o).Align(ctx, transcribe.Source{Path: f.recording}, text, "", transcribe.Request{Request: asr.Request{Priority: f.priority}})
 	if errors.Is(err, transcribe.ErrNoWords) || errors.Is(err, transcribe.ErrUnspellable) {
 		return nil
 	}
@@ -94,11 +94,11 @@ func neighbours(regions []*Stretch) [][]*Stretch {
 
 // regions finds the texts of regions that are near each other.
 func (f *finder) regions(ctx context.Context, near []*Stretch) (err error) {
-	q := transcribe.Request{Priority: f.priority, Start: max(duration(near[0].Start)-margin, 0)}
+	q := transcribe.Request{Request: asr.Request{Priority: f.priority}, KeepLogProbs: true, Start: max(duration(near[0].Start)-margin, 0)}
 	for _, r := range near {
 		q.End = max(q.End, duration(r.End)+margin)
 	}
-	heard, err := transcribe.New(f.recognizer, f.options).HearFile(ctx, f.recording, q)
+	heard, err := transcribe.New(f.recognizer, f.options).Recognize(ctx, transcribe.Source{Path: f.recording}, q)
 	if err != nil {
 		return err
 	}

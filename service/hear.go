@@ -59,7 +59,7 @@ func (s *Service) transcribe(ctx context.Context, lease *jobs.Lease) error {
 	defer track.end()
 	request.Opened = func(i audio.Info) { track.length(max(i.Declared, 0).Duration()) }
 	request.Progress = func(p asr.Progress) { track.heard(p.Recognized.Duration()) }
-	heard, err := t.File(ctx, file.Path, request)
+	heard, err := t.Transcribe(ctx, transcribe.Source{Path: file.Path}, request)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Service) request(ctx context.Context, lease *jobs.Lease, r *asr.Recogni
 	}
 	width := r.Contract().Width
 	var lost atomic.Bool // said once
-	return transcribe.Request{
+	return transcribe.Request{Request: asr.Request{
 		Priority: priority(lease.Job().Class),
 		Load: func(channel int, start timeline.Row) []ctc.Row {
 			rows, err := ctc.ParseRows(stored[windowIndex(channel, start)], width)
@@ -104,7 +104,7 @@ func (s *Service) request(ctx context.Context, lease *jobs.Lease, r *asr.Recogni
 				s.log.Warn("windows are not kept: a crash would cost more than one", "job", lease.Job().Key, "error", err)
 			}
 		},
-	}, nil
+	}}, nil
 }
 
 // windowIndex numbers the windows of all channels.

@@ -62,7 +62,7 @@ func (s *Service) region(ctx context.Context, p *labelstudio.Project, r *resolve
 		return nil, err
 	}
 	defer release()
-	heard, err := transcribe.New(recognizer, r.options).File(ctx, file.Path, transcribe.Request{Priority: asr.Interactive, Start: span.Start, End: span.End})
+	heard, err := transcribe.New(recognizer, r.options).Transcribe(ctx, transcribe.Source{Path: file.Path}, transcribe.Request{Request: asr.Request{Priority: asr.Interactive}, Start: span.Start, End: span.End})
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func clips(t *testing.T, sets ...string) []clip {
 
 // chapter is a long recording made of clips, and its text, a paragraph a clip.
 type chapter struct {
-	*transcribe.Hearing
+	*transcribe.Recognition
 	spans      []span // where each paragraph is said
 	paragraphs []string
 }
@@ -67,7 +67,7 @@ func read(t *testing.T, length time.Duration, sets ...string) *chapter {
 		c.paragraphs = append(c.paragraphs, all[s.clip].text)
 	}
 	var err error
-	if c.Hearing, err = transcriber(t, transcribe.Options{}).HearFile(t.Context(), path, transcribe.Request{}); err != nil {
+	if c.Recognition, err = transcriber(t, transcribe.Options{}).Recognize(t.Context(), transcribe.Source{Path: path}, transcribe.Request{KeepLogProbs: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -132,7 +132,7 @@ func TestAnHourIsFoundWordByWord(t *testing.T) {
 	f := c.fault(words)
 	faulty, found := c.find(t, f.paragraphs)
 	c.tells(t, f, right, faulty)
-	c.stays(t, f, words, found, faulty.Findings)
+	c.stays(t, f, words, found, faulty.Mismatches)
 }
 
 // Where the model hears every word, the right text has no doubts and the faulty one those of
@@ -144,16 +144,16 @@ func TestAnHourHeardWellIsToldExactly(t *testing.T) {
 	}
 	c := read(t, length, "ljspeech")
 	right, words := c.find(t, c.paragraphs)
-	for _, x := range right.Findings {
+	for _, x := range right.Mismatches {
 		t.Errorf("%v: the text is right here", &x)
 	}
 	c.contains(t, words)
 	f := c.fault(words)
 	faulty, found := c.find(t, f.paragraphs)
-	if len(faulty.Findings) != len(f.changed)+2 {
-		t.Errorf("%d places are told, want %d", len(faulty.Findings), len(f.changed)+2)
+	if len(faulty.Mismatches) != len(f.changed)+2 {
+		t.Errorf("%d places are told, want %d", len(faulty.Mismatches), len(f.changed)+2)
 	}
-	for _, x := range faulty.Findings {
+	for _, x := range faulty.Mismatches {
 		removed := c.spans[f.removed]
 		start, end := removed.start.Duration(), removed.end.Duration()
 		switch {
@@ -267,8 +267,8 @@ func heard(words []placed, paragraph, word int) bool {
 func (c *chapter) tells(t *testing.T, f faults, right, faulty *transcribe.Aligned) {
 	t.Helper()
 	told := map[int]bool{}
-	for _, x := range faulty.Findings {
-		if slices.ContainsFunc(right.Findings, func(y transcribe.Finding) bool { return y.Start == x.Start && y.Text == x.Text }) {
+	for _, x := range faulty.Mismatches {
+		if slices.ContainsFunc(right.Mismatches, func(y transcribe.Mismatch) bool { return y.Start == x.Start && y.Text == x.Text }) {
 			continue // the model's doubts about the right text
 		}
 		told[x.Segment] = true
@@ -299,9 +299,9 @@ func (c *chapter) tells(t *testing.T, f faults, right, faulty *transcribe.Aligne
 }
 
 // doubtless counts the words of a finding that were not doubted in the right text.
-func doubtless(x transcribe.Finding, right *transcribe.Aligned) int {
+func doubtless(x transcribe.Mismatch, right *transcribe.Aligned) int {
 	n := len(strings.Fields(x.Text))
-	for _, y := range right.Findings {
+	for _, y := range right.Mismatches {
 		if strings.HasSuffix(x.Text, y.Text) && y.Segment == x.Segment {
 			n -= len(strings.Fields(y.Text))
 		}
@@ -312,7 +312,7 @@ func doubtless(x transcribe.Finding, right *transcribe.Aligned) int {
 // stays holds the words of a text with faults to where they are in the right text. Only the
 // words that are told have moved, and a little those beside them, to edges that they share
 // with others.
-func (c *chapter) stays(t *testing.T, f faults, right, faulty []placed, findings []transcribe.Finding) {
+func (c *chapter) stays(t *testing.T, f faults, right, faulty []placed, findings []transcribe.Mismatch) {
 	t.Helper()
 	told := make([]bool, len(faulty))
 	for _, x := range findings {

@@ -42,7 +42,7 @@ func TestEveryWordOfThreeHoursLiesInsideItsClip(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "long.wav")
 	spans := join(t, path, clips, timeline.SampleAt(length))
-	got, err := transcriber(t, transcribe.Options{}).File(t.Context(), path, transcribe.Request{})
+	got, err := transcriber(t, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,7 @@ func (p *Report) rounds(ctx context.Context, r *asr.Recognizer, bare *asr.Bare, 
 			return err
 		}
 		start := time.Now()
-		t, err := whole.File(ctx, o.Recording, transcribe.Request{Priority: asr.Batch})
+		t, err := whole.Transcribe(ctx, transcribe.Source{Path: o.Recording}, transcribe.Request{Request: asr.Request{Priority: asr.Batch}})
 		if err != nil {
 			return err
 		}

@@ -10,59 +10,59 @@ import (
 	"asr-backend/transcript"
 )
 
-// sheet is the text of one channel.
-type sheet struct {
-	segments []sheetSegment
-	script   align.Reference
+// reference is the text of one channel.
+type reference struct {
+	segments []refSegment
+	words    align.Reference
 }
 
-// sheetSegment is a segment and its words in the script.
-type sheetSegment struct {
+// refSegment is a segment and its words in the reference.
+type refSegment struct {
 	transcript.Segment
 	index    int // in the text
 	from, to int
 }
 
-func newSheet(text *transcript.Transcript, channel int, verbalizer *verbalize.Verbalizer) *sheet {
-	s := &sheet{}
+func newReference(text *transcript.Transcript, channel int, verbalizer *verbalize.Verbalizer) *reference {
+	r := &reference{}
 	for i, segment := range text.Segments {
 		if segment.Channel != channel {
 			continue
 		}
-		from := len(s.script)
-		s.script = append(s.script, verbalizer.Reference(segment.Text)...)
-		s.segments = append(s.segments, sheetSegment{segment, i, from, len(s.script)})
+		from := len(r.words)
+		r.words = append(r.words, verbalizer.Reference(segment.Text)...)
+		r.segments = append(r.segments, refSegment{segment, i, from, len(r.words)})
 	}
-	return s
+	return r
 }
 
-// finding tells a stretch of the script.
-func (s *sheet) finding(x align.Mismatch) Finding {
-	f := Finding{Verdict: x.Verdict, Start: x.Span.Start.Duration(), End: x.Span.End.Duration(), Channel: transcript.Mixed, Heard: x.Recognized}
+// mismatch returns a mismatch with the text and the segment it is about.
+func (r *reference) mismatch(x align.Mismatch) Mismatch {
+	m := Mismatch{Verdict: x.Verdict, Start: x.Span.Start.Duration(), End: x.Span.End.Duration(), Channel: transcript.Mixed, Recognized: x.Recognized}
 	var texts []string
-	for _, w := range s.script[x.From:x.To] {
+	for _, w := range r.words[x.From:x.To] {
 		texts = append(texts, w.Text)
 	}
-	f.Text = strings.Join(texts, " ")
-	for _, segment := range s.segments {
+	m.Text = strings.Join(texts, " ")
+	for _, segment := range r.segments {
 		if segment.from <= x.From {
-			f.Segment, f.Channel = segment.index, segment.Channel
+			m.Segment, m.Channel = segment.index, segment.Channel
 		}
 	}
-	return f
+	return m
 }
 
 // timed returns the segments with their times and words. Segments that had times are kept
 // as they were cut; others are cut into regions.
-func (s *sheet) timed(words []align.Word, o align.RegionOptions) []transcript.Segment {
+func (r *reference) timed(words []align.Word, o align.RegionOptions) []transcript.Segment {
 	var out []transcript.Segment
 	var at time.Duration // the end of the segment before
-	for _, segment := range s.segments {
+	for _, segment := range r.segments {
 		part := words[segment.from:segment.to]
 		switch {
-		case !said(part), segment.End > segment.Start && !evident(part):
-			next := segment.End // where the next segment that was said begins
-			if w := firstSaid(words[segment.to:]); w != nil {
+		case !anySpoken(part), segment.End > segment.Start && !evident(part):
+			next := segment.End // where the next segment that was spoken begins
+			if w := firstSpoken(words[segment.to:]); w != nil {
 				next = min(next, w.Span.Start.Duration())
 			}
 			kept := segment.Segment
@@ -74,7 +74,7 @@ func (s *sheet) timed(words []align.Word, o align.RegionOptions) []transcript.Se
 			out = append(out, retimed(segment.Segment, part))
 		default:
 			for _, region := range align.Regions(part, o) {
-				out = append(out, retimed(transcript.Segment{Text: written(region), Channel: segment.Channel}, region))
+				out = append(out, retimed(transcript.Segment{Text: joinText(region), Channel: segment.Channel}, region))
 			}
 		}
 		at = max(at, out[len(out)-1].End)
@@ -82,16 +82,16 @@ func (s *sheet) timed(words []align.Word, o align.RegionOptions) []transcript.Se
 	return out
 }
 
-// said reports whether any of the words was said.
-func said(words []align.Word) bool { return firstSaid(words) != nil }
+// anySpoken reports whether any of the words was spoken.
+func anySpoken(words []align.Word) bool { return firstSpoken(words) != nil }
 
-// evident reports whether the recording says anything about the words: those that the model
-// cannot write are a guess, and the times that a segment had are a better one.
+// evident reports whether the recording has evidence of the words: the times of those that
+// the model cannot write are a guess, and the times that a segment had are a better one.
 func evident(words []align.Word) bool {
 	return slices.ContainsFunc(words, func(w align.Word) bool { return w.Verdict != align.Deletion && w.Verdict != align.Unspellable })
 }
 
-func firstSaid(words []align.Word) *align.Word {
+func firstSpoken(words []align.Word) *align.Word {
 	for i := range words {
 		if words[i].Verdict != align.Deletion {
 			return &words[i]
@@ -100,16 +100,8 @@ func firstSaid(words []align.Word) *align.Word {
 	return nil
 }
 
-func written(words []align.Word) string {
-	texts := make([]string, len(words))
-	for i := range words {
-		texts[i] = words[i].Text
-	}
-	return strings.Join(texts, " ")
-}
-
-// retimed gives a segment the times of its words. Words that were not said stand where
-// their neighbours leave off, inside the segment.
+// retimed gives a segment the times of its words. Words that were not spoken stand
+// where their neighbours end, inside the segment.
 func retimed(s transcript.Segment, words []align.Word) transcript.Segment {
 	s.Words = make([]transcript.Word, len(words))
 	s.Confidence = 0
@@ -124,7 +116,7 @@ func retimed(s transcript.Segment, words []align.Word) transcript.Segment {
 			s.End = s.Words[i].End
 		}
 	}
-	if first { // nothing of it was said
+	if first { // nothing of it was spoken
 		s.Start, s.End, s.Words = s.Words[0].Start, s.Words[0].Start, nil
 	}
 	for i := range s.Words {
