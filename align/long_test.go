@@ -139,9 +139,9 @@ func (r *reading) check(t testing.TB, a *Alignment) {
 	t.Helper()
 	moved, doubted, flagged := 0, 0, 0
 	for i, w := range a.Words {
-		unspoken := i >= r.page[0] && i < r.page[1]
+		deleted := i >= r.page[0] && i < r.page[1]
 		switch {
-		case unspoken:
+		case deleted:
 			if w.Verdict == Match {
 				t.Errorf("word %d of the page that was not read was found at %d", i, w.First)
 			}

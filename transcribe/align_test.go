@@ -53,7 +53,7 @@ type chapter struct {
 	paragraphs []string
 }
 
-// read makes a chapter and hears it.
+// read makes a chapter and recognizes it.
 func read(t *testing.T, length time.Duration, sets ...string) *chapter {
 	t.Helper()
 	all := clips(t, sets...)
@@ -119,7 +119,7 @@ func (c *chapter) find(t *testing.T, paragraphs []string) (*transcribe.Aligned, 
 }
 
 // A book chapter of an hour with its text: every word lies inside its clip. With faults in
-// the text, just these are told, and all other words stay where they were.
+// the text, just these are reported, and all other words stay where they were.
 func TestAnHourIsFoundWordByWord(t *testing.T) {
 	length := time.Hour
 	if testing.Short() {
@@ -131,13 +131,13 @@ func TestAnHourIsFoundWordByWord(t *testing.T) {
 	c.contains(t, words)
 	f := c.fault(words)
 	faulty, found := c.find(t, f.paragraphs)
-	c.tells(t, f, right, faulty)
+	c.reports(t, f, right, faulty)
 	c.stays(t, f, words, found, faulty.Mismatches)
 }
 
-// Where the model hears every word, the right text has no doubts and the faulty one those of
+// Where the model recognizes every word, the right text has no doubts and the faulty one those of
 // its faults, to the word. Only edges that a word shares with a fault move, and hardly.
-func TestAnHourHeardWellIsToldExactly(t *testing.T) {
+func TestMismatchesAreExactWhereTheModelIsRight(t *testing.T) {
 	length := time.Hour
 	if testing.Short() {
 		length = 5 * time.Minute
@@ -151,7 +151,7 @@ func TestAnHourHeardWellIsToldExactly(t *testing.T) {
 	f := c.fault(words)
 	faulty, found := c.find(t, f.paragraphs)
 	if len(faulty.Mismatches) != len(f.changed)+2 {
-		t.Errorf("%d places are told, want %d", len(faulty.Mismatches), len(f.changed)+2)
+		t.Errorf("%d places are reported, want %d", len(faulty.Mismatches), len(f.changed)+2)
 	}
 	for _, x := range faulty.Mismatches {
 		removed := c.spans[f.removed]
@@ -228,13 +228,13 @@ type faults struct {
 	changed    map[int]string // paragraphs with a word that was not said so
 }
 
-// fault changes ten words between others that the model hears, since nobody can tell a wrong
-// word from right ones that are misheard. It removes a paragraph after them, and adds one
+// fault changes ten words between others that the model recognizes, since nobody can tell a wrong
+// word from right ones that are misrecognized. It removes a paragraph after them, and adds one
 // after that. Words are those of the right text.
 func (c *chapter) fault(words []placed) faults {
 	n := len(c.paragraphs)
 	last := n - 1
-	for !heard(words, last, 0) {
+	for !recognized(words, last, 0) {
 		last--
 	}
 	f := faults{slices.Clone(c.paragraphs), last - 2, last - 1, map[int]string{}}
@@ -244,7 +244,7 @@ func (c *chapter) fault(words []placed) faults {
 	for i, word := range []string{"umbrella", "telescope", "marmalade", "seventeen", "kangaroo", "grandfather", "bicycle", "volcano", "porcupine", "orchestra"} {
 		at := (i + 1) * n / 14
 		middle := func() int { return len(strings.Fields(f.paragraphs[at])) / 2 }
-		for !heard(words, at, middle()-1) || !heard(words, at, middle()+1) {
+		for !recognized(words, at, middle()-1) || !recognized(words, at, middle()+1) {
 			at++
 		}
 		said := strings.Fields(f.paragraphs[at])
@@ -257,21 +257,21 @@ func (c *chapter) fault(words []placed) faults {
 	return f
 }
 
-// heard tells whether a word of a paragraph was heard.
-func heard(words []placed, paragraph, word int) bool {
+// recognized reports whether a word of a paragraph was recognized.
+func recognized(words []placed, paragraph, word int) bool {
 	first := slices.IndexFunc(words, func(w placed) bool { return w.paragraph == paragraph })
 	return words[first+word].Confidence >= 0.5
 }
 
-// tells holds the findings to the faults.
-func (c *chapter) tells(t *testing.T, f faults, right, faulty *transcribe.Aligned) {
+// reports holds the mismatches to the faults.
+func (c *chapter) reports(t *testing.T, f faults, right, faulty *transcribe.Aligned) {
 	t.Helper()
-	told := map[int]bool{}
+	reported := map[int]bool{}
 	for _, x := range faulty.Mismatches {
 		if slices.ContainsFunc(right.Mismatches, func(y transcribe.Mismatch) bool { return y.Start == x.Start && y.Text == x.Text }) {
 			continue // the model's doubts about the right text
 		}
-		told[x.Segment] = true
+		reported[x.Segment] = true
 		switch word := f.changed[x.Segment]; {
 		case word != "":
 			// The word, and what was doubted before.
@@ -283,7 +283,7 @@ func (c *chapter) tells(t *testing.T, f faults, right, faulty *transcribe.Aligne
 				t.Errorf("got %v, want the added paragraph", &x)
 			}
 		case x.Segment == f.removed || x.Segment == f.removed-1:
-			// What the model heard of it: not all, as it is a small one.
+			// What the model recognized of it: not all, as it is a small one.
 			s := c.spans[f.removed]
 			start, end := s.start.Duration(), s.end.Duration()
 			if x.Verdict != align.Insertion || x.Start < start-clipSlack || x.End > end+clipSlack || x.End-x.Start < (end-start)/3 {
@@ -293,8 +293,8 @@ func (c *chapter) tells(t *testing.T, f faults, right, faulty *transcribe.Aligne
 			t.Errorf("%v: the text is right here", &x)
 		}
 	}
-	if len(told) != len(f.changed)+2 {
-		t.Errorf("%d faults were told, want %d", len(told), len(f.changed)+2)
+	if len(reported) != len(f.changed)+2 {
+		t.Errorf("%d faults were reported, want %d", len(reported), len(f.changed)+2)
 	}
 }
 
@@ -310,30 +310,30 @@ func doubtless(x transcribe.Mismatch, right *transcribe.Aligned) int {
 }
 
 // stays holds the words of a text with faults to where they are in the right text. Only the
-// words that are told have moved, and a little those beside them, to edges that they share
+// words that are reported have moved, and a little those beside them, to edges that they share
 // with others.
-func (c *chapter) stays(t *testing.T, f faults, right, faulty []placed, findings []transcribe.Mismatch) {
+func (c *chapter) stays(t *testing.T, f faults, right, faulty []placed, mismatches []transcribe.Mismatch) {
 	t.Helper()
-	told := make([]bool, len(faulty))
-	for _, x := range findings {
+	reported := make([]bool, len(faulty))
+	for _, x := range mismatches {
 		first := slices.IndexFunc(faulty, func(w placed) bool { return w.paragraph == x.Segment })
 		text := strings.Fields(x.Text)
 		for i := first; i+len(text) <= len(faulty) && faulty[i].paragraph == x.Segment; i++ {
 			same := func(k int) bool { return faulty[i+k].Text == text[k] }
 			if n := len(text); n > 0 && same(0) && same(n-1) {
 				for k := range text {
-					told[i+k] = told[i+k] || f.changed[x.Segment] != "" || x.Segment == f.added
+					reported[i+k] = reported[i+k] || f.changed[x.Segment] != "" || x.Segment == f.added
 				}
 			}
 		}
 	}
 	for i, was := range f.unfaulted(right, faulty) {
 		w := faulty[i]
-		near := func(from, to int) bool { return slices.Contains(told[max(from, 0):min(to+1, len(told))], true) }
+		near := func(from, to int) bool { return slices.Contains(reported[max(from, 0):min(to+1, len(reported))], true) }
 		moved := func(a, b time.Duration, near bool) bool {
 			return a != b && !(near && (a-b).Abs() <= 100*time.Millisecond)
 		}
-		if !told[i] && (w.Text != was.Text || moved(w.Start, was.Start, near(i-2, i+1)) || moved(w.End, was.End, near(i-1, i+2))) {
+		if !reported[i] && (w.Text != was.Text || moved(w.Start, was.Start, near(i-2, i+1)) || moved(w.End, was.End, near(i-1, i+2))) {
 			t.Errorf("%q moved from %v to %v: %q at %v to %v", was.Text, was.Start, was.End, w.Text, w.Start, w.End)
 		}
 	}

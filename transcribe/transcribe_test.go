@@ -181,17 +181,17 @@ func TestChannelsAreKeptApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	heard := map[int][]string{}
+	texts := map[int][]string{}
 	for i, s := range split.Segments {
-		heard[s.Channel] = append(heard[s.Channel], s.Text)
+		texts[s.Channel] = append(texts[s.Channel], s.Text)
 		if i > 0 && s.Start < split.Segments[i-1].Start {
 			t.Error("segments are not in order")
 		}
 	}
-	if got, want := strings.Join(heard[0], " "), one.Text(); similarity(got, want) < 0.7 {
+	if got, want := strings.Join(texts[0], " "), one.Text(); similarity(got, want) < 0.7 {
 		t.Errorf("left channel: got %q, want %q", got, want)
 	}
-	if got, want := strings.Join(heard[1], " "), two.Text(); similarity(got, want) < 0.7 {
+	if got, want := strings.Join(texts[1], " "), two.Text(); similarity(got, want) < 0.7 {
 		t.Errorf("right channel: got %q, want %q", got, want)
 	}
 	only, err := transcriber(t, transcribe.Options{Channels: audio.Only(1)}).Transcribe(t.Context(), transcribe.Source{Path: source}, transcribe.Request{})
@@ -216,7 +216,7 @@ func similarity(a, b string) float64 {
 	return float64(n) / math.Max(float64(len(of)), 1)
 }
 
-func TestSilenceIsSaid(t *testing.T) {
+func TestSilenceIsReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "silence.wav")
 	run(t, oracle.FFmpeg(t), "-v", "error", "-y", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=30", path)
 	got, err := transcriber(t, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})

@@ -1,25 +1,26 @@
-// Package spoken turns written text into what a model would write down if it heard the
-// text read: the words of a [align.Reference], each with the ways in which it may be said.
-// What is written stays as the word's Text, so that a result is spelt as its source.
+// Package verbalize turns written text into its spoken form, as a model would transcribe it:
+// the words of an [align.Reference], each with the variants in which it may be pronounced.
+// This is text normalization as for speech synthesis, except that all variants are kept. The
+// written form stays as the word's Text, so that a result is spelled as its source.
 //
 // # Rules
 //
-// Text is cut at white space and compatibility forms are taken apart (NFKC). Then
+// Text is split at white space and compatibility forms are decomposed (NFKC). Then
 //
-//   - letters become small if the vocabulary has no capitals, and typographic quotation
+//   - letters become lower case if the vocabulary has no capitals, and typographic quotation
 //     marks and apostrophes plain;
-//   - marks that the vocabulary does not have are left out; hyphens, slashes and the like
-//     part words, as do changes between letters and digits ("MP3" is "mp" and a three);
-//   - letters that it does not have lose their accents or are written with two (ß as ss);
+//   - marks that the vocabulary lacks are left out; hyphens, slashes and the like split
+//     words, as do changes between letters and digits ("MP3" is "mp" and a three);
+//   - letters that it lacks lose their accents or are written with two (ß as ss);
 //   - if it has no digits, numbers and the signs & % $ £ € are written out in English, each
-//     in the ways that are common: 1984 is a year or a number. In other languages they
-//     are a sound that is not known;
-//   - whatever is left is a sound that is not known: a wildcard, which fits all. A word of
+//     in its common forms: 1984 is a year or a number. In other languages they are an
+//     unknown sound;
+//   - whatever is left is an unknown sound: a wildcard, which matches everything. A word of
 //     nothing else cannot be found: see [align.Unspellable].
 //
-// Words in capitals among others that are not may be spelt out (BBC), and a few
-// abbreviations may be read in full (Mr, Dr). What is not said at all, a lone dash or
-// notes [in square brackets], goes with the word before it, or else with the one after.
+// Words in capitals among others that are not may be spelled out (BBC), and a few
+// abbreviations may be read in full (Mr, Dr). What is not spoken at all, a lone dash or
+// notes [in square brackets], joins the word before it, or else the one after.
 package verbalize
 
 import (
@@ -44,24 +45,24 @@ type Verbalizer struct {
 
 // New returns a Verbalizer. Language is a BCP 47 tag, or empty if it is not known.
 func New(tokenizer *sentencepiece.Model, v *ctc.Vocabulary, language string) *Verbalizer {
-	s := &Verbalizer{tokenizer: tokenizer, vocabulary: v, wildcard: align.Wildcard(v), cased: v.Cased(), letters: map[rune]bool{}}
+	out := &Verbalizer{tokenizer: tokenizer, vocabulary: v, wildcard: align.Wildcard(v), cased: v.Cased(), letters: map[rune]bool{}}
 	tag, _, _ := strings.Cut(strings.ToLower(language), "-")
-	s.english = tag == "en"
+	out.english = tag == "en"
 	for _, p := range v.Pieces() {
 		if strings.HasPrefix(p, "<") && strings.HasSuffix(p, ">") {
 			continue // <unk>, <0x41>
 		}
 		for _, r := range strings.TrimPrefix(p, ctc.Space) {
-			s.letters[r] = true
+			out.letters[r] = true
 		}
 	}
-	return s
+	return out
 }
 
-// Reference returns the words of a text. A text in which nothing is said has none.
+// Reference returns the words of a text. A text in which nothing is spoken has none.
 func (v *Verbalizer) Reference(text string) align.Reference {
 	var out align.Reference
-	before := "" // what is written before the first word that is said
+	before := "" // what is written before the first spoken word
 	allCaps := !strings.ContainsFunc(text, unicode.IsLower)
 	notes := 0 // open square brackets
 	for _, word := range strings.Fields(text) {
@@ -84,7 +85,7 @@ func (v *Verbalizer) Reference(text string) align.Reference {
 	return out
 }
 
-// variants returns the ways to say a word, none if it is not said.
+// variants returns the pronunciations of a word, none if it is not spoken.
 func (v *Verbalizer) variants(word string, allCaps bool) []align.Variant {
 	var out []align.Variant
 	for _, text := range v.spoken(word, allCaps) {
@@ -94,14 +95,14 @@ func (v *Verbalizer) variants(word string, allCaps bool) []align.Variant {
 			out = append(out, r)
 		}
 	}
-	// A variant that the model cannot write fits anything, and so would always win.
+	// A variant that the model cannot write matches anything, and so would always win.
 	if spelled := func(r align.Variant) bool { return r.Spells(v.vocabulary) }; slices.ContainsFunc(out, spelled) {
 		out = slices.DeleteFunc(out, func(r align.Variant) bool { return !spelled(r) })
 	}
 	return out
 }
 
-// pieces cuts a text, with a wildcard for each run of what is not known.
+// pieces splits a text into pieces, with a wildcard for each run of unknown ones.
 func (v *Verbalizer) pieces(text string) align.Variant {
 	var out align.Variant
 	for _, p := range v.tokenizer.Encode(text) {
@@ -109,7 +110,7 @@ func (v *Verbalizer) pieces(text string) align.Variant {
 			out = append(out, p)
 			continue
 		}
-		// A boundary before an unknown sound is no sound of its own.
+		// A boundary before a wildcard is no sound of its own.
 		if n := len(out); n > 0 && v.tokenizer.Piece(out[n-1]) == ctc.Space {
 			out = out[:n-1]
 		}

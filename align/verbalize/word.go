@@ -8,15 +8,15 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxWays bounds the ways to say one word.
-const maxWays = 6
+// maxForms bounds the spoken forms of one word.
+const maxForms = 6
 
 var (
 	plainMarks = strings.NewReplacer("‘", "'", "’", "'", "‛", "'", "ʼ", "'", "“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`)
 	twoLetters = map[rune]string{'ß': "ss", 'æ': "ae", 'Æ': "AE", 'œ': "oe", 'Œ': "OE", 'ø': "o", 'Ø': "O", 'đ': "d", 'Đ': "D", 'ł': "l", 'Ł': "L", 'þ': "th", 'Þ': "Th", 'ð': "d"}
 )
 
-// spoken returns the ways to write a word as it is said, none if it is not said.
+// spoken returns the spoken forms of a word, none if it is not spoken.
 func (v *Verbalizer) spoken(word string, allCaps bool) []string {
 	word = v.visible(plainMarks.Replace(norm.NFKC.String(word)))
 	core := strings.TrimFunc(word, func(r rune) bool { return !isSpoken(r) })
@@ -29,18 +29,18 @@ func (v *Verbalizer) spoken(word string, allCaps bool) []string {
 		}
 		return -1
 	}, word[strings.LastIndex(word, core)+len(core):])
-	ways := v.ways(core, allCaps)
-	for i := range ways {
-		ways[i] += tail
+	forms := v.forms(core, allCaps)
+	for i := range forms {
+		forms[i] += tail
 		if !v.cased {
-			ways[i] = strings.ToLower(ways[i])
+			forms[i] = strings.ToLower(forms[i])
 		}
 	}
-	return ways
+	return forms
 }
 
-// visible returns a word without signs that are not seen, such as soft hyphens and marks of
-// writing direction, unless the vocabulary has them: they part no words.
+// visible returns a word without invisible characters, such as soft hyphens and marks of
+// writing direction, unless the vocabulary has them: they split no words.
 func (v *Verbalizer) visible(word string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) && !v.letters[r] {
@@ -50,50 +50,50 @@ func (v *Verbalizer) visible(word string) string {
 	}, word)
 }
 
-// isSpoken reports whether a character is said: a letter, a digit, or a sign with a name.
+// isSpoken reports whether a character is spoken: a letter, a digit, or a sign with a name.
 func isSpoken(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) || strings.ContainsRune(signs, r)
 }
 
-// signs are said although they are neither letters nor digits.
+// signs are spoken although they are neither letters nor digits.
 const signs = "&%$£€@+=°"
 
-// ways returns the ways to say what stands between the outer marks of a word.
-func (v *Verbalizer) ways(core string, allCaps bool) []string {
+// forms returns the spoken forms of what stands between the outer marks of a word.
+func (v *Verbalizer) forms(core string, allCaps bool) []string {
 	digits := strings.ContainsFunc(core, unicode.IsNumber)
 	switch {
 	case digits && v.letters['0'] && v.letters['9']: // the model writes digits itself
 	case digits && v.english:
-		if ways := number(core); len(ways) > 0 {
-			return ways
+		if forms := number(core); len(forms) > 0 {
+			return forms
 		}
 	case v.english && !digits:
-		if ways := v.abbreviation(core, allCaps); len(ways) > 0 {
-			return ways
+		if forms := v.abbreviation(core, allCaps); len(forms) > 0 {
+			return forms
 		}
 	}
-	ways := []string{""}
+	forms := []string{""}
 	for _, run := range v.runs(core) {
-		ways = join(ways, v.run(run))
+		forms = join(forms, v.run(run))
 	}
-	return ways
+	return forms
 }
 
-// join returns each way followed by each of the next, as many as are allowed: the first
-// of next for every way, then the others.
-func join(ways, next []string) []string {
+// join returns each form followed by each of the next, as many as are allowed: the first
+// of next for every form, then the others.
+func join(forms, next []string) []string {
 	var out []string
 	for _, n := range next {
-		for _, w := range ways {
-			if len(out) < maxWays {
-				out = append(out, strings.TrimSpace(w+" "+n))
+		for _, f := range forms {
+			if len(out) < maxForms {
+				out = append(out, strings.TrimSpace(f+" "+n))
 			}
 		}
 	}
 	return out
 }
 
-// runs parts a word into words, numbers and signs.
+// runs splits a word into words, numbers and signs.
 func (v *Verbalizer) runs(core string) []string {
 	var out []string
 	var run strings.Builder
@@ -137,7 +137,7 @@ func isPoint(runes []rune, i int) bool {
 	return (runes[i] == '.' || runes[i] == ',') && i > 0 && i+1 < len(runes) && unicode.IsDigit(runes[i-1]) && unicode.IsDigit(runes[i+1])
 }
 
-// run returns the ways to say a run.
+// run returns the spoken forms of a run.
 func (v *Verbalizer) run(run string) []string {
 	first, _ := utf8.DecodeRuneInString(run)
 	if v.english {
@@ -145,8 +145,8 @@ func (v *Verbalizer) run(run string) []string {
 			return []string{name}
 		}
 		if unicode.IsNumber(first) && !v.letters['0'] {
-			if ways := number(run); len(ways) > 0 {
-				return ways
+			if forms := number(run); len(forms) > 0 {
+				return forms
 			}
 		}
 	}
