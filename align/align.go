@@ -16,7 +16,7 @@
 //     most a quarter of a second, to where the sound ends; beside a pause also inwards;
 //  5. between words that follow each other without a pause, to a common boundary.
 //
-// A word of a text in whose place something else was heard gets the times of that.
+// A substituted word gets the times of what was recognized in its place.
 //
 // Words never overlap and stay in order. doc/accuracy.md says how exact that is.
 //
@@ -30,28 +30,18 @@ import (
 	"time"
 
 	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
 	"asr-backend/timeline"
 )
 
-// Heard is what a model heard in a stretch of one channel.
-type Heard struct {
-	Vocabulary *ctc.Vocabulary
-	// First is the recording's row at which the stretch begins; row i is First+i.
-	First timeline.Row
-	// Samples is the length of the stretch.
-	Samples timeline.Sample
-	Rows    []ctc.Row
-	// Levels is the loudness of each mel frame of the stretch.
-	Levels []mel.Level
-	// Shift is added to the time of every row: the model's measured constant.
-	Shift time.Duration
+// Emissions are a model's output for a part of one channel.
+type Emissions struct {
+	ctc.Output
 	// LogProbs returns the log-probabilities of Rows[i], if they were kept. The slice is
 	// valid until the next call. Align needs them.
 	LogProbs func(i timeline.Row) []float32
 }
 
-// Span is a stretch of a recording, half open.
+// Span is a part of a recording, half open.
 type Span struct {
 	Start, End timeline.Sample
 }
@@ -59,34 +49,35 @@ type Span struct {
 // Word is a word on the time line.
 type Word struct {
 	Text string
-	// First and Last are the rows, inclusive, in which the model saw the word.
+	// First and Last are the rows, inclusive, in which the model recognized the word.
 	First, Last timeline.Row
 	// Spike is what those rows stand for, and Span the word with its edges refined.
 	Spike, Span Span
-	// Confidence is in 0..1. For a word that was recognised it says how sure the model was
-	// of it, for a word of a Script it is the probability that the model gives there to those of its pieces that it can write.
+	// Confidence is in 0..1. For a recognized word it says how sure the model was. For a
+	// word of a Reference it is the probability of its pieces in the rows where it was
+	// placed, without those that the model cannot write.
 	Confidence float32
-	// Verdict is how a word of a Script agrees with the recording.
+	// Verdict is how a word of a Reference agrees with the recording.
 	Verdict Verdict
 
 	edges [2]float64 // probability of its first piece in First and of its last in Last
 }
 
-// Part returns what was heard between two times: the rows whose centre lies there.
-func (h *Heard) Part(start, end time.Duration) *Heard {
+// Part returns the emissions between two times: the rows whose centre lies there.
+func (e *Emissions) Part(start, end time.Duration) *Emissions {
 	row := func(d time.Duration) timeline.Row {
-		at := timeline.SampleAt(d-h.Shift) + timeline.SamplesPerRow/2
-		return min(max(timeline.Row(at/timeline.SamplesPerRow)-h.First, 0), timeline.Row(len(h.Rows)))
+		at := timeline.SampleAt(d-e.Shift) + timeline.SamplesPerRow/2
+		return min(max(timeline.Row(at/timeline.SamplesPerRow)-e.First, 0), timeline.Row(len(e.Rows)))
 	}
 	from, to := row(start), row(end)
 	to = max(to, from)
-	p := *h
-	p.First, p.Rows = h.First+from, h.Rows[from:to]
-	frames := timeline.Frame(len(h.Levels))
-	p.Levels = h.Levels[min(from.Frame(), frames):min(to.Frame(), frames)]
-	p.Samples = min(to.Sample(), h.Samples) - min(from.Sample(), h.Samples)
-	if h.LogProbs != nil {
-		p.LogProbs = func(i timeline.Row) []float32 { return h.LogProbs(from + i) }
+	p := *e
+	p.First, p.Rows = e.First+from, e.Rows[from:to]
+	frames := timeline.Frame(len(e.Levels))
+	p.Levels = e.Levels[min(from.Frame(), frames):min(to.Frame(), frames)]
+	p.Samples = min(to.Sample(), e.Samples) - min(from.Sample(), e.Samples)
+	if e.LogProbs != nil {
+		p.LogProbs = func(i timeline.Row) []float32 { return e.LogProbs(from + i) }
 	}
 	return &p
 }
@@ -104,40 +95,40 @@ func rowSpan(first, last timeline.Row) Span {
 
 // Words returns the words of the greedy text with their times. The best label of every
 // row is also the best alignment of its own text, so nothing needs to be searched.
-func (h *Heard) Words() []Word {
-	tokens := ctc.Greedy(h.Rows, h.Vocabulary.Blank(), h.First)
-	texts := h.Vocabulary.Words(tokens)
+func (e *Emissions) Words() []Word {
+	tokens := ctc.Greedy(e.Rows, e.Vocabulary.Blank(), e.First)
+	texts := e.Vocabulary.Words(tokens)
 	words := make([]Word, len(texts))
 	for i, t := range texts {
 		w := Word{Text: t.Text, First: tokens[t.First].First, Last: tokens[t.Last].Last, Confidence: 1}
-		w.edges = [2]float64{h.mass(w.First), h.mass(w.Last)}
+		w.edges = [2]float64{e.mass(w.First), e.mass(w.Last)}
 		for _, token := range tokens[t.First : t.Last+1] {
 			w.Confidence = min(w.Confidence, token.Confidence)
 		}
 		words[i] = w
 	}
-	h.place(words)
+	e.place(words)
 	return words
 }
 
-// bounds is the stretch as a span of the recording.
-func (h *Heard) bounds() Span {
-	return Span{h.First.Sample(), h.First.Sample() + h.Samples}
+// bounds is the part as a span of the recording.
+func (e *Emissions) bounds() Span {
+	return Span{e.First.Sample(), e.First.Sample() + e.Samples}
 }
 
 // place sets the spans of words from their rows.
-func (h *Heard) place(words []Word) {
-	bounds, shift := h.bounds(), timeline.SampleAt(h.Shift)
+func (e *Emissions) place(words []Word) {
+	bounds, shift := e.bounds(), timeline.SampleAt(e.Shift)
 	for i := range words {
 		words[i].Spike = rowSpan(words[i].First, words[i].Last).moved(shift).within(bounds)
-		free := block{h.First, h.First + timeline.Row(len(h.Rows)), 0, 0}
+		free := block{e.First, e.First + timeline.Row(len(e.Rows)), 0, 0}
 		if i > 0 {
 			free.first = words[i-1].Last + 1
 		}
 		if i+1 < len(words) {
 			free.end = words[i+1].First
 		}
-		words[i].Span = h.soften(&words[i], free).moved(shift).within(bounds)
+		words[i].Span = e.soften(&words[i], free).moved(shift).within(bounds)
 	}
 	room := func(i int) (before, after timeline.Sample) {
 		before, after = bounds.Start, bounds.End
@@ -151,12 +142,12 @@ func (h *Heard) place(words []Word) {
 	}
 	for i := range words {
 		before, after := room(i)
-		words[i].Span = h.sounding(words[i].Span, before, after)
+		words[i].Span = e.sounding(words[i].Span, before, after)
 	}
 	edges := make([]Span, len(words))
 	for i := range words {
 		before, after := room(i)
-		edges[i] = h.refine(words[i].Span, before, after)
+		edges[i] = e.refine(words[i].Span, before, after)
 	}
 	for i := range words {
 		words[i].Span = edges[i]

@@ -26,11 +26,11 @@ func vocabulary(t interface{ Fatal(...any) }) *ctc.Vocabulary {
 	return v
 }
 
-// heard makes rows from a line such as "_ a _ c d d _", a character a row; a capital
+// emissions makes rows from a line such as "_ a _ c d d _", a character a row; a capital
 // letter is a row barely won. Levels are loud in rows won by pieces and low elsewhere.
-func heard(t interface{ Fatal(...any) }, line string) *align.Heard {
+func emissions(t interface{ Fatal(...any) }, line string) *align.Emissions {
 	v := vocabulary(t)
-	h := &align.Heard{Vocabulary: v}
+	h := &align.Emissions{Output: ctc.Output{Vocabulary: v}}
 	for _, c := range strings.ReplaceAll(line, " ", "") {
 		r := ctc.Row{Best: v.Blank(), Confidence: 1}
 		loud := mel.Level(10)
@@ -59,7 +59,7 @@ func TestWordsAreTheRunsOfTheirPieces(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, w := range heard(t, c.rows).Words() {
+			for _, w := range emissions(t, c.rows).Words() {
 				got = append(got, fmt.Sprintf("%s:%d-%d", w.Text, w.First, w.Last))
 			}
 			if strings.Join(got, " ") != c.want {
@@ -70,7 +70,7 @@ func TestWordsAreTheRunsOfTheirPieces(t *testing.T) {
 }
 
 func TestASpikeIsWhatItsRowsStandFor(t *testing.T) {
-	w := heard(t, "__aa______").Words()[0]
+	w := emissions(t, "__aa______").Words()[0]
 	if want := (align.Span{Start: 2*1280 - 640, End: 3*1280 + 640}); w.Spike != want {
 		t.Errorf("got %+v, want %+v", w.Spike, want)
 	}
@@ -81,7 +81,7 @@ func TestASpikeIsWhatItsRowsStandFor(t *testing.T) {
 
 // The sound goes on for five frames before and after the row in which the word was seen.
 func TestEdgesGoToWhereTheSoundEnds(t *testing.T) {
-	h := heard(t, "______a_______")
+	h := emissions(t, "______a_______")
 	for f := 6*8 - 9; f < 6*8+10; f++ {
 		h.Levels[f] = 120
 	}
@@ -94,7 +94,7 @@ func TestEdgesGoToWhereTheSoundEnds(t *testing.T) {
 }
 
 func TestEdgesReachNoFurtherThanAQuarterSecond(t *testing.T) {
-	h := heard(t, "__________a__________")
+	h := emissions(t, "__________a__________")
 	for f := range h.Levels {
 		h.Levels[f] = 120 // sound everywhere
 	}
@@ -106,11 +106,11 @@ func TestEdgesReachNoFurtherThanAQuarterSecond(t *testing.T) {
 }
 
 func TestARowBarelyWonCountsForHalf(t *testing.T) {
-	sure, unsure, lost := heard(t, "__aa_b__"), heard(t, "__aa_b__"), heard(t, "__a__b__")
+	sure, unsure, lost := emissions(t, "__aa_b__"), emissions(t, "__aa_b__"), emissions(t, "__a__b__")
 	unsure.Rows[3].LogProb, unsure.Rows[3].Blank = -0.673, -0.714 // 0.51 against 0.49
 	lost.Rows[3].LogProb, lost.Rows[3].Blank = -0.673, -0.673     // 0.51 blank
 	ends := make([]timeline.Sample, 3)
-	for i, h := range []*align.Heard{sure, unsure, lost} {
+	for i, h := range []*align.Emissions{sure, unsure, lost} {
 		for f := range h.Levels {
 			h.Levels[f] = 100 // nothing to snap to
 		}
@@ -125,7 +125,7 @@ func TestARowBarelyWonCountsForHalf(t *testing.T) {
 }
 
 func TestTheModelsConstantMovesAllTimes(t *testing.T) {
-	h := heard(t, "___a_____b___")
+	h := emissions(t, "___a_____b___")
 	for f := range h.Levels {
 		h.Levels[f] = 100 // nothing to snap to
 	}
@@ -141,7 +141,7 @@ func TestTheModelsConstantMovesAllTimes(t *testing.T) {
 // Beside a pause the sound says where a word begins and ends, whatever the constant.
 func TestAPauseSaysMoreThanTheConstant(t *testing.T) {
 	for _, shift := range []time.Duration{-30 * time.Millisecond, 0, 30 * time.Millisecond} {
-		h := heard(t, "______a_______")
+		h := emissions(t, "______a_______")
 		for f := range h.Levels {
 			h.Levels[f] = 10
 		}
@@ -172,7 +172,7 @@ func TestAWordStandsWhereItsSoundIs(t *testing.T) {
 		{"early in the row", "______a_______", 36, 49},
 		{"in the row before", "______a_______", 36, 42},
 	} {
-		h := heard(t, c.rows) // row 6 is frames 44 to 52
+		h := emissions(t, c.rows) // row 6 is frames 44 to 52
 		for f := range h.Levels {
 			h.Levels[f] = 10
 		}
@@ -188,7 +188,7 @@ func TestAWordStandsWhereItsSoundIs(t *testing.T) {
 }
 
 func TestADipWithinTheRowsOfAWordIsNotItsEnd(t *testing.T) {
-	h := heard(t, "______aa____________") // rows 6 and 7 are frames 44 to 60
+	h := emissions(t, "______aa____________") // rows 6 and 7 are frames 44 to 60
 	for f := range h.Levels {
 		h.Levels[f] = 10
 	}
@@ -202,7 +202,7 @@ func TestADipWithinTheRowsOfAWordIsNotItsEnd(t *testing.T) {
 }
 
 func TestWordsWithoutAPauseShareABoundary(t *testing.T) {
-	h := heard(t, "__a_b_____c__")
+	h := emissions(t, "__a_b_____c__")
 	for f := range h.Levels {
 		h.Levels[f] = 100
 	}
@@ -215,12 +215,12 @@ func TestWordsWithoutAPauseShareABoundary(t *testing.T) {
 	}
 }
 
-// Whatever is heard: words are in order, do not overlap, lie inside the recording, and
+// Whatever is recognized: words are in order, do not overlap, lie inside the recording, and
 // contain none of the rows of others.
 func TestWordsAreOrderedAndApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := vocabulary(t)
-		h := &align.Heard{Vocabulary: v, First: timeline.Row(rapid.IntRange(0, 1000).Draw(t, "first"))}
+		h := &align.Emissions{Output: ctc.Output{Vocabulary: v, First: timeline.Row(rapid.IntRange(0, 1000).Draw(t, "first"))}}
 		for range rapid.IntRange(1, 60).Draw(t, "rows") {
 			p := rapid.Float32Range(0.01, 1).Draw(t, "p")
 			best := ctc.Piece(rapid.IntRange(1, len(pieces)).Draw(t, "best"))

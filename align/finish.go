@@ -14,98 +14,98 @@ import (
 
 // finish gives all words their times and verdicts.
 func (a *aligner) finish() (*Alignment, error) {
-	out := &Alignment{Words: make([]Word, len(a.script))}
+	out := &Alignment{Words: make([]Word, len(a.ref))}
 	for i := range out.Words {
-		out.Words[i].Text = a.script[i].Text
+		out.Words[i].Text = a.ref[i].Text
 	}
-	a.tear()
-	a.overheard()
-	holes := a.holes()
-	a.stead = make(map[int]*hole)
-	for i := range holes {
-		g := &holes[i]
+	a.splitWords()
+	a.insertions()
+	gaps := a.gaps()
+	a.substituted = make(map[int]*gap)
+	for i := range gaps {
+		g := &gaps[i]
 		v := g.verdict()
 		for w := g.From; w < g.To; w++ {
 			out.Words[w].Verdict = v
 		}
-		if v != Differs {
+		if v != Substitution {
 			continue
 		}
 		if g.single() {
-			a.stead[g.From] = g
+			a.substituted[g.From] = g
 		} else if err := a.force(g); err != nil {
 			return nil, err
 		}
 	}
 	a.place(out.Words)
-	for i := range holes {
-		g := &holes[i]
-		if g.verdict() == Matches {
+	for i := range gaps {
+		g := &gaps[i]
+		if g.verdict() == Match {
 			continue
 		}
-		s := a.stretch(g, out.Words)
-		out.Stretches = append(out.Stretches, s)
-		if g.From < g.To && a.spans[g.From] == nil && a.stead[g.From] == nil {
-			shareOut(out.Words, s, a.h.bounds())
+		m := a.mismatch(g, out.Words)
+		out.Mismatches = append(out.Mismatches, m)
+		if g.From < g.To && a.spans[g.From] == nil && a.substituted[g.From] == nil {
+			distribute(out.Words, m, a.e.bounds())
 		}
 	}
 	a.unspellable(out)
 	return out, nil
 }
 
-// tear takes words whose pieces were found on both sides of a pause out again: part of
-// such a word is something else, as nobody pauses in a word for so long.
-func (a *aligner) tear() {
+// splitWords removes words whose pieces were placed on both sides of a pause: nobody pauses
+// for so long within a word, so part of it is something else.
+func (a *aligner) splitWords() {
 	for w, spans := range a.spans {
-		if from, to := whole(spans); to-from == len(spans) {
+		if from, to := longestPart(spans); to-from == len(spans) {
 			continue
 		}
-		d := viterbi.Dropped{First: spans[0].First, End: spans[len(spans)-1].Last + 1, From: w, To: w + 1}
-		at, _ := slices.BinarySearchFunc(a.dropped, w, func(d viterbi.Dropped, w int) int { return cmp.Compare(d.To, w+1) })
-		a.dropped = slices.Insert(a.dropped, at, d)
+		s := viterbi.Skip{First: spans[0].First, End: spans[len(spans)-1].Last + 1, From: w, To: w + 1}
+		at, _ := slices.BinarySearchFunc(a.skips, w, func(s viterbi.Skip, w int) int { return cmp.Compare(s.To, w+1) })
+		a.skips = slices.Insert(a.skips, at, s)
 		a.spans[w] = nil
 	}
 }
 
-// overheardPrice is how much less probable than what was heard between two words it must
-// be that nothing was said there, in nats, for that to be told.
-const overheardPrice = 6.0
+// minInsertion is how much less probable than what was recognized between two words silence
+// must be, in nats, for an insertion to be reported.
+const minInsertion = 6.0
 
-// overheard finds words between two others that the text lacks. They are so short that the
-// best path passes them over as if nothing had been said: an exception would cost more.
-func (a *aligner) overheard() {
-	var found []viterbi.Dropped
-	told := make([]bool, len(a.script)+1)
-	for _, d := range a.dropped {
-		for w := d.From; w <= d.To; w++ {
-			told[w] = true
+// insertions finds short words between two others that the text lacks. The best path treats
+// them as blank, because a skip would cost more.
+func (a *aligner) insertions() {
+	var found []viterbi.Skip
+	known := make([]bool, len(a.ref)+1) // skips before a word
+	for _, s := range a.skips {
+		for w := s.From; w <= s.To; w++ {
+			known[w] = true
 		}
 	}
 	next := 0
-	for w := range told {
+	for w := range known {
 		room, ok := a.between(w)
-		if !ok || told[w] {
+		if !ok || known[w] {
 			continue
 		}
-		for next < len(a.heard) && a.heard[next].First < room.first {
+		for next < len(a.hyp) && a.hyp[next].First < room.first {
 			next++
 		}
-		price, from := 0.0, next
-		for ; next < len(a.heard) && a.heard[next].Last < room.end; next++ {
-			row := &a.h.Rows[a.heard[next].First]
-			price += float64(row.LogProb - row.Blank)
+		evidence, from := 0.0, next
+		for ; next < len(a.hyp) && a.hyp[next].Last < room.end; next++ {
+			row := &a.e.Rows[a.hyp[next].First]
+			evidence += float64(row.LogProb - row.Blank)
 		}
-		if price >= overheardPrice && strings.HasPrefix(a.h.Vocabulary.Piece(a.heard[from].Piece), ctc.Space) {
-			found = append(found, viterbi.Dropped{First: a.heard[from].First, End: a.heard[next-1].Last + 1, From: w, To: w})
+		if evidence >= minInsertion && strings.HasPrefix(a.e.Vocabulary.Piece(a.hyp[from].Piece), ctc.Space) {
+			found = append(found, viterbi.Skip{First: a.hyp[from].First, End: a.hyp[next-1].Last + 1, From: w, To: w})
 		}
 	}
-	a.dropped = append(a.dropped, found...)
-	slices.SortStableFunc(a.dropped, func(x, y viterbi.Dropped) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
+	a.skips = append(a.skips, found...)
+	slices.SortStableFunc(a.skips, func(x, y viterbi.Skip) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 }
 
 // between returns the rows between word w and the one before it, if both are placed.
 func (a *aligner) between(w int) (b block, ok bool) {
-	b = block{0, timeline.Row(len(a.h.Rows)), w, w}
+	b = block{0, timeline.Row(len(a.e.Rows)), w, w}
 	if w > 0 {
 		before := a.spans[w-1]
 		if before == nil {
@@ -113,7 +113,7 @@ func (a *aligner) between(w int) (b block, ok bool) {
 		}
 		b.first = before[len(before)-1].Last + 1
 	}
-	if w < len(a.script) {
+	if w < len(a.ref) {
 		if a.spans[w] == nil {
 			return b, false
 		}
@@ -122,9 +122,9 @@ func (a *aligner) between(w int) (b block, ok bool) {
 	return b, true
 }
 
-// whole returns which pieces of a word stand together: all of them, or, where pauses divide
-// them, most of them, and of as many the first.
-func whole(spans []viterbi.Span) (from, to int) {
+// longestPart returns the pieces of a word that no pause divides: all of them, or the longest
+// run, the first of equals.
+func longestPart(spans []viterbi.Span) (from, to int) {
 	begin := 0
 	for i := 1; i <= len(spans); i++ {
 		if i < len(spans) && spans[i].First-spans[i-1].Last <= ctc.LongestPause {
@@ -138,47 +138,47 @@ func whole(spans []viterbi.Span) (from, to int) {
 	return from, to
 }
 
-// place gives the words that were placed their times and scores. What was heard in the stead
-// of a word stands between the others, so that these keep their edges.
+// place gives placed words their times and scores. A substituted word takes its place among
+// them, so that its neighbours keep their edges.
 func (a *aligner) place(words []Word) {
 	var placed []Word
 	var at []int // of placed words among all
 	for i := range words {
-		if g := a.stead[i]; g != nil {
-			a.mishear(&words[i], g)
+		if g := a.substituted[i]; g != nil {
+			a.placeSubstitution(&words[i], g)
 		} else if a.spans[i] != nil {
-			a.settle(&words[i], i)
+			a.setRows(&words[i], i)
 		} else {
 			continue
 		}
 		placed = append(placed, words[i])
 		at = append(at, i)
 	}
-	a.h.place(placed)
+	a.e.place(placed)
 	for n, i := range at {
 		words[i] = placed[n]
 	}
 }
 
-// mishear sets the rows of a word to those in which something else was heard.
-func (a *aligner) mishear(w *Word, g *hole) {
-	w.First, w.Last = g.rows(a.h.First)
-	w.edges = [2]float64{a.h.mass(w.First), a.h.mass(w.Last)}
+// placeSubstitution gives a word the rows of what was recognized in its place.
+func (a *aligner) placeSubstitution(w *Word, g *gap) {
+	w.First, w.Last = g.rows(a.e.First)
+	w.edges = [2]float64{a.e.mass(w.First), a.e.mass(w.Last)}
 }
 
-// settle sets rows and score of a placed word.
-func (a *aligner) settle(w *Word, i int) {
-	from, to := whole(a.spans[i])
-	spans, pieces := a.spans[i][from:to], a.script[i].Readings[a.chosen[i]][from:to]
-	wild := Wildcard(a.h.Vocabulary)
-	blank := a.h.Vocabulary.Blank()
+// setRows sets the rows and the confidence of a placed word.
+func (a *aligner) setRows(w *Word, i int) {
+	from, to := longestPart(a.spans[i])
+	spans, pieces := a.spans[i][from:to], a.ref[i].Variants[a.chosen[i]][from:to]
+	wild := Wildcard(a.e.Vocabulary)
+	blank := a.e.Vocabulary.Blank()
 	if last := len(spans) - 1; pieces[last] == wild { // a wildcard reaches into silence for nothing
-		for spans[last].Last > spans[last].First && a.h.Rows[spans[last].Last].Best == blank {
+		for spans[last].Last > spans[last].First && a.e.Rows[spans[last].Last].Best == blank {
 			spans[last].Last--
 		}
 	}
 	if pieces[0] == wild {
-		for spans[0].First < spans[0].Last && a.h.Rows[spans[0].First].Best == blank {
+		for spans[0].First < spans[0].Last && a.e.Rows[spans[0].First].Best == blank {
 			spans[0].First++
 		}
 	}
@@ -200,70 +200,70 @@ func (a *aligner) settle(w *Word, i int) {
 			scored++
 		}
 	}
-	w.First, w.Last = a.h.First+spans[0].First, a.h.First+spans[len(spans)-1].Last
+	w.First, w.Last = a.e.First+spans[0].First, a.e.First+spans[len(spans)-1].Last
 	w.Confidence = float32(sum / float64(max(scored, 1)))
 }
 
-// before returns the piece that ends in front of word i, of what stands there, and blank if
-// nothing does.
+// before returns the last piece before word i, of the text or of what was recognized in its
+// place, and blank at the start.
 func (a *aligner) before(i int) ctc.Piece {
-	switch g := a.stead[i-1]; {
+	switch g := a.substituted[i-1]; {
 	case i == 0:
-		return a.h.Vocabulary.Blank()
+		return a.e.Vocabulary.Blank()
 	case g != nil:
-		return g.heard[len(g.heard)-1].Piece
+		return g.hyp[len(g.hyp)-1].Piece
 	}
-	pieces := a.script[i-1].Readings[a.chosen[i-1]]
+	pieces := a.ref[i-1].Variants[a.chosen[i-1]]
 	return pieces[len(pieces)-1]
 }
 
-// after returns the piece that begins behind word i, of what stands there, and blank if
-// nothing does.
+// after returns the first piece after word i, of the text or of what was recognized in its
+// place, and blank at the end.
 func (a *aligner) after(i int) ctc.Piece {
-	switch g := a.stead[i+1]; {
-	case i+1 == len(a.script):
-		return a.h.Vocabulary.Blank()
+	switch g := a.substituted[i+1]; {
+	case i+1 == len(a.ref):
+		return a.e.Vocabulary.Blank()
 	case g != nil:
-		return g.heard[0].Piece
+		return g.hyp[0].Piece
 	}
-	return a.script[i+1].Readings[a.chosen[i+1]][0]
+	return a.ref[i+1].Variants[a.chosen[i+1]][0]
 }
 
-// share is how much of a row at the edge of a word is the word: the probability of its
-// piece if the model heard that, else what is neither blank nor the word beside it, since
-// what the model misheard there is this word.
-func (a *aligner) share(t timeline.Row, row []float32, piece, beside ctc.Piece) float64 {
+// share is how much of a row at the edge of a word belongs to the word: the probability of
+// its piece if that is the row's best, else all that is neither blank nor the neighbouring
+// word, since what was misrecognized there is this word.
+func (a *aligner) share(t timeline.Row, row []float32, piece, neighbour ctc.Piece) float64 {
 	p := math.Exp(float64(row[piece]))
-	if a.h.Rows[t].Best == piece {
+	if a.e.Rows[t].Best == piece {
 		return p
 	}
-	rest := 1 - math.Exp(float64(row[a.h.Vocabulary.Blank()]))
-	if beside != a.h.Vocabulary.Blank() && beside != piece {
-		rest -= math.Exp(float64(row[beside]))
+	rest := 1 - math.Exp(float64(row[a.e.Vocabulary.Blank()]))
+	if neighbour != a.e.Vocabulary.Blank() && neighbour != piece {
+		rest -= math.Exp(float64(row[neighbour]))
 	}
 	return max(p, rest)
 }
 
-// shareOut shares the time of a stretch out among its words, by the length of their
-// texts; words that were not said get none, at its beginning. Room is the whole recording.
-func shareOut(words []Word, s Stretch, room Span) {
-	part := words[s.From:s.To]
-	if s.Verdict == Unspoken {
-		s.Span.End = s.Span.Start
+// distribute divides the time of a mismatch among its words by the length of their texts.
+// Deleted words get none and stand at its beginning. Room is the whole recording.
+func distribute(words []Word, m Mismatch, room Span) {
+	part := words[m.From:m.To]
+	if m.Verdict == Deletion {
+		m.Span.End = m.Span.Start
 	}
-	if s.From > 0 { // what is heard next to a word may lie within its refined edge
-		room.Start = words[s.From-1].Span.End
+	if m.From > 0 { // the span of a mismatch may overlap its neighbours' refined edges
+		room.Start = words[m.From-1].Span.End
 	}
-	if s.To < len(words) {
-		room.End = words[s.To].Span.Start
+	if m.To < len(words) {
+		room.End = words[m.To].Span.Start
 	}
-	s.Span = s.Span.within(room)
+	span := m.Span.within(room)
 	total, done := 0, 0
 	for i := range part {
 		total += utf8.RuneCountInString(part[i].Text) + 1
 	}
 	at := func(n int) timeline.Sample {
-		return s.Span.Start + (s.Span.End-s.Span.Start)*timeline.Sample(n)/timeline.Sample(total)
+		return span.Start + (span.End-span.Start)*timeline.Sample(n)/timeline.Sample(total)
 	}
 	for i := range part {
 		start := at(done)

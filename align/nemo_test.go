@@ -11,7 +11,7 @@ import (
 	"asr-backend/align"
 	"asr-backend/align/viterbi"
 	"asr-backend/asr/ctc"
-	"asr-backend/asr/spm"
+	"asr-backend/asr/sentencepiece"
 	"asr-backend/internal/npy"
 	"asr-backend/internal/oracle"
 	"asr-backend/timeline"
@@ -44,7 +44,7 @@ func TestWordTimesAreThoseOfNeMo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tokenizer, err := spm.Read(model)
+		tokenizer, err := sentencepiece.Read(model)
 		model.Close()
 		if err != nil {
 			t.Fatal(err)

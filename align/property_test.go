@@ -43,16 +43,16 @@ func few(t *rapid.T) *ctc.Vocabulary {
 	return v
 }
 
-// greedyScript is the model's own text.
-func greedyScript(h *Heard) Script {
+// greedyReference is the model's own text.
+func greedyReference(h *Emissions) Reference {
 	tokens := ctc.Greedy(h.Rows, h.Vocabulary.Blank(), 0)
-	var s Script
+	var s Reference
 	for _, w := range h.Vocabulary.Words(tokens) {
-		var r Reading
+		var r Variant
 		for _, token := range tokens[w.First : w.Last+1] {
 			r = append(r, token.Piece)
 		}
-		s = append(s, ScriptWord{w.Text, []Reading{r}})
+		s = append(s, RefWord{w.Text, []Variant{r}})
 	}
 	return s
 }
@@ -61,14 +61,14 @@ func greedyScript(h *Heard) Script {
 func TestTheModelsOwnTextHasItsOwnTimes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := few(t)
-		h := heardOf(v, randomRows(t, v, rapid.IntRange(1, 60).Draw(t, "rows")))
+		h := emissionsOf(v, randomRows(t, v, rapid.IntRange(1, 60).Draw(t, "rows")))
 		h.First = timeline.Row(rapid.IntRange(0, 100).Draw(t, "first"))
-		s := greedyScript(h)
+		s := greedyReference(h)
 		pieces := 0
 		for _, w := range s {
-			pieces += len(w.Readings[0])
+			pieces += len(w.Variants[0])
 		}
-		if heard := ctc.Greedy(h.Rows, v.Blank(), 0); len(heard) != pieces {
+		if hyp := ctc.Greedy(h.Rows, v.Blank(), 0); len(hyp) != pieces {
 			return // a word's tokens do not stand together: <unk> has spaces around it
 		}
 		a, err := h.Align(context.Background(), s)
@@ -83,24 +83,24 @@ func TestTheModelsOwnTextHasItsOwnTimes(t *testing.T) {
 		if d := cmp.Diff(want, a.Words, cmp.AllowUnexported(Word{}), cmp.Transformer("span", func(s Span) [2]int64 { return [2]int64{int64(s.Start), int64(s.End)} })); len(want) > 0 && d != "" {
 			t.Fatal(d)
 		}
-		if len(a.Stretches) > 0 {
-			t.Fatalf("stretches: %+v", a.Stretches)
+		if len(a.Mismatches) > 0 {
+			t.Fatalf("mismatches: %+v", a.Mismatches)
 		}
 	})
 }
 
 // Whatever the text and the recording: every word has a place inside the recording, in
-// order, stretches do too, and a word has a verdict exactly if it is in a stretch.
+// order, so are mismatches, and a word has another verdict than match exactly if it is in one.
 func TestEveryWordHasItsPlace(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := few(t)
-		h := heardOf(v, randomRows(t, v, rapid.IntRange(0, 40).Draw(t, "rows")))
+		h := emissionsOf(v, randomRows(t, v, rapid.IntRange(0, 40).Draw(t, "rows")))
 		h.First = timeline.Row(rapid.IntRange(0, 100).Draw(t, "first"))
-		var s Script
+		var s Reference
 		for range rapid.IntRange(0, 20).Draw(t, "words") {
-			w := ScriptWord{Text: "w"}
-			for range rapid.IntRange(1, 3).Draw(t, "readings") {
-				w.Readings = append(w.Readings, rapid.SliceOfN(rapid.SampledFrom([]ctc.Piece{1, 2, 3, 4, Wildcard(v)}), 1, 3).Draw(t, "pieces"))
+			w := RefWord{Text: "w"}
+			for range rapid.IntRange(1, 3).Draw(t, "variants") {
+				w.Variants = append(w.Variants, rapid.SliceOfN(rapid.SampledFrom([]ctc.Piece{1, 2, 3, 4, Wildcard(v)}), 1, 3).Draw(t, "pieces"))
 			}
 			s = append(s, w)
 		}
@@ -115,7 +115,7 @@ func TestEveryWordHasItsPlace(t *testing.T) {
 		at := bounds.Start
 		for i, w := range a.Words {
 			if w.Span.Start < at || w.Span.End < w.Span.Start || w.Span.End > bounds.End {
-				t.Fatalf("word %d at %+v after %d, in %+v: %s\n%+v", i, w.Span, at, bounds, told(a), a.Words)
+				t.Fatalf("word %d at %+v after %d, in %+v: %s\n%+v", i, w.Span, at, bounds, show(a), a.Words)
 			}
 			if c := w.Confidence; !(c >= 0 && c <= 1.0001) {
 				t.Fatalf("word %d: confidence %v", i, c)
@@ -124,18 +124,18 @@ func TestEveryWordHasItsPlace(t *testing.T) {
 				t.Fatalf("word %d, which cannot be spelled, has confidence %v", i, w.Confidence)
 			}
 			at = w.Span.End
-			in := slices.ContainsFunc(a.Stretches, func(s Stretch) bool { return i >= s.From && i < s.To && s.Verdict == w.Verdict })
-			if in != (w.Verdict != Matches) {
-				t.Fatalf("word %d: %v, in a stretch: %v", i, w.Verdict, in)
+			in := slices.ContainsFunc(a.Mismatches, func(s Mismatch) bool { return i >= s.From && i < s.To && s.Verdict == w.Verdict })
+			if in != (w.Verdict != Match) {
+				t.Fatalf("word %d: %v, in a mismatch: %v", i, w.Verdict, in)
 			}
 		}
 		last := 0
-		for _, s := range a.Stretches {
-			if s.From < last || s.To < s.From || s.Verdict == Matches || s.Verdict != Unspellable && (s.Heard == "") != (s.Verdict == Unspoken) || (s.From == s.To) != (s.Verdict == Untold) {
-				t.Fatalf("stretch %+v", s)
+		for _, s := range a.Mismatches {
+			if s.From < last || s.To < s.From || s.Verdict == Match || s.Verdict != Unspellable && (s.Recognized == "") != (s.Verdict == Deletion) || (s.From == s.To) != (s.Verdict == Insertion) {
+				t.Fatalf("mismatch %+v", s)
 			}
 			if s.Span.Start < bounds.Start || s.Span.End < s.Span.Start || s.Span.End > bounds.End {
-				t.Fatalf("stretch %+v in %+v", s, bounds)
+				t.Fatalf("mismatch %+v in %+v", s, bounds)
 			}
 			last = s.To
 		}

@@ -34,7 +34,7 @@ const (
 // moves from a row to its neighbour. The outer rows count as much as the probability of
 // their piece, and a blank row beside them as much as it is not blank. Free are the rows
 // that belong to no other word.
-func (h *Heard) soften(w *Word, free block) Span {
+func (e *Emissions) soften(w *Word, free block) Span {
 	s := rowSpan(w.First, w.Last)
 	start, end := 1-min(w.edges[0], 1), 1-min(w.edges[1], 1)
 	if w.First == w.Last { // what one row lost is lost on both sides
@@ -42,10 +42,10 @@ func (h *Heard) soften(w *Word, free block) Span {
 	}
 	s.Start, s.End = s.Start+part(start), s.End-part(end)
 	if w.First > free.first {
-		s.Start -= part(h.leak(w.First - 1))
+		s.Start -= part(e.leak(w.First - 1))
 	}
 	if w.Last+1 < free.end {
-		s.End += part(h.leak(w.Last + 1))
+		s.End += part(e.leak(w.Last + 1))
 	}
 	return s
 }
@@ -56,28 +56,28 @@ func part(share float64) timeline.Sample {
 }
 
 // mass is the probability of the best piece of a row.
-func (h *Heard) mass(r timeline.Row) float64 {
-	return min(math.Exp(float64(h.Rows[r-h.First].LogProb)), 1)
+func (e *Emissions) mass(r timeline.Row) float64 {
+	return min(math.Exp(float64(e.Rows[r-e.First].LogProb)), 1)
 }
 
 // leak is the probability that a row won by blank gives to pieces, at most a half; a row
 // that another piece won gives nothing.
-func (h *Heard) leak(r timeline.Row) float64 {
-	i := r - h.First
-	if h.Rows[i].Best != h.Vocabulary.Blank() {
+func (e *Emissions) leak(r timeline.Row) float64 {
+	i := r - e.First
+	if e.Rows[i].Best != e.Vocabulary.Blank() {
 		return 0
 	}
-	return min(max(1-math.Exp(float64(h.Rows[i].Blank)), 0), 0.5)
+	return min(max(1-math.Exp(float64(e.Rows[i].Blank)), 0), 0.5)
 }
 
 // sounding returns s, or the row beside it where s is silent and sound is there: a network
 // sees what follows, and may name a short word just before it begins.
-func (h *Heard) sounding(s Span, before, after timeline.Sample) Span {
+func (e *Emissions) sounding(s Span, before, after timeline.Sample) Span {
 	wide := Span{max(s.Start-timeline.SamplesPerRow, before), min(s.End+timeline.SamplesPerRow, after)}
-	limit, ok := h.limit(h.frame(wide.Start), h.frame(wide.End), wide)
+	limit, ok := e.limit(e.frame(wide.Start), e.frame(wide.End), wide)
 	loud := func(from, to timeline.Sample) bool {
-		for f := h.frame(from); f <= h.frame(to); f++ {
-			if h.level(f) > limit {
+		for f := e.frame(from); f <= e.frame(to); f++ {
+			if e.level(f) > limit {
 				return true
 			}
 		}
@@ -95,30 +95,30 @@ func (h *Heard) sounding(s Span, before, after timeline.Sample) Span {
 
 // refine moves the edges of a span to where the sound begins and ends. Before and after
 // are the ends of what its neighbours (or the recording) leave free.
-func (h *Heard) refine(s Span, before, after timeline.Sample) Span {
+func (e *Emissions) refine(s Span, before, after timeline.Sample) Span {
 	if s.Start > before {
-		s.Start = h.onset(s, before)
+		s.Start = e.onset(s, before)
 	}
 	if s.End < after {
-		s.End = max(h.offset(s, after), s.Start)
+		s.End = max(e.offset(s, after), s.Start)
 	}
 	return s
 }
 
 // onset returns where the sound of s begins: after the last frame in reach that is quiet.
-func (h *Heard) onset(s Span, before timeline.Sample) timeline.Sample {
+func (e *Emissions) onset(s Span, before timeline.Sample) timeline.Sample {
 	from, to := s.Start-min((s.Start-before)/2, reach), s.Start
 	if s.Start-before >= pause {
 		to += min(early, (s.End-s.Start)*3/4)
 	}
-	lo, hi := h.frame(from), h.frame(to)
-	limit, ok := h.limit(lo, hi, s)
+	lo, hi := e.frame(from), e.frame(to)
+	limit, ok := e.limit(lo, hi, s)
 	if !ok {
 		return s.Start
 	}
 	for f := hi; f > lo; f-- {
-		if h.level(f) <= limit {
-			return min(max(h.sample(f), from), to)
+		if e.level(f) <= limit {
+			return min(max(e.sample(f), from), to)
 		}
 	}
 	return from
@@ -126,24 +126,24 @@ func (h *Heard) onset(s Span, before timeline.Sample) timeline.Sample {
 
 // offset returns where the sound of s ends: before the first frame in reach that is quiet,
 // or, if that begins the closure of a stop, after the release.
-func (h *Heard) offset(s Span, after timeline.Sample) timeline.Sample {
+func (e *Emissions) offset(s Span, after timeline.Sample) timeline.Sample {
 	from, to := s.End, s.End+min((after-s.End)/2, reach)
 	if after-s.End >= pause {
 		from -= min(late, (s.End-s.Start)/2)
 	}
-	lo, hi := h.frame(from), h.frame(to)
-	limit, ok := h.limit(lo, hi, s)
+	lo, hi := e.frame(from), e.frame(to)
+	limit, ok := e.limit(lo, hi, s)
 	if !ok {
 		return s.End
 	}
-	loud := func(f timeline.Frame) bool { return h.level(f) > limit }
+	loud := func(f timeline.Frame) bool { return e.level(f) > limit }
 	// run returns where at most so many frames end that are loud, or are not.
 	run := func(f, most timeline.Frame, is bool) timeline.Frame {
 		for most = min(hi, f+most); f < most && loud(f) == is; f++ {
 		}
 		return f
 	}
-	for f := lo; f <= h.frame(s.End); f++ {
+	for f := lo; f <= e.frame(s.End); f++ {
 		if loud(f) { // what is quiet before it is within the word
 			lo = f
 		}
@@ -157,7 +157,7 @@ func (h *Heard) offset(s Span, after timeline.Sample) timeline.Sample {
 			end = after
 		}
 	}
-	return min(max(h.sample(end), from), to)
+	return min(max(e.sample(end), from), to)
 }
 
 // join gives words with little room between them a common boundary. They follow each other
@@ -178,10 +178,10 @@ func join(words []Word) {
 // limit is how loud a frame between lo and hi may be to count as quiet: little louder
 // than the quietest, seen from the loudest of the word. It is not ok if all is as loud, so
 // that loudness says nothing.
-func (h *Heard) limit(lo, hi timeline.Frame, s Span) (limit mel.Level, ok bool) {
-	low, top := h.quietest(lo, hi), mel.Level(0)
-	for f := h.frame(s.Start); f <= h.frame(s.End); f++ {
-		top = max(top, h.level(f))
+func (e *Emissions) limit(lo, hi timeline.Frame, s Span) (limit mel.Level, ok bool) {
+	low, top := e.quietest(lo, hi), mel.Level(0)
+	for f := e.frame(s.Start); f <= e.frame(s.End); f++ {
+		top = max(top, e.level(f))
 	}
 	if int(top) <= int(low)+int(quiet) {
 		return 0, false
@@ -189,32 +189,32 @@ func (h *Heard) limit(lo, hi timeline.Frame, s Span) (limit mel.Level, ok bool) 
 	return low + max(quiet, (top-low)/riseShare), true
 }
 
-func (h *Heard) quietest(lo, hi timeline.Frame) mel.Level {
-	low := h.level(lo)
+func (e *Emissions) quietest(lo, hi timeline.Frame) mel.Level {
+	low := e.level(lo)
 	for f := lo + 1; f <= hi; f++ {
-		low = min(low, h.level(f))
+		low = min(low, e.level(f))
 	}
 	return low
 }
 
-// frame is the frame of the stretch nearest to a sample of the recording.
-func (h *Heard) frame(s timeline.Sample) timeline.Frame {
-	s -= h.First.Sample()
-	return min(max(timeline.Frame((s+timeline.SamplesPerFrame/2)/timeline.SamplesPerFrame), 0), timeline.Frame(len(h.Levels)-1))
+// frame is the frame of the emissions nearest to a sample of the recording.
+func (e *Emissions) frame(s timeline.Sample) timeline.Frame {
+	s -= e.First.Sample()
+	return min(max(timeline.Frame((s+timeline.SamplesPerFrame/2)/timeline.SamplesPerFrame), 0), timeline.Frame(len(e.Levels)-1))
 }
 
-func (h *Heard) sample(f timeline.Frame) timeline.Sample { return h.First.Sample() + f.Sample() }
+func (e *Emissions) sample(f timeline.Frame) timeline.Sample { return e.First.Sample() + f.Sample() }
 
 // level is the loudness around a frame, over three frames so that one quiet glottal
 // pulse does not count as silence.
-func (h *Heard) level(f timeline.Frame) mel.Level {
-	n := timeline.Frame(len(h.Levels))
+func (e *Emissions) level(f timeline.Frame) mel.Level {
+	n := timeline.Frame(len(e.Levels))
 	if n == 0 {
 		return 0
 	}
 	sum, count := 0, 0
 	for k := max(f-1, 0); k <= min(f+1, n-1); k++ {
-		sum += int(h.Levels[k])
+		sum += int(e.Levels[k])
 		count++
 	}
 	return mel.Level(sum / max(count, 1))

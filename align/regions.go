@@ -38,7 +38,7 @@ func Regions(words []Word, o RegionOptions) [][]Word {
 	start := 0
 	for i := range words {
 		last := i+1 == len(words)
-		if last || gap(words, i) >= pause || !o.NoSentences && endsSentence(words, i) {
+		if last || pauseAfter(words, i) >= pause || !o.NoSentences && endsSentence(words, i) {
 			regions = split(regions, words[start:i+1], longest)
 			start = i + 1
 		}
@@ -46,8 +46,10 @@ func Regions(words []Word, o RegionOptions) [][]Word {
 	return regions
 }
 
-// gap is the pause after word i.
-func gap(words []Word, i int) timeline.Sample { return words[i+1].Span.Start - words[i].Span.End }
+// pauseAfter is the pause after word i.
+func pauseAfter(words []Word, i int) timeline.Sample {
+	return words[i+1].Span.Start - words[i].Span.End
+}
 
 // split appends words as one region or, while they are too long, cuts off the front at
 // the longest pause between a third of the longest region and all of it; of equal pauses
@@ -60,7 +62,7 @@ func split(regions [][]Word, words []Word, longest timeline.Sample) [][]Word {
 		}
 		cut := 0
 		for i := 0; i < last && words[i].Span.End-from <= longest; i++ {
-			if early := words[cut].Span.End-from < longest/3; early || gap(words, i) >= gap(words, cut) {
+			if early := words[cut].Span.End-from < longest/3; early || pauseAfter(words, i) >= pauseAfter(words, cut) {
 				cut = i
 			}
 		}

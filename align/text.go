@@ -11,41 +11,41 @@ import (
 	"asr-backend/timeline"
 )
 
-// Prices of an exception, in nats; see package viterbi. A word that the model hears as
-// it is written costs nothing, one that it mishears some 2 a piece, and a word that was
-// not said 10 and more a piece, since its pieces have to go where others were heard.
-// doc/accuracy.md says how well that tells.
+// Penalties, in nats; see package viterbi. A word that is recognized as it is written costs
+// nothing, a misrecognized one about 2 a piece, and one that was not spoken 10 and more a
+// piece, since its pieces have to go where others were recognized. doc/accuracy.md says how
+// well that separates right texts from wrong ones.
 const (
-	leavePrice = 10.0
-	tokenPrice = 2.5 // for a piece of the text
-	heardPrice = 2.5 // for a row in which a piece was heard
-	rowPrice   = 0.01
-	// wildPrice is what a wildcard pays for a row in which a piece was heard: less than
-	// leaving it out, more than saying it.
-	wildPrice = 1.0
+	skipPenalty      = 10.0 // for leaving the text or the recording
+	deletionPenalty  = 2.5  // for a piece of the text
+	insertionPenalty = 2.5  // for a row in which a piece was recognized
+	rowPenalty       = 0.01
+	// wildcardPenalty is the cost of a wildcard for a row in which a piece was recognized:
+	// less than skipping the row, more than matching it.
+	wildcardPenalty = 1.0
 )
 
-// Alignment is a Script with its place in a recording.
+// Alignment is a reference text with its place in a recording.
 type Alignment struct {
-	// Words holds a Word for each of the script's, in order.
+	// Words holds a Word for each of the reference's, in order.
 	Words []Word
-	// Stretches are the places where script and recording do not agree, in order.
-	Stretches []Stretch
+	// Mismatches are the places where text and recording do not agree, in order.
+	Mismatches []Mismatch
 }
 
-// Align finds a script in what was heard. Where they do not agree the words say so, see
-// Verdict: no text is too long and none too different. LogProbs must be set.
-func (h *Heard) Align(ctx context.Context, s Script) (*Alignment, error) {
-	return h.align(ctx, s, defaultLimits())
+// Align places a reference text on the emissions. Verdicts say where they do not agree: no
+// text is too long and none too different. LogProbs must be set.
+func (e *Emissions) Align(ctx context.Context, ref Reference) (*Alignment, error) {
+	return e.align(ctx, ref, defaultLimits())
 }
 
-func (h *Heard) align(ctx context.Context, s Script, l limits) (*Alignment, error) {
-	if h.LogProbs == nil {
+func (e *Emissions) align(ctx context.Context, ref Reference, l limits) (*Alignment, error) {
+	if e.LogProbs == nil {
 		return nil, errors.New("align: a text can only be found where log-probabilities were kept")
 	}
-	a := &aligner{h: h, limits: l, script: s, chosen: make([]int, len(s)), heard: ctc.Greedy(h.Rows, h.Vocabulary.Blank(), 0), spans: make([][]viterbi.Span, len(s))}
-	t := s.tokens(0, len(s), a.chosen)
-	for _, b := range l.blocks(timeline.Row(len(h.Rows)), a.heard, &t) {
+	a := &aligner{e: e, limits: l, ref: ref, chosen: make([]int, len(ref)), hyp: ctc.Greedy(e.Rows, e.Vocabulary.Blank(), 0), spans: make([][]viterbi.Span, len(ref))}
+	t := ref.tokens(0, len(ref), a.chosen)
+	for _, b := range l.blocks(timeline.Row(len(e.Rows)), a.hyp, &t) {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -55,23 +55,23 @@ func (h *Heard) align(ctx context.Context, s Script, l limits) (*Alignment, erro
 		}
 		a.keep(b, path)
 	}
-	if err := a.readings(ctx); err != nil {
+	if err := a.variants(ctx); err != nil {
 		return nil, err
 	}
 	return a.finish()
 }
 
-// aligner is a script under way. Rows are counted from the first of the stretch.
+// aligner is an alignment under way. Rows are counted from the first of the emissions.
 type aligner struct {
-	h       *Heard
-	limits  limits
-	script  Script
-	chosen  []int // the reading of each word
-	heard   []ctc.Token
-	spans   [][]viterbi.Span  // of the pieces of each word; nil where it was left out
-	dropped []viterbi.Dropped // in words and rows of the stretch
-	stead   map[int]*hole     // of words that were not found: where something else was heard
-	buffer  []float32
+	e           *Emissions
+	limits      limits
+	ref         Reference
+	chosen      []int            // the variant of each word
+	hyp         []ctc.Token      // the hypothesis: what was recognized
+	spans       [][]viterbi.Span // of the pieces of each word; nil where it was skipped
+	skips       []viterbi.Skip   // in words of ref and rows of e
+	substituted map[int]*gap     // by word: what was recognized in its place
+	buffer      []float32
 }
 
 // problem is the search for words [from, to) in rows [first, end).
@@ -79,30 +79,30 @@ func (a *aligner) problem(first, end timeline.Row, t tokens) *viterbi.Problem {
 	return &viterbi.Problem{
 		Scores: func(t timeline.Row) []float32 { return a.scores(first + t) },
 		Rows:   end - first,
-		Blank:  a.h.Vocabulary.Blank(),
+		Blank:  a.e.Vocabulary.Blank(),
 		Tokens: t.pieces,
-		Exceptions: &viterbi.Exceptions{Words: t.words, Leave: leavePrice, Token: tokenPrice, Row: func(t timeline.Row) float64 {
-			return a.leaveOut(first+t, heardPrice)
+		Skips: &viterbi.SkipOptions{Words: t.words, Penalty: skipPenalty, TokenPenalty: deletionPenalty, RowScore: func(t timeline.Row) float64 {
+			return a.skipScore(first+t, insertionPenalty)
 		}},
 	}
 }
 
 // scores returns the log-probabilities of a row, and that of the wildcard after them.
 func (a *aligner) scores(t timeline.Row) []float32 {
-	a.buffer = append(a.buffer[:0], a.h.LogProbs(t)...)
-	return append(a.buffer, float32(a.leaveOut(t, wildPrice)))
+	a.buffer = append(a.buffer[:0], a.e.LogProbs(t)...)
+	return append(a.buffer, float32(a.skipScore(t, wildcardPenalty)))
 }
 
-// leaveOut is the score of a row whose sound is not accounted for: what the model is
-// surest of, less a price for what it heard.
-func (a *aligner) leaveOut(t timeline.Row, price float64) float64 {
-	r := &a.h.Rows[t]
-	return float64(r.LogProb) - price*(1-math.Exp(float64(r.Blank))) - rowPrice
+// skipScore is the score of a row that the text does not account for: that of its best
+// piece, less the penalty as far as it is not blank.
+func (a *aligner) skipScore(t timeline.Row, penalty float64) float64 {
+	r := &a.e.Rows[t]
+	return float64(r.LogProb) - penalty*(1-math.Exp(float64(r.Blank))) - rowPenalty
 }
 
 // block aligns the words of a block.
 func (a *aligner) block(ctx context.Context, b block) (*viterbi.Path, error) {
-	p := a.problem(b.first, b.end, a.script.tokens(b.from, b.to, a.chosen))
+	p := a.problem(b.first, b.end, a.ref.tokens(b.from, b.to, a.chosen))
 	rows, n := int64(p.Rows), int64(len(p.Tokens))
 	if rows*n <= a.limits.cells {
 		return viterbi.Align(p)
@@ -121,20 +121,20 @@ func (a *aligner) block(ctx context.Context, b block) (*viterbi.Path, error) {
 			return nil, err
 		}
 		switch widest := 4*half*rows > a.limits.band; {
-		case lost && widest: // so narrow a band leads nowhere: there is nothing to be found
-			all := viterbi.Dropped{End: p.Rows, To: b.to - b.from}
-			return &viterbi.Path{Spans: slices.Repeat([]viterbi.Span{{First: 0, Last: -1}}, int(n)), Dropped: []viterbi.Dropped{all}}, nil
+		case lost && widest: // nothing within the widest band fits: skip everything
+			all := viterbi.Skip{End: p.Rows, To: b.to - b.from}
+			return &viterbi.Path{Spans: slices.Repeat([]viterbi.Span{{First: 0, Last: -1}}, int(n)), Skips: []viterbi.Skip{all}}, nil
 		case !lost && (widest || !path.AtEdge):
 			return path, nil
 		}
 	}
 }
 
-// keep notes the path of a block.
+// keep stores the path of a block.
 func (a *aligner) keep(b block, path *viterbi.Path) {
 	at := 0
 	for w := b.from; w < b.to; w++ {
-		n := len(a.script[w].Readings[a.chosen[w]])
+		n := len(a.ref[w].Variants[a.chosen[w]])
 		spans := path.Spans[at : at+n]
 		at += n
 		a.spans[w] = nil
@@ -145,10 +145,10 @@ func (a *aligner) keep(b block, path *viterbi.Path) {
 			a.spans[w] = spans
 		}
 	}
-	for _, d := range path.Dropped {
-		d.First, d.End, d.From, d.To = d.First+b.first, d.End+b.first, d.From+b.from, d.To+b.from
-		if d.First < d.End || d.From < d.To {
-			a.dropped = append(a.dropped, d)
+	for _, s := range path.Skips {
+		s.First, s.End, s.From, s.To = s.First+b.first, s.End+b.first, s.From+b.from, s.To+b.from
+		if s.First < s.End || s.From < s.To {
+			a.skips = append(a.skips, s)
 		}
 	}
 }

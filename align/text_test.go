@@ -27,10 +27,10 @@ func letters(t interface{ Fatal(...any) }) *ctc.Vocabulary {
 	return v
 }
 
-// recording is made from a line, a character a row: a letter or ' was heard for sure, and
+// recording is made from a line, a character a row: a letter or ' was recognized for sure, and
 // an underline is silence. Two characters in brackets, as in (ab), are one row in which a
-// was heard and b almost.
-func recording(t interface{ Fatal(...any) }, line string) *Heard {
+// was recognized and b almost.
+func recording(t interface{ Fatal(...any) }, line string) *Emissions {
 	v := letters(t)
 	var rows [][]float32
 	column := func(c byte) int {
@@ -57,12 +57,12 @@ func recording(t interface{ Fatal(...any) }, line string) *Heard {
 		}
 		rows = append(rows, row)
 	}
-	return heardOf(v, rows)
+	return emissionsOf(v, rows)
 }
 
-// heardOf makes what was heard from rows; frames are as loud as their row is not blank.
-func heardOf(v *ctc.Vocabulary, rows [][]float32) *Heard {
-	h := &Heard{Vocabulary: v, Samples: timeline.Row(len(rows)).Sample(), LogProbs: func(i timeline.Row) []float32 { return rows[i] }}
+// emissionsOf makes what was recognized from rows; frames are as loud as their row is not blank.
+func emissionsOf(v *ctc.Vocabulary, rows [][]float32) *Emissions {
+	h := &Emissions{Output: ctc.Output{Vocabulary: v, Samples: timeline.Row(len(rows)).Sample()}, LogProbs: func(i timeline.Row) []float32 { return rows[i] }}
 	for _, row := range rows {
 		r := ctc.Summarize(row, v.Blank(), nil)
 		h.Rows = append(h.Rows, r)
@@ -73,15 +73,15 @@ func heardOf(v *ctc.Vocabulary, rows [][]float32) *Heard {
 	return h
 }
 
-// script makes a Script of words of letters: "a b'" is a word of one piece and one of two.
-// Words with | in them have several readings.
-func script(text string) Script {
-	var s Script
+// reference makes a Reference of words of letters: "a b'" is a word of one piece and one of two.
+// Words with | in them have several variants.
+func reference(text string) Reference {
+	var s Reference
 	for _, word := range strings.Fields(text) {
-		w := ScriptWord{Text: word}
-		for _, reading := range strings.Split(word, "|") {
-			var r Reading
-			for _, c := range reading {
+		w := RefWord{Text: word}
+		for _, variant := range strings.Split(word, "|") {
+			var r Variant
+			for _, c := range variant {
 				switch c {
 				case '\'':
 					r = append(r, 27)
@@ -91,83 +91,83 @@ func script(text string) Script {
 					r = append(r, ctc.Piece(c-'a')+1)
 				}
 			}
-			w.Readings = append(w.Readings, r)
+			w.Variants = append(w.Variants, r)
 		}
 		s = append(s, w)
 	}
 	return s
 }
 
-// told writes an alignment: each word with its rows, and each stretch.
-func told(a *Alignment) string {
+// show writes an alignment: each word with its rows, and each mismatch.
+func show(a *Alignment) string {
 	var b strings.Builder
 	for _, w := range a.Words {
 		fmt.Fprintf(&b, "%s:%d-%d", w.Text, w.First, w.Last)
-		if w.Verdict != Matches {
+		if w.Verdict != Match {
 			fmt.Fprintf(&b, "?")
 		}
 		b.WriteByte(' ')
 	}
-	for _, s := range a.Stretches {
-		fmt.Fprintf(&b, "| %v %d-%d %q ", s.Verdict, s.From, s.To, s.Heard)
+	for _, s := range a.Mismatches {
+		fmt.Fprintf(&b, "| %v %d-%d %q ", s.Verdict, s.From, s.To, s.Recognized)
 	}
 	return strings.TrimSpace(b.String())
 }
 
 func TestATextIsFound(t *testing.T) {
 	for _, c := range []struct{ name, rows, text, want string }{
-		{"as it was heard", "__a__b'_c__", "a b' c", "a:2-2 b':5-6 c:8-8"},
+		{"as it was recognized", "__a__b'_c__", "a b' c", "a:2-2 b':5-6 c:8-8"},
 		{"nothing in silence", "_____", "", ""},
 		{"equal neighbours", "_a_a_", "a a", "a:1-1 a:3-3"},
-		{"a word that was almost heard", "__(ab)__c__", "b c", "b:2-2 c:5-5"},
-		{"another word than heard", "_a__b__c__d__e_", "a b x d e", `a:1-1 b:4-4 x:7-7? d:10-10 e:13-13 | differs 2-3 "c"`},
-		{"a word too many", "_a__b__d__e_", "a b x d e", `a:1-1 b:4-4 x:0-0? d:7-7 e:10-10 | unspoken 2-3 ""`},
-		{"a word too few", "_a__b__c__d__e_", "a b d e", `a:1-1 b:4-4 d:10-10 e:13-13 | untold 2-2 "c"`},
-		{"text for silence", "______", "a b c", `a:0-0? b:0-0? c:0-0? | unspoken 0-3 ""`},
-		{"no text for sound", "_a_b_", "", `| untold 0-0 "a b"`},
-		{"other text altogether", "_a_b_c_d_", "w x y z", `w:1-1? x:3-3? y:5-5? z:7-7? | differs 0-4 "a b c d"`},
-		{"more text than fits", "_ab_", "w x y z k", `w:0-0? x:0-0? y:0-0? z:0-0? k:0-0? | differs 0-5 "a b"`},
+		{"a word that was almost recognized", "__(ab)__c__", "b c", "b:2-2 c:5-5"},
+		{"another word than recognized", "_a__b__c__d__e_", "a b x d e", `a:1-1 b:4-4 x:7-7? d:10-10 e:13-13 | substitution 2-3 "c"`},
+		{"a word too many", "_a__b__d__e_", "a b x d e", `a:1-1 b:4-4 x:0-0? d:7-7 e:10-10 | deletion 2-3 ""`},
+		{"a word too few", "_a__b__c__d__e_", "a b d e", `a:1-1 b:4-4 d:10-10 e:13-13 | insertion 2-2 "c"`},
+		{"text for silence", "______", "a b c", `a:0-0? b:0-0? c:0-0? | deletion 0-3 ""`},
+		{"no text for sound", "_a_b_", "", `| insertion 0-0 "a b"`},
+		{"other text altogether", "_a_b_c_d_", "w x y z", `w:1-1? x:3-3? y:5-5? z:7-7? | substitution 0-4 "a b c d"`},
+		{"more text than fits", "_ab_", "w x y z k", `w:0-0? x:0-0? y:0-0? z:0-0? k:0-0? | substitution 0-5 "a b"`},
 		{"a wildcard for what cannot be written", "_a__q'__c_", "a * c", `a:1-1 *:4-5? c:8-8 | unspellable 1-2 "q'"`},
-		{"a wildcard where nothing was heard", "_a__c_", "a * c", `a:1-1 *:2-2? c:4-4 | unspellable 1-2 ""`},
+		{"a wildcard where nothing was recognized", "_a__c_", "a * c", `a:1-1 *:2-2? c:4-4 | unspellable 1-2 ""`},
 		{"wildcards in silence are not found", "______", "* *", `*:0-0? *:5-5? | unspellable 0-2 ""`},
 		{"more wildcards than rows", "_a_", "* * * * *", `*:1-1? *:0-0? *:0-0? *:0-0? *:2-2? | unspellable 0-5 "a"`},
 		{"a word of which a part can be written", "_a__b__c__d_", "a *b* d", "a:1-1 *b*:2-7 d:10-10"},
-		{"a word of which a part can be written, and was not said", "_a__b__d__e_", "a b *x* d e", `a:1-1 b:4-4 *x*:0-0? d:7-7 e:10-10 | unspoken 2-3 ""`},
-		{"the reading that was heard", "_a__b'__c_", "a x|b' c", "a:1-1 x|b':4-5 c:8-8"},
-		{"the reading among words that differ", "_a__b'__c_d_", "a k|b' z d", `a:1-1 k|b':4-5 z:8-8? d:10-10 | differs 2-3 "c"`},
-		{"the first of readings that fit equally", "_a__(bc)__d_", "a b|b d", "a:1-1 b|b:4-4 d:7-7"},
+		{"a word of which a part can be written, and was not said", "_a__b__d__e_", "a b *x* d e", `a:1-1 b:4-4 *x*:0-0? d:7-7 e:10-10 | deletion 2-3 ""`},
+		{"the variant that was recognized", "_a__b'__c_", "a x|b' c", "a:1-1 x|b':4-5 c:8-8"},
+		{"the variant among words that differ", "_a__b'__c_d_", "a k|b' z d", `a:1-1 k|b':4-5 z:8-8? d:10-10 | substitution 2-3 "c"`},
+		{"the first of variants that fit equally", "_a__(bc)__d_", "a b|b d", "a:1-1 b|b:4-4 d:7-7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, err := recording(t, c.rows).Align(t.Context(), script(c.text))
+			a, err := recording(t, c.rows).Align(t.Context(), reference(c.text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := told(a); got != c.want {
+			if got := show(a); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
 	}
 }
 
-// Stretches lie where they were heard, and words without a place where they should be.
+// Mismatches lie where they were recognized, and words without a place where they should be.
 func TestStretchesHaveTheirTimes(t *testing.T) {
 	h := recording(t, "____a____b____ccc____")
 	for _, c := range []struct {
 		name, text string
 		want       Span
 	}{
-		{"heard but not told", "a b", rowSpan(14, 16)},
-		{"told but not heard", "a x' b c", Span{4 * 1280, 9 * 1280}},
+		{"recognized but not written", "a b", rowSpan(14, 16)},
+		{"written but not recognized", "a x' b c", Span{4 * 1280, 9 * 1280}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, err := h.Align(t.Context(), script(c.text))
+			a, err := h.Align(t.Context(), reference(c.text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(a.Stretches) != 1 {
-				t.Fatal(told(a))
+			if len(a.Mismatches) != 1 {
+				t.Fatal(show(a))
 			}
-			s := a.Stretches[0]
+			s := a.Mismatches[0]
 			if s.Span.Start < c.want.Start || s.Span.End > c.want.End || s.Span.End <= s.Span.Start {
 				t.Errorf("got %+v, want within %+v", s.Span, c.want)
 			}
@@ -176,7 +176,7 @@ func TestStretchesHaveTheirTimes(t *testing.T) {
 }
 
 func TestAWordThatWasNotSaidHasNoLength(t *testing.T) {
-	a, err := recording(t, "__a__b__").Align(t.Context(), script("a x b"))
+	a, err := recording(t, "__a__b__").Align(t.Context(), reference("a x b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestAWordThatWasNotSaidHasNoLength(t *testing.T) {
 }
 
 func TestConfidenceIsTheProbabilityOfTheText(t *testing.T) {
-	a, err := recording(t, "__a__(bc)__").Align(t.Context(), script("a c"))
+	a, err := recording(t, "__a__(bc)__").Align(t.Context(), reference("a c"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestConfidenceIsTheProbabilityOfTheText(t *testing.T) {
 
 // A wildcard fits everything, so that its share of a word says nothing about the word.
 func TestConfidenceIsThatOfWhatCanBeWritten(t *testing.T) {
-	a, err := recording(t, "__a__q__(bc)__d_").Align(t.Context(), script("a * c*d"))
+	a, err := recording(t, "__a__q__(bc)__d_").Align(t.Context(), reference("a * c*d"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,12 +217,12 @@ func TestTheModelsConstantMovesScripts(t *testing.T) {
 	for f := range h.Levels {
 		h.Levels[f] = 100 // nothing to snap to
 	}
-	before, err := h.Align(t.Context(), script("a c"))
+	before, err := h.Align(t.Context(), reference("a c"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Shift = -50e6
-	after, err := h.Align(t.Context(), script("a c"))
+	after, err := h.Align(t.Context(), reference("a c"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,8 +231,8 @@ func TestTheModelsConstantMovesScripts(t *testing.T) {
 			t.Errorf("word %d: got %+v, want %+v", i, w.Span, want)
 		}
 	}
-	if got, want := after.Stretches[0].Span, before.Stretches[0].Span.moved(-800); got != want {
-		t.Errorf("stretch: got %+v, want %+v", got, want)
+	if got, want := after.Mismatches[0].Span, before.Mismatches[0].Span.moved(-800); got != want {
+		t.Errorf("mismatch: got %+v, want %+v", got, want)
 	}
 }
 
@@ -240,40 +240,40 @@ func TestAlignNeedsLogProbabilitiesAndATimeToStop(t *testing.T) {
 	h := recording(t, "_a_")
 	stopped, stop := context.WithCancelCause(t.Context())
 	stop(errors.New("enough"))
-	if _, err := h.Align(stopped, script("a")); err == nil || err.Error() != "enough" {
+	if _, err := h.Align(stopped, reference("a")); err == nil || err.Error() != "enough" {
 		t.Errorf("got %v", err)
 	}
 	h.LogProbs = nil
-	if _, err := h.Align(t.Context(), script("a")); err == nil {
+	if _, err := h.Align(t.Context(), reference("a")); err == nil {
 		t.Error("no error without log-probabilities")
 	}
 }
 
 // A word does not last a pause: of one whose pieces are found on both sides of it, only
-// those that stand together are the word, and it is told.
+// those that stand together are the word, and it is reported.
 func TestAWordIsNotTornByAPause(t *testing.T) {
-	for pause, want := range map[int]Verdict{7: Matches, 12: Differs} {
+	for pause, want := range map[int]Verdict{7: Match, 12: Substitution} {
 		h := recording(t, "_a_b'_"+strings.Repeat("_", pause)+"'__c_")
-		a, err := h.Align(t.Context(), script("a b'' c"))
+		a, err := h.Align(t.Context(), reference("a b'' c"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := a.Words[1]
-		if w.Verdict != want || (w.Last == 4) != (want == Differs) {
+		if w.Verdict != want || (w.Last == 4) != (want == Substitution) {
 			t.Errorf("a pause of %d rows: %v at %d to %d, want %v", pause, w.Verdict, w.First, w.Last, want)
 		}
-		if told := len(a.Stretches) == 1; told != (want == Differs) {
-			t.Errorf("a pause of %d rows: told %+v", pause, a.Stretches)
+		if reported := len(a.Mismatches) == 1; reported != (want == Substitution) {
+			t.Errorf("a pause of %d rows: reported %+v", pause, a.Mismatches)
 		}
 	}
 }
 
-// A word between two others that the text lacks is told if the model was sure of it, also
+// A word between two others that the text lacks is reported if the model was sure of it, also
 // where the best path passes it over as blank: at 8 nats that costs less than an exception.
 func TestAShortWordThatTheTextLacksIsTold(t *testing.T) {
 	for _, c := range []struct {
 		rows  string
-		blank float32 // of rows in which something was heard
+		blank float32 // of rows in which something was recognized
 		want  string
 	}{
 		{"_a_x_b_", -14, "x"},
@@ -292,38 +292,38 @@ func TestAShortWordThatTheTextLacksIsTold(t *testing.T) {
 				h.LogProbs(timeline.Row(i))[h.Vocabulary.Blank()] = c.blank
 			}
 		}
-		a, err := h.Align(t.Context(), script("a b"))
+		a, err := h.Align(t.Context(), reference("a b"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := ""
-		for _, s := range a.Stretches {
-			if s.Verdict != Untold {
+		for _, s := range a.Mismatches {
+			if s.Verdict != Insertion {
 				t.Errorf("%s: %+v", c.rows, s)
 			}
-			got += s.Heard
+			got += s.Recognized
 		}
 		if got != c.want {
-			t.Errorf("%s, blank %v: told %q, want %q", c.rows, c.blank, got, c.want)
+			t.Errorf("%s, blank %v: got %q, want %q", c.rows, c.blank, got, c.want)
 		}
 	}
 }
 
-// Words in whose place something else was heard are there, and not in the silence around it.
+// Words in whose place something else was recognized are there, and not in the silence around it.
 func TestWordsThatDifferStandWhereSomethingWasHeard(t *testing.T) {
 	for name, rows := range map[string]string{
 		"silence before": "_a" + strings.Repeat("_", 40) + "x__y___d_",
 		"silence after":  "_a_x__y" + strings.Repeat("_", 40) + "d_",
 	} {
 		h := recording(t, rows)
-		a, err := h.Align(t.Context(), script("a bbe cfg d"))
+		a, err := h.Align(t.Context(), reference("a bbe cfg d"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		first, last := timeline.Row(strings.IndexByte(rows, 'x')), timeline.Row(strings.IndexByte(rows, 'y'))
 		for _, w := range a.Words[1:3] {
-			if w.Verdict != Differs || w.First < first-beside || w.Last > last+beside {
-				t.Errorf("%s: %+v, heard in rows %d to %d", name, w, first, last)
+			if w.Verdict != Substitution || w.First < first-forceMargin || w.Last > last+forceMargin {
+				t.Errorf("%s: %+v, recognized in rows %d to %d", name, w, first, last)
 			}
 		}
 	}

@@ -8,10 +8,10 @@
 // overlap by twice the context (3.2 s). Each window is normalised by itself, as clips
 // were in training. Because all starts lie on the grid, a window's rows are rows of the
 // recording, and joining windows means choosing, in each overlap, the row from which on
-// the later window is believed: one inside a stretch that both call blank. The last
+// the later window counts: one inside a run that both call blank. The last
 // window slides back to end with the recording. A window without sound is not run.
 //
-// A recording of N samples so has exactly ceil(floor(N/160)/8) rows, each written once,
+// So a recording of N samples has exactly ceil(floor(N/160)/8) rows, each written once,
 // whatever the size of batches, the number of workers or the order in which they finish.
 // Memory does not grow with length beyond 16 bytes a row and one a frame.
 //
@@ -41,18 +41,18 @@ import (
 	"asr-backend/timeline"
 )
 
-// Recognizer hears recordings with one model on one device. Its methods may be called
+// Recognizer recognizes recordings with one model on one device. Its methods may be called
 // from many goroutines.
 type Recognizer struct {
-	bundle     *Bundle
-	contract   Contract
-	vocabulary *ctc.Vocabulary
-	bank       *mel.Bank
-	window     Window
-	device     Device
-	identity   Identity
-	inFlight   int // windows of one track between cutting and stitching
-	melWorkers int
+	bundle      *Bundle
+	contract    Contract
+	vocabulary  *ctc.Vocabulary
+	bank        *mel.Bank
+	window      Window
+	device      Device
+	identity    Identity
+	maxInFlight int // windows of one track between cutting and stitching
+	melWorkers  int
 
 	queue    *queue
 	sessions []*ort.Session
@@ -148,7 +148,7 @@ func (r *Recognizer) release() error {
 // Bundle returns the model in use.
 func (r *Recognizer) Bundle() *Bundle { return r.bundle }
 
-// Contract returns what was found out about the model when it was loaded.
+// Contract returns what was found about the model when it was loaded.
 func (r *Recognizer) Contract() Contract { return r.contract }
 
 // Device says what computes and why.
@@ -160,10 +160,10 @@ func (r *Recognizer) Identity() Identity { return r.identity }
 // Window returns the geometry in use.
 func (r *Recognizer) Window() Window { return r.window }
 
-// Options tell how to run a model. The zero value runs on the best device at hand.
+// Options say how to run a model. The zero value runs on the best device at hand.
 type Options struct {
-	// Provider is ort.CPU or ort.CUDA; empty takes CUDA if it can be had. Asking for CUDA
-	// where it cannot be had is an error.
+	// Provider is ort.CPU or ort.CUDA; empty takes CUDA if it is available. Asking for CUDA
+	// where it is not is an error.
 	Provider ort.Provider
 	// Device is the index of the GPU.
 	Device int
@@ -175,12 +175,12 @@ type Options struct {
 	Threads int
 	// Batch is how many windows run at once; 0 means 1 on a CPU and 16 on a GPU.
 	Batch int
-	// Background lets all else on the machine go first: what the model computes on the CPU
-	// is computed at low priority (on Linux), so that requests are answered meanwhile.
+	// Background runs what the model computes on the CPU at low priority (on Linux), so
+	// that requests are answered meanwhile.
 	Background bool
 	// Window is the geometry of runs; zero means DefaultWindow.
 	Window Window
-	// Observe, if set, is told of every batch that was run, from the worker's goroutine.
+	// Observe, if set, is called after every batch, from the worker's goroutine.
 	Observe func(Run)
 }
 

@@ -200,7 +200,7 @@ func (b *Bundle) source() (ort.Source, error) {
 }
 
 // Digest returns the SHA-256 of the graph, its external weights and the vocabulary, in
-// hex: equal digests hear the same.
+// hex: models of equal digests give equal rows.
 func (b *Bundle) Digest() (string, error) {
 	h := sha256.New()
 	for _, name := range []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"} {

@@ -64,7 +64,7 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error {
 	r.sessions = append(r.sessions, cpu)
 	workers := max(o.Threads/o.sessionThreads(), 1)
-	r.inFlight = 2 * workers * r.device.Batch
+	r.maxInFlight = 2 * workers * r.device.Batch
 	for range workers {
 		w := &worker{}
 		for n := 1; n <= r.device.Batch; n++ {
@@ -85,7 +85,7 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 		o.Batch = 16
 	}
 	r.device = Device{Provider: ort.CUDA, Index: o.Device, Threads: o.Threads, Batch: o.Batch, TF32: o.TF32}
-	r.inFlight = 2 * o.Batch
+	r.maxInFlight = 2 * o.Batch
 	w := &worker{fixed: true, sizes: []int{1}}
 	if o.Batch > 1 {
 		w.sizes = append(w.sizes, o.Batch)

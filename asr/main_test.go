@@ -102,10 +102,10 @@ func noise(i timeline.Sample) float32 {
 	return (float32(x>>40)/(1<<24) - 0.5) * (0.05 + 0.04*float32((i/4000)%5))
 }
 
-// hear recognizes a recording of one channel.
-func hear(t testing.TB, r *asr.Recognizer, rec *recording, job asr.Job) *asr.Result {
+// recognize recognizes a recording of one channel.
+func recognize(t testing.TB, r *asr.Recognizer, rec *recording, req asr.Request) *asr.Result {
 	t.Helper()
-	results, err := r.Recognize(t.Context(), rec, job)
+	results, err := r.Recognize(t.Context(), rec, req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,11 +121,11 @@ func hear(t testing.TB, r *asr.Recognizer, rec *recording, job asr.Job) *asr.Res
 	return results[0]
 }
 
-// allLogProbs hears a recording and returns every row of log-probabilities.
+// allLogProbs recognizes a recording and returns every row of log-probabilities.
 func allLogProbs(t testing.TB, r *asr.Recognizer, rec *recording) [][]float32 {
 	t.Helper()
 	var rows [][]float32
-	hear(t, r, rec, asr.Job{LogProbs: func(_ int, row timeline.Row, lp []float32) error {
+	recognize(t, r, rec, asr.Request{LogProbs: func(_ int, row timeline.Row, lp []float32) error {
 		if row != timeline.Row(len(rows)) {
 			return fmt.Errorf("row %d came after %d rows", row, len(rows))
 		}

@@ -44,7 +44,7 @@ func TestFromSoundToTextAsNeMo(t *testing.T) {
 			}
 			defer stream.Close()
 			var rows []float32
-			results, err := r.Recognize(t.Context(), stream, asr.Job{LogProbs: func(_ int, _ timeline.Row, lp []float32) error {
+			results, err := r.Recognize(t.Context(), stream, asr.Request{LogProbs: func(_ int, _ timeline.Row, lp []float32) error {
 				rows = append(rows, lp...)
 				return nil
 			}})

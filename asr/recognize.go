@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
 	"asr-backend/audio"
 	"asr-backend/timeline"
 )
@@ -18,48 +17,41 @@ type Blocks interface {
 	Next() (audio.Block, error)
 }
 
-// Job tells how to hear one recording. The zero value is a batch job.
-type Job struct {
+// Request says how to recognize one recording. The zero value asks for a batch.
+type Request struct {
 	Priority Priority
-	// Progress, if set, is called as sound is taken in and rows are settled, from the
+	// Progress, if set, is called as sound is read and rows are final, from the
 	// goroutine that called Recognize.
 	Progress func(Progress)
 	// LogProbs, if set, gets every row of log-probabilities once and in order. The slice
-	// is valid during the call. An error ends the job.
+	// is valid during the call. An error ends the recognition.
 	LogProbs func(channel int, row timeline.Row, logProbs []float32) error
-	// Load and Save, if set, keep the rows of windows, so that a job that is run again
-	// does not repeat them. Load returns nil for a window it does not have.
+	// Load and Save, if set, keep the rows of windows, so that a recognition that is
+	// run again does not repeat them. Load returns nil for a window it does not have.
 	Load func(channel int, start timeline.Row) []ctc.Row
 	Save func(channel int, start timeline.Row, rows []ctc.Row)
 }
 
-// Progress says how far a job is.
+// Progress says how far a recognition is.
 type Progress struct {
-	// Read is the position up to which the recording has been taken in, and Heard the
-	// one up to which its rows are settled.
-	Read, Heard timeline.Sample
+	// Read is the position up to which the recording has been read, and Recognized the one
+	// up to which its rows are final.
+	Read, Recognized timeline.Sample
 }
 
-// Result is what the model heard in one channel.
+// Result is the recognition of one channel.
 type Result struct {
-	// First is the recording's row at which the stretch begins that was heard.
-	First timeline.Row
-	// Samples is the length of the stretch.
-	Samples timeline.Sample
-	// Rows are the stretch's rows; row i is row First+i of the recording.
-	Rows []ctc.Row
-	// Levels is the loudness of each mel frame of the stretch.
-	Levels []mel.Level
-	// Windows counts windows, and Skipped those in which there was nothing to hear.
+	ctc.Output
+	// Windows counts windows, and Skipped those that are silent.
 	Windows, Skipped int
-	// Overlap counts rows that two windows saw, and Disagree those on which they differed.
+	// Overlap counts rows that two windows cover, and Disagree those on which they differ.
 	Overlap, Disagree timeline.Row
 }
 
-// Recognize hears a recording and returns a Result for each channel of its blocks. The
+// Recognize recognizes a recording and returns a Result for each channel of its blocks. The
 // first block must start on the row grid, at a multiple of 1280 samples. It returns when
-// no run uses the recording any more, also when ctx ends.
-func (r *Recognizer) Recognize(ctx context.Context, blocks Blocks, job Job) (_ []*Result, err error) {
+// no run uses the recording any longer, also when ctx ends.
+func (r *Recognizer) Recognize(ctx context.Context, blocks Blocks, req Request) (_ []*Result, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var tracks []*track
 	defer func() {
@@ -80,7 +72,7 @@ func (r *Recognizer) Recognize(ctx context.Context, blocks Blocks, job Job) (_ [
 			return nil, err
 		}
 		if tracks == nil {
-			if tracks, err = r.tracks(&job, block); err != nil {
+			if tracks, err = r.tracks(&req, block); err != nil {
 				return nil, err
 			}
 		}
@@ -89,7 +81,7 @@ func (r *Recognizer) Recognize(ctx context.Context, blocks Blocks, job Job) (_ [
 				return nil, err
 			}
 		}
-		report(&job, tracks)
+		report(&req, tracks)
 	}
 	for _, t := range tracks {
 		if err := t.end(ctx); err != nil {
@@ -103,30 +95,30 @@ func (r *Recognizer) Recognize(ctx context.Context, blocks Blocks, job Job) (_ [
 		}
 		results[i] = t.result
 	}
-	report(&job, tracks)
+	report(&req, tracks)
 	return results, nil
 }
 
-func (r *Recognizer) tracks(job *Job, first audio.Block) ([]*track, error) {
+func (r *Recognizer) tracks(req *Request, first audio.Block) ([]*track, error) {
 	if first.Start%timeline.SamplesPerRow != 0 {
 		return nil, fmt.Errorf("asr: the recording starts at sample %d, which is not a multiple of %d", first.Start, timeline.SamplesPerRow)
 	}
 	tracks := make([]*track, len(first.Channels))
 	for i := range tracks {
-		tracks[i] = newTrack(r, job, i, timeline.Row(first.Start/timeline.SamplesPerRow))
+		tracks[i] = newTrack(r, req, i, timeline.Row(first.Start/timeline.SamplesPerRow))
 		tracks[i].earlier = tracks[:i]
 	}
 	return tracks, nil
 }
 
-func report(job *Job, tracks []*track) {
-	if job.Progress == nil || len(tracks) == 0 {
+func report(req *Request, tracks []*track) {
+	if req.Progress == nil || len(tracks) == 0 {
 		return
 	}
 	t := tracks[len(tracks)-1]
 	begin := t.origin.Sample()
-	job.Progress(Progress{
-		Read:  begin + t.mel.Samples(),
-		Heard: begin + min(timeline.Row(len(t.result.Rows)).Sample(), t.mel.Samples()),
+	req.Progress(Progress{
+		Read:       begin + t.mel.Samples(),
+		Recognized: begin + min(timeline.Row(len(t.result.Rows)).Sample(), t.mel.Samples()),
 	})
 }

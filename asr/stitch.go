@@ -7,8 +7,8 @@ import (
 
 // stitcher joins the rows of overlapping windows into those of the recording. Rows up to
 // a seam come from the earlier window and the rest from the later one; the seam lies
-// where both hear nothing, so no word is cut and none is heard twice. Text is never
-// compared: a word said twice stays.
+// where both have only blanks, so that no word is cut and none is recognized twice. Text is
+// never compared: a word spoken twice stays.
 type stitcher struct {
 	blank  ctc.Piece
 	width  int

@@ -12,13 +12,13 @@ import (
 
 const blank = ctc.Piece(9)
 
-// spoken is a recording as a list of pieces, each in the row where it is heard best.
+// spoken is a recording as a list of pieces, each in the row where it is most probable.
 type spoken []struct {
 	piece ctc.Piece
 	row   int
 }
 
-// window is what a window of rows [from, to) hears: every piece up to one row off, and
+// window is what a model recognizes in a window of rows [from, to): every piece up to one row off, and
 // at the window's edges, where there is no context, something else.
 func (s spoken) window(t *rapid.T, from, to int, damage int, last bool) []ctc.Row {
 	rows := make([]ctc.Row, to-from)
@@ -47,7 +47,7 @@ func garble(t *rapid.T, rows []ctc.Row) {
 }
 
 // Words are said again and again, the same one before and after every seam; none may be
-// lost, and none told twice.
+// lost, and none written twice.
 func TestNoWordIsLostOrDoubledAtASeam(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := Window{Rows: 64, Context: 16}
@@ -82,7 +82,7 @@ func TestNoWordIsLostOrDoubledAtASeam(t *testing.T) {
 		}
 		tokens := ctc.Greedy(result.Rows, blank, 0)
 		if len(tokens) != len(said) {
-			t.Fatalf("heard %d pieces, want %d", len(tokens), len(said))
+			t.Fatalf("got %d pieces, want %d", len(tokens), len(said))
 		}
 		for i, token := range tokens {
 			if off := int(token.First) - said[i].row; token.Piece != said[i].piece || off < -1 || off > 1 {
@@ -107,7 +107,7 @@ func TestSeamsLieWhereBothWindowsHearNothing(t *testing.T) {
 		want          int
 	}{
 		{"in the middle of the longest run", rows(1, 2, 3, b, 4, b, b, b, 5, 6, 7, 8), rows(1, 2, 3, b, 4, b, b, b, 5, 6, 7, 8), 6},
-		{"not where only one hears nothing", rows(1, 2, 3, b, b, b, b, b, 5, 6, 7, 8), rows(1, 2, 3, 4, 4, 4, 4, b, 5, 6, 7, 8), 7},
+		{"not where only one is blank", rows(1, 2, 3, b, b, b, b, b, 5, 6, 7, 8), rows(1, 2, 3, 4, 4, 4, 4, b, 5, 6, 7, 8), 7},
 		{"outside the middle half if need be", rows(1, b, 3, 1, 4, 1, 2, 3, 5, 6, b, b), rows(1, b, 3, 1, 4, 1, 2, 3, 5, 6, b, 8), 10},
 		{"where they agree, if there is no silence", rows(1, 2, 3, 4, 5, 6, 7, 8), rows(2, 1, 3, 4, 1, 2, 1, 2), 3},
 		{"in the middle, if nothing helps", rows(1, 1, 1, 1), rows(2, 2, 2, 2), 2},

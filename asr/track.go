@@ -10,34 +10,34 @@ import (
 	"asr-backend/timeline"
 )
 
-// errClosed is what a recording gets when the recognizer is closed under it.
+// errClosed is the error of a recording when the recognizer is closed before its end.
 var errClosed = errors.New("asr: the recognizer is closed")
 
 // track follows one channel of one recording: samples become frames, frames become
 // windows, and windows come back as rows, in order. It belongs to one goroutine.
 type track struct {
-	r       *Recognizer
-	job     *Job
-	channel int
-	earlier []*track // those of the channels before, which are pushed first
-	mel     *mel.Extractor
-	origin  timeline.Row // the recording's row at which this stretch begins
-	raw     []float32    // frames from base on
-	base    timeline.Frame
-	frames  timeline.Frame // frames so far, from origin on
-	next    timeline.Row   // start of the next window, from origin on
-	cut     bool           // at least one window was cut
-	flying  []*window      // cut and not yet stitched, in order
-	stitch  stitcher
-	result  *Result
+	r        *Recognizer
+	req      *Request
+	channel  int
+	earlier  []*track // those of the channels before, which are pushed first
+	mel      *mel.Extractor
+	origin   timeline.Row // the recording's row at which its part begins
+	raw      []float32    // frames from base on
+	base     timeline.Frame
+	frames   timeline.Frame // frames so far, from origin on
+	next     timeline.Row   // start of the next window, from origin on
+	started  bool           // at least one window was cut
+	inFlight []*window      // cut and not yet stitched, in order
+	stitch   stitcher
+	result   *Result
 }
 
-func newTrack(r *Recognizer, job *Job, channel int, origin timeline.Row) *track {
-	t := &track{r: r, job: job, channel: channel, origin: origin, mel: mel.NewExtractor(r.bank, r.melWorkers)}
-	t.result = &Result{First: origin}
+func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) *track {
+	t := &track{r: r, req: req, channel: channel, origin: origin, mel: mel.NewExtractor(r.bank, r.melWorkers)}
+	t.result = &Result{Output: ctc.Output{Vocabulary: r.vocabulary, First: origin, Shift: r.identity.Shift}}
 	t.stitch = stitcher{blank: r.vocabulary.Blank(), width: r.contract.Width, result: t.result}
-	if job.LogProbs != nil {
-		t.stitch.emit = func(row timeline.Row, logProbs []float32) error { return job.LogProbs(channel, row, logProbs) }
+	if req.LogProbs != nil {
+		t.stitch.emit = func(row timeline.Row, logProbs []float32) error { return req.LogProbs(channel, row, logProbs) }
 	}
 	return t
 }
@@ -46,10 +46,11 @@ func newTrack(r *Recognizer, job *Job, channel int, origin timeline.Row) *track 
 func (t *track) push(ctx context.Context, samples []float32) error {
 	at := len(t.raw)
 	t.raw = t.mel.Append(t.raw, samples)
-	return t.grown(ctx, at)
+	return t.cutWindows(ctx, at)
 }
 
-func (t *track) grown(ctx context.Context, at int) error {
+// cutWindows takes the frames of raw from index at on, and starts the windows they complete.
+func (t *track) cutWindows(ctx context.Context, at int) error {
 	bands := t.r.contract.Bands
 	for k := at; k < len(t.raw); k += bands {
 		t.result.Levels = append(t.result.Levels, mel.LevelOf(t.raw[k:k+bands]))
@@ -64,16 +65,16 @@ func (t *track) grown(ctx context.Context, at int) error {
 	return nil
 }
 
-// end starts what is left at the end of the stretch.
+// end starts the last window, if any frames are left.
 func (t *track) end(ctx context.Context) error {
 	at := len(t.raw)
 	t.raw = t.mel.Finish(t.raw)
-	if err := t.grown(ctx, at); err != nil {
+	if err := t.cutWindows(ctx, at); err != nil {
 		return err
 	}
 	t.result.Samples = t.mel.Samples()
 	covered := timeline.Row(0)
-	if t.cut {
+	if t.started {
 		covered = t.next - t.r.window.step() + t.r.window.Rows
 	}
 	if timeline.RowsIn(t.frames) > covered {
@@ -87,8 +88,8 @@ func (t *track) end(ctx context.Context) error {
 
 // finish waits for all windows.
 func (t *track) finish() error {
-	for len(t.flying) > 0 {
-		if err := t.land(); err != nil {
+	for len(t.inFlight) > 0 {
+		if err := t.await(); err != nil {
 			return err
 		}
 	}
@@ -100,16 +101,16 @@ func (t *track) finish() error {
 func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) error {
 	bands := t.r.contract.Bands
 	lo := int(from.Frame()-t.base) * bands
-	w := &window{ctx: ctx, owner: t, priority: t.job.Priority, start: t.origin + from,
-		raw: t.raw[lo : lo+int(n)*bands], logProbs: t.job.LogProbs != nil, done: make(chan struct{})}
-	t.cut = true
+	w := &window{ctx: ctx, owner: t, priority: t.req.Priority, start: t.origin + from,
+		raw: t.raw[lo : lo+int(n)*bands], logProbs: t.req.LogProbs != nil, done: make(chan struct{})}
+	t.started = true
 	t.result.Windows++
 	rows := timeline.RowsIn(n)
 	switch saved := t.saved(w.start, rows); {
 	case saved != nil:
 		w.rows, w.raw = saved, nil
 		close(w.done)
-	case !hearable(t.result.Levels[from.Frame():][:n]):
+	case !audible(t.result.Levels[from.Frame():][:n]):
 		t.result.Skipped++
 		w.rows = silentRows(rows, t.r.vocabulary.Blank())
 		if w.logProbs {
@@ -127,10 +128,10 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 			return errClosed
 		}
 	}
-	t.flying = append(t.flying, w)
+	t.inFlight = append(t.inFlight, w)
 	t.forget(from)
-	for len(t.flying) > t.r.inFlight {
-		if err := t.land(); err != nil {
+	for len(t.inFlight) > t.r.maxInFlight {
+		if err := t.await(); err != nil {
 			return err
 		}
 	}
@@ -138,13 +139,13 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 }
 
 // twin returns the window of an earlier channel that holds the same frames as w, so that
-// the model need not see them twice; nil if there is none.
+// the model need not run twice; nil if there is none.
 func (t *track) twin(w *window) *window {
 	for _, e := range t.earlier {
-		if len(e.flying) == 0 {
+		if len(e.inFlight) == 0 {
 			continue
 		}
-		last := e.flying[len(e.flying)-1]
+		last := e.inFlight[len(e.inFlight)-1]
 		if last.same == nil && last.start == w.start && last.raw != nil && slices.Equal(last.raw, w.raw) {
 			return last
 		}
@@ -160,20 +161,20 @@ func (t *track) forget(from timeline.Row) {
 }
 
 func (t *track) saved(start, rows timeline.Row) []ctc.Row {
-	if t.job.Load == nil || t.job.LogProbs != nil {
+	if t.req.Load == nil || t.req.LogProbs != nil {
 		return nil
 	}
-	saved := t.job.Load(t.channel, start)
+	saved := t.req.Load(t.channel, start)
 	if timeline.Row(len(saved)) != rows {
 		return nil
 	}
 	return saved
 }
 
-// land waits for the oldest window in flight and stitches it on.
-func (t *track) land() error {
-	w := t.flying[0]
-	t.flying = t.flying[1:]
+// await waits for the oldest window in flight and stitches it on.
+func (t *track) await() error {
+	w := t.inFlight[0]
+	t.inFlight = t.inFlight[1:]
 	<-w.done
 	if w.same != nil {
 		w.rows, w.full, w.err = w.same.rows, w.same.full, w.same.err
@@ -181,18 +182,18 @@ func (t *track) land() error {
 	if w.err != nil {
 		return w.err
 	}
-	if w.raw != nil && t.job.Save != nil {
-		t.job.Save(t.channel, w.start, w.rows)
+	if w.raw != nil && t.req.Save != nil {
+		t.req.Save(t.channel, w.start, w.rows)
 	}
 	w.raw = nil
 	return t.stitch.add(w.start-t.origin, w.rows, w.full)
 }
 
-// drain waits for windows in flight whose rows nobody wants any more: the model may
+// drain waits for windows in flight whose rows nobody needs any longer: the model may
 // still be reading them.
 func (t *track) drain() {
-	for _, w := range t.flying {
+	for _, w := range t.inFlight {
 		<-w.done
 	}
-	t.flying = nil
+	t.inFlight = nil
 }

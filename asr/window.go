@@ -44,7 +44,7 @@ const (
 	priorities
 )
 
-// window is one stretch of one recording on its way through the model.
+// window is one part of one recording on its way through the model.
 type window struct {
 	ctx      context.Context
 	owner    *track
@@ -52,7 +52,7 @@ type window struct {
 	start    timeline.Row
 	raw      []float32 // log-mel frames, frame-major, not normalised
 	logProbs bool      // keep whole rows, not only their summary
-	same     *window   // of another channel, whose outcome is this one's too
+	same     *window   // of another channel, whose result is this one's too
 
 	// Set by the worker before done is closed.
 	rows []ctc.Row
@@ -68,10 +68,10 @@ func (w *window) fail(err error) {
 
 func (w *window) frames(bands int) int { return len(w.raw) / bands }
 
-// hearable reports whether any frame stands out of digital silence and the dither of
+// audible reports whether any frame stands out from digital silence and the dither of
 // 16-bit converters. Normalising a window without sound would blow its noise up to the
 // level of speech, so such a window is not run.
-func hearable(levels []mel.Level) bool {
+func audible(levels []mel.Level) bool {
 	const dither = 2 // a quarter of a nat; noise of one least significant bit reaches 0.1
 	for _, l := range levels {
 		if l > dither {

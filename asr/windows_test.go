@@ -52,7 +52,7 @@ func TestEveryRowIsWrittenOnceByARealEncoder(t *testing.T) {
 	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
 	for _, n := range []timeline.Sample{0, 159, 160, 51200, 51201, 52480, 100000, 131071, 200000} {
 		rows := allLogProbs(t, r, &recording{n: n, sample: noise}) // checks order and count of calls
-		got := hear(t, r, &recording{n: n, sample: noise}, asr.Job{})
+		got := recognize(t, r, &recording{n: n, sample: noise}, asr.Request{})
 		if want := int(timeline.RowsIn(timeline.FramesIn(n))); len(rows) != want || len(got.Rows) != want {
 			t.Errorf("%d samples: got %d and %d rows, want %d", n, len(rows), len(got.Rows), want)
 		}
@@ -89,7 +89,7 @@ func TestTimesAreExactToTheSampleAfterTenHours(t *testing.T) {
 			most = max(most, residentHeap())
 		}
 	}
-	got := hear(t, r, rec, asr.Job{})
+	got := recognize(t, r, rec, asr.Request{})
 	tokens := ctc.Greedy(got.Rows, b.Vocabulary.Blank(), 0)
 	for i, token := range tokens {
 		want := ctc.Token{Piece: ctc.Piece(1 + i%4), First: timeline.Row(23 + 46*i)}
@@ -116,7 +116,7 @@ func residentHeap() uint64 {
 func TestRowsDoNotDependOnBatchesThreadsOrCompany(t *testing.T) {
 	const n = 30 * timeline.SampleRate
 	b := bundle(t, "tiny-random")
-	want := hear(t, recognizer(t, b, asr.Options{Window: small, Threads: 1}), &recording{n: n, sample: noise}, asr.Job{})
+	want := recognize(t, recognizer(t, b, asr.Options{Window: small, Threads: 1}), &recording{n: n, sample: noise}, asr.Request{})
 	for _, o := range []asr.Options{{Threads: 2}, {Batch: 3, Threads: 1}, {Batch: 5, Threads: 2}} {
 		o.Window = small
 		r := recognizer(t, b, o)
@@ -127,7 +127,7 @@ func TestRowsDoNotDependOnBatchesThreadsOrCompany(t *testing.T) {
 				if k > 0 {
 					rec = &recording{n: n/timeline.Sample(k+1) + 777, sample: bleeps}
 				}
-				results, err := r.Recognize(t.Context(), rec, asr.Job{Priority: asr.Priority(k)})
+				results, err := r.Recognize(t.Context(), rec, asr.Request{Priority: asr.Priority(k)})
 				if err != nil {
 					t.Error(err)
 					return
@@ -144,10 +144,10 @@ func TestRowsDoNotDependOnBatchesThreadsOrCompany(t *testing.T) {
 func TestAnInterruptedJobGoesOnWithTheWorkDone(t *testing.T) {
 	const n = 40 * timeline.SampleRate
 	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
-	want := hear(t, r, &recording{n: n, sample: noise}, asr.Job{})
+	want := recognize(t, r, &recording{n: n, sample: noise}, asr.Request{})
 	saved := map[timeline.Row][]ctc.Row{}
 	loaded := 0
-	job := asr.Job{
+	job := asr.Request{
 		Load: func(_ int, start timeline.Row) []ctc.Row {
 			if saved[start] != nil {
 				loaded++
@@ -171,7 +171,7 @@ func TestAnInterruptedJobGoesOnWithTheWorkDone(t *testing.T) {
 		t.Fatal("nothing was saved before the interruption")
 	}
 	before := len(saved)
-	got := hear(t, r, &recording{n: n, sample: noise}, job)
+	got := recognize(t, r, &recording{n: n, sample: noise}, job)
 	if loaded != before {
 		t.Errorf("%d windows were saved and %d loaded", before, loaded)
 	}
@@ -183,8 +183,8 @@ func TestAnInterruptedJobGoesOnWithTheWorkDone(t *testing.T) {
 func TestSavedRowsThatDoNotFitAreIgnored(t *testing.T) {
 	const n = 10 * timeline.SampleRate
 	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
-	want := hear(t, r, &recording{n: n, sample: noise}, asr.Job{})
-	got := hear(t, r, &recording{n: n, sample: noise}, asr.Job{Load: func(int, timeline.Row) []ctc.Row { return make([]ctc.Row, 3) }})
+	want := recognize(t, r, &recording{n: n, sample: noise}, asr.Request{})
+	got := recognize(t, r, &recording{n: n, sample: noise}, asr.Request{Load: func(int, timeline.Row) []ctc.Row { return make([]ctc.Row, 3) }})
 	if !slices.Equal(got.Rows, want.Rows) {
 		t.Error("rows differ")
 	}
@@ -197,7 +197,7 @@ func TestWindowsWithoutSoundAreNotRun(t *testing.T) {
 	for name, sample := range map[string]func(timeline.Sample) float32{
 		"digital silence": func(timeline.Sample) float32 { return 0 }, "dither of one bit": dither,
 	} {
-		got := hear(t, r, &recording{n: 20 * timeline.SampleRate, sample: sample}, asr.Job{})
+		got := recognize(t, r, &recording{n: 20 * timeline.SampleRate, sample: sample}, asr.Request{})
 		if got.Windows == 0 || got.Skipped != got.Windows {
 			t.Errorf("%s: %d of %d windows were not run, want all", name, got.Skipped, got.Windows)
 		}
@@ -206,7 +206,7 @@ func TestWindowsWithoutSoundAreNotRun(t *testing.T) {
 		}
 	}
 	quiet := func(i timeline.Sample) float32 { return noise(i) / 50 }
-	if got := hear(t, r, &recording{n: 20 * timeline.SampleRate, sample: quiet}, asr.Job{}); got.Skipped != 0 {
+	if got := recognize(t, r, &recording{n: 20 * timeline.SampleRate, sample: quiet}, asr.Request{}); got.Skipped != 0 {
 		t.Errorf("sound at -60 dB: %d windows were not run", got.Skipped)
 	}
 }
@@ -215,12 +215,12 @@ func TestAStretchHasItsPlaceInTheRecording(t *testing.T) {
 	b := bundle(t, "toys", "tones")
 	r := recognizer(t, b, asr.Options{})
 	const origin = timeline.Row(46 * 10)
-	got := hear(t, r, &recording{start: origin.Sample(), n: 10 * timeline.SampleRate, sample: bleeps}, asr.Job{})
+	got := recognize(t, r, &recording{start: origin.Sample(), n: 10 * timeline.SampleRate, sample: bleeps}, asr.Request{})
 	tokens := ctc.Greedy(got.Rows, b.Vocabulary.Blank(), got.First)
 	if len(tokens) != 3 || tokens[0].First != origin+23 || tokens[2].First != origin+23+92 {
 		t.Errorf("got %+v, want bleeps at rows %d, %d, %d", tokens, origin+23, origin+69, origin+115)
 	}
-	if _, err := r.Recognize(t.Context(), &recording{start: 100, n: 1000, sample: noise}, asr.Job{}); err == nil {
+	if _, err := r.Recognize(t.Context(), &recording{start: 100, n: 1000, sample: noise}, asr.Request{}); err == nil {
 		t.Error("a start off the grid was accepted")
 	}
 }
@@ -230,7 +230,7 @@ func TestChannelsAreHeardByThemselves(t *testing.T) {
 	r := recognizer(t, b, asr.Options{Window: small})
 	left, right := &recording{n: 20 * timeline.SampleRate, sample: bleeps},
 		&recording{n: 20 * timeline.SampleRate, sample: func(i timeline.Sample) float32 { return bleeps(i + 46*1280) }}
-	results, err := r.Recognize(t.Context(), pair{left, right}, asr.Job{})
+	results, err := r.Recognize(t.Context(), pair{left, right}, asr.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,11 +254,11 @@ func TestEqualWindowsOfTwoChannelsAreRunOnce(t *testing.T) {
 		}
 	}
 	for name, from := range map[string]timeline.Sample{"throughout": n, "at first": n / 2, "nowhere": 0} {
-		want := hear(t, r, &recording{n: n, sample: other(from)}, asr.Job{})
+		want := recognize(t, r, &recording{n: n, sample: other(from)}, asr.Request{})
 		run.Store(0)
 		var rows [2]int
 		saved := [2]map[timeline.Row]int{{}, {}}
-		results, err := r.Recognize(t.Context(), pair{{n: n, sample: noise}, {n: n, sample: other(from)}}, asr.Job{
+		results, err := r.Recognize(t.Context(), pair{{n: n, sample: noise}, {n: n, sample: other(from)}}, asr.Request{
 			LogProbs: func(c int, _ timeline.Row, _ []float32) error { rows[c]++; return nil },
 			Save:     func(c int, start timeline.Row, _ []ctc.Row) { saved[c][start]++ },
 		})
@@ -295,29 +295,29 @@ func TestErrorsEndAJobAndNothingElse(t *testing.T) {
 	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
 	errSink := errors.New("sink is full")
 	_, err := r.Recognize(t.Context(), &recording{n: 20 * timeline.SampleRate, sample: noise},
-		asr.Job{LogProbs: func(int, timeline.Row, []float32) error { return errSink }})
+		asr.Request{LogProbs: func(int, timeline.Row, []float32) error { return errSink }})
 	if !errors.Is(err, errSink) {
 		t.Errorf("got %v, want the sink's error", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.Recognize(ctx, &recording{n: 20 * timeline.SampleRate, sample: noise}, asr.Job{}); !errors.Is(err, context.Canceled) {
+	if _, err := r.Recognize(ctx, &recording{n: 20 * timeline.SampleRate, sample: noise}, asr.Request{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
-	hear(t, r, &recording{n: 20 * timeline.SampleRate, sample: noise}, asr.Job{})
+	recognize(t, r, &recording{n: 20 * timeline.SampleRate, sample: noise}, asr.Request{})
 }
 
 func TestProgressReachesTheEnd(t *testing.T) {
 	r := recognizer(t, bundle(t, "toys", "tones"), asr.Options{Window: small})
 	var last asr.Progress
 	const n = 20*timeline.SampleRate + 55
-	hear(t, r, &recording{n: n, sample: bleeps}, asr.Job{Progress: func(p asr.Progress) {
-		if p.Heard < last.Heard || p.Read < last.Read || p.Heard > p.Read {
+	recognize(t, r, &recording{n: n, sample: bleeps}, asr.Request{Progress: func(p asr.Progress) {
+		if p.Recognized < last.Recognized || p.Read < last.Read || p.Recognized > p.Read {
 			t.Errorf("after %+v came %+v", last, p)
 		}
 		last = p
 	}})
-	if last.Read != n || last.Heard < n-timeline.SamplesPerRow {
+	if last.Read != n || last.Recognized < n-timeline.SamplesPerRow {
 		t.Errorf("got %+v at the end of %d samples", last, n)
 	}
 }

@@ -5,12 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"asr-backend/align"
-	"asr-backend/align/spoken"
+	"asr-backend/align/verbalize"
 	"asr-backend/audio"
 	"asr-backend/timeline"
 	"asr-backend/transcript"
@@ -23,86 +22,53 @@ type Aligned struct {
 	// Words counts the words of the text, Found those that were found, and Unspellable those
 	// for which the model has no letters, so that they could not be looked for.
 	Words, Found, Unspellable int
-	// Findings are the places where text and recording do not agree, in order.
-	Findings []Finding
-	// Shift is the model's constant, which is in all times.
-	Shift time.Duration
+	// Mismatches are the places where text and recording do not agree, in order.
+	Mismatches []Mismatch
 
 	unspelled string // the first word that the model cannot write
 }
 
-// Finding is a place where text and recording do not agree.
-type Finding struct {
+// Mismatch is a place where text and recording do not agree.
+type Mismatch struct {
 	Verdict align.Verdict
-	// Start and End are where it is in the recording; for text that was not said, where it
-	// should be.
+	// Start and End are where it is in the recording; for text that the recording lacks,
+	// where it should be.
 	Start, End time.Duration
 	Channel    int
 	// Segment is the index of the text's segment in which it begins.
 	Segment int
-	// Text is what is written, and Heard what the model heard.
-	Text, Heard string
+	// Text is what is written, and Recognized what the model recognized.
+	Text, Recognized string
 }
 
-// ErrNoWords is for a text in which nothing is said.
+// ErrNoWords is for a text without a word that could be spoken.
 var ErrNoWords = errors.New("the text holds no words")
 
 // ErrUnspellable is for a text of which the model cannot write a single word, such as an
 // Arabic one with an English model.
 var ErrUnspellable = errors.New("the text cannot be spelled with the letters of the model")
 
-// AlignFile gives the text of a transcript the times at which it is said in the recording
-// at path. Segments keep their text and order and get new times and words; those without
-// times, such as the paragraphs of a plain text, become regions as of a recognised text.
-// The language is that of the text; if empty it is the model's.
+// Align gives the text of a transcript the times at which it is spoken in the part that was
+// recognized. Segments keep their text and order and get new times and words; those without
+// times, such as the paragraphs of a plain text, become regions as of a recognized text. The
+// language is that of the text; if empty it is the model's.
 //
-// What was not said keeps its text: a segment that was not found at all keeps the times
-// that it had, as far as its neighbours let it. The errors are ErrNoWords and
-// ErrUnspellable, before the recording is opened, and those of the recording. What could not
-// be read of the text, its ReadWarnings, is among the warnings of the result.
-func (t *Transcriber) AlignFile(ctx context.Context, path string, text *transcript.Transcript, language string, q Request) (*Aligned, error) {
-	if err := t.checkText(text, language); err != nil {
-		return nil, err
-	}
-	h, err := t.HearFile(ctx, path, q)
+// What was not spoken keeps its text: a segment that was not found at all keeps the times
+// that it had, as far as its neighbours let it. The errors are ErrNoWords, ErrUnspellable and
+// those of reading what was kept. What could not be read of the text, its ReadWarnings, is
+// among the warnings of the result. The request must have asked for KeepLogProbs.
+func (r *Recognition) Align(ctx context.Context, text *transcript.Transcript, language string) (*Aligned, error) {
+	verbalizer, err := r.t.verbalizer(language)
 	if err != nil {
 		return nil, err
 	}
-	return closing(h, func() (*Aligned, error) { return h.Align(ctx, text, language) })
-}
-
-// AlignReader is AlignFile for the recording that r holds; name is what it is called in
-// messages.
-func (t *Transcriber) AlignReader(ctx context.Context, r io.Reader, name string, text *transcript.Transcript, language string, q Request) (*Aligned, error) {
-	if err := t.checkText(text, language); err != nil {
-		return nil, err
-	}
-	h, err := t.HearReader(ctx, r, name, q)
-	if err != nil {
-		return nil, err
-	}
-	return closing(h, func() (*Aligned, error) { return h.Align(ctx, text, language) })
-}
-
-func closing[T any](c io.Closer, do func() (T, error)) (T, error) {
-	v, err := do()
-	return v, errors.Join(err, c.Close())
-}
-
-// Align finds a text in all of what was heard.
-func (h *Hearing) Align(ctx context.Context, text *transcript.Transcript, language string) (*Aligned, error) {
-	speller, err := h.t.speller(language)
-	if err != nil {
-		return nil, err
-	}
-	out := &Aligned{Transcript: h.transcript(), Shift: h.t.recognizer.Bundle().Card.WordShift()}
-	for _, channel := range channelsOf(text) {
-		track, err := h.track(channel)
+	out := &Aligned{Transcript: r.describe(r.channels)}
+	for _, number := range channelsOf(text) {
+		c, err := r.channel(number)
 		if err != nil {
 			return nil, err
 		}
-		s := newSheet(text, channel, speller)
-		if err := h.alignSheet(ctx, s, track, out); err != nil {
+		if err := r.alignChannel(ctx, newReference(text, number, verbalizer), c, out); err != nil {
 			return nil, err
 		}
 	}
@@ -110,41 +76,39 @@ func (h *Hearing) Align(ctx context.Context, text *transcript.Transcript, langua
 	case out.Words == 0:
 		return nil, ErrNoWords
 	case out.Words == out.Unspellable:
-		return nil, h.t.unspellable(text)
+		return nil, r.t.unspellable(text)
 	}
-	h.finish(text, out)
+	r.finish(text, out)
 	return out, nil
 }
 
-// alignSheet finds a sheet on a track and adds it to out.
-func (h *Hearing) alignSheet(ctx context.Context, s *sheet, track *track, out *Aligned) error {
-	a, err := track.find(ctx, track.heard, s.script)
+// alignChannel aligns the text of a channel and adds it to out.
+func (r *Recognition) alignChannel(ctx context.Context, ref *reference, c *channel, out *Aligned) error {
+	a, err := c.place(ctx, r.emissions(c), ref.words)
 	if err != nil {
-		return fmt.Errorf("align %s: %w", h.name, err)
+		return fmt.Errorf("align %s: %w", r.name, err)
 	}
-	out.Words += len(s.script)
-	n, first := s.unspellable(h.t.recognizer.Bundle().Vocabulary)
+	out.Words += len(ref.words)
+	n, first := ref.unspellable(c.Vocabulary)
 	out.Unspellable += n
 	out.unspelled = cmp.Or(out.unspelled, first)
 	for _, w := range a.Words {
-		if w.Verdict == align.Matches {
+		if w.Verdict == align.Match {
 			out.Found++
 		}
 	}
-	for _, x := range a.Stretches {
-		out.Findings = append(out.Findings, s.finding(x))
+	for _, m := range a.Mismatches {
+		out.Mismatches = append(out.Mismatches, ref.mismatch(m))
 	}
-	out.Transcript.Segments = append(out.Transcript.Segments, s.timed(a.Words, h.t.options.Regions)...)
+	out.Transcript.Segments = append(out.Transcript.Segments, ref.timed(a.Words, r.t.options.Regions)...)
 	return nil
 }
 
 // finish puts the channels together.
-func (h *Hearing) finish(text *transcript.Transcript, out *Aligned) {
+func (r *Recognition) finish(text *transcript.Transcript, out *Aligned) {
 	t := out.Transcript
-	slices.SortStableFunc(t.Segments, func(a, b transcript.Segment) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Channel, b.Channel))
-	})
-	slices.SortStableFunc(out.Findings, func(a, b Finding) int {
+	sortSegments(t.Segments)
+	slices.SortStableFunc(out.Mismatches, func(a, b Mismatch) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Channel, b.Channel))
 	})
 	words := 0
@@ -156,7 +120,7 @@ func (h *Hearing) finish(text *transcript.Transcript, out *Aligned) {
 	}
 	t.Confidence /= float64(max(words, 1))
 	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, text.Diagnostics.ReadWarnings...)
-	if !h.exact {
+	if !r.exact {
 		t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, "The model comes without its tokenizer (tokenizer.model): the text was cut into pieces by a guess, and words may be found less well.")
 	}
 	if out.Unspellable > 0 {
@@ -169,33 +133,33 @@ func (h *Hearing) finish(text *transcript.Transcript, out *Aligned) {
 }
 
 // slack is how far beyond a region that a person drew its words are looked for: a model
-// sees a word up to two rows late, and people cut closely.
+// emits a word up to two rows late, and people cut closely.
 const slack = 2 * timeline.RowDuration
 
-// Words gives the words of a text the times at which they are said between start and end
-// on a channel, such as a region that a person drew and wrote. Its findings are those
-// inside.
-func (h *Hearing) Words(ctx context.Context, channel int, start, end time.Duration, text, language string) ([]transcript.Word, []Finding, error) {
-	speller, err := h.t.speller(language)
+// Words gives the words of a text the times at which they are spoken between start and end on
+// a channel, such as a region that a person drew and transcribed. Mismatches are those
+// inside. The request must have asked for KeepLogProbs.
+func (r *Recognition) Words(ctx context.Context, channel int, start, end time.Duration, text, language string) ([]transcript.Word, []Mismatch, error) {
+	verbalizer, err := r.t.verbalizer(language)
 	if err != nil {
 		return nil, nil, err
 	}
-	track, err := h.track(channel)
+	c, err := r.channel(channel)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := newSheet(&transcript.Transcript{Segments: []transcript.Segment{{Text: text, Channel: channel}}}, channel, speller)
-	a, err := track.find(ctx, track.heard.Part(start-slack, end+slack), s.script)
+	ref := newReference(&transcript.Transcript{Segments: []transcript.Segment{{Text: text, Channel: channel}}}, channel, verbalizer)
+	a, err := c.place(ctx, r.emissions(c).Part(start-slack, end+slack), ref.words)
 	if err != nil {
-		return nil, nil, fmt.Errorf("align %s: %w", h.name, err)
+		return nil, nil, fmt.Errorf("align %s: %w", r.name, err)
 	}
 	inside := func(d time.Duration) time.Duration { return min(max(d, start), end) }
-	var findings []Finding
-	for _, x := range a.Stretches {
-		f := s.finding(x)
-		f.Start, f.End = inside(f.Start), inside(f.End)
-		if f.Verdict != align.Untold || f.Start < f.End {
-			findings = append(findings, f)
+	var mismatches []Mismatch
+	for _, x := range a.Mismatches {
+		m := ref.mismatch(x)
+		m.Start, m.End = inside(m.Start), inside(m.End)
+		if m.Verdict != align.Insertion || m.Start < m.End {
+			mismatches = append(mismatches, m)
 		}
 	}
 	words := make([]transcript.Word, len(a.Words))
@@ -203,23 +167,17 @@ func (h *Hearing) Words(ctx context.Context, channel int, start, end time.Durati
 		words[i] = word(&a.Words[i])
 		words[i].Start, words[i].End = inside(words[i].Start), inside(words[i].End)
 	}
-	return words, findings, nil
+	return words, mismatches, nil
 }
 
-// find finds a script in a part of what was heard on the track.
-func (t *track) find(ctx context.Context, part *align.Heard, s align.Script) (*align.Alignment, error) {
-	a, err := part.Align(ctx, s)
-	return a, errors.Join(err, t.rows.Err())
-}
-
-// speller returns what writes texts in the model's pieces.
-func (t *Transcriber) speller(language string) (*spoken.Speller, error) {
+// verbalizer returns what writes texts in the model's pieces.
+func (t *Transcriber) verbalizer(language string) (*verbalize.Verbalizer, error) {
 	b := t.recognizer.Bundle()
 	tokenizer, err := b.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	return spoken.New(tokenizer, b.Vocabulary, cmp.Or(language, b.Card.Language)), nil
+	return verbalize.New(tokenizer, b.Vocabulary, cmp.Or(language, b.Card.Language)), nil
 }
 
 // channelsOf returns the channels that a text speaks of.
@@ -232,8 +190,8 @@ func channelsOf(text *transcript.Transcript) []int {
 	return slices.Compact(channels)
 }
 
-// ChannelsFor returns how a recording has to be heard for a text: each channel by itself
-// if the text has any, else mixed.
+// ChannelsFor returns how a recording has to be opened for a text: each channel by itself if
+// the text has any, else mixed.
 func ChannelsFor(text *transcript.Transcript) audio.Channels {
 	for i := range text.Segments {
 		if text.Segments[i].Channel != transcript.Mixed {

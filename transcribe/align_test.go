@@ -48,12 +48,12 @@ func clips(t *testing.T, sets ...string) []clip {
 
 // chapter is a long recording made of clips, and its text, a paragraph a clip.
 type chapter struct {
-	*transcribe.Hearing
+	*transcribe.Recognition
 	spans      []span // where each paragraph is said
 	paragraphs []string
 }
 
-// read makes a chapter and hears it.
+// read makes a chapter and recognizes it.
 func read(t *testing.T, length time.Duration, sets ...string) *chapter {
 	t.Helper()
 	all := clips(t, sets...)
@@ -67,7 +67,7 @@ func read(t *testing.T, length time.Duration, sets ...string) *chapter {
 		c.paragraphs = append(c.paragraphs, all[s.clip].text)
 	}
 	var err error
-	if c.Hearing, err = transcriber(t, transcribe.Options{}).HearFile(t.Context(), path, transcribe.Request{}); err != nil {
+	if c.Recognition, err = transcriber(t, transcribe.Options{}).Recognize(t.Context(), transcribe.Source{Path: path}, transcribe.Request{KeepLogProbs: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -119,7 +119,7 @@ func (c *chapter) find(t *testing.T, paragraphs []string) (*transcribe.Aligned, 
 }
 
 // A book chapter of an hour with its text: every word lies inside its clip. With faults in
-// the text, just these are told, and all other words stay where they were.
+// the text, just these are reported, and all other words stay where they were.
 func TestAnHourIsFoundWordByWord(t *testing.T) {
 	length := time.Hour
 	if testing.Short() {
@@ -131,35 +131,35 @@ func TestAnHourIsFoundWordByWord(t *testing.T) {
 	c.contains(t, words)
 	f := c.fault(words)
 	faulty, found := c.find(t, f.paragraphs)
-	c.tells(t, f, right, faulty)
-	c.stays(t, f, words, found, faulty.Findings)
+	c.reports(t, f, right, faulty)
+	c.stays(t, f, words, found, faulty.Mismatches)
 }
 
-// Where the model hears every word, the right text has no doubts and the faulty one those of
+// Where the model recognizes every word, the right text has no doubts and the faulty one those of
 // its faults, to the word. Only edges that a word shares with a fault move, and hardly.
-func TestAnHourHeardWellIsToldExactly(t *testing.T) {
+func TestMismatchesAreExactWhereTheModelIsRight(t *testing.T) {
 	length := time.Hour
 	if testing.Short() {
 		length = 5 * time.Minute
 	}
 	c := read(t, length, "ljspeech")
 	right, words := c.find(t, c.paragraphs)
-	for _, x := range right.Findings {
+	for _, x := range right.Mismatches {
 		t.Errorf("%v: the text is right here", &x)
 	}
 	c.contains(t, words)
 	f := c.fault(words)
 	faulty, found := c.find(t, f.paragraphs)
-	if len(faulty.Findings) != len(f.changed)+2 {
-		t.Errorf("%d places are told, want %d", len(faulty.Findings), len(f.changed)+2)
+	if len(faulty.Mismatches) != len(f.changed)+2 {
+		t.Errorf("%d places are reported, want %d", len(faulty.Mismatches), len(f.changed)+2)
 	}
-	for _, x := range faulty.Findings {
+	for _, x := range faulty.Mismatches {
 		removed := c.spans[f.removed]
 		start, end := removed.start.Duration(), removed.end.Duration()
 		switch {
-		case x.Verdict == align.Differs && x.Text == f.changed[x.Segment]:
-		case x.Verdict == align.Unspoken && x.Segment == f.added && x.Text == f.paragraphs[f.added]:
-		case x.Verdict == align.Untold && x.Start >= start-clipSlack && x.End <= end+clipSlack && x.End-x.Start > (end-start)*9/10:
+		case x.Verdict == align.Substitution && x.Text == f.changed[x.Segment]:
+		case x.Verdict == align.Deletion && x.Segment == f.added && x.Text == f.paragraphs[f.added]:
+		case x.Verdict == align.Insertion && x.Start >= start-clipSlack && x.End <= end+clipSlack && x.End-x.Start > (end-start)*9/10:
 		default:
 			t.Errorf("%v (%v to %v) is no fault; a paragraph was removed from %v to %v", &x, x.Start, x.End, start, end)
 		}
@@ -228,13 +228,13 @@ type faults struct {
 	changed    map[int]string // paragraphs with a word that was not said so
 }
 
-// fault changes ten words between others that the model hears, since nobody can tell a wrong
-// word from right ones that are misheard. It removes a paragraph after them, and adds one
+// fault changes ten words between others that the model recognizes, since nobody can tell a wrong
+// word from right ones that are misrecognized. It removes a paragraph after them, and adds one
 // after that. Words are those of the right text.
 func (c *chapter) fault(words []placed) faults {
 	n := len(c.paragraphs)
 	last := n - 1
-	for !heard(words, last, 0) {
+	for !recognized(words, last, 0) {
 		last--
 	}
 	f := faults{slices.Clone(c.paragraphs), last - 2, last - 1, map[int]string{}}
@@ -244,7 +244,7 @@ func (c *chapter) fault(words []placed) faults {
 	for i, word := range []string{"umbrella", "telescope", "marmalade", "seventeen", "kangaroo", "grandfather", "bicycle", "volcano", "porcupine", "orchestra"} {
 		at := (i + 1) * n / 14
 		middle := func() int { return len(strings.Fields(f.paragraphs[at])) / 2 }
-		for !heard(words, at, middle()-1) || !heard(words, at, middle()+1) {
+		for !recognized(words, at, middle()-1) || !recognized(words, at, middle()+1) {
 			at++
 		}
 		said := strings.Fields(f.paragraphs[at])
@@ -257,51 +257,51 @@ func (c *chapter) fault(words []placed) faults {
 	return f
 }
 
-// heard tells whether a word of a paragraph was heard.
-func heard(words []placed, paragraph, word int) bool {
+// recognized reports whether a word of a paragraph was recognized.
+func recognized(words []placed, paragraph, word int) bool {
 	first := slices.IndexFunc(words, func(w placed) bool { return w.paragraph == paragraph })
 	return words[first+word].Confidence >= 0.5
 }
 
-// tells holds the findings to the faults.
-func (c *chapter) tells(t *testing.T, f faults, right, faulty *transcribe.Aligned) {
+// reports holds the mismatches to the faults.
+func (c *chapter) reports(t *testing.T, f faults, right, faulty *transcribe.Aligned) {
 	t.Helper()
-	told := map[int]bool{}
-	for _, x := range faulty.Findings {
-		if slices.ContainsFunc(right.Findings, func(y transcribe.Finding) bool { return y.Start == x.Start && y.Text == x.Text }) {
+	reported := map[int]bool{}
+	for _, x := range faulty.Mismatches {
+		if slices.ContainsFunc(right.Mismatches, func(y transcribe.Mismatch) bool { return y.Start == x.Start && y.Text == x.Text }) {
 			continue // the model's doubts about the right text
 		}
-		told[x.Segment] = true
+		reported[x.Segment] = true
 		switch word := f.changed[x.Segment]; {
 		case word != "":
 			// The word, and what was doubted before.
-			if x.Verdict == align.Untold || !slices.Contains(strings.Fields(x.Text), word) || doubtless(x, right) > 1 {
+			if x.Verdict == align.Insertion || !slices.Contains(strings.Fields(x.Text), word) || doubtless(x, right) > 1 {
 				t.Errorf("%s: got %v, want %q", f.paragraphs[x.Segment], &x, word)
 			}
 		case x.Segment == f.added:
-			if x.Verdict == align.Untold || x.Text != f.paragraphs[f.added] {
+			if x.Verdict == align.Insertion || x.Text != f.paragraphs[f.added] {
 				t.Errorf("got %v, want the added paragraph", &x)
 			}
 		case x.Segment == f.removed || x.Segment == f.removed-1:
-			// What the model heard of it: not all, as it is a small one.
+			// What the model recognized of it: not all, as it is a small one.
 			s := c.spans[f.removed]
 			start, end := s.start.Duration(), s.end.Duration()
-			if x.Verdict != align.Untold || x.Start < start-clipSlack || x.End > end+clipSlack || x.End-x.Start < (end-start)/3 {
+			if x.Verdict != align.Insertion || x.Start < start-clipSlack || x.End > end+clipSlack || x.End-x.Start < (end-start)/3 {
 				t.Errorf("got %v (%v to %v), want the removed paragraph, %v to %v", &x, x.Start, x.End, start, end)
 			}
 		default:
 			t.Errorf("%v: the text is right here", &x)
 		}
 	}
-	if len(told) != len(f.changed)+2 {
-		t.Errorf("%d faults were told, want %d", len(told), len(f.changed)+2)
+	if len(reported) != len(f.changed)+2 {
+		t.Errorf("%d faults were reported, want %d", len(reported), len(f.changed)+2)
 	}
 }
 
 // doubtless counts the words of a finding that were not doubted in the right text.
-func doubtless(x transcribe.Finding, right *transcribe.Aligned) int {
+func doubtless(x transcribe.Mismatch, right *transcribe.Aligned) int {
 	n := len(strings.Fields(x.Text))
-	for _, y := range right.Findings {
+	for _, y := range right.Mismatches {
 		if strings.HasSuffix(x.Text, y.Text) && y.Segment == x.Segment {
 			n -= len(strings.Fields(y.Text))
 		}
@@ -310,30 +310,30 @@ func doubtless(x transcribe.Finding, right *transcribe.Aligned) int {
 }
 
 // stays holds the words of a text with faults to where they are in the right text. Only the
-// words that are told have moved, and a little those beside them, to edges that they share
+// words that are reported have moved, and a little those beside them, to edges that they share
 // with others.
-func (c *chapter) stays(t *testing.T, f faults, right, faulty []placed, findings []transcribe.Finding) {
+func (c *chapter) stays(t *testing.T, f faults, right, faulty []placed, mismatches []transcribe.Mismatch) {
 	t.Helper()
-	told := make([]bool, len(faulty))
-	for _, x := range findings {
+	reported := make([]bool, len(faulty))
+	for _, x := range mismatches {
 		first := slices.IndexFunc(faulty, func(w placed) bool { return w.paragraph == x.Segment })
 		text := strings.Fields(x.Text)
 		for i := first; i+len(text) <= len(faulty) && faulty[i].paragraph == x.Segment; i++ {
 			same := func(k int) bool { return faulty[i+k].Text == text[k] }
 			if n := len(text); n > 0 && same(0) && same(n-1) {
 				for k := range text {
-					told[i+k] = told[i+k] || f.changed[x.Segment] != "" || x.Segment == f.added
+					reported[i+k] = reported[i+k] || f.changed[x.Segment] != "" || x.Segment == f.added
 				}
 			}
 		}
 	}
 	for i, was := range f.unfaulted(right, faulty) {
 		w := faulty[i]
-		near := func(from, to int) bool { return slices.Contains(told[max(from, 0):min(to+1, len(told))], true) }
+		near := func(from, to int) bool { return slices.Contains(reported[max(from, 0):min(to+1, len(reported))], true) }
 		moved := func(a, b time.Duration, near bool) bool {
 			return a != b && !(near && (a-b).Abs() <= 100*time.Millisecond)
 		}
-		if !told[i] && (w.Text != was.Text || moved(w.Start, was.Start, near(i-2, i+1)) || moved(w.End, was.End, near(i-1, i+2))) {
+		if !reported[i] && (w.Text != was.Text || moved(w.Start, was.Start, near(i-2, i+1)) || moved(w.End, was.End, near(i-1, i+2))) {
 			t.Errorf("%q moved from %v to %v: %q at %v to %v", was.Text, was.Start, was.End, w.Text, w.Start, w.End)
 		}
 	}

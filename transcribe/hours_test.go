@@ -42,12 +42,12 @@ func TestEveryWordOfThreeHoursLiesInsideItsClip(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "long.wav")
 	spans := join(t, path, clips, timeline.SampleAt(length))
-	got, err := transcriber(t, transcribe.Options{}).File(t.Context(), path, transcribe.Request{})
+	got, err := transcriber(t, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const slack = 50 * time.Millisecond
-	at, inside, heard := 0, 0, map[int]bool{}
+	at, inside, found := 0, 0, map[int]bool{}
 	for _, w := range words(got) {
 		for at+1 < len(spans) && spans[at].end.Duration()+slack < w.Start {
 			at++
@@ -57,12 +57,12 @@ func TestEveryWordOfThreeHoursLiesInsideItsClip(t *testing.T) {
 			continue
 		}
 		inside++
-		heard[at] = true
+		found[at] = true
 	}
-	if len(heard) < len(spans)*95/100 {
-		t.Errorf("words in %d of %d clips", len(heard), len(spans))
+	if len(found) < len(spans)*95/100 {
+		t.Errorf("words in %d of %d clips", len(found), len(spans))
 	}
-	t.Logf("%d words in %d clips, %d windows, %.1f %% of rows heard twice differ", inside, len(spans), got.Diagnostics.Windows, 100*got.Diagnostics.SeamDisagreement)
+	t.Logf("%d words in %d clips, %d windows, %.1f %% of rows of overlaps differ", inside, len(spans), got.Diagnostics.Windows, 100*got.Diagnostics.SeamDisagreement)
 }
 
 type span struct {

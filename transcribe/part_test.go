@@ -25,7 +25,7 @@ func TestPartsBeyondTheEndAreReported(t *testing.T) {
 		"just beyond":           {5 * time.Second, 6 * time.Second, 0, "The part asked for begins at 5 s, after the end of the recording at 4.49 s."},
 		"only context, no part": {1500 * time.Millisecond, 4400 * time.Millisecond, 4400 * time.Millisecond, ""},
 	} {
-		got, err := transcriber(t, transcribe.Options{}).File(t.Context(), path, transcribe.Request{Start: c.start, End: c.end})
+		got, err := transcriber(t, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{Start: c.start, End: c.end})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -39,14 +39,14 @@ func TestLosslessFormatsGiveTheSameTranscript(t *testing.T) {
 	dir := t.TempDir()
 	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0003.flac")
 	tr := transcriber(t, transcribe.Options{FFmpeg: oracle.FFmpeg(t)})
-	want, err := tr.File(t.Context(), source, transcribe.Request{})
+	want, err := tr.Transcribe(t.Context(), transcribe.Source{Path: source}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"a.wav", "a.aiff", "a.w64"} {
 		path := filepath.Join(dir, name)
 		convert(t, source, path)
-		got, err := tr.File(t.Context(), path, transcribe.Request{})
+		got, err := tr.Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -66,7 +66,7 @@ func TestLossyFormatsGiveTheSameWordsWithin40Milliseconds(t *testing.T) {
 	tr := transcriber(t, transcribe.Options{FFmpeg: oracle.FFmpeg(t)})
 	for _, clip := range []string{"02", "05", "06", "08", "09", "11", "12"} {
 		source := oracle.Data(t, "speech", "ljspeech", "LJ001-00"+clip+".flac")
-		want, err := tr.File(t.Context(), source, transcribe.Request{})
+		want, err := tr.Transcribe(t.Context(), transcribe.Source{Path: source}, transcribe.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestLossyFormatsGiveTheSameWordsWithin40Milliseconds(t *testing.T) {
 		} {
 			path := filepath.Join(dir, clip+c.name)
 			convert(t, source, path, strings.Fields(c.options)...)
-			got, err := tr.File(t.Context(), path, transcribe.Request{})
+			got, err := tr.Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 			if err != nil {
 				t.Errorf("%s: %v", clip+c.name, err)
 				continue
@@ -109,7 +109,7 @@ func TestAPartHasOnlyItsOwnWords(t *testing.T) {
 	source := oracle.Data(t, "speech", "radio", "gb0.flac")
 	tr := transcriber(t, transcribe.Options{})
 	from, to := 40*time.Second, 52*time.Second
-	part, err := tr.File(t.Context(), source, transcribe.Request{Start: from, End: to})
+	part, err := tr.Transcribe(t.Context(), transcribe.Source{Path: source}, transcribe.Request{Start: from, End: to})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestAPartHasOnlyItsOwnWords(t *testing.T) {
 // inverted channel costs nothing where they are mixed. Both are reported.
 func TestTwoChannelsOfOneSoundGiveItsWordsOnce(t *testing.T) {
 	source := oracle.Data(t, "speech", "ljspeech", "LJ001-0002.flac")
-	want, err := transcriber(t, transcribe.Options{}).File(t.Context(), source, transcribe.Request{})
+	want, err := transcriber(t, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: source}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestTwoChannelsOfOneSoundGiveItsWordsOnce(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "two.wav")
 		convert(t, source, path, "-af", c.pan)
-		got, err := transcriber(t, transcribe.Options{Channels: c.channels}).File(t.Context(), path, transcribe.Request{})
+		got, err := transcriber(t, transcribe.Options{Channels: c.channels}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,32 +169,32 @@ func TestChannelsAreKeptApart(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "two.wav")
 	left, right := oracle.Data(t, "speech", "ljspeech", "LJ001-0002.flac"), oracle.Data(t, "speech", "ljspeech", "LJ001-0004.flac")
 	run(t, oracle.FFmpeg(t), "-v", "error", "-y", "-i", left, "-i", right, "-filter_complex", "[0:a]apad[l];[l][1:a]join=inputs=2:channel_layout=stereo", "-shortest", source)
-	one, err := transcriber(t, transcribe.Options{}).File(t.Context(), left, transcribe.Request{})
+	one, err := transcriber(t, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: left}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := transcriber(t, transcribe.Options{}).File(t.Context(), right, transcribe.Request{})
+	two, err := transcriber(t, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: right}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	split, err := transcriber(t, transcribe.Options{Channels: audio.Split}).File(t.Context(), source, transcribe.Request{})
+	split, err := transcriber(t, transcribe.Options{Channels: audio.Split}).Transcribe(t.Context(), transcribe.Source{Path: source}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	heard := map[int][]string{}
+	texts := map[int][]string{}
 	for i, s := range split.Segments {
-		heard[s.Channel] = append(heard[s.Channel], s.Text)
+		texts[s.Channel] = append(texts[s.Channel], s.Text)
 		if i > 0 && s.Start < split.Segments[i-1].Start {
 			t.Error("segments are not in order")
 		}
 	}
-	if got, want := strings.Join(heard[0], " "), one.Text(); similarity(got, want) < 0.7 {
+	if got, want := strings.Join(texts[0], " "), one.Text(); similarity(got, want) < 0.7 {
 		t.Errorf("left channel: got %q, want %q", got, want)
 	}
-	if got, want := strings.Join(heard[1], " "), two.Text(); similarity(got, want) < 0.7 {
+	if got, want := strings.Join(texts[1], " "), two.Text(); similarity(got, want) < 0.7 {
 		t.Errorf("right channel: got %q, want %q", got, want)
 	}
-	only, err := transcriber(t, transcribe.Options{Channels: audio.Only(1)}).File(t.Context(), source, transcribe.Request{})
+	only, err := transcriber(t, transcribe.Options{Channels: audio.Only(1)}).Transcribe(t.Context(), transcribe.Source{Path: source}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,10 +216,10 @@ func similarity(a, b string) float64 {
 	return float64(n) / math.Max(float64(len(of)), 1)
 }
 
-func TestSilenceIsSaid(t *testing.T) {
+func TestSilenceIsReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "silence.wav")
 	run(t, oracle.FFmpeg(t), "-v", "error", "-y", "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=30", path)
-	got, err := transcriber(t, transcribe.Options{}).File(t.Context(), path, transcribe.Request{})
+	got, err := transcriber(t, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestWordsAreNearerToTheTruthThanTheirRows(t *testing.T) {
 			texts = append(texts, w.Text)
 		}
 		text := &transcript.Transcript{Segments: []transcript.Segment{{Text: strings.Join(texts, " "), Channel: transcript.Mixed}}}
-		a, err := tr.AlignFile(t.Context(), oracle.Data(t, "align", "festival", voice+".opus"), text, "en", transcribe.Request{})
+		a, err := tr.Align(t.Context(), transcribe.Source{Path: oracle.Data(t, "align", "festival", voice+".opus")}, text, "en", transcribe.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,15 +17,15 @@ import (
 // checkText returns the error of a text that cannot be aligned with any recording: it costs
 // nothing to know before hours of audio are decoded.
 func (t *Transcriber) checkText(text *transcript.Transcript, language string) error {
-	speller, err := t.speller(language)
+	verbalizer, err := t.verbalizer(language)
 	if err != nil {
 		return err
 	}
 	words, unspellable := 0, 0
 	for _, channel := range channelsOf(text) {
-		s := newSheet(text, channel, speller)
-		words += len(s.script)
-		n, _ := s.unspellable(t.recognizer.Bundle().Vocabulary)
+		ref := newReference(text, channel, verbalizer)
+		words += len(ref.words)
+		n, _ := ref.unspellable(t.recognizer.Bundle().Vocabulary)
 		unspellable += n
 	}
 	switch {
@@ -37,13 +37,13 @@ func (t *Transcriber) checkText(text *transcript.Transcript, language string) er
 	return nil
 }
 
-// unspellable returns how many words of the sheet the model cannot write, and the first of
+// unspellable returns how many words of the reference the model cannot write, and the first of
 // them.
-func (s *sheet) unspellable(v *ctc.Vocabulary) (n int, first string) {
-	for i := range s.script {
-		if !s.script[i].Spelled(v) {
+func (r *reference) unspellable(v *ctc.Vocabulary) (n int, first string) {
+	for i := range r.words {
+		if !r.words[i].Spelled(v) {
 			if n++; n == 1 {
-				first = s.script[i].Text
+				first = r.words[i].Text
 			}
 		}
 	}

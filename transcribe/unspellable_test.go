@@ -33,16 +33,16 @@ func TestATextWithoutALetterOfTheModelIsRefused(t *testing.T) {
 		"مرحبا بالعالم كيف حالك اليوم": "it is in Arabic letters, and the model small-en (en) writes Latin ones; choose a model that was trained on the language of the text",
 		"Доброе утро — 今日は":            "it is in Cyrillic, Han and Hiragana letters",
 	} {
-		_, err := tr.AlignFile(t.Context(), "nowhere.wav", paragraphs(text), "", transcribe.Request{})
+		_, err := tr.Align(t.Context(), transcribe.Source{Path: "nowhere.wav"}, paragraphs(text), "", transcribe.Request{})
 		if !errors.Is(err, transcribe.ErrUnspellable) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want %q in it", text, err, want)
 		}
 	}
-	_, err := tr.AlignFile(t.Context(), "nowhere.wav", paragraphs("1984 50 %"), "de", transcribe.Request{})
+	_, err := tr.Align(t.Context(), transcribe.Source{Path: "nowhere.wav"}, paragraphs("1984 50 %"), "de", transcribe.Request{})
 	if !errors.Is(err, transcribe.ErrUnspellable) || !strings.Contains(err.Error(), "write them out in words") {
 		t.Errorf("got error %v", err)
 	}
-	if _, err := tr.AlignFile(t.Context(), "nowhere.wav", paragraphs("1984 50 %"), "en", transcribe.Request{}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := tr.Align(t.Context(), transcribe.Source{Path: "nowhere.wav"}, paragraphs("1984 50 %"), "en", transcribe.Request{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got error %v, want that of the recording", err)
 	}
 }
@@ -56,7 +56,7 @@ func TestWordsThatCannotBeSpelledAreNotFound(t *testing.T) {
 	for _, w := range wordTimes(t, oracle.Data(t, "align", "festival", "ked.tsv")) {
 		said = append(said, w.Text)
 	}
-	right, err := tr.AlignFile(t.Context(), recording, paragraphs(strings.Join(said, " ")), "en", transcribe.Request{})
+	right, err := tr.Align(t.Context(), transcribe.Source{Path: recording}, paragraphs(strings.Join(said, " ")), "en", transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestWordsThatCannotBeSpelledAreNotFound(t *testing.T) {
 	for i := len(mixed) / 20 * 20; i > 0; i -= 20 {
 		mixed = slices.Insert(mixed, i, foreign)
 	}
-	got, err := tr.AlignFile(t.Context(), recording, paragraphs(strings.Join(mixed, " ")), "en", transcribe.Request{})
+	got, err := tr.Align(t.Context(), transcribe.Source{Path: recording}, paragraphs(strings.Join(mixed, " ")), "en", transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestWordsThatCannotBeSpelledAreNotFound(t *testing.T) {
 		t.Errorf("%d words, %d found, %d that cannot be spelled; want %d, %d, %d", got.Words, got.Found, got.Unspellable, len(mixed), right.Found, n)
 	}
 	named := 0
-	for _, f := range got.Findings {
+	for _, f := range got.Mismatches {
 		if f.Verdict == align.Unspellable && f.Text == foreign {
 			named++
 		}
@@ -99,7 +99,7 @@ func TestWordsThatCannotBeSpelledAreNotFound(t *testing.T) {
 		t.Errorf("warnings: %s", warnings)
 	}
 	var report bytes.Buffer
-	if err := got.WriteFindings(&report, "text.txt"); err != nil {
+	if err := got.WriteReport(&report, "text.txt"); err != nil {
 		t.Fatal(err)
 	}
 	var read struct{ Unspellable int }
@@ -118,7 +118,7 @@ func TestACueThatCannotBeSpelledKeepsItsTimes(t *testing.T) {
 		text.Segments[i].Start, text.Segments[i].End = time.Duration(2*i)*time.Second, time.Duration(2*i+1)*time.Second
 	}
 	text.Diagnostics.ReadWarnings = []string{"Line 7 is odd."}
-	a, err := tr.AlignFile(t.Context(), path, text, "en", transcribe.Request{})
+	a, err := tr.Align(t.Context(), transcribe.Source{Path: path}, text, "en", transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestACueThatCannotBeSpelledKeepsItsTimes(t *testing.T) {
 	}
 
 	// A region that a person drew and wrote has its words, as good as nothing else is known.
-	h, err := tr.HearFile(t.Context(), path, transcribe.Request{})
+	h, err := tr.Recognize(t.Context(), transcribe.Source{Path: path}, transcribe.Request{KeepLogProbs: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,12 @@
 // Package logprobs keeps the rows of log-probabilities of a recording, so that a text can
-// be looked for in them once they are all there.
+// be aligned with them once all are there.
 //
 // Ten hours are 450,000 rows, which a model of 1,025 columns makes 1.8 GB in float32. Here
 // a value takes 16 bits: a natural logarithm of 0 to -32 in steps of 1/2048, so that it is
 // off by at most 0.00025; what is less probable than e^-32 counts as that. The first
 // [InMemory] bytes stay in memory and the rest goes to a temporary file, which has no name
-// and is gone with the process. An aligner reads rows in their order, mostly, so that a
-// block of them is read from the file at once.
+// and vanishes with the process. An aligner reads rows mostly in order, so a block of
+// them is read from the file at once.
 package logprobs
 
 import (

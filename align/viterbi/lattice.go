@@ -17,8 +17,8 @@ type lattice struct {
 	rows    timeline.Row
 	tokens  []int32
 	repeat  []float64 // added to a skip onto token i: -Inf if it equals its neighbour
-	words   []int     // first tokens of words, and the number of tokens; nil without exceptions
-	l, b, h []float64
+	words   []int     // first tokens of words, and the number of tokens; nil without skips
+	l, b, s []float64
 	trace   trace
 	limit   int // bytes of a block of the trace
 }
@@ -35,9 +35,9 @@ func newLattice(p *Problem) *lattice {
 			g.repeat[i] = never
 		}
 	}
-	if x := p.Exceptions; x != nil {
+	if x := p.Skips; x != nil {
 		g.words = append(append(make([]int, 0, len(x.Words)+1), x.Words...), n)
-		g.h = make([]float64, len(g.words))
+		g.s = make([]float64, len(g.words))
 	}
 	return g
 }
@@ -47,18 +47,18 @@ func (g *lattice) begin() {
 	fill(g.l, never)
 	fill(g.b, never)
 	g.b[0] = 0
-	fill(g.h, never)
+	fill(g.s, never)
 	if g.words == nil {
 		return
 	}
 	to := len(g.words)
 	if g.rows > 0 { // words beyond the first window must not seem to have been reached
 		lo, hi := g.window(0)
-		_, to = g.hubs(lo, hi, 0, 0)
+		_, to = g.wordsIn(lo, hi, 0, 0)
 	}
-	g.h[0] = -g.p.Exceptions.Leave
+	g.s[0] = -g.p.Skips.Penalty
 	for w := 1; w < to; w++ {
-		g.h[w] = g.h[w-1] - g.p.Exceptions.Token*float64(g.words[w]-g.words[w-1])
+		g.s[w] = g.s[w-1] - g.p.Skips.TokenPenalty*float64(g.words[w]-g.words[w-1])
 	}
 }
 
@@ -105,7 +105,7 @@ func (g *lattice) step(t timeline.Row, r *record) {
 	}
 	g.l[lo] = never // the token before the window: it can never be entered again
 	if g.words != nil {
-		g.leave(t, r, scores, blank)
+		g.skip(t, r, scores, blank)
 	}
 }
 
@@ -113,8 +113,8 @@ func (g *lattice) step(t timeline.Row, r *record) {
 const (
 	fromStay = 0 // the same state
 	fromStep = 1 // label: the blank before it; blank: the label before it
-	fromSkip = 2 // label: the label before it
-	fromHub  = 3
+	fromJump = 2 // label: the label before it
+	fromSkip = 3
 )
 
 // advance is the inner loop: one row for the tokens of a window. Label l[i+1] and blank
@@ -134,8 +134,8 @@ func advance(l, b, repeat []float64, tokens []int32, scores []float32, blank flo
 		if gap > best {
 			best, code = gap, fromStep
 		}
-		if skip := before + repeat[i]; skip > best {
-			best, code = skip, fromSkip
+		if jump := before + repeat[i]; jump > best {
+			best, code = jump, fromJump
 		}
 		l[i+1] = best + float64(scores[tokens[i]])
 		if before > gap {

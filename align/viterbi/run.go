@@ -8,13 +8,13 @@ import (
 )
 
 // checkpoint holds the scores before the first row of a block: labels and blanks of a
-// window, and all hubs of its words.
+// window, and all skip states of its words.
 type checkpoint struct {
 	first, end timeline.Row
 	lo         int
 	l, b       []float64
 	from       int
-	h          []float64
+	s          []float64
 }
 
 // run fills the lattice and follows the way back.
@@ -54,8 +54,8 @@ func (g *lattice) blocks() []timeline.Row {
 	bytes, from, to := 0, 0, 0
 	for t := range g.rows {
 		lo, hi := g.window(t)
-		from, to = g.hubs(lo, hi, from, to)
-		need := 8 * (stateWords(lo, hi) + hubWords(from, to))
+		from, to = g.wordsIn(lo, hi, from, to)
+		need := 8 * (packedStates(lo, hi) + packedSkips(from, to))
 		if bytes+need > g.limit && bytes > 0 {
 			ends = append(ends, t)
 			bytes = 0
@@ -65,25 +65,25 @@ func (g *lattice) blocks() []timeline.Row {
 	return append(ends, g.rows)
 }
 
-func stateWords(lo, hi int) int { return (hi - lo + 1 + 15) / 16 }
-func hubWords(from, to int) int { return (to - from + 31) / 32 }
+func packedStates(lo, hi int) int  { return (hi - lo + 1 + 15) / 16 }
+func packedSkips(from, to int) int { return (to - from + 31) / 32 }
 
 // forward runs rows first to end. If it is to be recorded, the trace afterwards holds
 // the way back of each of them, else only of the last.
 func (g *lattice) forward(first, end timeline.Row, recorded bool) {
 	tr := &g.trace
 	tr.first, tr.record = first, tr.record[:0]
-	tr.states, tr.hubs = tr.states[:0], tr.hubs[:0]
+	tr.states, tr.skips = tr.states[:0], tr.skips[:0]
 	from, to := 0, 0
 	for t := first; t < end; t++ {
 		lo, hi := g.window(t)
-		from, to = g.hubs(lo, hi, from, to)
+		from, to = g.wordsIn(lo, hi, from, to)
 		r := record{lo: lo, hi: hi, from: from, to: to}
 		if !recorded {
-			tr.record, tr.states, tr.hubs = tr.record[:0], tr.states[:0], tr.hubs[:0]
+			tr.record, tr.states, tr.skips = tr.record[:0], tr.states[:0], tr.skips[:0]
 		}
-		r.states, tr.states = take(tr.states, stateWords(lo, hi))
-		r.hubs, tr.hubs = take(tr.hubs, hubWords(from, to))
+		r.states, tr.states = take(tr.states, packedStates(lo, hi))
+		r.skips, tr.skips = take(tr.skips, packedSkips(from, to))
 		tr.record = append(tr.record, r)
 		g.step(t, &tr.record[len(tr.record)-1])
 	}
@@ -105,9 +105,9 @@ func (g *lattice) save(first, end timeline.Row) checkpoint {
 		return c // as begin sets them
 	}
 	lo, hi := g.window(first - 1)
-	from, to := g.hubs(lo, hi, 0, 0)
+	from, to := g.wordsIn(lo, hi, 0, 0)
 	c.lo, c.l, c.b = lo, slices.Clone(g.l[lo:hi+1]), slices.Clone(g.b[lo:min(hi+1, len(g.b))])
-	c.from, c.h = from, slices.Clone(g.h[min(from, len(g.h)):min(to, len(g.h))])
+	c.from, c.s = from, slices.Clone(g.s[min(from, len(g.s)):min(to, len(g.s))])
 	return c
 }
 
@@ -118,10 +118,10 @@ func (g *lattice) restore(c *checkpoint) {
 	}
 	fill(g.l, never)
 	fill(g.b, never)
-	fill(g.h, never)
+	fill(g.s, never)
 	copy(g.l[c.lo:], c.l)
 	copy(g.b[c.lo:], c.b)
-	copy(g.h[c.from:], c.h)
+	copy(g.s[c.from:], c.s)
 }
 
 // end returns a walker at the best last state, or nil if none can be reached.
@@ -131,8 +131,8 @@ func (g *lattice) end() *walker {
 	if v := g.b[n]; v > w.path.Score || n == 0 {
 		w.kind, w.at, w.path.Score = blank, n, v
 	}
-	if last := len(g.words) - 1; last >= 0 && g.h[last] > w.path.Score {
-		w.kind, w.at, w.path.Score = hub, last, g.h[last]
+	if last := len(g.words) - 1; last >= 0 && g.s[last] > w.path.Score {
+		w.kind, w.at, w.path.Score = skip, last, g.s[last]
 	}
 	if math.IsInf(w.path.Score, -1) {
 		return nil

@@ -6,7 +6,7 @@ import "asr-backend/timeline"
 type trace struct {
 	first  timeline.Row // of the block
 	states []uint64     // 4 bits for the label and the blank of a token
-	hubs   []uint64     // 2 bits a word
+	skips  []uint64     // 2 bits a word
 	record []record
 }
 
@@ -16,15 +16,15 @@ type record struct {
 	lo, hi   int
 	from, to int
 	states   []uint64
-	hubs     []uint64
+	skips    []uint64
 }
 
 func (r *record) label(i int) uint64 { i -= r.lo; return r.states[i>>4] >> (i & 15 * 4) & 3 }
 func (r *record) blank(i int) uint64 { i -= r.lo; return r.states[i>>4] >> (i&15*4 + 2) & 3 }
-func (r *record) hub(w int) uint64   { w -= r.from; return r.hubs[w>>5] >> (w & 31 * 2) & 3 }
+func (r *record) skip(w int) uint64  { w -= r.from; return r.skips[w>>5] >> (w & 31 * 2) & 3 }
 
 func (r *record) setLabel(i int, code uint64) { i -= r.lo; set(&r.states[i>>4], i&15*4, code) }
 func (r *record) setBlank(i int, code uint64) { i -= r.lo; set(&r.states[i>>4], i&15*4+2, code) }
-func (r *record) setHub(w int, code uint64)   { w -= r.from; set(&r.hubs[w>>5], w&31*2, code) }
+func (r *record) setSkip(w int, code uint64)  { w -= r.from; set(&r.skips[w>>5], w&31*2, code) }
 
 func set(word *uint64, shift int, code uint64) { *word = *word&^(3<<shift) | code<<shift }

@@ -9,27 +9,27 @@
 // l[N-1] or b[N], and from one row to the next
 //
 //	b[i] comes from b[i] (stay) or l[i-1] (step)
-//	l[i] comes from l[i] (stay), b[i] (step), or l[i-1] (skip), the last only if token i
+//	l[i] comes from l[i] (stay), b[i] (step), or l[i-1] (jump), the last only if token i
 //	     differs from token i-1, since equal neighbours need a blank between them
 //
 // So T rows can hold N tokens with R equal neighbours only if T >= N + R.
 //
 // Scores are summed in float64 in the order of the rows. Of equal ways stay is taken
-// before step and step before skip, and at the end the label before the blank. Without
-// ties the path is that of torchaudio's forced_align; where step and skip are equal and
+// before step and step before jump, and at the end the label before the blank. Without
+// ties the path is that of torchaudio's forced_align; where step and jump are equal and
 // better than stay, torchaudio 2.11 stays, and its path is not the best.
 //
-// # Exceptions
+// # Skips
 //
 // A text that does not match its recording can still be forced on it, and every word near
-// the mismatch suffers. With [Exceptions] a path may instead leave the lattice at any word
-// boundary, drop rows, words, or both at a price, and come back at any later word
-// boundary: a hub h[w] before each word w,
+// the mismatch suffers. With [SkipOptions] a path may instead leave the lattice at any word
+// boundary, skip rows, words, or both at a penalty, and come back at any later word
+// boundary. There is a skip state s[w] before each word w,
 //
-//	h[w] comes from h[w] (drop the row), h[w-1] in the same row (drop the word), or
+//	s[w] comes from s[w] (skip the row), s[w-1] in the same row (skip the word), or
 //	     b or l before word w in the same row (leave the lattice)
 //
-// and b and l of the first token of word w may also come from h[w]. What was dropped is
+// and b and l of the first token of word w may also come from s[w]. What was skipped is
 // reported, rows and words together.
 //
 // # Memory
@@ -63,34 +63,35 @@ type Problem struct {
 	Blank  ctc.Piece
 	// Tokens must not hold Blank.
 	Tokens []ctc.Piece
-	// Exceptions, if set, let words and rows that do not match be dropped.
-	Exceptions *Exceptions
+	// Skips, if set, lets words and rows that do not match be skipped.
+	Skips *SkipOptions
 	// Band, if set, limits row t to tokens lo <= i < hi. Neither may ever fall.
 	Band func(t timeline.Row) (lo, hi int)
 }
 
-// Exceptions are the prices of leaving the lattice, in nats.
-type Exceptions struct {
-	// Words are the indices of the first tokens of words, rising from 0. Nothing is dropped
-	// or found missing inside a word.
+// SkipOptions say where a path may leave the lattice and what that costs, in nats.
+type SkipOptions struct {
+	// Words are the indices of the first tokens of words, rising from 0. Nothing is skipped
+	// inside a word.
 	Words []int
-	// Leave is the price of an exception, whatever it drops.
-	Leave float64
-	// Token is the price of dropping a token of the text.
-	Token float64
-	// Row returns the score of dropping row t: at most 0 for what fits no piece at all.
-	Row func(t timeline.Row) float64
+	// Penalty is the cost of each skip, whatever its length.
+	Penalty float64
+	// TokenPenalty is the cost of skipping a token of the text.
+	TokenPenalty float64
+	// RowScore returns the score of skipping row t: at most 0 for what fits no piece at all.
+	RowScore func(t timeline.Row) float64
 }
 
-// Span is the rows of a token, inclusive. The span of a token that was dropped is empty:
-// Last is before First.
+// Span is the rows of a token, inclusive. The span of a skipped token is empty: Last is
+// before First.
 type Span struct {
 	First, Last timeline.Row
 }
 
-// Dropped is what one exception dropped: rows [First, End) and words [From, To). Either
-// may be empty, and both are where equal neighbours do without the blank between them.
-type Dropped struct {
+// Skip is a part of the problem that a path skipped: rows [First, End) and words [From, To).
+// Either may be empty, and both are where equal neighbours do without the blank between
+// them.
+type Skip struct {
 	First, End timeline.Row
 	From, To   int
 }
@@ -99,9 +100,9 @@ type Dropped struct {
 type Path struct {
 	// Spans holds the rows of each token.
 	Spans []Span
-	// Dropped holds the exceptions, in order.
-	Dropped []Dropped
-	// Score is the sum of the log-probabilities along the path, and of the prices.
+	// Skips holds what was skipped, in order.
+	Skips []Skip
+	// Score is the sum of the log-probabilities along the path, and of the penalties.
 	Score float64
 	// AtEdge reports that the path touches an edge of the band that could be widened, so
 	// that a better path may exist beyond it.
@@ -123,12 +124,12 @@ func (e *TooShortError) Error() string {
 var ErrNoPath = errors.New("viterbi: the text has no path of probability above zero through the rows")
 
 // Align returns the best path. Tokens that cannot fit are a *TooShortError, unless words
-// may be dropped.
+// may be skipped.
 func Align(p *Problem) (*Path, error) {
 	if err := p.validate(); err != nil {
 		return nil, err
 	}
-	if len(p.Tokens) == 0 && p.Exceptions == nil {
+	if len(p.Tokens) == 0 && p.Skips == nil {
 		return p.blank()
 	}
 	return newLattice(p).run()
@@ -151,7 +152,7 @@ func (p *Problem) validate() error {
 			return fmt.Errorf("viterbi: token %d is %d; blank (%d) and negative numbers are no tokens", i, token, p.Blank)
 		}
 	}
-	if x := p.Exceptions; x != nil {
+	if x := p.Skips; x != nil {
 		for w, at := range x.Words {
 			if w == 0 && at != 0 || w > 0 && at <= x.Words[w-1] || at >= len(p.Tokens) {
 				return fmt.Errorf("viterbi: word %d begins at token %d of %d", w, at, len(p.Tokens))

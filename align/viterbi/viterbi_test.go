@@ -49,13 +49,13 @@ func score(p *Problem, path *Path) float64 {
 		}
 	}
 	sum := 0.0
-	for _, d := range path.Dropped {
-		sum -= p.Exceptions.Leave
+	for _, d := range path.Skips {
+		sum -= p.Skips.Penalty
 		for t := d.First; t < d.End; t++ {
-			rows[t] = p.Exceptions.Row(t)
+			rows[t] = p.Skips.RowScore(t)
 		}
 		for w := d.From; w < d.To; w++ {
-			sum -= p.Exceptions.Token * float64(p.ends(w)-p.Exceptions.Words[w])
+			sum -= p.Skips.TokenPenalty * float64(p.ends(w)-p.Skips.Words[w])
 		}
 	}
 	for _, v := range rows {
@@ -66,8 +66,8 @@ func score(p *Problem, path *Path) float64 {
 
 // ends returns the token after the last of word w.
 func (p *Problem) ends(w int) int {
-	if w+1 < len(p.Exceptions.Words) {
-		return p.Exceptions.Words[w+1]
+	if w+1 < len(p.Skips.Words) {
+		return p.Skips.Words[w+1]
 	}
 	return len(p.Tokens)
 }
@@ -81,16 +81,16 @@ func check(t interface {
 	if len(path.Spans) != len(p.Tokens) {
 		t.Fatalf("%d spans of %d tokens", len(path.Spans), len(p.Tokens))
 	}
-	dropped := make([]bool, len(p.Tokens))
+	skipped := make([]bool, len(p.Tokens))
 	rows := make([]bool, p.Rows)
 	lastRow, lastWord := timeline.Row(0), 0
-	for _, d := range path.Dropped {
+	for _, d := range path.Skips {
 		if d.First < lastRow || d.End < d.First || d.End > p.Rows || d.From < lastWord || d.To < d.From {
-			t.Fatalf("dropped %+v after row %d and word %d", d, lastRow, lastWord)
+			t.Fatalf("skipped %+v after row %d and word %d", d, lastRow, lastWord)
 		}
 		for w := d.From; w < d.To; w++ {
-			for i := p.Exceptions.Words[w]; i < p.ends(w); i++ {
-				dropped[i] = true
+			for i := p.Skips.Words[w]; i < p.ends(w); i++ {
+				skipped[i] = true
 			}
 		}
 		for r := d.First; r < d.End; r++ {
@@ -100,20 +100,20 @@ func check(t interface {
 	}
 	before := timeline.Row(-1)
 	for i, s := range path.Spans {
-		if empty := s.Last < s.First; empty != dropped[i] {
-			t.Fatalf("token %d at %+v, dropped: %v", i, s, dropped[i])
+		if empty := s.Last < s.First; empty != skipped[i] {
+			t.Fatalf("token %d at %+v, skipped: %v", i, s, skipped[i])
 		} else if empty {
 			continue
 		}
 		if s.First <= before || s.Last >= p.Rows {
 			t.Fatalf("token %d at %+v after row %d of %d", i, s, before, p.Rows)
 		}
-		if i > 0 && s.First == before+1 && before >= 0 && p.Tokens[i] == p.Tokens[i-1] && p.Exceptions == nil {
+		if i > 0 && s.First == before+1 && before >= 0 && p.Tokens[i] == p.Tokens[i-1] && p.Skips == nil {
 			t.Fatalf("token %d follows its equal without a blank", i)
 		}
 		for r := s.First; r <= s.Last; r++ {
 			if rows[r] {
-				t.Fatalf("token %d at %+v in a dropped row", i, s)
+				t.Fatalf("token %d at %+v in a skipped row", i, s)
 			}
 		}
 		before = s.Last
@@ -173,48 +173,48 @@ type state struct {
 	kind kind
 }
 
-// bruteExceptions is the best score of going on from s, straight from the rules.
-func bruteExceptions(p *Problem, s state, known map[state]float64) float64 {
+// bruteSkips is the best score of going on from s, straight from the rules.
+func bruteSkips(p *Problem, s state, known map[state]float64) float64 {
 	if v, ok := known[s]; ok {
 		return v
 	}
 	known[s] = never // no way leads back to a state
-	x, n := p.Exceptions, len(p.Tokens)
+	x, n := p.Skips, len(p.Tokens)
 	best := never
 	word, isWord := slices.BinarySearch(x.Words, s.i)
 	isWord = isWord || s.i == n
 	if s.t == p.Rows && s.i == n {
 		best = 0
 	}
-	if s.kind == hub {
+	if s.kind == skip {
 		if s.t < p.Rows {
-			best = max(best, x.Row(s.t)+bruteExceptions(p, state{s.t + 1, s.i, hub}, known))
+			best = max(best, x.RowScore(s.t)+bruteSkips(p, state{s.t + 1, s.i, skip}, known))
 		}
 		if s.i < n {
 			next := p.ends(word)
-			best = max(best, -x.Token*float64(next-s.i)+bruteExceptions(p, state{s.t, next, hub}, known))
+			best = max(best, -x.TokenPenalty*float64(next-s.i)+bruteSkips(p, state{s.t, next, skip}, known))
 		}
 	} else if isWord {
-		best = max(best, -x.Leave+bruteExceptions(p, state{s.t, s.i, hub}, known))
+		best = max(best, -x.Penalty+bruteSkips(p, state{s.t, s.i, skip}, known))
 	}
 	if s.t < p.Rows {
 		row := p.Scores(s.t)
-		best = max(best, float64(row[p.Blank])+bruteExceptions(p, state{s.t + 1, s.i, blank}, known))
+		best = max(best, float64(row[p.Blank])+bruteSkips(p, state{s.t + 1, s.i, blank}, known))
 		if s.kind == label {
-			best = max(best, float64(row[p.Tokens[s.i-1]])+bruteExceptions(p, state{s.t + 1, s.i, label}, known))
+			best = max(best, float64(row[p.Tokens[s.i-1]])+bruteSkips(p, state{s.t + 1, s.i, label}, known))
 		}
 		if s.i < n && !(s.kind == label && p.Tokens[s.i] == p.Tokens[s.i-1]) {
-			best = max(best, float64(row[p.Tokens[s.i]])+bruteExceptions(p, state{s.t + 1, s.i + 1, label}, known))
+			best = max(best, float64(row[p.Tokens[s.i]])+bruteSkips(p, state{s.t + 1, s.i + 1, label}, known))
 		}
 	}
 	known[s] = best
 	return best
 }
 
-// drawExceptions draws prices in 64ths, and words.
-func drawExceptions(t *rapid.T, tokens, rows int) *Exceptions {
-	price := func(name string) float64 { return float64(rapid.IntRange(1, 300).Draw(t, name)) / 64 }
-	x := &Exceptions{Leave: price("leave"), Token: price("token")}
+// drawSkips draws penalties in 64ths, and words.
+func drawSkips(t *rapid.T, tokens, rows int) *SkipOptions {
+	penalty := func(name string) float64 { return float64(rapid.IntRange(1, 300).Draw(t, name)) / 64 }
+	x := &SkipOptions{Penalty: penalty("skip"), TokenPenalty: penalty("token")}
 	for i := range tokens {
 		if i == 0 || rapid.Bool().Draw(t, "a word begins") {
 			x.Words = append(x.Words, i)
@@ -222,23 +222,23 @@ func drawExceptions(t *rapid.T, tokens, rows int) *Exceptions {
 	}
 	costs := make([]float64, rows)
 	for r := range costs {
-		costs[r] = -price("row")
+		costs[r] = -penalty("row")
 	}
-	x.Row = func(t timeline.Row) float64 { return costs[t] }
+	x.RowScore = func(t timeline.Row) float64 { return costs[t] }
 	return x
 }
 
-func TestTheBestPathWithExceptionsIsFound(t *testing.T) {
+func TestTheBestPathWithSkipsIsFound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows, width := rapid.IntRange(0, 8).Draw(t, "rows"), rapid.IntRange(2, 5).Draw(t, "width")
 		p := &Problem{Scores: matrix(drawMatrix(t, rows, width)), Rows: timeline.Row(rows), Tokens: drawTokens(t, 7, width-1), Blank: ctc.Piece(width - 1)}
-		p.Exceptions = drawExceptions(t, len(p.Tokens), rows)
+		p.Skips = drawSkips(t, len(p.Tokens), rows)
 		path, err := Align(p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		check(t, p, path)
-		if want := bruteExceptions(p, state{0, 0, blank}, map[state]float64{}); math.Abs(path.Score-want) > 1e-9 {
+		if want := bruteSkips(p, state{0, 0, blank}, map[state]float64{}); math.Abs(path.Score-want) > 1e-9 {
 			t.Fatalf("score %v, want %v (%+v)", path.Score, want, path)
 		}
 	})
@@ -248,8 +248,8 @@ func TestTheBestPathWithExceptionsIsFound(t *testing.T) {
 func random(t *rapid.T) *Problem {
 	rows, width := rapid.IntRange(1, 60).Draw(t, "rows"), rapid.IntRange(2, 6).Draw(t, "width")
 	p := &Problem{Scores: matrix(drawMatrix(t, rows, width)), Rows: timeline.Row(rows), Tokens: drawTokens(t, rows, width-1), Blank: ctc.Piece(width - 1)}
-	if rapid.Bool().Draw(t, "with exceptions") {
-		p.Exceptions = drawExceptions(t, len(p.Tokens), rows)
+	if rapid.Bool().Draw(t, "with skips") {
+		p.Skips = drawSkips(t, len(p.Tokens), rows)
 	}
 	return p
 }
@@ -257,7 +257,7 @@ func random(t *rapid.T) *Problem {
 func TestBlocksOfTheWayBackChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := random(t)
-		if p.validate() != nil || len(p.Tokens) == 0 && p.Exceptions == nil {
+		if p.validate() != nil || len(p.Tokens) == 0 && p.Skips == nil {
 			return
 		}
 		want, err := newLattice(p).run()
@@ -298,7 +298,7 @@ func TestABandWideEnoughChangesNothing(t *testing.T) {
 			}
 		}
 		if err != nil {
-			if inside && len(want.Dropped) == 0 {
+			if inside && len(want.Skips) == 0 {
 				t.Fatalf("no path: %v, want %+v", err, want)
 			}
 			return
@@ -351,7 +351,7 @@ func TestAlignRefuses(t *testing.T) {
 		"a negative token":  {Problem{Scores: scores, Rows: 3, Blank: 2, Tokens: []ctc.Piece{-1}}, "viterbi: token 0 is -1; blank (2) and negative numbers are no tokens"},
 		"too many tokens":   {Problem{Scores: scores, Rows: 3, Blank: 2, Tokens: []ctc.Piece{0, 0, 1}}, "3 rows are too few for 3 tokens and the 1 blanks that equal neighbours need between them: at least 4 rows"},
 		"no probability":    {Problem{Scores: none, Rows: 3, Blank: 2, Tokens: []ctc.Piece{0, 0}}, "viterbi: the text has no path of probability above zero through the rows"},
-		"words out of order": {Problem{Scores: scores, Rows: 3, Blank: 2, Tokens: []ctc.Piece{0, 1}, Exceptions: &Exceptions{Words: []int{0, 0}}},
+		"words out of order": {Problem{Scores: scores, Rows: 3, Blank: 2, Tokens: []ctc.Piece{0, 1}, Skips: &SkipOptions{Words: []int{0, 0}}},
 			"viterbi: word 1 begins at token 0 of 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,26 +12,26 @@ type kind int8
 const (
 	label kind = iota
 	blank
-	hub
+	skip
 )
 
 // walker goes the way back, from the last row to the first. Before each row it stands in
-// the state of that row: a label or a blank with the index of its token, or a hub with
-// that of its word.
+// the state of that row: a label or a blank with the index of its token, or a skip state
+// with that of its word.
 type walker struct {
 	g    *lattice
 	path *Path
 	kind kind
 	at   int
-	open bool // in an exception, whose end is known
-	x    Dropped
+	open bool // in a skip whose end is known
+	x    Skip
 }
 
 // back goes through the rows of a block.
 func (w *walker) back(tr *trace) {
 	for k, r := range slices.Backward(tr.record) {
 		t := tr.first + timeline.Row(k)
-		w.leaveHub(t, &r)
+		w.followSkip(t, &r)
 		w.edge(t, &r)
 		switch w.kind {
 		case label:
@@ -42,32 +42,32 @@ func (w *walker) back(tr *trace) {
 	}
 }
 
-// leaveHub follows a hub within row t, until the row is found to be dropped or the
-// exception to begin after it.
-func (w *walker) leaveHub(t timeline.Row, r *record) {
-	for w.kind == hub {
+// followSkip follows skip states within row t, until the row is found to be skipped or the
+// skip to begin after it.
+func (w *walker) followSkip(t timeline.Row, r *record) {
+	for w.kind == skip {
 		if !w.open {
-			w.open, w.x = true, Dropped{End: t + 1, To: w.at}
+			w.open, w.x = true, Skip{End: t + 1, To: w.at}
 		}
-		switch r.hub(w.at) {
-		case hubStay:
+		switch r.skip(w.at) {
+		case skipRow:
 			return
-		case hubWord:
+		case skipWord:
 			w.at--
-		case hubBlank:
+		case skipFromBlank:
 			w.close(t + 1)
 			w.kind, w.at = blank, w.g.words[w.at]
-		case hubLabel:
+		case skipFromLabel:
 			w.close(t + 1)
 			w.kind, w.at = label, w.g.words[w.at]-1
 		}
 	}
 }
 
-// close ends the exception under way (its beginning, since this is the way back).
+// close ends the skip under way (at its beginning, since this is the way back).
 func (w *walker) close(first timeline.Row) {
 	w.x.First, w.x.From = first, w.at
-	w.path.Dropped = append(w.path.Dropped, w.x)
+	w.path.Skips = append(w.path.Skips, w.x)
 	w.open = false
 }
 
@@ -81,10 +81,10 @@ func (w *walker) label(t timeline.Row, r *record) {
 	switch r.label(i) {
 	case fromStep:
 		w.kind = blank
-	case fromSkip:
+	case fromJump:
 		w.at--
-	case fromHub:
-		w.enterHub()
+	case fromSkip:
+		w.enterSkip()
 	}
 }
 
@@ -93,15 +93,15 @@ func (w *walker) blank(r *record) {
 	case fromStep:
 		w.kind = label
 		w.at--
-	case fromHub:
-		w.enterHub()
+	case fromSkip:
+		w.enterSkip()
 	}
 }
 
-// enterHub turns the token at which a word begins into the word's hub.
-func (w *walker) enterHub() {
+// enterSkip turns the token at which a word begins into the word's skip state.
+func (w *walker) enterSkip() {
 	word, _ := slices.BinarySearch(w.g.words, w.at)
-	w.kind, w.at = hub, word
+	w.kind, w.at = skip, word
 }
 
 // edge notes whether the path touches an edge of the band beyond which the lattice
@@ -111,7 +111,7 @@ func (w *walker) edge(t timeline.Row, r *record) {
 		return
 	}
 	i := w.at
-	if w.kind == hub {
+	if w.kind == skip {
 		i = w.g.words[i]
 	}
 	lo, hi := w.g.reachable(t)
@@ -120,13 +120,13 @@ func (w *walker) edge(t timeline.Row, r *record) {
 
 // finish returns the path once the first row has been passed.
 func (w *walker) finish() *Path {
-	if w.kind == hub { // before the first row, words may still have been dropped
+	if w.kind == skip { // before the first row, words may still have been skipped
 		if !w.open {
-			w.x = Dropped{End: 0, To: w.at}
+			w.x = Skip{End: 0, To: w.at}
 		}
 		w.at = 0
 		w.close(0)
 	}
-	slices.Reverse(w.path.Dropped)
+	slices.Reverse(w.path.Skips)
 	return w.path
 }

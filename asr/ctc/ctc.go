@@ -12,7 +12,7 @@
 // token is simply the run of rows in which it won.
 //
 // Confidence follows NeMo: Tsallis entropy of the row with α = 0.33, mapped to 0..1, the
-// minimum over the rows of a token and over the tokens of a word. Entropy tells wrong
+// minimum over the rows of a token and over the tokens of a word. Entropy separates wrong
 // words from right ones better than the winner's probability does (Laptev and Ginsburg,
 // arXiv:2212.08703). The map is linear, where NeMo's default is exponential: the order of
 // words by confidence is the same, but with the exponential map nearly every word of a

@@ -7,7 +7,7 @@ import "math"
 // root of power, the law by which loudness grows with intensity (Hermansky 1990), as a
 // logarithm of power again.
 //
-// Beside a mean of the logarithms it counts what is heard. Bands that hold next to nothing,
+// Beside a mean of the logarithms it counts what is audible. Bands that hold next to nothing,
 // in which lossy coding changes most, move it little.
 type Level uint8
 

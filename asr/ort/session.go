@@ -26,7 +26,7 @@ const (
 	CUDA Provider = "cuda"
 )
 
-// SessionOptions tell how a model is run. The zero value is the CPU with one thread.
+// SessionOptions say how a model is run. The zero value is the CPU with one thread.
 type SessionOptions struct {
 	Provider Provider
 	// Device is the index of the GPU.

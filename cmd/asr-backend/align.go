@@ -30,8 +30,8 @@ type alignCommand struct {
 	recordingFlags
 }
 
-// mostFindings is how many findings are told on standard error.
-const mostFindings = 20
+// maxMismatches is how many mismatches are listed on standard error.
+const maxMismatches = 20
 
 // Run aligns the text.
 func (c *alignCommand) Run(ctx context.Context, std streams) error {
@@ -64,12 +64,7 @@ func (c *alignCommand) Run(ctx context.Context, std streams) error {
 	var aligned *transcribe.Aligned
 	batch := cli.Batch{Report: w.report, Outputs: outputs,
 		Transcribe: func(ctx context.Context, in cli.Input, progress func(asr.Progress), opened func(audio.Info)) (_ *transcript.Transcript, err error) {
-			q := c.request(progress, opened)
-			if in.Path == cli.Stdin {
-				aligned, err = w.transcriber.AlignReader(ctx, cli.Interruptible(ctx, std.in), "standard input", text, c.Language, q)
-			} else {
-				aligned, err = w.transcriber.AlignFile(ctx, in.Path, text, c.Language, q)
-			}
+			aligned, err = w.transcriber.Align(ctx, source(ctx, in, std), text, c.Language, c.request(progress, opened))
 			if err != nil {
 				return nil, err
 			}
@@ -77,16 +72,15 @@ func (c *alignCommand) Run(ctx context.Context, std streams) error {
 		}}
 	err = batch.Run(ctx, recording)
 	if err == nil {
-		c.tell(w.report, aligned)
+		c.summarize(w.report, aligned)
 	}
 	if err == nil && findings != nil {
-		err = findings.Write(ctx, func(f io.Writer) error { return aligned.WriteFindings(f, c.Text) })
+		err = findings.Write(ctx, func(f io.Writer) error { return aligned.WriteReport(f, c.Text) })
 	}
 	return errors.Join(err, w.close())
 }
 
-// outputs claims the places of the result and of the findings, nil if these are not
-// wanted.
+// outputs claims the places of the result and of the report, nil if that is not wanted.
 func (c *alignCommand) outputs(std streams, recording *cli.Recordings, text transcript.Format) (*cli.Outputs, *output.Target, error) {
 	fallback := text
 	if text == transcript.Text {
@@ -161,21 +155,21 @@ func (c *alignCommand) writeOptions(text transcript.Format) transcript.WriteOpti
 	return o
 }
 
-// tell reports where text and recording do not agree.
-func (c *alignCommand) tell(report *cli.Report, a *transcribe.Aligned) {
+// summarize reports where text and recording do not agree.
+func (c *alignCommand) summarize(report *cli.Report, a *transcribe.Aligned) {
 	summary := fmt.Sprintf("%d of %d words found", a.Found, a.Words)
 	if a.Unspellable > 0 {
 		summary += fmt.Sprintf(", %d cannot be spelled with this model", a.Unspellable)
 	}
 	report.Event(summary, "words", a.Words, "found", a.Found, "unspellable", a.Unspellable)
-	for i := range a.Findings {
-		if i == mostFindings && c.Report == "" && !c.JSONLog {
-			report.Event(fmt.Sprintf("… and %d places more; --report FILE lists all", len(a.Findings)-i))
+	for i := range a.Mismatches {
+		if i == maxMismatches && c.Report == "" && !c.JSONLog {
+			report.Event(fmt.Sprintf("… and %d places more; --report FILE lists all", len(a.Mismatches)-i))
 			break
-		} else if i >= mostFindings && !c.JSONLog {
+		} else if i >= maxMismatches && !c.JSONLog {
 			break
 		}
-		f := &a.Findings[i]
-		report.Event(f.String(), "verdict", f.Verdict.String(), "start_s", cli.Rounded(f.Start.Seconds(), 3), "end_s", cli.Rounded(f.End.Seconds(), 3), "text", f.Text, "heard", f.Heard)
+		m := &a.Mismatches[i]
+		report.Event(m.String(), "verdict", m.Verdict.String(), "start_s", cli.Rounded(m.Start.Seconds(), 3), "end_s", cli.Rounded(m.End.Seconds(), 3), "text", m.Text, "heard", m.Recognized)
 	}
 }

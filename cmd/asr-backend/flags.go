@@ -71,7 +71,15 @@ func (f *recordingFlags) check() error {
 
 // request is what is wanted of one recording.
 func (f *recordingFlags) request(progress func(asr.Progress), opened func(audio.Info)) transcribe.Request {
-	return transcribe.Request{Start: f.Start, End: f.End, Priority: asr.Batch, Progress: progress, Opened: opened}
+	return transcribe.Request{Request: asr.Request{Priority: asr.Batch, Progress: progress}, Start: f.Start, End: f.End, Opened: opened}
+}
+
+// source is where a recording comes from.
+func source(ctx context.Context, in cli.Input, std streams) transcribe.Source {
+	if in.Path == cli.Stdin {
+		return transcribe.Source{Reader: cli.Interruptible(ctx, std.in), Name: "standard input"}
+	}
+	return transcribe.Source{Path: in.Path}
 }
 
 // work is a command that turns recordings into transcripts, ready to run.

@@ -54,11 +54,7 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	}
 	batch := cli.Batch{Report: w.report, Outputs: outputs, Parallel: w.engine.recognizer.Device().Batch,
 		Transcribe: func(ctx context.Context, in cli.Input, progress func(asr.Progress), opened func(audio.Info)) (*transcript.Transcript, error) {
-			q := c.request(progress, opened)
-			if in.Path == cli.Stdin {
-				return w.transcriber.Reader(ctx, cli.Interruptible(ctx, std.in), "standard input", q)
-			}
-			return w.transcriber.File(ctx, in.Path, q)
+			return w.transcriber.Transcribe(ctx, source(ctx, in, std), c.request(progress, opened))
 		}}
 	return errors.Join(batch.Run(ctx, recordings), w.close())
 }

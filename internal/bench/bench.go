@@ -137,7 +137,7 @@ func (p *Report) rounds(ctx context.Context, r *asr.Recognizer, bare *asr.Bare, 
 			return err
 		}
 		start := time.Now()
-		t, err := whole.File(ctx, o.Recording, transcribe.Request{Priority: asr.Batch})
+		t, err := whole.Transcribe(ctx, transcribe.Source{Path: o.Recording}, transcribe.Request{Request: asr.Request{Priority: asr.Batch}})
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func Memory(ctx context.Context, r *asr.Recognizer, lengths []time.Duration) ([]
 	var sizes []int64
 	for _, d := range lengths {
 		g := &generated{n: timeline.SampleAt(d)}
-		if _, err := r.Recognize(ctx, g, asr.Job{Priority: asr.Batch}); err != nil {
+		if _, err := r.Recognize(ctx, g, asr.Request{Priority: asr.Batch}); err != nil {
 			return nil, err
 		}
 		sizes = append(sizes, g.most)

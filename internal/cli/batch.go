@@ -102,7 +102,7 @@ func (b *Batch) one(ctx context.Context, in Input) result {
 	}
 	start := time.Now()
 	t, err := b.Transcribe(ctx, in,
-		func(p asr.Progress) { b.Report.Progress(in.Path, p.Heard.Duration()) },
+		func(p asr.Progress) { b.Report.Progress(in.Path, p.Recognized.Duration()) },
 		func(i audio.Info) { b.Report.Length(in.Path, max(i.Declared, 0).Duration()) })
 	return result{t, err, time.Since(start)}
 }

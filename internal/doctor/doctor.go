@@ -108,7 +108,7 @@ func model(ctx context.Context, rt *ort.Runtime, o Options) finding.Finding {
 	defer r.Close()
 	const seconds = 30
 	start := time.Now()
-	if _, err := r.Recognize(ctx, &hiss{left: seconds}, asr.Job{}); err != nil {
+	if _, err := r.Recognize(ctx, &hiss{left: seconds}, asr.Request{}); err != nil {
 		return finding.New("model", finding.Failure, err.Error(), "")
 	}
 	speed := seconds / time.Since(start).Seconds()

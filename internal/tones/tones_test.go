@@ -35,7 +35,7 @@ func TestTheModelHearsWhatIsSaidToBeHeard(t *testing.T) {
 		if err := os.WriteFile(path, recording.WAV(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		heard, err := transcribe.New(r, transcribe.Options{}).File(t.Context(), path, transcribe.Request{})
+		heard, err := transcribe.New(r, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}

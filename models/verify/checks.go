@@ -155,7 +155,7 @@ func sample(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if !english && noted == nil {
 		return nil, nil
 	}
-	t, err := transcribe.New(s.Recognizer, transcribe.Options{}).Reader(ctx, bytes.NewReader(recording), "sample.opus", transcribe.Request{})
+	t, err := transcribe.New(s.Recognizer, transcribe.Options{}).Transcribe(ctx, transcribe.Source{Reader: bytes.NewReader(recording), Name: "sample.opus"}, transcribe.Request{})
 	if err != nil {
 		return nil, err
 	}

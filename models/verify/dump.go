@@ -42,7 +42,7 @@ func NewDump(ctx context.Context, r *asr.Recognizer, path string) (_ *Dump, err 
 	}
 	tap := &tap{Blocks: stream, extractor: mel.NewExtractor(bank, runtime.GOMAXPROCS(0))}
 	d := &Dump{Bands: r.Contract().Bands, Width: r.Contract().Width}
-	results, err := r.Recognize(ctx, tap, asr.Job{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
+	results, err := r.Recognize(ctx, tap, asr.Request{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
 		d.LogProbs = append(d.LogProbs, row...)
 		return nil
 	}})

@@ -1,6 +1,6 @@
 // Command accuracy prints the tables of doc/accuracy.md: how far word times of a model are
-// from the truth, beside other aligners; how well it is told where a text and a recording
-// do not agree; and the word error rates.
+// from the truth, beside other aligners; how well mismatches of text and recording
+// are detected; and the word error rates.
 //
 //	go run ./scripts/accuracy [-model NAME|PATH] [-write doc/accuracy.md]
 //	go run ./scripts/accuracy -shift
@@ -54,12 +54,12 @@ func run(o *options) (err error) {
 	if err != nil {
 		return err
 	}
-	ear, err := newEar(ctx, runtime, bundle)
+	model, err := newModel(ctx, runtime, bundle)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ear.close()) }()
-	m, err := measureTimes(ctx, ear, o.data)
+	defer func() { err = errors.Join(err, model.close()) }()
+	m, err := measureTimes(ctx, model, o.data)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func run(o *options) (err error) {
 	}
 	var times, verdicts bytes.Buffer
 	m.print(&times)
-	if err := printVerdicts(ctx, &verdicts, ear, o.data); err != nil {
+	if err := printVerdicts(ctx, &verdicts, model, o.data); err != nil {
 		return err
 	}
 	wer, err := exec.CommandContext(ctx, "go", "run", "./scripts/wer", "-model", o.model, "-onnxruntime", o.library).Output()

@@ -53,38 +53,38 @@ type times struct {
 
 // measureTimes aligns all recordings whose word times are known: without a constant, from
 // which it follows, and then with it.
-func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
+func measureTimes(ctx context.Context, e *model, data string) (*times, error) {
 	m := &times{version: e.recognizer.Identity().Name, card: e.recognizer.Bundle().Card.WordShift(), sets: make([][subsets][methods]differences, len(sets))}
-	type heard struct {
+	type recognized struct {
 		*truth
-		*align.Heard
-		script align.Script
-		set    int
+		*align.Emissions
+		ref align.Reference
+		set int
 	}
-	var recordings []heard
+	var recordings []recognized
 	for i, set := range sets {
 		for _, file := range set.files {
 			t, err := readTruth(data, file)
 			if err != nil {
 				return nil, err
 			}
-			h, err := e.hear(ctx, t.audio)
+			h, err := e.recognize(ctx, t.audio)
 			if err != nil {
 				return nil, err
 			}
-			script := e.speller.Script(strings.Join(t.words, " "))
-			if len(script) != len(t.words) {
-				return nil, fmt.Errorf("%s: %d words of the text are %d of the script", file, len(t.words), len(script))
+			ref := e.verbalizer.Reference(strings.Join(t.words, " "))
+			if len(ref) != len(t.words) {
+				return nil, fmt.Errorf("%s: %d words of the text are %d of the reference", file, len(t.words), len(ref))
 			}
-			recordings = append(recordings, heard{t, h, script, i})
+			recordings = append(recordings, recognized{t, h, ref, i})
 		}
 	}
 	for _, r := range recordings {
-		torch, err := plain(r.Heard, r.script)
+		torch, err := plain(r.Emissions, r.ref)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
-		a, err := words(ctx, r.Heard, r.script, 0)
+		a, err := words(ctx, r.Emissions, r.ref, 0)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
@@ -103,7 +103,7 @@ func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
 		shift = m.constant
 	}
 	for _, r := range recordings {
-		a, err := words(ctx, r.Heard, r.script, shift)
+		a, err := words(ctx, r.Emissions, r.ref, shift)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.audio, err)
 		}
@@ -117,7 +117,7 @@ func measureTimes(ctx context.Context, e *ear, data string) (*times, error) {
 }
 
 func subsetsOf(w *align.Word) []subset {
-	if w.Verdict == align.Matches {
+	if w.Verdict == align.Match {
 		return []subset{all, found}
 	}
 	return []subset{all}

@@ -13,8 +13,9 @@ import (
 	"asr-backend/align"
 )
 
-// fault is a mistake in a text: a word in the middle that is another, is not there, or is
-// one too many.
+// fault is a mistake in a text: a word in the middle that is another, is missing, or is one
+// too many. Against the text, the recording then has a substitution, an insertion or a
+// deletion.
 type fault int
 
 const (
@@ -24,26 +25,26 @@ const (
 	faults
 )
 
-var faultNames = [faults]string{changed: "a word is another one", missing: "a word is missing", added: "a word is one too many"}
+var faultNames = [faults]string{changed: "substitution", missing: "insertion", added: "deletion"}
 
 // strangers are words that the recordings do not have.
 var strangers = []string{"umbrella", "telescope", "marmalade", "kangaroo", "bicycle", "volcano", "porcupine", "orchestra"}
 
-// told counts, for the recordings of a set, which faults are told and what else is.
-type told struct {
-	recordings, words, doubted, heard int
-	told, exact                       [faults]int
+// detection counts, for the recordings of a set, which faults are detected and what else is.
+type detection struct {
+	recordings, words, doubted, inserted int
+	detected, exact                      [faults]int
 }
 
-// printVerdicts tells how faults in texts are told.
-func printVerdicts(ctx context.Context, w io.Writer, e *ear, data string) error {
-	fmt.Fprint(w, "| recordings | words | right, but doubted | heard, but not said | fault | told | and nothing else |\n|---|---|---|---|---|---|---|\n")
+// printVerdicts prints how well faults in texts are detected.
+func printVerdicts(ctx context.Context, w io.Writer, e *model, data string) error {
+	fmt.Fprint(w, "| recordings | words | false mismatches | false insertions | fault | detected | and nothing else |\n|---|---|---|---|---|---|---|\n")
 	for _, set := range []string{"ljspeech", "librispeech"} {
 		rows, err := texts(data, set)
 		if err != nil {
 			return err
 		}
-		var t told
+		var t detection
 		for i, row := range rows {
 			if err := t.try(ctx, e, row[0], row[1], strangers[i%len(strangers)]); err != nil {
 				return fmt.Errorf("%s: %w", row[0], err)
@@ -51,8 +52,8 @@ func printVerdicts(ctx context.Context, w io.Writer, e *ear, data string) error 
 		}
 		for f, name := range faultNames {
 			percent := func(n, of int) float64 { return 100 * float64(n) / float64(of) }
-			fmt.Fprintf(w, "| %s, %d | %d | %.1f %% | %.1f %% | %s | %.0f %% | %.0f %% |\n", set, t.recordings, t.words, percent(t.doubted, t.words), percent(t.heard, t.words),
-				name, percent(t.told[f], t.recordings), percent(t.exact[f], t.recordings))
+			fmt.Fprintf(w, "| %s, %d | %d | %.1f %% | %.1f %% | %s | %.0f %% | %.0f %% |\n", set, t.recordings, t.words, percent(t.doubted, t.words), percent(t.inserted, t.words),
+				name, percent(t.detected[f], t.recordings), percent(t.exact[f], t.recordings))
 		}
 	}
 	return nil
@@ -78,40 +79,40 @@ func texts(data, set string) ([][2]string, error) {
 }
 
 // try aligns the right text of a recording and one with each fault.
-func (t *told) try(ctx context.Context, e *ear, path, text, stranger string) error {
-	h, err := e.hear(ctx, path)
+func (t *detection) try(ctx context.Context, e *model, path, text, stranger string) error {
+	h, err := e.recognize(ctx, path)
 	if err != nil {
 		return err
 	}
 	said := strings.Fields(text)
-	right, err := h.Align(ctx, e.speller.Script(text))
+	right, err := h.Align(ctx, e.verbalizer.Reference(text))
 	if err != nil {
 		return err
 	}
 	t.recordings++
 	t.words += len(said)
 	t.doubted += len(doubts(right))
-	t.heard += untold(right)
+	t.inserted += insertions(right)
 	middle := len(said) / 2
 	wrong := [faults][]string{changed: slices.Clone(said), missing: slices.Delete(slices.Clone(said), middle, middle+1), added: slices.Insert(slices.Clone(said), middle, stranger)}
 	wrong[changed][middle] = stranger
 	for f, words := range wrong {
-		a, err := h.Align(ctx, e.speller.Script(strings.Join(words, " ")))
+		a, err := h.Align(ctx, e.verbalizer.Reference(strings.Join(words, " ")))
 		if err != nil {
 			return err
 		}
-		now, before := doubts(a), len(doubts(right))+untold(right)
+		now, before := doubts(a), len(doubts(right))+insertions(right)
 		var here bool
 		if fault(f) == missing {
-			here = slices.ContainsFunc(a.Stretches, func(s align.Stretch) bool {
-				return s.Verdict != align.Unspoken && s.From <= middle && s.To >= middle
+			here = slices.ContainsFunc(a.Mismatches, func(s align.Mismatch) bool {
+				return s.Verdict != align.Deletion && s.From <= middle && s.To >= middle
 			})
 		} else {
 			here = slices.Contains(now, middle)
 		}
 		if here {
-			t.told[f]++
-			if len(now)+untold(a) <= before+1 {
+			t.detected[f]++
+			if len(now)+insertions(a) <= before+1 {
 				t.exact[f]++
 			}
 		}
@@ -123,18 +124,18 @@ func (t *told) try(ctx context.Context, e *ear, path, text, stranger string) err
 func doubts(a *align.Alignment) []int {
 	var out []int
 	for i, w := range a.Words {
-		if w.Verdict != align.Matches {
+		if w.Verdict != align.Match {
 			out = append(out, i)
 		}
 	}
 	return out
 }
 
-// untold counts the places where something was heard and nothing is written.
-func untold(a *align.Alignment) int {
+// insertions counts the places where something was recognized and nothing is written.
+func insertions(a *align.Alignment) int {
 	n := 0
-	for _, s := range a.Stretches {
-		if s.Verdict == align.Untold {
+	for _, s := range a.Mismatches {
+		if s.Verdict == align.Insertion {
 			n++
 		}
 	}

@@ -16,8 +16,8 @@ const width = 1025
 // three pieces, each of one row and some three rows apart. One piece in twelve is
 // misheard, and one word in twenty of the text is not the one that was said.
 type reading struct {
-	*align.Heard
-	script  align.Script
+	*align.Emissions
+	script  align.Reference
 	tokens  []ctc.Piece // of the script
 	at      []timeline.Row
 	changed map[int]bool
@@ -37,8 +37,8 @@ func read(rows timeline.Row) *reading {
 		panic(err) // they are different, and no blank
 	}
 	any := func(odd int) ctc.Piece { return ctc.Piece(2*random.IntN((width-1)/2) + odd) }
-	word := func() align.Reading {
-		w := align.Reading{any(0)}
+	word := func() align.Variant {
+		w := align.Variant{any(0)}
 		for range random.IntN(3) {
 			w = append(w, any(1))
 		}
@@ -63,7 +63,7 @@ func read(rows timeline.Row) *reading {
 			r.changed[len(r.script)] = true
 			w = word()
 		}
-		r.script = append(r.script, align.ScriptWord{Text: "w", Readings: []align.Reading{w}})
+		r.script = append(r.script, align.RefWord{Text: "w", Variants: []align.Variant{w}})
 		r.tokens = append(r.tokens, w...)
 	}
 	row, last := make([]float32, width), timeline.Row(0)
@@ -88,7 +88,7 @@ func read(rows timeline.Row) *reading {
 	for t := range summary {
 		summary[t] = ctc.Summarize(logProbs(timeline.Row(t)), v.Blank(), nil)
 	}
-	r.Heard = &align.Heard{Vocabulary: v, Rows: summary, Samples: rows.Sample(), LogProbs: logProbs}
+	r.Emissions = &align.Emissions{Output: ctc.Output{Vocabulary: v, Rows: summary, Samples: rows.Sample()}, LogProbs: logProbs}
 	return r
 }
 
@@ -97,7 +97,7 @@ func read(rows timeline.Row) *reading {
 func (r *reading) wrong(a *align.Alignment) int {
 	n := 0
 	for i, w := range a.Words {
-		if !r.changed[i] && w.Verdict == align.Matches && w.First != r.at[i] {
+		if !r.changed[i] && w.Verdict == align.Match && w.First != r.at[i] {
 			n++
 		}
 	}

@@ -72,7 +72,7 @@ func set(ctx context.Context, t *transcribe.Transcriber, speech string, rows [][
 	var audio time.Duration
 	confidence := 0.0
 	for _, row := range rows {
-		heard, err := t.File(ctx, filepath.Join(speech, row[0], row[1]), transcribe.Request{})
+		heard, err := t.Transcribe(ctx, transcribe.Source{Path: filepath.Join(speech, row[0], row[1])}, transcribe.Request{})
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"asr-backend/asr"
 	"asr-backend/audio"
 	"asr-backend/jobs"
 	"asr-backend/transcribe"
@@ -37,7 +38,7 @@ func (r *Recordings) Align(ctx context.Context, rec Recording, texts []Text, cla
 		return nil, err
 	}
 	defer o.close()
-	a := &aligner{opened: o, options: options, request: transcribe.Request{Priority: Priority(class)}, texts: texts}
+	a := &aligner{opened: o, options: options, request: transcribe.Request{Request: asr.Request{Priority: Priority(class)}}, texts: texts}
 	a.out.Words = make([][]transcript.Word, len(texts))
 	var regions []int
 	for i, t := range texts {
@@ -73,7 +74,7 @@ func (a *aligner) whole(ctx context.Context, i int) error {
 		o.Channels = audio.Mix
 	}
 	text := &transcript.Transcript{Segments: []transcript.Segment{{Text: a.texts[i].Text, Channel: transcript.Mixed}}}
-	aligned, err := transcribe.New(a.recognizer, o).AlignFile(ctx, a.Path, text, "", a.request)
+	aligned, err := transcribe.New(a.recognizer, o).Align(ctx, transcribe.Source{Path: a.Path}, text, "", a.request)
 	if errors.Is(err, transcribe.ErrNoWords) || errors.Is(err, transcribe.ErrUnspellable) {
 		return nil
 	}
@@ -116,11 +117,12 @@ func neighbours(texts []Text, regions []int) [][]int {
 // regions aligns the texts of regions that are near each other.
 func (a *aligner) regions(ctx context.Context, near []int) (err error) {
 	q := a.request
+	q.KeepLogProbs = true
 	q.Start = max(a.texts[near[0]].Start-padding, 0)
 	for _, i := range near {
 		q.End = max(q.End, a.texts[i].End+padding)
 	}
-	recognition, err := a.transcriber.HearFile(ctx, a.Path, q)
+	recognition, err := a.transcriber.Recognize(ctx, transcribe.Source{Path: a.Path}, q)
 	if err != nil {
 		return err
 	}

@@ -45,8 +45,8 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	running := r.progress.begin(job.Key, rec.ProjectID, rec.TaskID, o.Name)
 	defer running.end()
 	request.Opened = func(i audio.Info) { running.length(max(i.Declared, 0).Duration()) }
-	request.Progress = func(p asr.Progress) { running.transcribed(p.Heard.Duration()) }
-	t, err := o.transcriber.File(ctx, o.Path, request)
+	request.Progress = func(p asr.Progress) { running.transcribed(p.Recognized.Duration()) }
+	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, request)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (r *Recordings) request(ctx context.Context, a *jobs.Attempt[Recording], re
 	}
 	width := recognizer.Contract().Width
 	var failed atomic.Bool // logged once
-	return transcribe.Request{
+	return transcribe.Request{Request: asr.Request{
 		Priority: Priority(a.Job().Class),
 		Load: func(channel int, start timeline.Row) []ctc.Row {
 			rows, err := ctc.ParseRows(stored[windowIndex(channel, start)], width)
@@ -91,7 +91,7 @@ func (r *Recordings) request(ctx context.Context, a *jobs.Attempt[Recording], re
 				r.log.Warn("windows are not stored: a crash would cost more than one", "job", a.Job().Key, "error", err)
 			}
 		},
-	}, nil
+	}}, nil
 }
 
 // windowIndex numbers the windows of all channels.

@@ -10,10 +10,10 @@ import (
 	"asr-backend/transcript"
 )
 
-// WriteFindings writes, as JSON, how text and recording agree: the number of words, of those
-// that were found, of those that the model cannot spell if there are any, and each place
-// where text and recording do not agree, in seconds from the start.
-func (a *Aligned) WriteFindings(w io.Writer, text string) error {
+// WriteReport writes, as JSON, how text and recording agree: the number of words, of those
+// that were found, of those that the model cannot spell if there are any, and each mismatch,
+// in seconds from the start.
+func (a *Aligned) WriteReport(w io.Writer, text string) error {
 	type finding struct {
 		Verdict string  `json:"verdict"`
 		Start   float64 `json:"start"`
@@ -32,11 +32,11 @@ func (a *Aligned) WriteFindings(w io.Writer, text string) error {
 		Unspellable int       `json:"unspellable,omitempty"`
 		Findings    []finding `json:"findings"`
 	}{a.Transcript.Source, text, a.Transcript.ModelVersion, a.Words, a.Found, a.Unspellable, []finding{}}
-	for i := range a.Findings {
-		f := &a.Findings[i]
-		out := finding{f.Verdict.String(), seconds(f.Start), seconds(f.End), nil, f.Segment, f.Text, f.Heard}
-		if f.Channel != transcript.Mixed {
-			out.Channel = &f.Channel
+	for i := range a.Mismatches {
+		m := &a.Mismatches[i]
+		out := finding{m.Verdict.String(), seconds(m.Start), seconds(m.End), nil, m.Segment, m.Text, m.Recognized}
+		if m.Channel != transcript.Mixed {
+			out.Channel = &m.Channel
 		}
 		report.Findings = append(report.Findings, out)
 	}
@@ -44,7 +44,7 @@ func (a *Aligned) WriteFindings(w io.Writer, text string) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(report); err != nil {
-		return fmt.Errorf("write the findings: %w", err)
+		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
 }
@@ -52,18 +52,18 @@ func (a *Aligned) WriteFindings(w io.Writer, text string) error {
 // seconds rounds to milliseconds, as the formats do.
 func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
 
-// String tells a finding in a line.
-func (f *Finding) String() string {
-	at := clock(f.Start) + " to " + clock(f.End)
-	switch f.Verdict {
-	case align.Untold:
-		return fmt.Sprintf("%s: not in the text: heard %s", at, excerpt(f.Heard))
-	case align.Unspoken:
-		return fmt.Sprintf("%s: not in the recording: %s", at, excerpt(f.Text))
+// String describes a mismatch in a line.
+func (m *Mismatch) String() string {
+	at := clock(m.Start) + " to " + clock(m.End)
+	switch m.Verdict {
+	case align.Insertion:
+		return fmt.Sprintf("%s: not in the text: heard %s", at, excerpt(m.Recognized))
+	case align.Deletion:
+		return fmt.Sprintf("%s: not in the recording: %s", at, excerpt(m.Text))
 	case align.Unspellable:
-		return fmt.Sprintf("%s: cannot be spelled with the letters of the model: %s", at, excerpt(f.Text))
+		return fmt.Sprintf("%s: cannot be spelled with the letters of the model: %s", at, excerpt(m.Text))
 	}
-	return fmt.Sprintf("%s: the text has %s, heard %s", at, excerpt(f.Text), excerpt(f.Heard))
+	return fmt.Sprintf("%s: the text has %s, heard %s", at, excerpt(m.Text), excerpt(m.Recognized))
 }
 
 // excerpt quotes a text, of a long one its beginning and end.

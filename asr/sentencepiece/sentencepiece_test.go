@@ -1,4 +1,4 @@
-package spm_test
+package sentencepiece_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"asr-backend/asr/ctc"
-	"asr-backend/asr/spm"
+	"asr-backend/asr/sentencepiece"
 	"asr-backend/internal/oracle"
 )
 
@@ -41,7 +41,7 @@ func piece(text string, class uint64) string {
 
 func TestParseRefusesWhatIsNoTokenizer(t *testing.T) {
 	good := piece("<unk>", 2) + piece("a", 1)
-	if _, err := spm.Parse([]byte(good)); err != nil {
+	if _, err := sentencepiece.Parse([]byte(good)); err != nil {
 		t.Fatal(err)
 	}
 	rules := func(s string) string { return good + bytesField(3, bytesField(2, s)) }
@@ -62,7 +62,7 @@ func TestParseRefusesWhatIsNoTokenizer(t *testing.T) {
 		"rules beyond their end":    {rules("\xff\x00\x00\x00abcd"), "tokenizer: the rules of normalisation are broken"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := spm.Parse([]byte(c.file)); err == nil || err.Error() != c.want {
+			if _, err := sentencepiece.Parse([]byte(c.file)); err == nil || err.Error() != c.want {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
@@ -81,7 +81,7 @@ func TestAVocabularyAloneIsGuessedAt(t *testing.T) {
 		{"nothing", " ", "", []string{"<unk>", "▁"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := spm.FromPieces(vocabulary(t, c.pieces...))
+			m := sentencepiece.FromPieces(vocabulary(t, c.pieces...))
 			if got := show(m, m.Encode(c.text)); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -95,7 +95,7 @@ func TestAVocabularyAloneIsGuessedAt(t *testing.T) {
 // A vocabulary without <unk> has no piece for what it does not know.
 func TestWithoutAnUnknownPieceBlankStandsForIt(t *testing.T) {
 	v := vocabulary(t, "▁", "a")
-	m := spm.FromPieces(v)
+	m := sentencepiece.FromPieces(v)
 	got := m.Encode("aç")
 	if want := []ctc.Piece{0, 1, v.Blank()}; len(got) != 3 || got[2] != want[2] || m.Unknown() != v.Blank() {
 		t.Errorf("got %v, want %v", got, want)
@@ -112,7 +112,7 @@ func TestKnows(t *testing.T) {
 }
 
 func TestATokenizerMustFitItsModel(t *testing.T) {
-	m, err := spm.Parse([]byte(piece("<unk>", 2) + piece("a", 1) + piece("b", 1)))
+	m, err := sentencepiece.Parse([]byte(piece("<unk>", 2) + piece("a", 1) + piece("b", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(piece("<unk>", 2)+piece("▁a", 1)+piece("a", 1)+piece("aa", 5)+piece("aaa", 4)+bytesField(2, numberField(3, 2))), "a aa aaa aaaa")
 	f.Add([]byte(piece("<unk>", 2)+piece("a", 1)+bytesField(3, bytesField(2, "\x08\x00\x00\x00\x00\x04\x00\x00\x61\x01\x00\x80b\x00"))), "abba")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
-		m, err := spm.Parse(data)
+		m, err := sentencepiece.Parse(data)
 		if err != nil {
 			return
 		}
@@ -173,7 +173,7 @@ func FuzzRules(f *testing.F) {
 			return
 		}
 		copy(data[at+int(where)%(len(data)-at-len(change)):], change)
-		m, err := spm.Parse(data)
+		m, err := sentencepiece.Parse(data)
 		if err != nil {
 			return
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"asr-backend/align"
-	"asr-backend/align/spoken"
+	"asr-backend/align/verbalize"
 	"asr-backend/align/viterbi"
 	"asr-backend/asr"
 	"asr-backend/asr/ctc"
@@ -16,13 +16,13 @@ import (
 	"asr-backend/timeline"
 )
 
-// ear hears recordings with one model.
-type ear struct {
+// model recognizes recordings, and verbalizes texts for it.
+type model struct {
 	recognizer *asr.Recognizer
-	speller    *spoken.Speller
+	verbalizer *verbalize.Verbalizer
 }
 
-func newEar(ctx context.Context, runtime *ort.Runtime, bundle *asr.Bundle) (*ear, error) {
+func newModel(ctx context.Context, runtime *ort.Runtime, bundle *asr.Bundle) (*model, error) {
 	tokenizer, err := bundle.Tokenizer()
 	if err != nil {
 		return nil, err
@@ -31,46 +31,44 @@ func newEar(ctx context.Context, runtime *ort.Runtime, bundle *asr.Bundle) (*ear
 	if err != nil {
 		return nil, err
 	}
-	return &ear{r, spoken.New(tokenizer, bundle.Vocabulary, "en")}, nil
+	return &model{r, verbalize.New(tokenizer, bundle.Vocabulary, "en")}, nil
 }
 
-func (e *ear) close() error { return e.recognizer.Close() }
+func (e *model) close() error { return e.recognizer.Close() }
 
-// hear hears a recording of one channel.
-func (e *ear) hear(ctx context.Context, path string) (_ *align.Heard, err error) {
+// recognize recognizes a recording of one channel.
+func (e *model) recognize(ctx context.Context, path string) (_ *align.Emissions, err error) {
 	s, err := audio.Open(ctx, path, audio.Options{Channels: audio.Mix})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	var rows [][]float32
-	results, err := e.recognizer.Recognize(ctx, s, asr.Job{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
+	results, err := e.recognizer.Recognize(ctx, s, asr.Request{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
 		rows = append(rows, append([]float32(nil), row...))
 		return nil
 	}})
 	if err != nil {
 		return nil, err
 	}
-	r, bundle := results[0], e.recognizer.Bundle()
-	return &align.Heard{Vocabulary: bundle.Vocabulary, First: r.First, Samples: r.Samples, Rows: r.Rows, Levels: r.Levels,
-		Shift: bundle.Card.WordShift(), LogProbs: func(i timeline.Row) []float32 { return rows[i] }}, nil
+	return &align.Emissions{Output: results[0].Output, LogProbs: func(i timeline.Row) []float32 { return rows[i] }}, nil
 }
 
 // plain returns where torchaudio and NeMo Forced Aligner say that words are: the spans of
 // the best path through all of them, a row being the 80 ms that begin where it is centred.
 // That they find the same path is what tests of package viterbi hold.
-func plain(h *align.Heard, script align.Script) ([]align.Span, error) {
+func plain(h *align.Emissions, ref align.Reference) ([]align.Span, error) {
 	var tokens []ctc.Piece
-	for _, w := range script {
-		tokens = append(tokens, w.Readings[0]...)
+	for _, w := range ref {
+		tokens = append(tokens, w.Variants[0]...)
 	}
 	path, err := viterbi.Align(&viterbi.Problem{Scores: h.LogProbs, Rows: timeline.Row(len(h.Rows)), Blank: h.Vocabulary.Blank(), Tokens: tokens})
 	if err != nil {
 		return nil, err
 	}
-	out, at := make([]align.Span, len(script)), 0
-	for i, w := range script {
-		last := at + len(w.Readings[0]) - 1
+	out, at := make([]align.Span, len(ref)), 0
+	for i, w := range ref {
+		last := at + len(w.Variants[0]) - 1
 		out[i] = align.NeMoSpan(path.Spans[at].First, path.Spans[last].Last)
 		at = last + 1
 	}
@@ -78,15 +76,15 @@ func plain(h *align.Heard, script align.Script) ([]align.Span, error) {
 }
 
 // words aligns a text; the model's constant is shift.
-func words(ctx context.Context, h *align.Heard, script align.Script, shift time.Duration) ([]align.Word, error) {
+func words(ctx context.Context, h *align.Emissions, ref align.Reference, shift time.Duration) ([]align.Word, error) {
 	shifted := *h
 	shifted.Shift = shift
-	a, err := shifted.Align(ctx, script)
+	a, err := shifted.Align(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	if len(a.Words) != len(script) {
-		return nil, fmt.Errorf("%d of %d words", len(a.Words), len(script))
+	if len(a.Words) != len(ref) {
+		return nil, fmt.Errorf("%d of %d words", len(a.Words), len(ref))
 	}
 	return a.Words, nil
 }

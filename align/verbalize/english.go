@@ -1,4 +1,4 @@
-package spoken
+package verbalize
 
 import (
 	"slices"
@@ -15,9 +15,9 @@ var abbreviations = map[string][]string{
 	"vs": {"versus"}, "etc": {"et cetera"}, "jr": {"junior"}, "sr": {"senior"}, "prof": {"professor"},
 }
 
-// abbreviation returns the ways to read a word that is short for another, none if it is
-// an ordinary word. Letters in capitals are spelt out, or read as a word.
-func (s *Speller) abbreviation(core string, shouted bool) []string {
+// abbreviation returns the spoken forms of an abbreviation, none if the word is an ordinary
+// one. Letters in capitals are spelled out, or read as a word.
+func (v *Verbalizer) abbreviation(core string, allCaps bool) []string {
 	letters := strings.ReplaceAll(core, ".", "")
 	if full := abbreviations[strings.ToLower(letters)]; full != nil {
 		return append(slices.Clone(full), letters)
@@ -30,14 +30,14 @@ func (s *Speller) abbreviation(core string, shouted bool) []string {
 		capitals++
 	}
 	dotted := len(core) >= 2*capitals-1
-	if capitals < 2 || capitals > 6 || shouted && !dotted {
+	if capitals < 2 || capitals > 6 || allCaps && !dotted {
 		return nil
 	}
-	spelt := strings.Join(strings.Split(letters, ""), " ")
+	spelled := strings.Join(strings.Split(letters, ""), " ")
 	if dotted {
-		return []string{spelt, s.fold(letters)}
+		return []string{spelled, v.fold(letters)}
 	}
-	return []string{s.fold(letters), spelt}
+	return []string{v.fold(letters), spelled}
 }
 
 var (
@@ -47,7 +47,7 @@ var (
 	ordinals  = map[string]string{"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth", "twelve": "twelfth"}
 )
 
-// number returns the ways to say a number with what belongs to it: 12, 1,200, 3.5, 21st,
+// number returns the spoken forms of a number with what belongs to it: 12, 1,200, 3.5, 21st,
 // 1980s, $5, 5%, 10:30. None if it is not one of these.
 func number(text string) []string {
 	sign, rest := "", text
@@ -93,7 +93,7 @@ func number(text string) []string {
 	return withSign(integer(whole, grouped), sign)
 }
 
-// ungroup takes the commas between groups of three digits out.
+// ungroup removes the commas between groups of three digits.
 func ungroup(s string) (digits string, grouped bool) {
 	parts := strings.Split(s, ",")
 	for i, p := range parts {
@@ -116,12 +116,12 @@ func value(digits string) int64 {
 	return n
 }
 
-func withSign(ways []string, sign string) []string {
+func withSign(forms []string, sign string) []string {
 	if sign == "" {
-		return ways
+		return forms
 	}
-	out := make([]string, 0, len(ways))
-	for _, w := range ways {
+	out := make([]string, 0, len(forms))
+	for _, w := range forms {
 		if w == "one" && sign != signNames['%'] {
 			out = append(out, w+" "+strings.TrimSuffix(sign, "s"))
 			continue
@@ -131,18 +131,18 @@ func withSign(ways []string, sign string) []string {
 	return out
 }
 
-func plurals(ways []string) []string {
-	for i, w := range ways {
+func plurals(forms []string) []string {
+	for i, w := range forms {
 		if before, ok := strings.CutSuffix(w, "y"); ok {
-			ways[i] = before + "ies"
+			forms[i] = before + "ies"
 			continue
 		}
-		ways[i] = w + "s"
+		forms[i] = w + "s"
 	}
-	return ways
+	return forms
 }
 
-// clockTime returns the ways to say a time of the day.
+// clockTime returns the spoken forms of a time of day.
 func clockTime(hours, minutes string) []string {
 	h := cardinal(value(hours), false)
 	switch {

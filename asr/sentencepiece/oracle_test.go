@@ -1,4 +1,4 @@
-package spm_test
+package sentencepiece_test
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"asr-backend/asr/ctc"
-	"asr-backend/asr/spm"
+	"asr-backend/asr/sentencepiece"
 	"asr-backend/internal/oracle"
 )
 
@@ -69,7 +69,7 @@ func lines(n int) []string {
 // trained makes tokenizers of every sort beside those of the repository, and encodes.
 const trained = `
 import base64, json, os, sys
-import sentencepiece as spm
+import sentencepiece
 from sentencepiece import sentencepiece_model_pb2 as pb
 out, job = sys.argv[1], json.load(sys.stdin)
 corpus = os.path.join(out, "corpus.txt")
@@ -89,7 +89,7 @@ kinds = {
 paths = dict(job["models"])
 for name, options in kinds.items():
     prefix = os.path.join(out, name)
-    spm.SentencePieceTrainer.train(input=corpus, model_prefix=prefix, minloglevel=2, hard_vocab_limit=False,
+    sentencepiece.SentencePieceTrainer.train(input=corpus, model_prefix=prefix, minloglevel=2, hard_vocab_limit=False,
                                    character_coverage=0.99, **{"vocab_size": 400, **options})
     paths[name] = prefix + ".model"
 for name in ("bpe", "unigram"):  # every seventh piece of two characters or more out of use
@@ -103,7 +103,7 @@ for name in ("bpe", "unigram"):  # every seventh piece of two characters or more
 lines = [base64.b64decode(l) for l in job["lines"]]
 result = {}
 for name, path in paths.items():
-    p = spm.SentencePieceProcessor(model_file=path)
+    p = sentencepiece.SentencePieceProcessor(model_file=path)
     result[name] = dict(path=path, ids=[p.encode(l) for l in lines])
 json.dump(result, sys.stdout)
 `
@@ -165,7 +165,7 @@ func TestEncodeEqualsSentencePiece(t *testing.T) {
 	}
 }
 
-func show(m *spm.Model, ids []ctc.Piece) string {
+func show(m *sentencepiece.Model, ids []ctc.Piece) string {
 	var b strings.Builder
 	for _, id := range ids {
 		fmt.Fprintf(&b, "%s|", m.Piece(id))
@@ -173,14 +173,14 @@ func show(m *spm.Model, ids []ctc.Piece) string {
 	return b.String()
 }
 
-func open(t testing.TB, path string) *spm.Model {
+func open(t testing.TB, path string) *sentencepiece.Model {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	m, err := spm.Read(f)
+	m, err := sentencepiece.Read(f)
 	if err != nil {
 		t.Fatal(err)
 	}

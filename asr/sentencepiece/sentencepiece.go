@@ -1,4 +1,4 @@
-// Package spm turns text into the pieces of a SentencePiece tokenizer: what NeMo feeds
+// Package sentencepiece turns text into the pieces of a SentencePiece tokenizer: what NeMo feeds
 // to a model in training, and what forced alignment looks for in its rows.
 //
 // # Model
@@ -27,7 +27,7 @@
 // takes the longest piece at each position, which is a guess: see [Model.Exact].
 //
 // Reference: github.com/google/sentencepiece, with whose own encoding the tests compare.
-package spm
+package sentencepiece
 
 import (
 	"errors"

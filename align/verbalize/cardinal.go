@@ -1,9 +1,9 @@
-package spoken
+package verbalize
 
 import "strings"
 
-// integer returns the ways to say a whole number. Four digits without a comma are a year
-// first of all; three may be said in two parts, and long ones, or those with a leading
+// integer returns the spoken forms of a whole number. Four digits without a comma are a year
+// first of all; three may be read in two parts, and long ones, or those with a leading
 // zero, digit by digit.
 func integer(digits string, grouped bool) []string {
 	n := value(digits)
@@ -29,7 +29,7 @@ func integer(digits string, grouped bool) []string {
 	return number
 }
 
-// year returns the ways to say a year.
+// year returns the spoken forms of a year.
 func year(n int64) []string {
 	switch high, low := n/100, n%100; {
 	case low == 0 && high%10 != 0:
@@ -41,7 +41,7 @@ func year(n int64) []string {
 	}
 }
 
-// twoDigits is how the end of a year is said: oh five, eleven, hundred.
+// twoDigits is the spoken form of the end of a year: oh five, eleven, hundred.
 func twoDigits(n int64) string {
 	switch {
 	case n == 0:

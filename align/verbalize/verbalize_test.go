@@ -1,4 +1,4 @@
-package spoken_test
+package verbalize_test
 
 import (
 	"strings"
@@ -6,19 +6,19 @@ import (
 	"unicode/utf8"
 
 	"asr-backend/align"
-	"asr-backend/align/spoken"
+	"asr-backend/align/verbalize"
 	"asr-backend/asr/ctc"
-	"asr-backend/asr/spm"
+	"asr-backend/asr/sentencepiece"
 )
 
-// speller writes with single characters: those given, and the boundary.
-func speller(t testing.TB, letters, language string) (*spoken.Speller, func(align.Reading) string) {
+// verbalizer writes with single characters: those given, and the boundary.
+func verbalizer(t testing.TB, letters, language string) (*verbalize.Verbalizer, func(align.Variant) string) {
 	t.Helper()
 	v, err := ctc.NewVocabulary(append([]string{"<unk>", "▁"}, strings.Split(letters, "")...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	show := func(r align.Reading) string {
+	show := func(r align.Variant) string {
 		var b strings.Builder
 		for _, p := range r {
 			if p == align.Wildcard(v) {
@@ -29,7 +29,7 @@ func speller(t testing.TB, letters, language string) (*spoken.Speller, func(alig
 		}
 		return strings.TrimPrefix(strings.ReplaceAll(b.String(), "▁", " "), " ")
 	}
-	return spoken.New(spm.FromPieces(v), v, language), show
+	return verbalize.New(sentencepiece.FromPieces(v), v, language), show
 }
 
 const (
@@ -37,7 +37,7 @@ const (
 	written = plain + "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,?!-%$"
 )
 
-func TestReadings(t *testing.T) {
+func TestVariants(t *testing.T) {
 	for _, c := range []struct{ name, letters, language, word, want string }{
 		{"small letters", plain, "en", "Hello", "hello"},
 		{"capitals stay where the vocabulary has them", written, "en", "Hello", "Hello"},
@@ -101,13 +101,13 @@ func TestReadings(t *testing.T) {
 		{"an abbreviation", plain, "en", "Dr.", "doctor|drive|dr"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, show := speller(t, c.letters, c.language)
+			s, show := verbalizer(t, c.letters, c.language)
 			var got []string
-			words := s.Script("so " + c.word)
+			words := s.Reference("so " + c.word)
 			if len(words) != 2 {
 				t.Fatalf("%d words", len(words))
 			}
-			for _, r := range words[1].Readings {
+			for _, r := range words[1].Variants {
 				got = append(got, show(r))
 			}
 			if strings.Join(got, "|") != c.want {
@@ -133,9 +133,9 @@ func TestWhatIsNotSaidGoesWithAWordThatIs(t *testing.T) {
 		{"capitals among capitals are words", "THE BBC", "THE|BBC"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, _ := speller(t, plain, "en")
+			s, _ := verbalizer(t, plain, "en")
 			var got []string
-			for _, w := range s.Script(c.text) {
+			for _, w := range s.Reference(c.text) {
 				got = append(got, w.Text)
 			}
 			if strings.Join(got, "|") != c.want {
@@ -143,9 +143,9 @@ func TestWhatIsNotSaidGoesWithAWordThatIs(t *testing.T) {
 			}
 		})
 	}
-	s, _ := speller(t, plain, "en")
-	if n := len(s.Script("THE BBC")[1].Readings); n != 1 {
-		t.Errorf("%d readings of capitals among capitals, want 1", n)
+	s, _ := verbalizer(t, plain, "en")
+	if n := len(s.Reference("THE BBC")[1].Variants); n != 1 {
+		t.Errorf("%d variants of capitals among capitals, want 1", n)
 	}
 }
 
@@ -155,36 +155,36 @@ func TestWhatTheModelCanSpell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := spoken.New(spm.FromPieces(v), v, "de")
+	s := verbalize.New(sentencepiece.FromPieces(v), v, "de")
 	for word, want := range map[string]bool{
 		"Zürich": true, "naжve": true, "1984": true, "50%": true, "%": true, "IT-шник": true, "x.": true,
 		"مرحبا": false, "مرحبا.": false, "да-да": false, "语,": false, "語!?": false, "€": false,
 	} {
-		words := s.Script(word)
+		words := s.Reference(word)
 		if len(words) != 1 || words[0].Spelled(v) != want {
 			t.Errorf("%s: got %v, want one word, spelled: %v", word, words, want)
 		}
 	}
 }
 
-// Whatever the text: no reading is empty, and no part of the text is lost.
-func FuzzScript(f *testing.F) {
+// Whatever the text: no variant is empty, and no part of the text is lost.
+func FuzzReference(f *testing.F) {
 	for _, text := range []string{"It cost $1,000,000.50 in 1984 — or 3.5%?", "[note", "Œuvre ½ x² 10:30pm", "\xff\xfe 1 2", "0.0.0 :: %% $ .5 5."} {
 		f.Add(text, "en")
 	}
-	s, _ := speller(f, plain, "en")
-	other, _ := speller(f, written, "de")
+	s, _ := verbalizer(f, plain, "en")
+	other, _ := verbalizer(f, written, "de")
 	f.Fuzz(func(t *testing.T, text, language string) {
-		for _, s := range []*spoken.Speller{s, other} {
-			words := s.Script(text)
+		for _, s := range []*verbalize.Verbalizer{s, other} {
+			words := s.Reference(text)
 			var all []string
 			for _, w := range words {
-				if len(w.Readings) == 0 || len(w.Readings) > 8 {
-					t.Fatalf("%q: %d readings", w.Text, len(w.Readings))
+				if len(w.Variants) == 0 || len(w.Variants) > 8 {
+					t.Fatalf("%q: %d variants", w.Text, len(w.Variants))
 				}
-				for _, r := range w.Readings {
+				for _, r := range w.Variants {
 					if len(r) == 0 {
-						t.Fatalf("%q: an empty reading", w.Text)
+						t.Fatalf("%q: an empty variant", w.Text)
 					}
 				}
 				all = append(all, w.Text)

@@ -1,0 +1,4 @@
+package transcribe
+
+// Generation is in every version of an answer.
+const Generation = generation
