@@ -165,7 +165,7 @@ func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {
 	for i := range jobs {
 		key := fmt.Sprint(i)
 		wctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-		if j, err := q.Wait(wctx, key); err != nil || j.State != Done || j.Losses != 0 {
+		if j, err := q.Wait(wctx, key); err != nil || j.State != Done || j.Crashes != 0 {
 			t.Fatalf("job %s: %+v, %v", key, j, err)
 		}
 		cancel()

@@ -58,7 +58,7 @@ func TestADirectoryOfAnEarlierVersionOpens(t *testing.T) {
 	if got, err := q.Result(ctx, "done"); err != nil || string(got) != "text" {
 		t.Errorf("result %q, %v", got, err)
 	}
-	if j, err := q.Get(ctx, "dead"); err != nil || j.State != Dead || j.Reason != "cut file" {
+	if j, err := q.Get(ctx, "dead"); err != nil || j.State != Discarded || j.Reason != "cut file" {
 		t.Errorf("the dead job: %+v, %v", j, err)
 	}
 	l := take(t, q, "asr")

@@ -106,7 +106,7 @@ var contractData = []promise{
 		s := q.Stats()
 		want := []Group{
 			{"a", "asr", Batch, Queued, 1}, {"a", "asr", Batch, Running, 1},
-			{"a", "asr", Batch, Done, 1}, {"a", "asr", Batch, Dead, 1},
+			{"a", "asr", Batch, Done, 1}, {"a", "asr", Batch, Discarded, 1},
 			{"b", "push", Opened, Queued, 1},
 		}
 		if d := cmp.Diff(want, s.Groups); d != "" {
@@ -115,9 +115,9 @@ var contractData = []promise{
 		if s.Leases != 1 || s.Oldest["push"][Opened].IsZero() || len(s.Oldest["asr"]) != 1 {
 			t.Errorf("stats: %+v", s)
 		}
-		list := q.List(Filter{Project: "a", States: []State{Dead, Done}})
+		list := q.List(Filter{Project: "a", States: []State{Discarded, Done}})
 		keys := []string{list[0].Key, list[1].Key}
-		if len(list) != 2 || list[0].State != Dead || list[0].Reason != "cut file" || keys[1] != "a0" {
+		if len(list) != 2 || list[0].State != Discarded || list[0].Reason != "cut file" || keys[1] != "a0" {
 			t.Errorf("list: %+v", list)
 		}
 		if l := q.List(Filter{Kind: "push", Limit: 1}); len(l) != 1 || l[0].Payload != nil {

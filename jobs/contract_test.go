@@ -63,7 +63,7 @@ var contractLife = []promise{
 		enqueue(t, q, s)
 		l := take(t, q, "asr")
 		j := l.Job()
-		if j.Key != s.Key || j.Project != s.Project || j.Class != Opened || !bytes.Equal(j.Payload, s.Payload) || j.State != Running || j.Deliveries != 1 {
+		if j.Key != s.Key || j.Project != s.Project || j.Class != Opened || !bytes.Equal(j.Payload, s.Payload) || j.State != Running || j.Attempts != 1 {
 			t.Errorf("handed out: %+v", j)
 		}
 		if err := l.Finish(ctx, []byte("text")); err != nil {
@@ -97,7 +97,7 @@ var contractLife = []promise{
 		if err := l.Fail(ctx, errors.New("broken")); err != nil {
 			t.Fatal(err)
 		}
-		again(Dead)
+		again(Discarded)
 		if _, err := q.Requeue(ctx, "k"); err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ var contractLife = []promise{
 		if waited := time.Since(before); waited < delay-time.Millisecond {
 			t.Errorf("handed out again after %v", waited)
 		}
-		if j.Key != "k" || j.Retries != 1 || j.Deliveries != 3 || j.Losses != 0 || j.Reason != `push: jobs: send: refused` || j.Hint != "look at Label Studio" {
+		if j.Key != "k" || j.Retries != 1 || j.Attempts != 3 || j.Crashes != 0 || j.Reason != `push: jobs: send: refused` || j.Hint != "look at Label Studio" {
 			t.Errorf("after a retry: %+v", j)
 		}
 	}},
@@ -165,7 +165,7 @@ var contractLife = []promise{
 		l := take(t, q, "asr")
 		before := time.Now()
 		const delay = 300 * time.Millisecond
-		if err := l.Postpone(ctx, delay); err != nil {
+		if err := l.Snooze(ctx, delay); err != nil {
 			t.Fatal(err)
 		}
 		wantErr(t, l.Finish(ctx, nil), ErrLeaseLost)
@@ -176,7 +176,7 @@ var contractLife = []promise{
 		if waited := time.Since(before); waited < delay-time.Millisecond {
 			t.Errorf("handed out again after %v", waited)
 		}
-		if j.Retries != 0 || j.Losses != 0 || j.Reason != "" {
+		if j.Retries != 0 || j.Crashes != 0 || j.Reason != "" {
 			t.Errorf("after a postponement: %+v", j)
 		}
 	}},
@@ -195,7 +195,7 @@ var contractLife = []promise{
 		if err := l.Fail(ctx, errors.New("no such recording")); err != nil {
 			t.Fatal(err)
 		}
-		if j, err := q.Wait(ctx, "k"); err != nil || j.State != Dead || j.Reason != "no such recording" {
+		if j, err := q.Wait(ctx, "k"); err != nil || j.State != Discarded || j.Reason != "no such recording" {
 			t.Errorf("Wait: got %+v, %v", j, err)
 		}
 		_, err = q.Result(ctx, "k")

@@ -96,7 +96,7 @@ var contractTrouble = []promise{
 		}
 		until(t, "it is noticed", func() bool { return len(q.List(Filter{})) == 1 })
 		j := q.List(Filter{})[0]
-		if j.Key != "poison" || j.State != Dead || j.Reason == "" || j.Hint == "" {
+		if j.Key != "poison" || j.State != Discarded || j.Reason == "" || j.Hint == "" {
 			t.Errorf("shown as %+v", j)
 		}
 		if _, err := tryTake(ctx, q, "asr", Batch); !errors.Is(err, errEmpty) {

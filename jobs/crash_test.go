@@ -57,7 +57,7 @@ func child(role string) error {
 
 func (c crew) options() Options {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	return quick(Options{Dir: c.dir, MaxDeliver: c.maxDeliver, Logger: log})
+	return quick(Options{Dir: c.dir, MaxCrashes: c.maxDeliver, Logger: log})
 }
 
 // work enqueues all jobs, with a push after each, and runs them until all have ended.
@@ -222,7 +222,7 @@ func TestKilledProcessesLoseNoJobAndNoWindow(t *testing.T) {
 		t.Errorf("%d windows were computed again after %d kills of %d workers", again, kills, crewWorkers)
 	}
 	j, err := q.Get(t.Context(), poison)
-	if err != nil || j.State != Dead || j.Losses != c.maxDeliver || !strings.Contains(j.Reason, "heartbeats") || j.Hint == "" {
+	if err != nil || j.State != Discarded || j.Crashes != c.maxDeliver || !strings.Contains(j.Reason, "heartbeats") || j.Hint == "" {
 		t.Errorf("the poisonous job: %+v, %v", j, err)
 	}
 	if n := len(q.List(Filter{})); n != 2*(crewJobs+1) {
@@ -250,7 +250,7 @@ func TestKilledProcessesComputeNoJobMoreThanTwice(t *testing.T) {
 		switch j, err := q.Get(t.Context(), key); {
 		case err == nil && j.State == Done:
 			done++
-		case err == nil && j.State == Dead && j.Losses == 2 && j.Reason != "":
+		case err == nil && j.State == Discarded && j.Crashes == 2 && j.Reason != "":
 			dead++
 		default:
 			t.Errorf("%s ended as %+v, %v", key, j, err)

@@ -72,7 +72,7 @@ func TestJobsSurviveAnOrderlyStop(t *testing.T) {
 		t.Errorf("the waiting job is %s", s)
 	}
 	l = take(t, q, "asr")
-	if j := l.Job(); j.Key != "running" || j.Losses != 0 || j.Deliveries != 2 {
+	if j := l.Job(); j.Key != "running" || j.Crashes != 0 || j.Attempts != 2 {
 		t.Errorf("handed out again: %+v", j)
 	}
 	if w, err := l.Windows(ctx); err != nil || string(w[2]) != "window" {

@@ -47,13 +47,13 @@
 //	              ^ ^              │ │ │   Fail
 //	              │ └──────────────┘ │ └───────────> dead
 //	              │  Retry, Release, │ too many        │
-//	              │  Postpone, crash └─ crashes ──────>│
+//	              │  Snooze, crash   └─ crashes ──────>│
 //	              └────────────────────────────────────┘
 //	                             Requeue
 //
 // A worker renews its lease by writing the record, its heartbeat. When heartbeats stop, the
 // attempt counts as a crash: the worker's context is cancelled, and the job is queued again,
-// or dead after Options.MaxDeliver crashes in a row without a new window. Jobs that crashed
+// or dead after Options.MaxCrashes crashes in a row without a new window. Jobs that crashed
 // repeatedly are suspects and run one at a time, so that the one that kills its process
 // does not take others with it. A process that opens a data directory knows that nobody
 // else runs the jobs it finds running, and queues them at once.

@@ -50,9 +50,9 @@ func (l *Lease) Retry(ctx context.Context, delay time.Duration, cause error) err
 	}))
 }
 
-// Postpone snoozes the job: the next attempt starts after delay, this one does not count as
+// Snooze snoozes the job: the next attempt starts after delay, this one does not count as
 // a retry, and the reason of an earlier retry stays. It is for jobs that came too early.
-func (l *Lease) Postpone(ctx context.Context, delay time.Duration) error {
+func (l *Lease) Snooze(ctx context.Context, delay time.Duration) error {
 	return fail("postpone", l.job.Key, l.conclude(ctx, func(r record) (record, error) {
 		t := now()
 		return r.snooze(t, t.Add(max(delay, 0)))

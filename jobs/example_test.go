@@ -134,7 +134,7 @@ func ExampleLease_PutWindow() {
 			if i == stopAt {
 				return
 			}
-			fmt.Printf("attempt %d computes window %d\n", l.Job().Deliveries, i)
+			fmt.Printf("attempt %d computes window %d\n", l.Job().Attempts, i)
 			must(l.PutWindow(l.Context(), i, []byte("text")))
 		}
 		must(l.Finish(l.Context(), []byte("all of it")))
@@ -179,7 +179,7 @@ func ExampleLease_Retry() {
 }
 
 // A job that came too early is snoozed. That is no retry and needs no reason.
-func ExampleLease_Postpone() {
+func ExampleLease_Snooze() {
 	ctx := context.Background()
 	q, done := open(ctx)
 	defer done()
@@ -187,7 +187,7 @@ func ExampleLease_Postpone() {
 	must(err)
 	l, err := q.Take(ctx, "push", jobs.Batch)
 	must(err)
-	must(l.Postpone(ctx, time.Hour))
+	must(l.Snooze(ctx, time.Hour))
 	j, err := q.Get(ctx, "task 42")
 	must(err)
 	fmt.Println(j.State, "in", time.Until(j.NotBefore).Round(time.Minute), "with", j.Retries, "retries")

@@ -89,8 +89,8 @@ func older(a, b *entry) bool {
 // fewerCrashes orders suspects: the one that saw the fewest crashes is the least likely to
 // cause the next.
 func fewerCrashes(a, b *entry) bool {
-	if a.job.Losses != b.job.Losses {
-		return a.job.Losses < b.job.Losses
+	if a.job.Crashes != b.job.Crashes {
+		return a.job.Crashes < b.job.Crashes
 	}
 	return older(a, b)
 }

@@ -65,7 +65,7 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 	if err != nil {
 		return err
 	}
-	why := fmt.Sprintf("the heartbeats of the attempt begun at %s stopped", seen.job.Taken.Format(time.RFC3339))
+	why := fmt.Sprintf("the heartbeats of the attempt begun at %s stopped", seen.job.Attempted.Format(time.RFC3339))
 	j, err := q.change(ctx, key, func(r record) (record, error) {
 		switch {
 		case r.Lease != seen.lease || r.Updated != seen.job.Updated:
@@ -74,7 +74,7 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 			// A claim whose answer came too late: no worker runs the job.
 			return r.release(now())
 		}
-		return r.crash(now(), windows, q.o.MaxDeliver, q.o.cooldown, why)
+		return r.crash(now(), windows, q.o.MaxCrashes, q.o.cooldown, why)
 	})
 	switch {
 	case errors.Is(err, ErrState), errors.Is(err, ErrNotFound):
@@ -82,8 +82,8 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 	case err != nil:
 		return err
 	}
-	q.log.Warn("jobs: an attempt crashed", "job", key, "project", j.Project, "state", j.State.String(), "crashes", j.Losses, "reason", j.Reason)
-	if j.State == Dead {
+	q.log.Warn("jobs: an attempt crashed", "job", key, "project", j.Project, "state", j.State.String(), "crashes", j.Crashes, "reason", j.Reason)
+	if j.State == Discarded {
 		return q.purge(ctx, bucketWindows, seen.id+".>")
 	}
 	return nil
@@ -109,7 +109,7 @@ func (q *Queue) expire(ctx context.Context, e *entry) {
 		return // the next round tries again
 	}
 	level := q.log.Debug
-	if e.job.State == Dead {
+	if e.job.State == Discarded {
 		level = q.log.Info
 	}
 	level("jobs: an ended job has expired", "job", e.job.Key, "project", e.job.Project, "state", e.job.State.String(), "reason", e.job.Reason)

@@ -106,7 +106,7 @@ func (x *index) apply(r record, rev uint64, now time.Time) {
 func (x *index) applyDamaged(key string, rev uint64, why error, now time.Time) {
 	reason, _ := describe(why)
 	x.put(&entry{damaged: true, rev: rev, seen: now, job: &Job{
-		Key: key, State: Dead, Updated: now, Ended: now, Revision: rev,
+		Key: key, State: Discarded, Updated: now, Ended: now, Revision: rev,
 		Reason: "the stored record cannot be read: " + reason,
 		Hint:   "the record was written by another program or is damaged; remove the job and enqueue it again",
 	}}, now)
@@ -175,7 +175,7 @@ func (x *index) ready(j *Job) *roundRobin {
 		}
 		x.kinds[j.Kind] = k
 	}
-	if j.Losses >= x.suspicious {
+	if j.Crashes >= x.suspicious {
 		return &k[j.Class].suspects
 	}
 	return &k[j.Class].roundRobin

@@ -185,8 +185,8 @@ func (x *index) expired(o *Options, now time.Time) []*entry {
 	over := len(ended) - o.KeepJobs
 	for _, e := range ended {
 		keep := o.KeepDone
-		if e.job.State == Dead {
-			keep = o.KeepDead
+		if e.job.State == Discarded {
+			keep = o.KeepDiscarded
 		}
 		tooMuch := e.result != nil && bytes > o.KeepBytes
 		if over <= 0 && !tooMuch && now.Sub(e.job.Ended) <= keep {

@@ -77,7 +77,7 @@ func TestTheIndexDoesNotDependOnTheOrderOfNews(t *testing.T) {
 				r, err = r.finish(now, resultRef{Name: r.ID + ".l", Size: 5})
 			case r.State == Running:
 				r, err = r.fail(now, errors.New("bad"))
-			case r.State == Dead:
+			case r.State == Discarded:
 				r, err = r.requeue(now)
 			default:
 				gone = true
@@ -285,7 +285,7 @@ func TestSuspectsRunOneAtATime(t *testing.T) {
 	}
 	lost := func(key string, losses int) record {
 		r := readyJob(key, "p", Batch)
-		r.Losses = losses
+		r.Crashes = losses
 		return r
 	}
 	put(lost("often", 4))

@@ -42,14 +42,14 @@ func (c *Class) UnmarshalText(text []byte) error {
 type State uint8
 
 // The states. Queued jobs are started by Take. Running jobs are ended by their worker or,
-// when its heartbeats stop, by housekeeping. Done and Dead are final, but Requeue revives a
+// when its heartbeats stop, by housekeeping. Done and Discarded are final, but Requeue revives a
 // dead job; retention removes both.
 const (
-	Queued  State = iota // ready, scheduled for later, or waiting for another job
-	Running              // a worker holds the lease
-	Done                 // the result is stored
-	Dead                 // discarded for Reason
-	states  = iota
+	Queued    State = iota // ready, scheduled for later, or waiting for another job
+	Running                // a worker holds the lease
+	Done                   // the result is stored
+	Discarded              // discarded for Reason
+	states    = iota
 )
 
 var stateNames = [states]string{"queued", "running", "done", "dead"}
@@ -62,7 +62,7 @@ func (s State) String() string {
 }
 
 // Ended reports whether s is Done or Dead.
-func (s State) Ended() bool { return s == Done || s == Dead }
+func (s State) Ended() bool { return s == Done || s == Discarded }
 
 // MarshalText writes the name of the state.
 func (s State) MarshalText() ([]byte, error) { return name(stateNames[:], int(s), "state") }
@@ -135,16 +135,16 @@ type Job struct {
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`
 	NotBefore time.Time `json:"notBefore,omitzero"` // queued: the earliest next attempt
-	Taken     time.Time `json:"taken,omitzero"`     // start of the latest attempt
+	Attempted time.Time `json:"taken,omitzero"`     // start of the latest attempt
 	Ended     time.Time `json:"ended,omitzero"`
 
-	// Deliveries counts the attempts.
-	Deliveries int `json:"deliveries,omitempty"`
+	// Attempts counts the attempts.
+	Attempts int `json:"deliveries,omitempty"`
 	// Retries counts the attempts that ended in Retry.
 	Retries int `json:"retries,omitempty"`
-	// Losses counts the latest attempts in a row that crashed without a new window result;
-	// Options.MaxDeliver of them make the job dead.
-	Losses int `json:"losses,omitempty"`
+	// Crashes counts the latest attempts in a row that crashed without a new window result;
+	// Options.MaxCrashes of them make the job dead.
+	Crashes int `json:"losses,omitempty"`
 
 	// Reason is the latest failure, Hint what a person can do about it.
 	Reason string `json:"reason,omitempty"`

@@ -9,7 +9,7 @@ import (
 )
 
 // Lease is one attempt at a job, held by one worker. A worker ends it with exactly one of
-// Finish, Fail, Retry, Postpone and Release; defer Release, which does nothing after another.
+// Finish, Fail, Retry, Snooze and Release; defer Release, which does nothing after another.
 // Until then the queue sends heartbeats, three in the time of Options.Lease.
 type Lease struct {
 	q      *Queue

@@ -14,7 +14,7 @@ import (
 //	running --retry-->   queued, scheduled
 //	running --snooze-->  queued, scheduled
 //	running --release--> queued
-//	running --crash-->   queued, or dead after MaxDeliver crashes in a row
+//	running --crash-->   queued, or dead after MaxCrashes crashes in a row
 //	dead    --requeue--> queued       queued --requeue--> queued, no longer scheduled
 //	queued  --raise-->   queued in a higher class
 
@@ -39,8 +39,8 @@ func (r record) take(now time.Time, owner, lease string) (record, error) {
 		return r, err
 	}
 	r = r.step(Running, now)
-	r.Owner, r.Lease, r.Taken = owner, lease, now
-	r.Deliveries++
+	r.Owner, r.Lease, r.Attempted = owner, lease, now
+	r.Attempts++
 	return r, nil
 }
 
@@ -54,7 +54,7 @@ func (r record) finish(now time.Time, ref resultRef) (record, error) {
 		return r, err
 	}
 	r = r.step(Done, now)
-	r.Result, r.Reason, r.Hint, r.Losses, r.Windows = &ref, "", "", 0, 0
+	r.Result, r.Reason, r.Hint, r.Crashes, r.Windows = &ref, "", "", 0, 0
 	return r, nil
 }
 
@@ -62,7 +62,7 @@ func (r record) fail(now time.Time, cause error) (record, error) {
 	if err := r.expect(Running); err != nil {
 		return r, err
 	}
-	r = r.step(Dead, now)
+	r = r.step(Discarded, now)
 	r.Reason, r.Hint = describe(cause)
 	return r, nil
 }
@@ -73,7 +73,7 @@ func (r record) retry(now, notBefore time.Time, cause error) (record, error) {
 	}
 	r = r.step(Queued, now)
 	r.Retries++
-	r.Losses, r.Windows = 0, 0
+	r.Crashes, r.Windows = 0, 0
 	r.NotBefore = notBefore
 	r.Reason, r.Hint = describe(cause)
 	return r, nil
@@ -90,7 +90,7 @@ func (r record) release(now time.Time) (record, error) {
 // snooze is release with a schedule. It resets the crashes, since this attempt was none.
 func (r record) snooze(now, notBefore time.Time) (record, error) {
 	r, err := r.release(now)
-	r.Losses, r.Windows = 0, 0
+	r.Crashes, r.Windows = 0, 0
 	r.NotBefore = notBefore
 	return r, err
 }
@@ -104,35 +104,35 @@ func (r record) crash(now time.Time, windows, maxDeliver int, cooldown time.Dura
 	if err := r.expect(Running); err != nil {
 		return r, err
 	}
-	r.Losses++
+	r.Crashes++
 	if windows > r.Windows {
-		r.Losses = 0
+		r.Crashes = 0
 	}
 	r.Windows = windows
-	if r.Losses < maxDeliver {
+	if r.Crashes < maxDeliver {
 		r = r.step(Queued, now)
 		r.Reason, r.Hint = cut(why, maxReason), ""
-		if r.Losses >= 3 {
-			for range min(r.Losses-3, 3) {
+		if r.Crashes >= 3 {
+			for range min(r.Crashes-3, 3) {
 				cooldown *= 6
 			}
 			r.NotBefore = now.Add(cooldown)
 		}
 		return r, nil
 	}
-	r = r.step(Dead, now)
-	r.Reason = cut(fmt.Sprintf("%d attempts in a row crashed; the last one: %s", r.Losses, why), maxReason)
-	r.Hint = fmt.Sprintf("look for a crash, or a process killed for lack of memory, in the logs of the service and the kernel after %s; then requeue the job", r.Taken.Format(time.RFC3339))
+	r = r.step(Discarded, now)
+	r.Reason = cut(fmt.Sprintf("%d attempts in a row crashed; the last one: %s", r.Crashes, why), maxReason)
+	r.Hint = fmt.Sprintf("look for a crash, or a process killed for lack of memory, in the logs of the service and the kernel after %s; then requeue the job", r.Attempted.Format(time.RFC3339))
 	return r, nil
 }
 
 // requeue queues a dead job again, and makes a scheduled job ready.
 func (r record) requeue(now time.Time) (record, error) {
-	if r.State != Dead && r.State != Queued {
+	if r.State != Discarded && r.State != Queued {
 		return r, fmt.Errorf("%w: it is %s", ErrState, r.State)
 	}
 	r = r.step(Queued, now)
-	r.Ended, r.Losses, r.Windows = time.Time{}, 0, 0
+	r.Ended, r.Crashes, r.Windows = time.Time{}, 0, 0
 	return r, nil
 }
 

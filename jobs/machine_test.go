@@ -52,7 +52,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 			case "lose":
 				next, err = r.crash(clock, rapid.IntRange(0, 5).Draw(t, "windows"), maxDeliver, time.Second, "killed")
 			case "requeue":
-				allowed = before.State == Dead || before.State == Queued
+				allowed = before.State == Discarded || before.State == Queued
 				next, err = r.requeue(clock)
 			case "raise":
 				allowed = before.State == Queued
@@ -71,7 +71,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 			if r, err = decodeRecord(data); err != nil {
 				t.Fatalf("%s: decode: %v", step, err)
 			}
-			if r.Losses >= maxDeliver && r.State != Dead || r.Class < before.Class || r.Deliveries < before.Deliveries {
+			if r.Crashes >= maxDeliver && r.State != Discarded || r.Class < before.Class || r.Attempts < before.Attempts {
 				t.Fatalf("%s: from %+v to %+v", step, before, r)
 			}
 			if step == "fail" && r.Hint != "try something else" {
@@ -103,11 +103,11 @@ func TestCrashesCountOnlyWithoutProgress(t *testing.T) {
 	for i, c := range []struct {
 		windows, losses int
 		state           State
-	}{{0, 1, Queued}, {4, 0, Queued}, {4, 1, Queued}, {5, 0, Queued}, {5, 1, Queued}, {5, 2, Dead}} {
+	}{{0, 1, Queued}, {4, 0, Queued}, {4, 1, Queued}, {5, 0, Queued}, {5, 1, Queued}, {5, 2, Discarded}} {
 		r, _ = r.take(now, "o", "l")
 		r, _ = r.crash(now, c.windows, 2, time.Minute, "killed")
-		if r.Losses != c.losses || r.State != c.state {
-			t.Fatalf("loss %d with %d windows: got %d losses, %s; want %d, %s", i, c.windows, r.Losses, r.State, c.losses, c.state)
+		if r.Crashes != c.losses || r.State != c.state {
+			t.Fatalf("loss %d with %d windows: got %d losses, %s; want %d, %s", i, c.windows, r.Crashes, r.State, c.losses, c.state)
 		}
 	}
 	if r.Reason == "" || r.Hint == "" {
@@ -142,7 +142,7 @@ func TestRecordsThatBreakTheRulesAreRefused(t *testing.T) {
 		"queued with a lease":           {queued, func(r *record) { r.Lease, r.Owner = "l", "o" }},
 		"running without a lease":       {running, func(r *record) { r.Lease = "" }},
 		"running without an owner":      {running, func(r *record) { r.Owner = "" }},
-		"running but never taken":       {running, func(r *record) { r.Taken = time.Time{} }},
+		"running but never taken":       {running, func(r *record) { r.Attempted = time.Time{} }},
 		"done without a result":         {done, func(r *record) { r.Result = nil }},
 		"done without an end":           {done, func(r *record) { r.Ended = time.Time{} }},
 		"the result of another job":     {done, func(r *record) { r.Result = &resultRef{Name: "other.r"} }},
@@ -150,7 +150,7 @@ func TestRecordsThatBreakTheRulesAreRefused(t *testing.T) {
 		"a result of negative size":     {done, func(r *record) { r.Result = &resultRef{Name: "id.r", Size: -1} }},
 		"dead without a reason":         {dead, func(r *record) { r.Reason = "" }},
 		"dead and waiting for its time": {dead, func(r *record) { r.NotBefore = now }},
-		"negative losses":               {queued, func(r *record) { r.Losses = -1 }},
+		"negative losses":               {queued, func(r *record) { r.Crashes = -1 }},
 		"waits for nobody in special":   {queued, func(r *record) { r.After = "x" }},
 		"never created":                 {queued, func(r *record) { r.Created = time.Time{} }},
 	} {

@@ -152,7 +152,7 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 				key, l := lease()
 				must(l.Fail(ctx, errors.New("for a reason")))
 				delete(m.held, key)
-				m.jobs[key].state, m.jobs[key].windows = Dead, make(map[int]string)
+				m.jobs[key].state, m.jobs[key].windows = Discarded, make(map[int]string)
 			},
 			"retry": func(t *rapid.T) {
 				key, l := lease()
@@ -162,7 +162,7 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 			},
 			"postpone": func(t *rapid.T) {
 				key, l := lease()
-				must(l.Postpone(ctx, 0))
+				must(l.Snooze(ctx, 0))
 				delete(m.held, key)
 				m.jobs[key].state = Queued
 			},

@@ -14,18 +14,18 @@ import (
 
 // Defaults of Options.
 const (
-	DefaultPrefix      = "asr"
-	DefaultLease       = 30 * time.Second
-	DefaultMaxDeliver  = 5
-	DefaultMaxJobs     = 1_000_000
-	DefaultKeepDone    = 30 * 24 * time.Hour
-	DefaultKeepDead    = 90 * 24 * time.Hour
-	DefaultKeepJobs    = 200_000
-	DefaultKeepBytes   = 8 << 30
-	DefaultWindowBytes = 4 << 30
-	DefaultWindowAge   = 14 * 24 * time.Hour
-	DefaultReserve     = 128 << 20
-	DefaultCloseWait   = 10 * time.Second
+	DefaultPrefix        = "asr"
+	DefaultLease         = 30 * time.Second
+	DefaultMaxCrashes    = 5
+	DefaultMaxJobs       = 1_000_000
+	DefaultKeepDone      = 30 * 24 * time.Hour
+	DefaultKeepDiscarded = 90 * 24 * time.Hour
+	DefaultKeepJobs      = 200_000
+	DefaultKeepBytes     = 8 << 30
+	DefaultWindowBytes   = 4 << 30
+	DefaultWindowAge     = 14 * 24 * time.Hour
+	DefaultReserve       = 128 << 20
+	DefaultCloseWait     = 10 * time.Second
 )
 
 // Options choose the store and its limits. Zero fields take the defaults above; exactly one
@@ -57,17 +57,17 @@ type Options struct {
 	// Lease is how long a job stays with a worker that sends no heartbeat. Workers send
 	// three in that time.
 	Lease time.Duration
-	// MaxDeliver is how many attempts in a row may crash, without a new window result,
+	// MaxCrashes is how many attempts in a row may crash, without a new window result,
 	// before the job is dead.
-	MaxDeliver int
+	MaxCrashes int
 
 	// MaxJobs limits the jobs that have not ended; beyond it Enqueue returns ErrFull.
 	MaxJobs int
-	// KeepDone and KeepDead are how long ended jobs are kept, KeepJobs is how many of them,
+	// KeepDone and KeepDiscarded are how long ended jobs are kept, KeepJobs is how many of them,
 	// and KeepBytes is the total size of their results. The jobs that ended first go first.
-	KeepDone, KeepDead time.Duration
-	KeepJobs           int
-	KeepBytes          int64
+	KeepDone, KeepDiscarded time.Duration
+	KeepJobs                int
+	KeepBytes               int64
 	// WindowBytes limits the window results of all jobs together; beyond it PutWindow
 	// returns ErrFull. WindowAge is how long they are kept if their job does not end.
 	WindowBytes int64
@@ -100,10 +100,10 @@ func (o Options) withDefaults() (Options, error) {
 	o.Replicas = cmp.Or(o.Replicas, 1)
 	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
 	o.Lease = cmp.Or(o.Lease, DefaultLease)
-	o.MaxDeliver = cmp.Or(o.MaxDeliver, DefaultMaxDeliver)
+	o.MaxCrashes = cmp.Or(o.MaxCrashes, DefaultMaxCrashes)
 	o.MaxJobs = cmp.Or(o.MaxJobs, DefaultMaxJobs)
 	o.KeepDone = cmp.Or(o.KeepDone, DefaultKeepDone)
-	o.KeepDead = cmp.Or(o.KeepDead, DefaultKeepDead)
+	o.KeepDiscarded = cmp.Or(o.KeepDiscarded, DefaultKeepDiscarded)
 	o.KeepJobs = cmp.Or(o.KeepJobs, DefaultKeepJobs)
 	o.KeepBytes = cmp.Or(o.KeepBytes, DefaultKeepBytes)
 	o.WindowBytes = cmp.Or(o.WindowBytes, DefaultWindowBytes)
@@ -135,8 +135,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("the NATS prefix %q is not 1 to 32 letters, digits, - and _", o.Prefix)
 	case o.Lease < 10*time.Millisecond:
 		return o, fmt.Errorf("the Lease %v is too short", o.Lease)
-	case min(o.MaxDeliver, o.MaxJobs, o.KeepJobs) < 0 || min(o.KeepBytes, o.WindowBytes, o.Reserve) < 0 ||
-		min(o.KeepDone, o.KeepDead, o.WindowAge, o.CloseWait) < 0:
+	case min(o.MaxCrashes, o.MaxJobs, o.KeepJobs) < 0 || min(o.KeepBytes, o.WindowBytes, o.Reserve) < 0 ||
+		min(o.KeepDone, o.KeepDiscarded, o.WindowAge, o.CloseWait) < 0:
 		return o, errors.New("a limit is negative")
 	}
 	return o, nil

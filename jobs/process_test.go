@@ -105,7 +105,7 @@ func TestAWorkerThatIsCutOffLosesItsJobToAnother(t *testing.T) {
 		t.Errorf("cause of the worker that was cut off: %v", cause)
 	}
 	l2 := take(t, other, "asr")
-	if j := l2.Job(); j.Key != "k" || j.Deliveries != 2 || !strings.Contains(j.Reason, "heartbeats") {
+	if j := l2.Job(); j.Key != "k" || j.Attempts != 2 || !strings.Contains(j.Reason, "heartbeats") {
 		t.Errorf("the other got %+v", j)
 	}
 	if w, err := l2.Windows(ctx); err != nil || string(w[0]) != "kept" {
@@ -224,7 +224,7 @@ func TestAClaimWithoutAWorkerIsReleased(t *testing.T) {
 	q.mu.Lock()
 	delete(q.held, "k")
 	q.mu.Unlock()
-	if j := take(t, q, "asr").Job(); j.Losses != 0 || j.Deliveries != 2 {
+	if j := take(t, q, "asr").Job(); j.Crashes != 0 || j.Attempts != 2 {
 		t.Errorf("handed out again: %+v", j)
 	}
 }
@@ -321,7 +321,7 @@ func TestProcessesShareAClusterWithoutRunningAJobTwice(t *testing.T) {
 		enqueue(t, qs[i%processes], spec(fmt.Sprint(i)))
 	}
 	for i := range jobs {
-		if j, err := qs[(i+1)%processes].Wait(ctx, fmt.Sprint(i)); err != nil || j.State != Done || j.Deliveries != 1 {
+		if j, err := qs[(i+1)%processes].Wait(ctx, fmt.Sprint(i)); err != nil || j.State != Done || j.Attempts != 1 {
 			t.Errorf("job %d: %+v, %v", i, j, err)
 		}
 	}

@@ -69,7 +69,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 		return nil, fail("open", "", err)
 	}
 	q := &Queue{
-		o: o, log: o.Logger, owner: nuid.Next(), index: newIndex(o.MaxDeliver),
+		o: o, log: o.Logger, owner: nuid.Next(), index: newIndex(o.MaxCrashes),
 		rewatch: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 		held: make(map[string]*Lease), healed: make(chan struct{}), damaged: make(map[string]error), free: -1,
 	}

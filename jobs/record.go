@@ -85,13 +85,13 @@ func (r record) check() error {
 		return errors.New("the record's class or state is unknown")
 	case len(r.Payload) > MaxPayload || len(r.After) > MaxName || len(r.Reason) > maxReason || len(r.Hint) > maxReason:
 		return fmt.Errorf("%w: a field of the record", ErrTooLarge)
-	case min(r.Deliveries, r.Retries, r.Losses, r.Windows) < 0:
+	case min(r.Attempts, r.Retries, r.Crashes, r.Windows) < 0:
 		return errors.New("a count of the record is negative")
 	case (r.State == Running) != (r.Lease != "" && r.Owner != ""), r.Lease != "" && !token(r.Lease):
 		return errors.New("a lease and the state running belong together")
 	case r.State.Ended() != !r.Ended.IsZero():
 		return errors.New("a time of the end and an ended state belong together")
-	case r.State == Dead && r.Reason == "":
+	case r.State == Discarded && r.Reason == "":
 		return errors.New("a dead job has no reason")
 	case (r.State == Done) != (r.Result != nil):
 		return errors.New("a result and the state done belong together")
@@ -99,7 +99,7 @@ func (r record) check() error {
 		return errors.New("the result is not one of this job")
 	case r.State != Queued && !r.NotBefore.IsZero():
 		return errors.New("only a queued job has a time to wait for")
-	case r.Created.IsZero() || r.Updated.IsZero() || (r.State == Running && r.Taken.IsZero()):
+	case r.Created.IsZero() || r.Updated.IsZero() || (r.State == Running && r.Attempted.IsZero()):
 		return errors.New("a time of the record is missing")
 	case (r.After == "") != (r.AfterID == ""):
 		return errors.New("the job to wait for has no identity")

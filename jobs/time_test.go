@@ -66,7 +66,7 @@ func TestAPushIsTriedAgainForDays(t *testing.T) {
 			t.Errorf("pushed %v after the outage", over)
 		}
 		j, err := q.Get(ctx, "push")
-		if err != nil || j.State != Done || j.Retries != tries-1 || j.Deliveries != tries || tries < 30 || tries > 80 {
+		if err != nil || j.State != Done || j.Retries != tries-1 || j.Attempts != tries || tries < 30 || tries > 80 {
 			t.Errorf("after %d tries: %+v, %v", tries, j, err)
 		}
 	})
@@ -90,7 +90,7 @@ func TestALongJobIsNotTakenAwayFromAWorkerThatLives(t *testing.T) {
 }
 
 func TestEndedJobsAreKeptAsLongAsPromised(t *testing.T) {
-	o := Options{KeepDone: 48 * time.Hour, KeepDead: 72 * time.Hour}
+	o := Options{KeepDone: 48 * time.Hour, KeepDiscarded: 72 * time.Hour}
 	days(t, o, func(t *testing.T, q *Queue) {
 		ctx := t.Context()
 		large := bytes.Repeat([]byte("x"), inlineResult+1)
@@ -126,7 +126,7 @@ func TestEndedJobsAreKeptAsLongAsPromised(t *testing.T) {
 		if blobs, err := q.listBlobs(ctx); err != nil || len(blobs) != 0 {
 			t.Errorf("the result is still there: %v, %v", blobs, err)
 		}
-		time.Sleep(o.KeepDead - o.KeepDone)
+		time.Sleep(o.KeepDiscarded - o.KeepDone)
 		if present("dead") || !present("waits") {
 			t.Error("after the time for reasons")
 		}

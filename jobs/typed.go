@@ -53,7 +53,7 @@ func Insert(ctx context.Context, q *Queue, a Args, o InsertOptions) (j Job, crea
 	}
 	j, created, err = q.Enqueue(ctx, Spec{Key: a.Key(), Project: a.Project(), Kind: a.Kind(), Class: o.Class,
 		Payload: payload, After: o.After, NotBefore: o.NotBefore})
-	if err != nil || j.State != Dead || o.ReviveAfter <= 0 || time.Since(j.Ended) < o.ReviveAfter {
+	if err != nil || j.State != Discarded || o.ReviveAfter <= 0 || time.Since(j.Ended) < o.ReviveAfter {
 		return j, created, err
 	}
 	revived, err := q.Requeue(ctx, j.Key)
@@ -119,8 +119,8 @@ func (a *Attempt[T]) Job() Job { return a.lease.Job() }
 func (a *Attempt[T]) Finish(result []byte) error { return a.lease.Finish(a.store, result) }
 
 // Snooze puts the job back until delay has passed, which counts as no failure; see
-// Lease.Postpone.
-func (a *Attempt[T]) Snooze(delay time.Duration) error { return a.lease.Postpone(a.store, delay) }
+// Lease.Snooze.
+func (a *Attempt[T]) Snooze(delay time.Duration) error { return a.lease.Snooze(a.store, delay) }
 
 // Windows returns what PutWindow stored in this attempt and earlier ones; see Lease.Windows.
 func (a *Attempt[T]) Windows(ctx context.Context) (map[int][]byte, error) {

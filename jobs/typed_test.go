@@ -144,11 +144,11 @@ func TestADeadJobIsRevivedOnceItHasBeenDeadForAWhile(t *testing.T) {
 		if err := l.Fail(t.Context(), errors.New("no such image")); err != nil {
 			t.Fatal(err)
 		}
-		if s := insert(time.Minute); s != Dead {
+		if s := insert(time.Minute); s != Discarded {
 			t.Errorf("at once: %v", s)
 		}
 		time.Sleep(2 * time.Minute)
-		if s := insert(0); s != Dead {
+		if s := insert(0); s != Discarded {
 			t.Errorf("without being asked to: %v", s)
 		}
 		if s := insert(time.Minute); s != Queued {

@@ -60,7 +60,7 @@ func (s *Predictions) enqueue(ctx context.Context, p *projects.Project, t *label
 		if err != nil {
 			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
 		}
-		dead = dead || job.State == jobs.Dead
+		dead = dead || job.State == jobs.Discarded
 		out.plans = append(out.plans, plan)
 		out.keys = append(out.keys, job.Key)
 	}

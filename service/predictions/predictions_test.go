@@ -324,8 +324,8 @@ func TestStatesOfTasks(t *testing.T) {
 		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Running}, "being heard "},
 		{jobs.Job{State: jobs.Queued, Reason: "502"}, jobs.Job{State: jobs.Done}, "to be delivered 502"},
 		{jobs.Job{State: jobs.Done, Reason: "502"}, jobs.Job{State: jobs.Done}, "delivered "},
-		{jobs.Job{State: jobs.Done}, jobs.Job{State: jobs.Dead, Reason: "no audio"}, "failed no audio"},
-		{jobs.Job{State: jobs.Dead, Reason: "401"}, jobs.Job{State: jobs.Done}, "not delivered 401"},
+		{jobs.Job{State: jobs.Done}, jobs.Job{State: jobs.Discarded, Reason: "no audio"}, "failed no audio"},
+		{jobs.Job{State: jobs.Discarded, Reason: "401"}, jobs.Job{State: jobs.Done}, "not delivered 401"},
 	} {
 		if got := taskState(c.push, c.transcription); fmt.Sprint(got.State, " ", got.Reason) != c.want {
 			t.Errorf("%v and %v: %+v, want %s", c.push.State, c.transcription.State, got, c.want)

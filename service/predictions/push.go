@@ -38,7 +38,7 @@ func (s *Predictions) push(ctx context.Context, a *jobs.Attempt[push]) error {
 	switch state, err := s.Recordings.State(ctx, args.Transcriptions); {
 	case err != nil:
 		return err
-	case state == jobs.Dead:
+	case state == jobs.Discarded:
 		return s.end(ctx, a, notTranscribed)
 	case state != jobs.Done:
 		return a.Snooze(10 * time.Second)

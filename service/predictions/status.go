@@ -41,17 +41,17 @@ func Tasks(q *jobs.Queue, project int64) []TaskStatus {
 func taskState(push, transcription jobs.Job) TaskStatus {
 	t := TaskStatus{Updated: push.Updated, Reason: push.Reason, Hint: push.Hint, Retries: push.Retries}
 	switch {
-	case push.State == jobs.Done && transcription.State == jobs.Dead:
+	case push.State == jobs.Done && transcription.State == jobs.Discarded:
 		t.State, t.Reason, t.Hint, t.Updated = "failed", transcription.Reason, transcription.Hint, transcription.Updated
 	case push.State == jobs.Done:
 		t.State, t.Reason = "delivered", ""
-	case push.State == jobs.Dead:
+	case push.State == jobs.Discarded:
 		t.State = "not delivered"
 	case transcription.State == jobs.Done:
 		t.State = "to be delivered"
 	case transcription.State == jobs.Running:
 		t.State = "being heard"
-	case transcription.State == jobs.Dead:
+	case transcription.State == jobs.Discarded:
 		t.State, t.Reason, t.Hint, t.Updated = "failed", transcription.Reason, transcription.Hint, transcription.Updated
 	default:
 		t.State = "waiting"

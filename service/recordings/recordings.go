@@ -121,11 +121,11 @@ func (r *Recordings) State(ctx context.Context, keys []string) (jobs.State, erro
 		job, err := q.Get(ctx, key)
 		switch {
 		case errors.Is(err, jobs.ErrNotFound):
-			return jobs.Dead, nil // its result is older than the store keeps
+			return jobs.Discarded, nil // its result is older than the store keeps
 		case err != nil:
 			return jobs.Queued, err
-		case job.State == jobs.Dead:
-			return jobs.Dead, nil
+		case job.State == jobs.Discarded:
+			return jobs.Discarded, nil
 		case job.State != jobs.Done:
 			return jobs.Queued, nil
 		}

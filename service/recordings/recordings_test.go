@@ -154,7 +154,7 @@ func TestARecordingIsTranscribedOnceForAllTasks(t *testing.T) {
 	if len(f.Running()) != 0 {
 		t.Errorf("still running: %+v", f.Running())
 	}
-	if state, _ := f.State(t.Context(), []string{"transcribe/none/here"}); state != jobs.Dead {
+	if state, _ := f.State(t.Context(), []string{"transcribe/none/here"}); state != jobs.Discarded {
 		t.Errorf("a transcription that is no longer kept is %v", state)
 	}
 }

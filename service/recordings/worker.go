@@ -64,7 +64,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	r.log.Info("recording transcribed", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "audio_s", t.Duration.Seconds(),
 		"took_s", took.Seconds(), "fetch_s", o.fetched.Seconds(), "rtfx", t.Duration.Seconds()/max(took.Seconds(), 1e-3), "regions", len(t.Segments),
 		"confidence", t.Confidence, "windows", t.Diagnostics.Windows, "skipped", t.Diagnostics.WindowsSkipped,
-		"seam_disagreement", t.Diagnostics.SeamDisagreement, "deliveries", job.Deliveries, "warnings", t.Diagnostics.Warnings)
+		"seam_disagreement", t.Diagnostics.SeamDisagreement, "deliveries", job.Attempts, "warnings", t.Diagnostics.Warnings)
 	return nil
 }
 
