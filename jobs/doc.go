@@ -14,7 +14,7 @@
 //	l.PutWindow(ctx, i, part)                // a crash costs one window at most
 //	l.Finish(ctx, result)                    // or Fail, or Retry
 //	...
-//	job, err := q.Wait(ctx, key)             // job.State is Done or Dead
+//	job, err := q.Wait(ctx, key)             // job.State is Done or Discarded
 //	result, err := q.Result(ctx, key)
 //
 // # Store

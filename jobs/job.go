@@ -61,7 +61,7 @@ func (s State) String() string {
 	return fmt.Sprintf("state %d", uint8(s))
 }
 
-// Ended reports whether s is Done or Dead.
+// Ended reports whether s is Done or Discarded.
 func (s State) Ended() bool { return s == Done || s == Discarded }
 
 // MarshalText writes the name of the state.

@@ -23,7 +23,7 @@
 //	labelstudio                the types on the wire, Model, Project, Store
 //	labelstudio/labelconfig    a project's labelling configuration and what can be served for it
 //	labelstudio/results        transcripts to regions and texts, and back
-//	labelstudio/backend        the HTTP surface in front of a Model
+//	labelstudio/server         the HTTP surface in front of a Model
 //	labelstudio/api            the other direction: Label Studio's REST API
 //	labelstudio/media          from a value in a task to the recording on disk
 //

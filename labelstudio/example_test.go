@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
+	"asr-backend/labelstudio/server"
 	"asr-backend/transcript"
 )
 
@@ -58,7 +58,7 @@ func (m parrot) Fit(ctx context.Context, p *labelstudio.Project, e *labelstudio.
 
 // Another model is a page of Go.
 func Example() {
-	b, err := backend.New(backend.Options{Model: parrot{}})
+	b, err := server.New(server.Options{Model: parrot{}})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/backend"
+	"asr-backend/labelstudio/server"
 	"asr-backend/service/corrections"
 	"asr-backend/service/events"
 	"asr-backend/service/modelpool"
@@ -80,7 +80,7 @@ func (s *Service) assemble() (err error) {
 	}
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
-	if s.server, err = backend.New(backend.Options{
+	if s.server, err = server.New(server.Options{
 		Model: &model{s.projects, s.predictions, s.events, s.problems}, Store: s.projects, Events: s.events, Logger: s.log,
 		User: o.User, Password: o.Password, Open: o.Open, BodyLimit: o.BodyLimit,
 		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections}, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,

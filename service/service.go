@@ -41,8 +41,8 @@ import (
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/media"
+	"asr-backend/labelstudio/server"
 	"asr-backend/service/corrections"
 	"asr-backend/service/events"
 	"asr-backend/service/modelpool"
@@ -133,7 +133,7 @@ type Service struct {
 	predictions *predictions.Predictions
 	corrections *corrections.Corrections
 	events      *events.Events
-	server      *backend.Backend
+	server      *server.Server
 
 	listener    net.Listener
 	working     context.Context // ends when the service stops
@@ -162,7 +162,7 @@ func (o *Options) validate() error {
 	if o.OpenModel == nil {
 		return errors.New("service: Options.OpenModel is missing")
 	}
-	if longest := backend.DefaultPredictTimeout - 5*time.Second; o.PredictWait > longest {
+	if longest := server.DefaultPredictTimeout - 5*time.Second; o.PredictWait > longest {
 		return fmt.Errorf("service: a wait of %v in /predict is too long: proxies in front of Label Studio give up after 90 s; want at most %v", o.PredictWait, longest)
 	}
 	o.Jobs.Logger = o.Logger

@@ -23,8 +23,8 @@ import (
 	"asr-backend/jobs"
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/media"
+	"asr-backend/labelstudio/server"
 	"asr-backend/service"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 // warm lets libraries start the goroutines that they keep for the life of a process, so
 // that they are not part of a bubble.
 func warm() {
-	b, err := backend.New(backend.Options{Model: nobody{}})
+	b, err := server.New(server.Options{Model: nobody{}})
 	if err != nil {
 		panic(err)
 	}

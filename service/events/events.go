@@ -77,7 +77,7 @@ func New(o Options) (*Events, error) {
 // gives up after a second.
 const putWithin = 700 * time.Millisecond
 
-// Put implements backend.EventQueue: it stores an event for the worker.
+// Put implements server.EventQueue: it stores an event for the worker.
 func (s *Events) Put(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error {
 	opening, cancel := context.WithTimeout(ctx, putWithin)
 	s.Queue.Wait(opening)

@@ -19,8 +19,8 @@ import (
 
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/media"
+	"asr-backend/labelstudio/server"
 )
 
 func main() {
@@ -54,7 +54,7 @@ func serve(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer recordings.Close()
-	b, err := backend.New(backend.Options{Model: &model{recordings, log}, Logger: log, Name: "my-backend"})
+	b, err := server.New(server.Options{Model: &model{recordings, log}, Logger: log, Name: "my-backend"})
 	if err != nil {
 		return err
 	}

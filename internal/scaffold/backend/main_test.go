@@ -14,8 +14,8 @@ import (
 
 	"asr-backend/labelstudio"
 	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/media"
+	"asr-backend/labelstudio/server"
 )
 
 // TestOpenedTask replays what Label Studio 1.23.2 sends when somebody opens a task, with a
@@ -38,7 +38,7 @@ func TestOpenedTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer recordings.Close()
-	b, err := backend.New(backend.Options{Model: &model{recordings, slog.Default()}})
+	b, err := server.New(server.Options{Model: &model{recordings, slog.Default()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package backend_test
+package server_test
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
+	"asr-backend/labelstudio/server"
 	"asr-backend/transcript"
 )
 
@@ -32,7 +32,7 @@ func BenchmarkHandlers(b *testing.B) {
 			out, err := results.Build(t, plans[0], nil, results.Options{})
 			return []labelstudio.Predictions{{out.Prediction("")}}, err
 		}}
-		server := start(b, backend.Options{Model: m})
+		server := start(b, server.Options{Model: m})
 		b.Run(fmt.Sprintf("predict/%d segments", segments), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -42,7 +42,7 @@ func BenchmarkHandlers(b *testing.B) {
 			}
 		})
 	}
-	server := start(b, backend.Options{})
+	server := start(b, server.Options{})
 	b.Run("health", func(b *testing.B) {
 		for b.Loop() {
 			ask(b, server, "GET", "/health", "")

@@ -1,4 +1,4 @@
-package backend
+package server
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // setup answers POST /setup: it remembers what Label Studio says of the project and
 // returns the model's version.
-func (b *Backend) setup(c *fiber.Ctx) error {
+func (b *Server) setup(c *fiber.Ctx) error {
 	var r labelstudio.SetupRequest
 	if err := decode(c, &r); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (b *Backend) setup(c *fiber.Ctx) error {
 
 // version asks the model which version it predicts with for the project, now, and keeps the
 // model's state for Predict.
-func (b *Backend) version(ctx context.Context, p *labelstudio.Project) (string, error) {
+func (b *Server) version(ctx context.Context, p *labelstudio.Project) (string, error) {
 	s, err := b.options.Model.Setup(ctx, p)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -60,7 +60,7 @@ func (b *Backend) version(ctx context.Context, p *labelstudio.Project) (string, 
 
 // remember stores a value unless it is stored already: a write costs a sync to disk, and
 // Label Studio says the same thing before every batch.
-func (b *Backend) remember(ctx context.Context, p *labelstudio.Project, key, value string) error {
+func (b *Server) remember(ctx context.Context, p *labelstudio.Project, key, value string) error {
 	old, ok, err := p.Get(ctx, key)
 	if err != nil {
 		return storeError("read", err)

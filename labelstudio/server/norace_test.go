@@ -1,6 +1,6 @@
 //go:build !race
 
-package backend_test
+package server_test
 
 // historySize is what earlier predictions of long recordings add to a request.
 const historySize = 100 << 20

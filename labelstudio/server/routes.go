@@ -1,4 +1,4 @@
-package backend
+package server
 
 import (
 	"context"
@@ -41,7 +41,7 @@ var retired = map[string]struct {
 	"/validate":        {http.StatusOK, `{"status":"ok"}`},
 }
 
-func (b *Backend) routes() {
+func (b *Server) routes() {
 	b.app.Use(b.observe, b.authenticate)
 	for _, path := range []string{"/", "/health"} {
 		b.app.Get(path, func(c *fiber.Ctx) error { return sendJSON(c, http.StatusOK, b.health) })
@@ -73,7 +73,7 @@ func (b *Backend) routes() {
 
 // injected serves a handler of net/http. The context of its requests is the backend's: the
 // server's own is used again for other requests while somebody may still watch it.
-func (b *Backend) injected(h http.Handler, fallback string) fiber.Handler {
+func (b *Server) injected(h http.Handler, fallback string) fiber.Handler {
 	if h != nil {
 		return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(b.requests, b.options.SetupTimeout)
@@ -85,7 +85,7 @@ func (b *Backend) injected(h http.Handler, fallback string) fiber.Handler {
 }
 
 // private serves a handler to those who have authenticated.
-func (b *Backend) private(path string, h http.Handler) fiber.Handler {
+func (b *Server) private(path string, h http.Handler) fiber.Handler {
 	serve := adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(b.requests, b.options.PredictTimeout)
 		defer cancel()
@@ -116,14 +116,14 @@ func decode(c *fiber.Ctx, v any) error {
 	return nil
 }
 
-func (b *Backend) ready(c *fiber.Ctx) error {
+func (b *Server) ready(c *fiber.Ctx) error {
 	if err := b.options.Ready(); err != nil {
 		return sendJSON(c, http.StatusServiceUnavailable, mustJSON(map[string]string{"status": "STARTING", "detail": err.Error()}))
 	}
 	return sendJSON(c, http.StatusOK, []byte(`{"status":"READY"}`))
 }
 
-func (b *Backend) sendVersions(c *fiber.Ctx) error {
+func (b *Server) sendVersions(c *fiber.Ctx) error {
 	b.mu.Lock()
 	body := mustJSON(map[string][]string{"versions": b.versions})
 	b.mu.Unlock()
@@ -133,7 +133,7 @@ func (b *Backend) sendVersions(c *fiber.Ctx) error {
 // maxVersions bounds how many versions /versions remembers.
 const maxVersions = 100
 
-func (b *Backend) sawVersion(version string) {
+func (b *Server) sawVersion(version string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if slices.Contains(b.versions, version) {

@@ -1,4 +1,4 @@
-package backend_test
+package server_test
 
 import (
 	"bytes"
@@ -15,16 +15,16 @@ import (
 	"time"
 
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/backend"
+	"asr-backend/labelstudio/server"
 )
 
 // serve runs a backend on a real socket and returns its URL and what stops it.
-func serve(t *testing.T, o backend.Options) (url string, b *backend.Backend, stop func(context.Context) error) {
+func serve(t *testing.T, o server.Options) (url string, b *server.Server, stop func(context.Context) error) {
 	t.Helper()
 	if o.Model == nil {
 		o.Model = model{}
 	}
-	b, err := backend.New(o)
+	b, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func post(url, body string, headers ...string) (int, string, error) {
 
 func TestShutdownAnswersWhoWaits(t *testing.T) {
 	waiting := make(chan struct{})
-	url, _, stop := serve(t, backend.Options{Model: model{
+	url, _, stop := serve(t, server.Options{Model: model{
 		predict: func(ctx context.Context, _ *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
 			close(waiting)
 			<-ctx.Done()
@@ -106,7 +106,7 @@ func TestEventsAreWorkedOffInOrder(t *testing.T) {
 	var got []string
 	first := make(chan struct{})
 	release := make(chan struct{})
-	url, _, stop := serve(t, backend.Options{Model: model{
+	url, _, stop := serve(t, server.Options{Model: model{
 		fit: func(_ context.Context, p *labelstudio.Project, e *labelstudio.Event) error {
 			if p.ID == 0 {
 				close(first)
@@ -140,7 +140,7 @@ func TestEventsAreWorkedOffInOrder(t *testing.T) {
 
 func TestShutdownDoesNotWaitForEver(t *testing.T) {
 	working := make(chan struct{})
-	url, b, stop := serve(t, backend.Options{Model: model{
+	url, b, stop := serve(t, server.Options{Model: model{
 		fit: func(ctx context.Context, _ *labelstudio.Project, _ *labelstudio.Event) error {
 			close(working)
 			<-ctx.Done()
@@ -165,12 +165,12 @@ func TestShutdownDoesNotWaitForEver(t *testing.T) {
 
 func TestFullQueueSaysSo(t *testing.T) {
 	release := make(chan struct{})
-	b := start(t, backend.Options{Model: model{fit: func(context.Context, *labelstudio.Project, *labelstudio.Event) error {
+	b := start(t, server.Options{Model: model{fit: func(context.Context, *labelstudio.Project, *labelstudio.Event) error {
 		<-release
 		return nil
 	}}})
 	defer close(release)
-	for i := range backend.DefaultEvents + 2 {
+	for i := range server.DefaultEvents + 2 {
 		w, body := ask(t, b, "POST", "/webhook", `{"action":"START_TRAINING"}`)
 		if w.StatusCode == 503 && strings.Contains(body, "events wait already") {
 			return
@@ -191,7 +191,7 @@ func TestOwnQueueGetsTheBody(t *testing.T) {
 		}
 		return nil
 	})
-	b := start(t, backend.Options{Events: q})
+	b := start(t, server.Options{Events: q})
 	body := `{"action":"TASKS_DELETED","project":{"id":3},"tasks":[{"id":1}]}`
 	if w, _ := ask(t, b, "POST", "/webhook", body); w.StatusCode != 201 {
 		t.Error(w.Status)
@@ -214,7 +214,7 @@ func TestLargeBodies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("sends a large body")
 	}
-	url, _, _ := serve(t, backend.Options{User: "u", Password: labelstudio.NewSecret("p")})
+	url, _, _ := serve(t, server.Options{User: "u", Password: labelstudio.NewSecret("p")})
 	history := `{"id":1,"result":[{"id":"x","value":{"text":["` + strings.Repeat("speech ", historySize/7) + `"]}}]}`
 	body := `{"tasks":[{"id":1,"predictions":[` + history + `]}]}`
 	status, got, err := post(url+"/predict", body, "Authorization", "Basic dTpw")
@@ -231,7 +231,7 @@ func TestLargeBodies(t *testing.T) {
 }
 
 func TestBodyLimit(t *testing.T) {
-	url, _, _ := serve(t, backend.Options{BodyLimit: 8 << 10})
+	url, _, _ := serve(t, server.Options{BodyLimit: 8 << 10})
 	if status, _, err := post(url+"/setup", `{"schema":"`+strings.Repeat("x", 4<<10)+`"}`); err != nil || status != 200 {
 		t.Errorf("below the limit: %d %v", status, err)
 	}
@@ -244,7 +244,7 @@ func TestBodyLimit(t *testing.T) {
 // TestManyAtOnce has health checks, setups and predictions run together; with -race it
 // looks for what they share.
 func TestManyAtOnce(t *testing.T) {
-	url, _, _ := serve(t, backend.Options{Model: model{predict: hears}})
+	url, _, _ := serve(t, server.Options{Model: model{predict: hears}})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -271,7 +271,7 @@ func TestManyAtOnce(t *testing.T) {
 
 // TestStatusLineOnTheWire reads the bytes that Label Studio's client reads.
 func TestStatusLineOnTheWire(t *testing.T) {
-	url, _, _ := serve(t, backend.Options{Model: model{setup: func(context.Context, *labelstudio.Project) (labelstudio.Setup, error) {
+	url, _, _ := serve(t, server.Options{Model: model{setup: func(context.Context, *labelstudio.Project) (labelstudio.Setup, error) {
 		return labelstudio.Setup{}, labelstudio.Errorf(400, "labeling config has no Audio tag")
 	}}})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -307,7 +307,7 @@ func (c *counting) Set(ctx context.Context, project int64, key, value string) er
 // after it: state is written once, because a write costs a sync to disk.
 func TestConnecting(t *testing.T) {
 	store := &counting{Memory: labelstudio.NewMemory()}
-	b := start(t, backend.Options{Store: store, Ready: func() error { return errors.New("loading") }})
+	b := start(t, server.Options{Store: store, Ready: func() error { return errors.New("loading") }})
 	setup := `{"project":"45.1795332046","schema":"<View/>","hostname":"http://localhost:8080","access_token":"x","extra_params":{"a":1}}`
 	for _, path := range []string{"/health", "/setup", "/health", "/setup", "/health", "/setup"} {
 		method, body, want := "GET", "", `{"model_class":"asr-backend","status":"UP"}`
@@ -328,7 +328,7 @@ func TestConnecting(t *testing.T) {
 func TestWorkOutlivesTheClient(t *testing.T) {
 	began, gone := make(chan struct{}), make(chan struct{})
 	ended := make(chan error, 1)
-	url, _, _ := serve(t, backend.Options{Model: model{
+	url, _, _ := serve(t, server.Options{Model: model{
 		predict: func(ctx context.Context, _ *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
 			close(began)
 			<-gone
@@ -352,7 +352,7 @@ func TestWorkOutlivesTheClient(t *testing.T) {
 
 func TestEventOfFiveThousandTasks(t *testing.T) {
 	got := make(chan int, 1)
-	b := start(t, backend.Options{Model: model{fit: func(_ context.Context, _ *labelstudio.Project, e *labelstudio.Event) error {
+	b := start(t, server.Options{Model: model{fit: func(_ context.Context, _ *labelstudio.Project, e *labelstudio.Event) error {
 		got <- len(e.Tasks)
 		return nil
 	}}})

@@ -1,4 +1,4 @@
-package backend
+package server
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 
 // webhook answers POST /webhook: the event goes into the queue and the answer out. A
 // webhook without payload may name its project in the URL, as /webhook?project=45.
-func (b *Backend) webhook(c *fiber.Ctx) error {
+func (b *Server) webhook(c *fiber.Ctx) error {
 	var e labelstudio.Event
 	if err := decode(c, &e); err != nil {
 		return err

@@ -1,4 +1,4 @@
-// Package backend puts a Model on the network as a machine learning backend of Label
+// Package server puts a Model on the network as a machine learning backend of Label
 // Studio.
 //
 // # Routes
@@ -32,7 +32,7 @@
 // An error is JSON {"status", "detail", "request_id"} and its detail is the HTTP reason
 // phrase too: that phrase is all that a user sees of a failing /setup. There are no
 // tracebacks in replies; a panic is logged with its stack and answered with 500.
-package backend
+package server
 
 import (
 	"context"
@@ -67,7 +67,7 @@ const (
 	DefaultEventBytes = 256 << 20
 )
 
-// Options are what a Backend is made of. Only Model is required.
+// Options are what a Server is made of. Only Model is required.
 type Options struct {
 	Model  labelstudio.Model
 	Store  labelstudio.Store // nil: in memory
@@ -106,8 +106,8 @@ type EventQueue interface {
 	Put(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error
 }
 
-// Backend is an HTTP server in front of a Model.
-type Backend struct {
+// Server is an HTTP server in front of a Model.
+type Server struct {
 	options Options
 	app     *fiber.App
 	log     *slog.Logger
@@ -125,11 +125,11 @@ type Backend struct {
 }
 
 // New returns a backend that is ready to Serve.
-func New(o Options) (*Backend, error) {
+func New(o Options) (*Server, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("backend options: %w", err)
 	}
-	b := &Backend{options: o, log: o.Logger, versions: []string{}}
+	b := &Server{options: o, log: o.Logger, versions: []string{}}
 	b.credentials = hash(o.User, o.Password.Reveal())
 	b.health = mustJSON(map[string]string{"status": "UP", "model_class": o.Name})
 	b.requests, b.cancelRequests = context.WithCancel(context.Background())
@@ -206,7 +206,7 @@ func or[T comparable](v *T, fallback T) {
 }
 
 // Serve answers requests on ln until Shutdown. It closes ln.
-func (b *Backend) Serve(ln net.Listener) error {
+func (b *Server) Serve(ln net.Listener) error {
 	if err := b.app.Listener(ln); err != nil {
 		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
 	}
@@ -215,7 +215,7 @@ func (b *Backend) Serve(ln net.Listener) error {
 
 // Shutdown stops accepting, lets models answer what they have, and works off the events
 // in the queue, for as long as ctx allows. Nothing of the backend runs afterwards.
-func (b *Backend) Shutdown(ctx context.Context) error {
+func (b *Server) Shutdown(ctx context.Context) error {
 	b.cancelRequests()
 	err := b.app.ShutdownWithContext(ctx)
 	if b.events != nil {
@@ -228,4 +228,4 @@ func (b *Backend) Shutdown(ctx context.Context) error {
 }
 
 // Test answers one request without a network.
-func (b *Backend) Test(r *http.Request) (*http.Response, error) { return b.app.Test(r, -1) }
+func (b *Server) Test(r *http.Request) (*http.Response, error) { return b.app.Test(r, -1) }

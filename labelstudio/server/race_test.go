@@ -1,6 +1,6 @@
 //go:build race
 
-package backend_test
+package server_test
 
 // historySize is smaller where every byte is watched.
 const historySize = 8 << 20

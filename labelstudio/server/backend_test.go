@@ -1,4 +1,4 @@
-package backend_test
+package server_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/backend"
+	"asr-backend/labelstudio/server"
 )
 
 const segments = `<View><Audio name="audio" value="$audio"/><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>` +
@@ -49,7 +49,7 @@ func region(id string) []labelstudio.Item {
 
 func TestOneBadTaskSparesItsNeighbours(t *testing.T) {
 	var log logBuffer
-	b := start(t, backend.Options{
+	b := start(t, server.Options{
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Model: model{predict: func(_ context.Context, _ *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
 			out := make([]labelstudio.Predictions, len(tasks))
@@ -93,7 +93,7 @@ func TestOneBadTaskSparesItsNeighbours(t *testing.T) {
 }
 
 func TestInteractiveReplyIsAnObject(t *testing.T) {
-	empty := start(t, backend.Options{})
+	empty := start(t, server.Options{})
 	body := strings.Replace(predictBody(1), `"context":null`, `"context":{"result":[]}`, 1)
 	if w, got := ask(t, empty, "POST", "/predict", body); w.StatusCode != 200 || got != `{"results":[{"score":0,"result":[]}]}` {
 		t.Errorf("nothing to add: %s %s", w.Status, got)
@@ -105,7 +105,7 @@ func TestInteractiveReplyIsAnObject(t *testing.T) {
 }
 
 func TestToleratedRequests(t *testing.T) {
-	b := start(t, backend.Options{Model: model{predict: hears}})
+	b := start(t, server.Options{Model: model{predict: hears}})
 	for _, c := range []struct {
 		name, method, path, body string
 		status                   int
@@ -162,7 +162,7 @@ func TestToleratedRequests(t *testing.T) {
 
 // TestEveryRouteIsDescribed keeps openapi.yaml and the routes together.
 func TestEveryRouteIsDescribed(t *testing.T) {
-	b, router := start(t, backend.Options{}), router(t)
+	b, router := start(t, server.Options{}), router(t)
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", "/", ""}, {"GET", "/health", ""}, {"GET", "/versions", ""}, {"GET", "/ready", ""},
 		{"POST", "/setup", `{"schema":"<View/>"}`}, {"POST", "/predict", `{"tasks":[]}`},
@@ -180,7 +180,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 }
 
 func TestBasicAuthentication(t *testing.T) {
-	b := start(t, backend.Options{
+	b := start(t, server.Options{
 		User: "mluser", Password: labelstudio.NewSecret("ml:password"), Open: []string{"/webhook", "/ready"},
 	})
 	url := "http://mluser:ml%3Apassword@127.0.0.1:9090"
@@ -228,7 +228,7 @@ func TestBasicAuthentication(t *testing.T) {
 
 func TestSetupErrorReachesTheUser(t *testing.T) {
 	var err error
-	b := start(t, backend.Options{Model: model{setup: func(context.Context, *labelstudio.Project) (labelstudio.Setup, error) {
+	b := start(t, server.Options{Model: model{setup: func(context.Context, *labelstudio.Project) (labelstudio.Setup, error) {
 		return labelstudio.Setup{}, err
 	}}})
 	for _, c := range []struct {
@@ -261,7 +261,7 @@ func TestSetupErrorReachesTheUser(t *testing.T) {
 
 func TestSetupRemembersParameters(t *testing.T) {
 	var seen []string
-	b := start(t, backend.Options{Model: model{
+	b := start(t, server.Options{Model: model{
 		setup: func(_ context.Context, p *labelstudio.Project) (labelstudio.Setup, error) {
 			seen = append(seen, string(p.ExtraParams))
 			return labelstudio.Setup{ModelVersion: "v-" + string(p.ExtraParams)}, nil
@@ -292,7 +292,7 @@ func TestSetupRemembersParameters(t *testing.T) {
 }
 
 func TestOutOfTimeIsNotNow(t *testing.T) {
-	b := start(t, backend.Options{
+	b := start(t, server.Options{
 		PredictTimeout: time.Millisecond,
 		Model: model{predict: func(ctx context.Context, _ *labelstudio.Project, _ []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
 			<-ctx.Done()
@@ -306,7 +306,7 @@ func TestOutOfTimeIsNotNow(t *testing.T) {
 
 func TestModelFailures(t *testing.T) {
 	var log logBuffer
-	b := start(t, backend.Options{
+	b := start(t, server.Options{
 		Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 		Model: model{predict: func(_ context.Context, _ *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
 			switch tasks[0].ID {
@@ -342,7 +342,7 @@ func TestOneLineARequest(t *testing.T) {
 		status int
 	}
 	var observed []seen
-	b := start(t, backend.Options{
+	b := start(t, server.Options{
 		Logger:  slog.New(slog.NewJSONHandler(&log, nil)),
 		Observe: func(route string, status int, _ time.Duration) { observed = append(observed, seen{route, status}) },
 	})
@@ -375,7 +375,7 @@ func TestOneLineARequest(t *testing.T) {
 
 func TestReadiness(t *testing.T) {
 	why := errors.New("the model is loading")
-	b := start(t, backend.Options{
+	b := start(t, server.Options{
 		Ready:   func() error { return why },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "up 1\n") }),
 		Status:  http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "accepts ", r.Header.Get("Accept")) }),
@@ -398,7 +398,7 @@ func TestReadiness(t *testing.T) {
 // watched by one that ends with the answer.
 func TestThePagesContextEndsWithItsAnswer(t *testing.T) {
 	var seen context.Context
-	b := start(t, backend.Options{Status: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b := start(t, server.Options{Status: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen = r.Context()
 		fmt.Fprint(w, seen.Err())
 	})})
@@ -413,17 +413,17 @@ func TestThePagesContextEndsWithItsAnswer(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		o    backend.Options
+		o    server.Options
 		want string
 	}{
-		{"no model", backend.Options{}, "no model"},
-		{"a user without a password", backend.Options{Model: model{}, User: "u"}, "both"},
-		{"a password without a user", backend.Options{Model: model{}, Password: labelstudio.NewSecret("p")}, "both"},
-		{"a negative limit", backend.Options{Model: model{}, BodyLimit: -1}, "negative"},
-		{"an open route that must not be", backend.Options{Model: model{}, Open: []string{"/predict"}}, "cannot be open"},
+		{"no model", server.Options{}, "no model"},
+		{"a user without a password", server.Options{Model: model{}, User: "u"}, "both"},
+		{"a password without a user", server.Options{Model: model{}, Password: labelstudio.NewSecret("p")}, "both"},
+		{"a negative limit", server.Options{Model: model{}, BodyLimit: -1}, "negative"},
+		{"an open route that must not be", server.Options{Model: model{}, Open: []string{"/predict"}}, "cannot be open"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := backend.New(c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := server.New(c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
@@ -433,7 +433,7 @@ func TestOptionsAreChecked(t *testing.T) {
 // What Setup works out is at hand in Predict of the same request, and in no other.
 func TestTheStateOfSetupReachesPredict(t *testing.T) {
 	requests := 0
-	b := start(t, backend.Options{Model: model{
+	b := start(t, server.Options{Model: model{
 		setup: func(_ context.Context, p *labelstudio.Project) (labelstudio.Setup, error) {
 			if p.State != nil {
 				t.Errorf("Setup got the state %v", p.State)
@@ -466,7 +466,7 @@ func TestPrivateRoutesNeedAuthentication(t *testing.T) {
 	})}
 	var seen []string
 	observe := func(route string, status int, _ time.Duration) { seen = append(seen, fmt.Sprint(route, " ", status)) }
-	ask := func(b *backend.Backend, path, password string) (int, string) {
+	ask := func(b *server.Server, path, password string) (int, string) {
 		t.Helper()
 		r := httptest.NewRequest("GET", path, nil)
 		if password != "" {
@@ -482,11 +482,11 @@ func TestPrivateRoutesNeedAuthentication(t *testing.T) {
 		}
 		return w.StatusCode, string(body)
 	}
-	open := start(t, backend.Options{Private: private})
+	open := start(t, server.Options{Private: private})
 	if status, body := ask(open, "/corrections?project=3", ""); status != 403 || strings.Contains(body, "private 3") {
 		t.Errorf("without a password in the options: %d %s", status, body)
 	}
-	closed := start(t, backend.Options{Private: private, User: "u", Password: labelstudio.NewSecret("p"), Observe: observe})
+	closed := start(t, server.Options{Private: private, User: "u", Password: labelstudio.NewSecret("p"), Observe: observe})
 	if status, body := ask(closed, "/corrections?project=3", "p"); status != 200 || body != "private 3" {
 		t.Errorf("with the password: %d %s", status, body)
 	}
@@ -499,7 +499,7 @@ func TestPrivateRoutesNeedAuthentication(t *testing.T) {
 		t.Errorf("observed %q", seen)
 	}
 	for _, path := range []string{"corrections", "/predict"} {
-		if _, err := backend.New(backend.Options{Model: model{}, Private: map[string]http.Handler{path: nil}}); err == nil {
+		if _, err := server.New(server.Options{Model: model{}, Private: map[string]http.Handler{path: nil}}); err == nil {
 			t.Errorf("%s was accepted", path)
 		}
 	}

@@ -1,4 +1,4 @@
-package backend_test
+package server_test
 
 import (
 	"bytes"
@@ -16,9 +16,9 @@ import (
 
 	"asr-backend/internal/oracle"
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/backend"
 	"asr-backend/labelstudio/labelconfig"
 	"asr-backend/labelstudio/results"
+	"asr-backend/labelstudio/server"
 	"asr-backend/transcript"
 
 	"go.uber.org/goleak"
@@ -103,12 +103,12 @@ func hears(_ context.Context, p *labelstudio.Project, tasks []labelstudio.Task, 
 }
 
 // start returns a backend that is shut down at the end of the test.
-func start(t testing.TB, o backend.Options) *backend.Backend {
+func start(t testing.TB, o server.Options) *server.Server {
 	t.Helper()
 	if o.Model == nil {
 		o.Model = model{}
 	}
-	b, err := backend.New(o)
+	b, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func start(t testing.TB, o backend.Options) *backend.Backend {
 }
 
 // ask sends one request and returns status, reason phrase and body.
-func ask(t testing.TB, b *backend.Backend, method, path, body string, headers ...string) (*http.Response, string) {
+func ask(t testing.TB, b *server.Server, method, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
@@ -131,7 +131,7 @@ func ask(t testing.TB, b *backend.Backend, method, path, body string, headers ..
 	return send(t, b, r)
 }
 
-func send(t testing.TB, b *backend.Backend, r *http.Request) (*http.Response, string) {
+func send(t testing.TB, b *server.Server, r *http.Request) (*http.Response, string) {
 	t.Helper()
 	w, err := b.Test(r)
 	if err != nil {

@@ -1,4 +1,4 @@
-package backend
+package server
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 )
 
 // predict answers POST /predict.
-func (b *Backend) predict(c *fiber.Ctx) error {
+func (b *Server) predict(c *fiber.Ctx) error {
 	var r labelstudio.PredictRequest
 	if err := decode(c, &r); err != nil {
 		return err
@@ -87,7 +87,7 @@ func first(p labelstudio.Predictions) labelstudio.Prediction {
 }
 
 // project puts together what the request and the store know of the project.
-func (b *Backend) project(ctx context.Context, r *labelstudio.PredictRequest) (*labelstudio.Project, error) {
+func (b *Server) project(ctx context.Context, r *labelstudio.PredictRequest) (*labelstudio.Project, error) {
 	id := r.Project.ID()
 	if id == 0 && len(r.Tasks) > 0 {
 		id = r.Tasks[0].Project
@@ -106,7 +106,7 @@ func (b *Backend) project(ctx context.Context, r *labelstudio.PredictRequest) (*
 
 // check holds back predictions that Label Studio would refuse or ask for again for ever,
 // and stamps the others. A task that loses its prediction gets an empty list.
-func (b *Backend) check(c *fiber.Ctx, p *labelstudio.Project, tasks []labelstudio.Task, answers []labelstudio.Predictions, version string) {
+func (b *Server) check(c *fiber.Ctx, p *labelstudio.Project, tasks []labelstudio.Task, answers []labelstudio.Predictions, version string) {
 	for i, predictions := range answers {
 		for k := range predictions {
 			err := valid(p, &predictions[k], version)

@@ -1,4 +1,4 @@
-package backend
+package server
 
 import (
 	"crypto/rand"
@@ -41,7 +41,7 @@ const requestHeader = "X-Request-Id"
 
 // observe gives each request an id, turns errors and panics into answers, and writes one
 // line to the log.
-func (b *Backend) observe(c *fiber.Ctx) (err error) {
+func (b *Server) observe(c *fiber.Ctx) (err error) {
 	start := time.Now()
 	id := requestID(c)
 	c.Locals(keyRequest, id)
@@ -82,7 +82,7 @@ var quiet = []string{"/", "/health", "/ready", "/metrics"}
 
 // guarded runs the handlers and turns a panic into an error. The log gets the stack, the
 // client does not.
-func (b *Backend) guarded(c *fiber.Ctx) (err error) {
+func (b *Server) guarded(c *fiber.Ctx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			b.log.Error("panic", keyRequest, c.Locals(keyRequest), keyRoute, routeOf(c),
@@ -123,7 +123,7 @@ func requestID(c *fiber.Ctx) string {
 }
 
 // authenticate asks for HTTP Basic authentication where the options do.
-func (b *Backend) authenticate(c *fiber.Ctx) error {
+func (b *Server) authenticate(c *fiber.Ctx) error {
 	if b.options.User == "" || slices.Contains(b.options.Open, routeOf(c)) ||
 		b.authentic(c.Get(fiber.HeaderAuthorization)) {
 		return c.Next()
@@ -133,7 +133,7 @@ func (b *Backend) authenticate(c *fiber.Ctx) error {
 		"This backend asks for a user and a password: enter them in the project's model settings.")
 }
 
-func (b *Backend) authentic(header string) bool {
+func (b *Server) authentic(header string) bool {
 	scheme, credentials, _ := strings.Cut(header, " ")
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	if err != nil || !strings.EqualFold(scheme, "basic") {
@@ -153,7 +153,7 @@ func hash(user, password string) [sha256.Size]byte {
 // anybody could have the whole BodyLimit held in memory.
 const strangersBody = 1 << 20
 
-func (b *Backend) limitStrangers(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+func (b *Server) limitStrangers(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
 	open := slices.Contains(b.options.Open, strings.ToLower(strings.TrimRight(path, "/")))
 	if b.options.User == "" || open || b.authentic(string(h.Peek(fiber.HeaderAuthorization))) {
@@ -164,7 +164,7 @@ func (b *Backend) limitStrangers(h *fasthttp.RequestHeader) fasthttp.RequestConf
 
 // fail writes an error as the answer. It is the one place that knows which error has
 // which status.
-func (b *Backend) fail(c *fiber.Ctx, err error) error {
+func (b *Server) fail(c *fiber.Ctx, err error) error {
 	status, detail := http.StatusInternalServerError, err.Error()
 	var chosen *labelstudio.StatusError
 	var ours *fiber.Error

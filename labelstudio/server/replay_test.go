@@ -1,4 +1,4 @@
-package backend_test
+package server_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 
 	"asr-backend/internal/oracle"
 	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/backend"
+	"asr-backend/labelstudio/server"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite the golden replies")
 
 func router(t testing.TB) routers.Router {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(backend.OpenAPI())
+	doc, err := openapi3.NewLoader().LoadFromData(server.OpenAPI())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,11 +70,11 @@ func conforms(t testing.TB, router routers.Router, r *http.Request, body []byte,
 // testdata/replies.
 func TestRealRequests(t *testing.T) {
 	router := router(t)
-	b := start(t, backend.Options{
+	b := start(t, server.Options{
 		Model: model{predict: hears}, User: "mluser", Password: labelstudio.NewSecret("ml-password"),
 		Open: []string{"/webhook"},
 	})
-	open := start(t, backend.Options{Model: model{predict: hears}})
+	open := start(t, server.Options{Model: model{predict: hears}})
 	for _, c := range captures(t) {
 		t.Run(c.name, func(t *testing.T) {
 			r, to := c.request(), open
