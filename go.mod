@@ -1,4 +1,4 @@
-module asr-backend
+module github.com/asr-backend/asr-backend
 
 go 1.26.0
 

@@ -29,8 +29,8 @@ package align
 import (
 	"time"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Emissions are a model's output for a part of one channel.

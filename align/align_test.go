@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"pgregory.net/rapid"
 )

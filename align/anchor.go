@@ -3,8 +3,8 @@ package align
 import (
 	"slices"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Anchors cut a long recording into blocks that are aligned one by one. An anchor is a

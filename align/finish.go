@@ -7,9 +7,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"asr-backend/align/viterbi"
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align/viterbi"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // finish gives all words their times and verdicts.

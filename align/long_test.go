@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // reading is a long recording made up with its text: what was spoken, row by row, and a

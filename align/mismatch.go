@@ -1,9 +1,9 @@
 package align
 
 import (
-	"asr-backend/align/viterbi"
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align/viterbi"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Verdict says how a word of a reference text, or a run of words, agrees with the recording,

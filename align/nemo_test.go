@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"asr-backend/align"
-	"asr-backend/align/viterbi"
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/sentencepiece"
-	"asr-backend/internal/npy"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/align/viterbi"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/sentencepiece"
+	"github.com/asr-backend/asr-backend/internal/npy"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Words are where NeMo Forced Aligner finds them on the same rows, in its convention.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode"
 
-	"asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 )
 
 // Reference is a text from outside, to be found in a recording.

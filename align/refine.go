@@ -3,8 +3,8 @@ package align
 import (
 	"math"
 
-	"asr-backend/asr/mel"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 const (

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"pgregory.net/rapid"
 )

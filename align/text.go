@@ -6,9 +6,9 @@ import (
 	"math"
 	"slices"
 
-	"asr-backend/align/viterbi"
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align/viterbi"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Penalties, in nats; see package viterbi. A word that is recognized as it is written costs

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // The vocabulary of these tests: a word of one piece for each small letter, and a piece

@@ -1,8 +1,8 @@
 package align
 
 import (
-	"asr-backend/asr/mel"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 const (

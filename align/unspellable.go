@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // unspellable gives words that the model cannot write their verdict: a wildcard fits

@@ -5,8 +5,8 @@ import (
 	"context"
 	"slices"
 
-	"asr-backend/align/viterbi"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align/viterbi"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Words with several variants are tried in each of them once the words around are placed,

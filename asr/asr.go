@@ -35,10 +35,10 @@ import (
 	"sync"
 	"time"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
-	"asr-backend/asr/ort"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Recognizer recognizes recordings with one model on one device. Its methods may be called

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"asr-backend/asr/mel"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Bare is the model work of one recording and nothing else: its full windows, ready

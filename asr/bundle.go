@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
 )
 
 // Bundle is a model as it lies on disk or inside the program, not yet checked: an ONNX

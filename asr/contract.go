@@ -8,9 +8,9 @@ import (
 	"math/rand/v2"
 	"strconv"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/ort"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // MaxRows is the longest run that exported FastConformer models do: their position

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 func TestWrongModelsAreRefusedWithASentence(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"math"
 	"strings"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
 )
 
 // Device says what computes.

@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"go.uber.org/goleak"
 )

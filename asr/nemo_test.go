@@ -7,13 +7,13 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/internal/npy"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/npy"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // TestFromSoundToTextAsNeMo compares everything up to the text with NeMo's PyTorch model

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Blocks is a recording as a stream of samples at 16 kHz; *audio.Stream is one. Next

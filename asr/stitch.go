@@ -1,8 +1,8 @@
 package asr
 
 import (
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // stitcher joins the rows of overlapping windows into those of the recording. Rows up to

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"pgregory.net/rapid"
 )

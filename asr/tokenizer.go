@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"asr-backend/asr/sentencepiece"
+	"github.com/asr-backend/asr-backend/asr/sentencepiece"
 )
 
 // Tokenizer returns what cuts text into the model's pieces: the tokenizer.model beside

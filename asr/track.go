@@ -5,9 +5,9 @@ import (
 	"errors"
 	"slices"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // errClosed is the error of a recording when the recognizer is closed before its end.

@@ -3,9 +3,9 @@ package asr
 import (
 	"context"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Window is the geometry of model runs over a long recording: every run sees Rows rows,

@@ -12,10 +12,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ctc"
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // small windows make many seams in little sound.

@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
-	"asr-backend/asr/ort"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // worker runs batches of windows, one after the other, in buffers of its own. Sessions are

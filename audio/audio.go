@@ -42,7 +42,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"asr-backend/audio/internal/mpeg"
+	"github.com/asr-backend/asr-backend/audio/internal/mpeg"
 )
 
 // Open opens the recording at path: a file, or a named pipe, which it waits for. The context

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // seconds reads a stream to its end and returns how long it was.

@@ -12,8 +12,8 @@ import (
 	"github.com/go-audio/wav"
 	"pgregory.net/rapid"
 
-	"asr-backend/audio"
-	"asr-backend/audio/internal/resample"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio/internal/resample"
 )
 
 // to16k is the mean of the channels of interleaved integers, resampled.

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/audio/internal/mpeg"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio/internal/mpeg"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // kindsAre compares the kinds of diagnostics and shows them.

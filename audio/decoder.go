@@ -3,8 +3,8 @@ package audio
 import (
 	"fmt"
 
-	"asr-backend/audio/internal/resample"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio/internal/resample"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // maxChannels is the most channels a recording may have.

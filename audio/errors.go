@@ -3,7 +3,7 @@ package audio
 import (
 	"errors"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // What can be wrong with a recording. Errors of this package wrap at most one of these;

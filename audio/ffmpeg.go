@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/audio/internal/nut"
-	"asr-backend/audio/internal/resample"
+	"github.com/asr-backend/asr-backend/audio/internal/nut"
+	"github.com/asr-backend/asr-backend/audio/internal/resample"
 )
 
 // Formats without a decoder in this program go through ffmpeg (4.4 or newer), one process

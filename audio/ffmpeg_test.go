@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // make makes a recording by ffmpeg and returns its path.

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"asr-backend/audio/internal/nut"
-	"asr-backend/audio/internal/pcm"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio/internal/nut"
+	"github.com/asr-backend/asr-backend/audio/internal/pcm"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // ffmpeg gives packets of samples with the timestamps of the container, and fills no gaps:

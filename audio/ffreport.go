@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // ffmpegReport is what an ffmpeg process writes to its standard error, each line with

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 
-	"asr-backend/audio/internal/flac"
-	"asr-backend/audio/internal/resample"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio/internal/flac"
+	"github.com/asr-backend/asr-backend/audio/internal/resample"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // A flacDecoder gives the samples of a FLAC stream, each at the place that its frame's

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/audio/internal/nut"
+	"github.com/asr-backend/asr-backend/audio/internal/nut"
 )
 
 // report is what ffmpeg 5.1 writes about a file of two programs and a cover.

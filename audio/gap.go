@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // maxGap bounds the silence that stands for gaps: of one, and of all of a recording

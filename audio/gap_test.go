@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"testing"
 
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // gapped makes a recording of the codec and container that name asks for. Its second second

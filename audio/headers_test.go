@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // chunk makes a chunk of a WAVE file with its padding.

@@ -12,9 +12,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"asr-backend/audio"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

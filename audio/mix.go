@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // A mixer makes the mean of the channels, without those that would cancel others: a

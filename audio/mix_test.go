@@ -12,8 +12,8 @@ import (
 	"testing/iotest"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // channelsWAV is a WAV file of floats with what each channel returns for each frame.

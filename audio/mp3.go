@@ -5,8 +5,8 @@ import (
 	"io"
 	"math"
 
-	"asr-backend/audio/internal/mpeg"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio/internal/mpeg"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // An mp3Decoder gives the sound of MPEG layer III as players do: without the frame that

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // native reads a recording at its own rate, and where it begins.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Options say what to take from a recording. The zero value mixes all of it to mono.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/pion/opus"
 
-	"asr-backend/audio/internal/ogg"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio/internal/ogg"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Opus counts in samples at 48 kHz, whatever was encoded.

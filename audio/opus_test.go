@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio"
 )
 
 // oggPage makes a page of packets shorter than 255 bytes, with the right checksum.

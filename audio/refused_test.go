@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio"
 )
 
 // longDataFirst is sound before its format, more than a stream is kept of.

@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"asr-backend/audio/internal/mpeg"
+	"github.com/asr-backend/asr-backend/audio/internal/mpeg"
 )
 
 // sniffLen is how much of the head decides on a format.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio"
 )
 
 func TestWhatIsNoSoundIsNamed(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio"
 )
 
 func fifo(t *testing.T) string {

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"asr-backend/internal/diskspace"
+	"github.com/asr-backend/asr-backend/internal/diskspace"
 )
 
 // DefaultSpoolLimit is what Options.SpoolLimit means by zero: 16 GiB, a day of sound on a

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio"
 )
 
 // Standard input that is a file has a name by which ffmpeg would find its own.

@@ -8,8 +8,8 @@ import (
 	"math"
 	"slices"
 
-	"asr-backend/audio/internal/resample"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio/internal/resample"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // BlockSamples is the length of every block of a stream but the last: one second.

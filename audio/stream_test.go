@@ -15,8 +15,8 @@ import (
 	"testing/iotest"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // builtInFiles are recordings of every format that is decoded in this program.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio"
 )
 
 // tones makes a file with a track for each of some tones: 300, 600, 900 Hz.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
+	"github.com/asr-backend/asr-backend/audio"
 )
 
 func TestChannelsWithTheSameSoundAreFound(t *testing.T) {

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 
-	"asr-backend/audio/internal/pcm"
-	"asr-backend/audio/internal/riff"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio/internal/pcm"
+	"github.com/asr-backend/asr-backend/audio/internal/riff"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // A wavDecoder reads the sound of a WAVE file sample by sample.

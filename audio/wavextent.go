@@ -5,8 +5,8 @@ import (
 	"math"
 	"slices"
 
-	"asr-backend/audio/internal/riff"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio/internal/riff"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // extent compares the declared length with what is there.

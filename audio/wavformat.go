@@ -3,9 +3,9 @@ package audio
 import (
 	"fmt"
 
-	"asr-backend/audio/internal/pcm"
-	"asr-backend/audio/internal/resample"
-	"asr-backend/audio/internal/riff"
+	"github.com/asr-backend/asr-backend/audio/internal/pcm"
+	"github.com/asr-backend/asr-backend/audio/internal/resample"
+	"github.com/asr-backend/asr-backend/audio/internal/riff"
 )
 
 // format works out how a sample is stored.

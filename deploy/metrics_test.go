@@ -18,11 +18,11 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/internal/oracle"
-	"asr-backend/jobs"
-	"asr-backend/labelstudio/media"
-	"asr-backend/service"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/service"
 
 	"github.com/prometheus/client_golang/prometheus"
 )

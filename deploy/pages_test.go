@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // program is the command line as the program itself tells it.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // connectsWithoutModel connects a backend that cannot load its model yet, as when the

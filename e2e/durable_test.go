@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // sonnets serves recordings of most of a minute each, under any number of names.

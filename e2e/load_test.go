@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/service"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/service"
 )
 
 // TestLoad measures what doc/performance-service.md says: how fast requests are answered

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // house is what all tests share.

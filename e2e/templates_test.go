@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 
 	"github.com/google/go-cmp/cmp"
 )

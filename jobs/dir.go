@@ -12,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
 )
 
 // Files of the data directory, and the folder of the server.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/diskspace"
+	"github.com/asr-backend/asr-backend/internal/diskspace"
 )
 
 // mount makes a file system of its own of the given size. It needs root.

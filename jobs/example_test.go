@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/jobs"
 )
 
 // open opens a queue in a temporary directory for one example.

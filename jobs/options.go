@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/diskspace"
+	"github.com/asr-backend/asr-backend/internal/diskspace"
 )
 
 // Defaults of Options.

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/labelstudio/server"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // parrot is a whole backend: it says the same thing about every recording, until somebody

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 )
 
 // Model is what one implements to serve a model to Label Studio. Methods are called

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"maps"
 
-	"asr-backend/internal/jsonerr"
-	"asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 )
 
 // UndefinedKey is the data key of a file that was uploaded before the project had a

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/jsonerr"
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/visible"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"

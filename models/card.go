@@ -7,9 +7,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"asr-backend/asr"
-	"asr-backend/internal/atomicfile"
-	"asr-backend/models/internal/fetch"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/models/internal/fetch"
 )
 
 // cardName is the file that asr.OpenBundle reads a model's card from.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/models"
+	"github.com/asr-backend/asr-backend/models"
 
 	"golang.org/x/text/language"
 )

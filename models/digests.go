@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"asr-backend/models/internal/fetch"
+	"github.com/asr-backend/asr-backend/models/internal/fetch"
 )
 
 // Digest is what is known about the content of one file of a model, and what it is.

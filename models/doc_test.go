@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/models"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/models"
 )
 
 var update = flag.Bool("update", false, "rewrite the table in doc/models.md")

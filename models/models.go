@@ -23,7 +23,7 @@ import (
 	"embed"
 	"io/fs"
 
-	"asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr"
 )
 
 //go:embed default/model.onnx default/tokens.txt default/tokenizer.model default/model.json

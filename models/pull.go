@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/internal/diskspace"
-	"asr-backend/models/internal/fetch"
-	"asr-backend/models/internal/unpack"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/diskspace"
+	"github.com/asr-backend/asr-backend/models/internal/fetch"
+	"github.com/asr-backend/asr-backend/models/internal/unpack"
 )
 
 // PullOptions tell how to pull. The zero value is useful.

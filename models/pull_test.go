@@ -19,9 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/internal/oracle"
-	"asr-backend/models/internal/fetch"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/models/internal/fetch"
 
 	"go.uber.org/goleak"
 )

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr"
 )
 
 // FolderVariable is the environment variable that names the folder of models.

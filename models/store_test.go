@@ -10,8 +10,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"asr-backend/asr"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 
 	"pgregory.net/rapid"
 )

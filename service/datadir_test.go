@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/internal/tones"
 )
 
 var makeDataDir = flag.String("make-datadir", "", "write a data directory, and the Label Studio that belongs to it, into this folder")

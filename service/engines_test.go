@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/internal/oracle"
-	"asr-backend/service"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/service"
 )
 
 // slowly makes a model slow to load: its name and size are known at once, the rest takes

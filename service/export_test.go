@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"asr-backend/service/corrections"
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/corrections"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // StartWork is Start without a listener, for tests in fake time: a goroutine that waits

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/tones"
-	"asr-backend/service"
+	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/service"
 
 	"github.com/google/go-cmp/cmp"
 )

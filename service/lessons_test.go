@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/service"
+	"github.com/asr-backend/asr-backend/service"
 )
 
 func deleteTask(ls *studio, id int64) { delete(ls.tasks, id) }

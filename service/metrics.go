@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/queue"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"

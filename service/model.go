@@ -5,11 +5,11 @@ import (
 	"errors"
 	"net/http"
 
-	"asr-backend/labelstudio"
-	"asr-backend/service/events"
-	"asr-backend/service/predictions"
-	"asr-backend/service/problems"
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/events"
+	"github.com/asr-backend/asr-backend/service/predictions"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // model is what the HTTP server needs, a labelstudio.Model: each request goes to the package

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/tones"
-	"asr-backend/labelstudio"
-	"asr-backend/service"
+	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/tones"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -9,16 +9,16 @@ import (
 	"path/filepath"
 	"time"
 
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/server"
-	"asr-backend/service/corrections"
-	"asr-backend/service/events"
-	"asr-backend/service/modelpool"
-	"asr-backend/service/predictions"
-	"asr-backend/service/problems"
-	"asr-backend/service/projects"
-	"asr-backend/service/queue"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/service/corrections"
+	"github.com/asr-backend/asr-backend/service/events"
+	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/predictions"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 // New makes a service. It opens nothing yet but the folder for recordings.

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/tones"
-	"asr-backend/service"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/service"
 )
 
 func TestWhatIsTypedAtConnectionIsJudged(t *testing.T) {

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/asr/ort"
-	"asr-backend/jobs"
-	"asr-backend/service/predictions"
-	"asr-backend/service/problems"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/predictions"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 // Status is what /status says.

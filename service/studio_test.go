@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/internal/tones"
 )
 
 // token is the legacy token that the fake Label Studio takes; secret strings are searched

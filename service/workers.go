@@ -6,14 +6,14 @@ import (
 	"net/http"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/jobs"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
-	"asr-backend/service/problems"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 // crew is the workers of one kind of job.

@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/jobs"
-	"asr-backend/labelstudio/api"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 func TestFailuresThatTimeCuresAreTriedAgain(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Counts as NVIDIA NeMo 3.0.0 gives them (get_seq_len of the preprocessor, calc_length

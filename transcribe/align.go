@@ -8,11 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/align/verbalize"
-	"asr-backend/audio"
-	"asr-backend/timeline"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/align/verbalize"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Aligned is a transcript whose text came from outside and whose times came from the

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // clip is a recording of testdata/speech with what is said in it.

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
-	"asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcribe"
 )
 
 func run(t *testing.T, name string, args ...string) {

@@ -5,11 +5,11 @@ import (
 	"os"
 	"testing"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/oracle"
-	"asr-backend/models"
-	"asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/transcribe"
 
 	"go.uber.org/goleak"
 )
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 			}
 		}
 		os.Exit(code)
-	}), goleak.IgnoreAnyFunction("asr-backend/asr.(*worker).work"))
+	}), goleak.IgnoreAnyFunction("github.com/asr-backend/asr-backend/asr.(*worker).work"))
 }
 
 func open() (err error) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/transcribe"
 )
 
 // The recording is 4.49 seconds long.

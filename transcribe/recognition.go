@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 
-	"asr-backend/align"
-	"asr-backend/align/logprobs"
-	"asr-backend/asr"
-	"asr-backend/audio"
-	"asr-backend/timeline"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/align/logprobs"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Recognition is what the model recognized in a recording. It must be closed. It is for one

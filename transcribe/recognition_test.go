@@ -4,9 +4,9 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/align/verbalize"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/align/verbalize"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // reference is the text of one channel.

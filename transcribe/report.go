@@ -6,8 +6,8 @@ import (
 	"io"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // WriteReport writes, as JSON, how text and recording agree: the number of words, of those

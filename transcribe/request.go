@@ -5,9 +5,9 @@ import (
 	"io"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Source is a recording: the file at Path, or what Reader holds.

@@ -14,10 +14,10 @@ import (
 	"encoding/json"
 	"errors"
 
-	"asr-backend/align"
-	"asr-backend/asr"
-	"asr-backend/audio"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Options are the settings of all recordings of a Transcriber. The zero value is useful.

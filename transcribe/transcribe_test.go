@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/internal/oracle"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 var ctx = context.Background()

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/timeline"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // unrecognizedWorthWarning is how much sound without words a person is warned of.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"unicode"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // A model can only find what it could have written. Words without a single letter of its

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 func paragraphs(texts ...string) *transcript.Transcript {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // tenHours is a transcript of ten hours at 2.5 words a second, in segments of 25 words.

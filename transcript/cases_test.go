@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // at returns s seconds as a time that lies on the sample grid.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // A long segment of random words, cut into cues: each keeps to the limits, begins and

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // The examples of doc/formats.md are the output for this transcript.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 func TestFormatsHaveNamesAndExtensionsOfTheirOwn(t *testing.T) {

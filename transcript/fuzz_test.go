@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 func FuzzReadText(f *testing.F)     { fuzzRead(f, transcript.Text) }

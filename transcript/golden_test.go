@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing")

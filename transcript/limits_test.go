@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // What is allocated in all bounds what is held at once. Only the formats that sort or

@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // files writes every case in format f into a new folder and returns it. Files are named

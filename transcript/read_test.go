@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // dump returns a line for each segment: its times, its channel if it has one, its text,

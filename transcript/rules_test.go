@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // The rules of formats for which no reader is at hand, or whose readers forgive, written

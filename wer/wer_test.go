@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/wer"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/wer"
 
 	"pgregory.net/rapid"
 )

@@ -16,7 +16,7 @@ import (
 	"os"
 	"slices"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // InMemory is how many bytes are held before the rest goes to a file: 43 minutes of a

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"pgregory.net/rapid"
 )

@@ -28,9 +28,9 @@ import (
 	"strings"
 	"unicode"
 
-	"asr-backend/align"
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/sentencepiece"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/sentencepiece"
 )
 
 // Verbalizer writes text in the pieces of one model. It may be used by many goroutines.

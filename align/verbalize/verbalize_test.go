@@ -5,10 +5,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"asr-backend/align"
-	"asr-backend/align/verbalize"
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/sentencepiece"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/align/verbalize"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/sentencepiece"
 )
 
 // verbalizer writes with single characters: those given, and the boundary.

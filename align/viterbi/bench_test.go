@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // speech makes rows of CTC output as a peaky model gives them for a text: about every

@@ -3,7 +3,7 @@ package viterbi
 import (
 	"math"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // maxTrace bounds the bytes that one block of the way back takes.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // checkpoint holds the scores before the first row of a block: labels and blanks of a

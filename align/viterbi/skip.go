@@ -1,6 +1,6 @@
 package viterbi
 
-import "asr-backend/timeline"
+import "github.com/asr-backend/asr-backend/timeline"
 
 // Ways back of a skip state.
 const (

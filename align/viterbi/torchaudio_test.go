@@ -8,9 +8,9 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // aligned is a case of testdata/align/torchaudio.jsonl, see make_torchaudio.py there.

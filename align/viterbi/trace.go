@@ -1,6 +1,6 @@
 package viterbi
 
-import "asr-backend/timeline"
+import "github.com/asr-backend/asr-backend/timeline"
 
 // trace is the way back from each state of a block of rows.
 type trace struct {

@@ -48,8 +48,8 @@ import (
 	"fmt"
 	"math"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Scores returns the log-probabilities of row t, counted from the first row of the

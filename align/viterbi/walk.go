@@ -3,7 +3,7 @@ package viterbi
 import (
 	"slices"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // kind is a kind of state.

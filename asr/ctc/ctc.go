@@ -25,7 +25,7 @@ package ctc
 import (
 	"math"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Piece is the index of a vocabulary entry, and of a column of the model's output.

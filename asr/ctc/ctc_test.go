@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 
 	"pgregory.net/rapid"
 )

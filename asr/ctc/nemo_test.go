@@ -10,9 +10,9 @@ import (
 	"testing"
 	"unicode"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/internal/npy"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/internal/npy"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 func TestTextIsWhatNeMoPrints(t *testing.T) {

@@ -3,8 +3,8 @@ package ctc
 import (
 	"time"
 
-	"asr-backend/asr/mel"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Output is what a model outputs for a part of one channel of a recording.

@@ -3,8 +3,8 @@ package ctc_test
 import (
 	"testing"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"github.com/google/go-cmp/cmp"
 )

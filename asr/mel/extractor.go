@@ -3,7 +3,7 @@ package mel
 import (
 	"slices"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Extractor computes the raw log-mel frames of one recording from its samples as they

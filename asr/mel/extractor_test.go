@@ -6,9 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/internal/npy"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/internal/npy"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"pgregory.net/rapid"
 )

@@ -29,7 +29,7 @@ import (
 	"math"
 	"sync"
 
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 const (

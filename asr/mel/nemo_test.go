@@ -6,10 +6,10 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/asr/mel"
-	"asr-backend/internal/npy"
-	"asr-backend/internal/oracle"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/internal/npy"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // signals are the rows of testdata/nemo/signals.npy.

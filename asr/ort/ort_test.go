@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr/ort"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 
 	"go.uber.org/goleak"
 )

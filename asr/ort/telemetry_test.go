@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // hold names the variable that makes TestMain keep the library open until standard input

@@ -3,7 +3,7 @@ package sentencepiece
 import (
 	"container/heap"
 
-	"asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 )
 
 // part is a stretch of the text under way to become a piece. Joining leaves the right

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 )
 
 // maxRule bounds the bytes of a string that is replaced, and of what replaces it; the

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/sentencepiece"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/sentencepiece"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // languages are a few sentences in each of five languages and as many scripts, from the

@@ -35,7 +35,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 
 	"golang.org/x/text/unicode/norm"
 )

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/sentencepiece"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/sentencepiece"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 func read(t testing.TB, elem ...string) []byte {

@@ -1,6 +1,6 @@
 package sentencepiece
 
-import "asr-backend/asr/ctc"
+import "github.com/asr-backend/asr-backend/asr/ctc"
 
 // unknownPenalty is how much lower than the lowest score of a piece that of an unknown
 // character is.

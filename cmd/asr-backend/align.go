@@ -8,12 +8,12 @@ import (
 	"io"
 	"math"
 
-	"asr-backend/asr"
-	"asr-backend/audio"
-	"asr-backend/internal/cli"
-	"asr-backend/internal/output"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 type alignCommand struct {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"asr-backend/internal/bench"
-	"asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/bench"
+	"github.com/asr-backend/asr-backend/internal/cli"
 )
 
 type benchCommand struct {

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"asr-backend/internal/cli"
-	"asr-backend/internal/scaffold"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/scaffold"
 
 	"github.com/alecthomas/kong"
 )
@@ -65,7 +65,7 @@ README.md explains the next steps, also without a GPU or without Docker.
 `
 	}
 	if source == "" {
-		steps += "  go mod edit -replace asr-backend=/path/to/its/sources   # the sources were not found\n"
+		steps += "  go mod edit -replace github.com/asr-backend/asr-backend=/path/to/its/sources   # the sources were not found\n"
 	}
 	return steps + `  make test    # sends it a recorded request of Label Studio
   make run     # serves on :9090

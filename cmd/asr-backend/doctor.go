@@ -4,9 +4,9 @@ import (
 	"context"
 	"os"
 
-	"asr-backend/asr"
-	"asr-backend/internal/doctor"
-	"asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/doctor"
+	"github.com/asr-backend/asr-backend/internal/finding"
 )
 
 type doctorCommand struct {

@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/output"
-	"asr-backend/internal/visible"
-	"asr-backend/models"
-	"asr-backend/models/verify"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/models/verify"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 type dumpCommand struct {

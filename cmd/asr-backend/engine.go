@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/models"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/models"
 )
 
 // engineFlags choose the model and what computes it.

@@ -13,12 +13,12 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/cli"
-	"asr-backend/internal/clips"
-	"asr-backend/internal/output"
-	"asr-backend/internal/visible"
-	"asr-backend/labelstudio/manifest"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/clips"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Layouts of a folder of clips.

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/cli"
-	"asr-backend/internal/output"
-	"asr-backend/internal/visible"
-	"asr-backend/labelstudio/manifest"
-	"asr-backend/labelstudio/media"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // exporter writes the lines of one manifest.

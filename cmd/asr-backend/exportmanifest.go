@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 
-	"asr-backend/internal/cli"
-	"asr-backend/internal/output"
-	"asr-backend/internal/visible"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/manifest"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
 )
 
 type exportManifestCommand struct {

@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"asr-backend/internal/atomicfile"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/manifest"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // fetched is how much of recordings that nobody asked to keep may lie on the disk.

@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 
-	"asr-backend/internal/cli"
-	"asr-backend/internal/visible"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/manifest"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
 )
 
 // client returns a client of Label Studio, or nil if there is no address.

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/cli"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // healthCommand asks a running service how it is, for container runtimes and scripts. The

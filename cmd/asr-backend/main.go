@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"asr-backend/internal/cli"
-	"asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/visible"
 
 	"github.com/alecthomas/kong"
 )

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/tones"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )

@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
-	"asr-backend/internal/cli"
-	"asr-backend/models"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/models"
 )
 
 // meter shows how downloads go on: on a terminal a line that moves, elsewhere a line for

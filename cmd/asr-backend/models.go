@@ -11,10 +11,10 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"asr-backend/asr/ort"
-	"asr-backend/internal/finding"
-	"asr-backend/models"
-	"asr-backend/models/verify"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/models/verify"
 
 	"golang.org/x/term"
 )

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/models"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/models"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )

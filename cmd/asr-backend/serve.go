@@ -13,11 +13,11 @@ import (
 	"syscall"
 	"time"
 
-	"asr-backend/internal/cli"
-	"asr-backend/jobs"
-	"asr-backend/labelstudio/api"
-	"asr-backend/models"
-	"asr-backend/service"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/service"
 )
 
 type serveCommand struct {

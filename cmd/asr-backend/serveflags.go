@@ -1,8 +1,8 @@
 package main
 
 import (
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // placeFlags say where the service listens and keeps its data, and who may ask it.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // A process that takes its time to stop, here for a child that keeps its standard error

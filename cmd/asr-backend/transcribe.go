@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 
-	"asr-backend/asr"
-	"asr-backend/audio"
-	"asr-backend/internal/cli"
-	"asr-backend/internal/output"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/transcript"
 
 	"golang.org/x/term"
 )

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
 )
 
 func TestCommitReplacesTheFileInOneStep(t *testing.T) {

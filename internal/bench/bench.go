@@ -20,12 +20,12 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/mel"
-	"asr-backend/audio"
-	"asr-backend/timeline"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Options say what to measure.

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/audio"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/transcript"
 
 	"golang.org/x/sync/errgroup"
 )

@@ -7,11 +7,11 @@ import (
 	"context"
 	"errors"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/internal/finding"
-	"asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/internal/output"
 )
 
 // Exit codes of the program.

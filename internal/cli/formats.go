@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/internal/output"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Format is a way to write results.

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/cli"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"

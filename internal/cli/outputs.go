@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"asr-backend/internal/output"
-	"asr-backend/internal/visible"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Outputs knows where results go and writes them.

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"asr-backend/internal/visible"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Report tells a person or a program how work goes on: one line a recording and, on a

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/internal/cli"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // A terminal shows standard output and standard error in one place.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/cli"
 
 	"golang.org/x/sys/unix"
 )

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/cli"
 
 	"pgregory.net/rapid"
 )

@@ -16,10 +16,10 @@ import (
 	"slices"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/internal/output"
-	"asr-backend/internal/wavfile"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/wavfile"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Mixed as a region's channel is the mean of all.

@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/internal/clips"
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/output"
-	"asr-backend/internal/wavfile"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/clips"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/wavfile"
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"

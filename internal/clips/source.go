@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // open opens a recording at 16 kHz or at its own rate.

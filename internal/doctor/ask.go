@@ -13,8 +13,8 @@ import (
 	"net/url"
 	"os"
 
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // health is what answered a GET of /health.

@@ -31,11 +31,11 @@ import (
 	"runtime"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/internal/finding"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Options say what to look at.

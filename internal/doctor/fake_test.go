@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/finding"
-	"asr-backend/internal/wavfile"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/internal/wavfile"
+	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"go.uber.org/goleak"
 )

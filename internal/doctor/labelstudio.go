@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/finding"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // LabelStudio says which Label Studio to look at, and how the service looks from there.

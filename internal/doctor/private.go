@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/internal/finding"
-	"asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
 )
 
 // maxProbes bounds how many addresses are tried.

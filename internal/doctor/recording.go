@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 
-	"asr-backend/audio"
-	"asr-backend/internal/finding"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 const checkRecording = "recording"

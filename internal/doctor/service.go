@@ -14,9 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	"asr-backend/internal/diskspace"
-	"asr-backend/internal/finding"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/internal/diskspace"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // Service says how `asr-backend serve` runs here, or would.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/internal/finding"
 )
 
 // TestSeenFromTheService meets the cases that only the service's own memory tells.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/visible"
 )
 
 // Status is the outcome of a check.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
 )
 
 func TestErrorsAreSentences(t *testing.T) {

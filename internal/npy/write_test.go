@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/npy"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/npy"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 func TestNumPyReadsWhatIsWritten(t *testing.T) {

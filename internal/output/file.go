@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
 
 	"golang.org/x/sys/unix"
 )

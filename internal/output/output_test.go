@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/output"
 
 	"golang.org/x/sys/unix"
 )

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	asrbackend "asr-backend"
+	asrbackend "github.com/asr-backend/asr-backend"
 )
 
 // Variable is an environment variable of `asr-backend serve`.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/scaffold"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/scaffold"
 
 	"github.com/google/go-cmp/cmp"
 )

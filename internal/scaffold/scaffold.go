@@ -19,7 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	asrbackend "asr-backend"
+	asrbackend "github.com/asr-backend/asr-backend"
 
 	"golang.org/x/mod/modfile"
 )
@@ -110,7 +110,7 @@ func (o *Options) backend() ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	mod, err := o.module(name)
+	mod, err := o.goMod(name)
 	if err != nil {
 		return nil, err
 	}
@@ -145,9 +145,12 @@ func (o *Options) name() string {
 // elsewhere stands for the sources where nobody knows them.
 const elsewhere = "../asr-backend"
 
-// module writes a go.mod that needs no network where asr-backend itself was built: it
+// module is the path of asr-backend's own module.
+const module = "github.com/asr-backend/asr-backend"
+
+// goMod writes a go.mod that needs no network where asr-backend itself was built: it
 // asks for the same versions of the same modules.
-func (o *Options) module(name string) ([]byte, error) {
+func (o *Options) goMod(name string) ([]byte, error) {
 	raw, err := asrbackend.Files.ReadFile("go.mod")
 	if err != nil {
 		return nil, err
@@ -156,7 +159,6 @@ func (o *Options) module(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	const module = "asr-backend"
 	mod := new(modfile.File)
 	source := o.Source
 	if source == "" {
@@ -200,5 +202,5 @@ func FindSource(starts ...string) string {
 
 func isSource(dir string) bool {
 	raw, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	return err == nil && modfile.ModulePath(raw) == "asr-backend"
+	return err == nil && modfile.ModulePath(raw) == module
 }

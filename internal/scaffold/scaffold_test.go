@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/scaffold"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/scaffold"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -58,7 +58,7 @@ func TestBackendOfUnknownSourcesSaysWhereTheyBelong(t *testing.T) {
 	if _, err := scaffold.Create(scaffold.Options{Kind: scaffold.Backend, Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
-	if mod := read(t, dir, "go.mod"); !strings.Contains(mod, "replace asr-backend => ../asr-backend") {
+	if mod := read(t, dir, "go.mod"); !strings.Contains(mod, "replace github.com/asr-backend/asr-backend => ../asr-backend") {
 		t.Errorf("go.mod:\n%s", mod)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/wavfile"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/internal/wavfile"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Recording says how a recording is made.

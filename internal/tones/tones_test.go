@@ -5,11 +5,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/tones"
-	"asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/transcribe"
 
 	"github.com/google/go-cmp/cmp"
 )

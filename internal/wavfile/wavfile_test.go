@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"asr-backend/audio"
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/wavfile"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/wavfile"
 
 	"pgregory.net/rapid"
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
 )
 
 // TestCheckingAddresses replays what Label Studio 1.23.2 answered to these requests.

@@ -43,8 +43,8 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/jsonerr"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // Defaults of Options.

@@ -6,7 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/visible"
 )
 
 func FuzzDetail(f *testing.F) {

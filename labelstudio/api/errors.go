@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/visible"
 )
 
 var errBrokeOff = errors.New("the answer broke off")

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // Predictions returns all predictions that are stored for a task.

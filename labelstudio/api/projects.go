@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"strconv"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // User is who the token belongs to.

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"strconv"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // TaskPage is how many tasks are asked for at once.

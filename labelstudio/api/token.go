@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // TokenKind says what a token is.

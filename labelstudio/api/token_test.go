@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
 )
 
 func TestKindsOfTokens(t *testing.T) {

@@ -37,7 +37,7 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/visible"
 )
 
 // MaxSize bounds a configuration, in bytes. Real ones have a few thousand.

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 )
 
 // TestPathsIntoTaskDataAreFollowed expects what lodash.get 4.4.2 returns, with which Label

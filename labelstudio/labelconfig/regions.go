@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/visible"
 )
 
 // regions finds out how a stretch of speech becomes a region: nil if the controls take

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/manifest"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
+	"github.com/asr-backend/asr-backend/transcript"
 
 	"github.com/google/go-cmp/cmp"
 )

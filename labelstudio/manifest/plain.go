@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
 )
 
 // plain reads an annotation without its labelling configuration: every text with a

@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
 )
 
 // planned reads an annotation by its labelling configuration.

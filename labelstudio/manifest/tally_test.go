@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/manifest"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/internal/jsonerr"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/visible"
-	"asr-backend/labelstudio/manifest"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
 
 	"golang.org/x/text/encoding/unicode"
 )

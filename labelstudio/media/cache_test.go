@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // files are the names in a cache folder, without their digests.

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/visible"
 )
 
 // Error is a recording that could not be had. Its text is for a person: what was asked

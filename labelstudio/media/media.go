@@ -53,7 +53,7 @@ import (
 	"sync"
 	"time"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // Defaults of Options.

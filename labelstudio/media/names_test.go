@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/visible"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // TestDecodedControlCharactersAreRefused covers every place in which an address is decoded.

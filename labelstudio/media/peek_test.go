@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 func TestPeekTakesTheHeadOnly(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 
 	"go.uber.org/goleak"
 )

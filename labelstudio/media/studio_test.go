@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 var _ media.Server = (*api.Client)(nil)

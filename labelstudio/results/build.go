@@ -37,9 +37,9 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Options choose what goes into results. The zero value is what most projects want.

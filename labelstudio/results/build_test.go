@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/results"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/transcript"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
 )
 
 // FuzzRead feeds what reads a page's or an export's results with anything.

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/transcript"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Wanted is a region whose text an annotator waits for.

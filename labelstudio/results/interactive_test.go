@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/transcript"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Meta is what the meta of a textarea item says.

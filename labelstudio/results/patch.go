@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // versionKey marks, in the first row of Paragraphs, content that this package made. Only

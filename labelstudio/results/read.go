@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Text is what a result list says in words, a prediction's or an annotation's.

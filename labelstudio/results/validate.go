@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 )
 
 // maxProblems bounds how many problems an error lists: one mistake in the building of

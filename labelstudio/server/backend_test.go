@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/server"
 )
 
 const segments = `<View><Audio name="audio" value="$audio"/><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>` +

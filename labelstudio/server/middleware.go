@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
 
 	"github.com/gofiber/fiber/v2"
 )

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/internal/oracle"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/server"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"slices"
 
-	"asr-backend/internal/jsonerr"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"

@@ -47,7 +47,7 @@ import (
 	"sync"
 	"time"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
 )

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/server"
 )
 
 // serve runs a backend on a real socket and returns its URL and what stops it.

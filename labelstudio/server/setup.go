@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
 )

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"sync"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
 )

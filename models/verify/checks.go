@@ -10,13 +10,13 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/finding"
-	"asr-backend/models"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
-	"asr-backend/wer"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/wer"
 )
 
 // open finds the model and reads its vocabulary and card.

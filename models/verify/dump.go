@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/mel"
-	"asr-backend/audio"
-	"asr-backend/internal/npy"
-	"asr-backend/internal/output"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/npy"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Dump is what this program computes of a recording before anything is decided about

@@ -9,14 +9,14 @@ import (
 	"slices"
 	"testing"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/npy"
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/output"
-	"asr-backend/internal/wavfile"
-	"asr-backend/models/verify"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/npy"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/wavfile"
+	"github.com/asr-backend/asr-backend/models/verify"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // TestADumpHoldsWhatNeMoComputes reads the files back and compares them with NeMo's

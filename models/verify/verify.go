@@ -12,10 +12,10 @@ import (
 	"errors"
 	"path/filepath"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/finding"
-	"asr-backend/models"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/models"
 )
 
 // Subject is the model that is examined.

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/asr/ort"
-	"asr-backend/internal/finding"
-	"asr-backend/internal/oracle"
-	"asr-backend/models"
-	"asr-backend/models/verify"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/models/verify"
 
 	"go.uber.org/goleak"
 )

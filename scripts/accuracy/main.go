@@ -20,8 +20,8 @@ import (
 	"os/exec"
 	"regexp"
 
-	"asr-backend/asr/ort"
-	"asr-backend/models"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/models"
 )
 
 type options struct {

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/align/verbalize"
-	"asr-backend/align/viterbi"
-	"asr-backend/asr"
-	"asr-backend/asr/ctc"
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/align/verbalize"
+	"github.com/asr-backend/asr-backend/align/viterbi"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // model recognizes recordings, and verbalizes texts for it.

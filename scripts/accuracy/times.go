@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // method is a way to tell where a word is.

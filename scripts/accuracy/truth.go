@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"asr-backend/align"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // truth is a recording whose word times are known.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/align"
+	"github.com/asr-backend/asr-backend/align"
 )
 
 // fault is a mistake in a text: a word in the middle that is another, is missing, or is one

@@ -26,8 +26,8 @@ import (
 	"syscall"
 	"time"
 
-	"asr-backend/align/viterbi"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align/viterbi"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 //go:embed torchaudio.py

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"asr-backend/align"
-	"asr-backend/asr/ctc"
-	"asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // width is the number of columns, as of the models of the catalogue.

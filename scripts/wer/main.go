@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/models"
-	"asr-backend/transcribe"
-	"asr-backend/wer"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/wer"
 )
 
 func main() {

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/service/projects"
-	"asr-backend/transcript"
-	"asr-backend/wer"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/wer"
 )
 
 // Correction is a prediction and what a person made of it.

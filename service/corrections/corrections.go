@@ -38,10 +38,10 @@ import (
 	"errors"
 	"log/slog"
 
-	"asr-backend/labelstudio/api"
-	"asr-backend/service/projects"
-	"asr-backend/service/queue"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 // Options are what Corrections are made of. Queue, Projects and Recordings are required.

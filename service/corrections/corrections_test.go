@@ -13,17 +13,17 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/oracle"
-	"asr-backend/internal/tones"
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/media"
-	"asr-backend/service/modelpool"
-	"asr-backend/service/projects"
-	"asr-backend/service/queue"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 const (

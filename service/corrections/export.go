@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"strings"
 
-	"asr-backend/service/recordings"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // ServeHTTP answers GET with the corrections of the project that the query names, one JSON

@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"slices"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/service/projects"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Paragraphs are the one place in which Label Studio shows times: rows of the task's data,

@@ -3,8 +3,8 @@ package corrections
 import (
 	"sync"
 
-	"asr-backend/labelstudio"
-	"asr-backend/wer"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/wer"
 )
 
 type rate struct {

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/service/projects"
-	"asr-backend/service/recordings"
-	"asr-backend/wer"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/wer"
 )
 
 // Record keeps what the annotations of tasks say. Each annotation names its task.

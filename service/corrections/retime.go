@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/service/projects"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 // Kind is the kind of job that finds out when the words of a person's texts are said.

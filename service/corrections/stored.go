@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // Keys of a project's values, each followed by the number of an annotation. They are on

@@ -8,9 +8,9 @@ import (
 	"io"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // Kind is the kind of job that does what follows from an event.

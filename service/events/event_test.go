@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 func TestEventsComeBackAsTheyWereSent(t *testing.T) {

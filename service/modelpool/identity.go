@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"asr-backend/asr"
-	"asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
 )
 
 // Identity returns what a model's answers depend on, without loading it. Reading a large

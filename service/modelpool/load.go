@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/service/problems"
 )
 
 // load loads a model, in the background.

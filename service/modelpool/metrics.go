@@ -1,7 +1,7 @@
 package modelpool
 
 import (
-	"asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"

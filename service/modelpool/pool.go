@@ -34,8 +34,8 @@ import (
 	"sync"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
 
 	"github.com/prometheus/client_golang/prometheus"
 )

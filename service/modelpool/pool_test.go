@@ -11,10 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ort"
-	"asr-backend/internal/oracle"
-	"asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/service/modelpool"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr"
 )
 
 // Use returns a model's recognizer and a function that gives it back, loading the model if

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // Kind is the kind of job that stores a prediction in Label Studio. Its name, like that of

@@ -7,14 +7,14 @@ import (
 	"errors"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/results"
-	"asr-backend/service/predictions/once"
-	"asr-backend/service/problems"
-	"asr-backend/service/projects"
-	"asr-backend/service/recordings"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/service/predictions/once"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Predict returns the predictions of tasks, by position. It enqueues everything that is not

@@ -36,12 +36,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"asr-backend/labelstudio/api"
-	"asr-backend/service/predictions/once"
-	"asr-backend/service/problems"
-	"asr-backend/service/projects"
-	"asr-backend/service/queue"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/service/predictions/once"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/recordings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"

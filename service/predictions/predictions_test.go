@@ -15,17 +15,17 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/internal/oracle"
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
-	"asr-backend/service/modelpool"
-	"asr-backend/service/problems"
-	"asr-backend/service/projects"
-	"asr-backend/service/queue"
-	"asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 const (

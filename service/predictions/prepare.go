@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/service/problems"
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // Prepare enqueues tasks before anybody opens them. A problem with one task is recorded and

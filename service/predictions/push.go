@@ -7,13 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/service/predictions/once"
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/service/predictions/once"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // Worker returns the worker that stores predictions.

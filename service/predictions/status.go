@@ -3,8 +3,8 @@ package predictions
 import (
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // TaskStatus is the state of a task's prediction.

@@ -3,10 +3,10 @@ package problems
 import (
 	"errors"
 
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // Hint says what a person can do about an error, or nothing.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"asr-backend/asr/ort"
-	"asr-backend/audio"
-	"asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/service/problems"
 )
 
 func TestProblemsAreReplacedAndDropped(t *testing.T) {

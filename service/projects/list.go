@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/jobs"
 )
 
 // shared is the project under which values are kept that belong to no project, and

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // keyLogin is the value of a project that holds the credentials of its media, as JSON; an

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"slices"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/transcribe"
 )
 
 // Project is a project of Label Studio with everything that follows from its labelling

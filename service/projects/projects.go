@@ -32,9 +32,9 @@ import (
 	"sync"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/service/queue"
 )
 
 // Models tells what a model's answers depend on.

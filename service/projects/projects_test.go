@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/service/projects"
-	"asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -13,12 +13,12 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/align"
-	"asr-backend/audio"
-	"asr-backend/internal/jsonerr"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/transcribe"
 )
 
 // Settings are what a project may choose: the JSON object typed under "Any extra params

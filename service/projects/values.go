@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/problems"
 )
 
 const (

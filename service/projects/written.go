@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
 // Predictions of older versions are replaced, and that must never happen to one that another

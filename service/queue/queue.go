@@ -16,8 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/problems"
 )
 
 // Queue is a job queue that is open or will be. It is safe for concurrent use.

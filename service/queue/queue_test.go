@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/queue"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"go.uber.org/goleak"

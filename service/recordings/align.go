@@ -7,11 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/audio"
-	"asr-backend/jobs"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Text is a text that somebody wrote for a part of a recording.

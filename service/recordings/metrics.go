@@ -3,8 +3,8 @@ package recordings
 import (
 	"time"
 
-	"asr-backend/labelstudio/media"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/transcript"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"

@@ -1,7 +1,7 @@
 package recordings
 
 import (
-	"asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // Kind is the kind of job that transcribes a recording.

@@ -38,14 +38,14 @@ import (
 	"log/slog"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/media"
-	"asr-backend/service/modelpool"
-	"asr-backend/service/projects"
-	"asr-backend/service/queue"
-	"asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/transcribe"
 
 	"github.com/prometheus/client_golang/prometheus"
 )

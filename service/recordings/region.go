@@ -4,11 +4,11 @@ import (
 	"context"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/labelstudio"
-	"asr-backend/service/projects"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Region returns a transcript of what is said in a span of a recording: the one that is

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"time"
 
-	"asr-backend/jobs"
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/labelconfig"
-	"asr-backend/labelstudio/results"
-	"asr-backend/service/projects"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // ErrNotTranscribed says that there is no transcript of a recording, or not yet.

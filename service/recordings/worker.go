@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"asr-backend/asr"
-	"asr-backend/asr/ctc"
-	"asr-backend/audio"
-	"asr-backend/jobs"
-	"asr-backend/timeline"
-	"asr-backend/transcribe"
-	"asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // OutdatedError says that the model or the program is no longer what it was when a

@@ -15,7 +15,7 @@ import (
 
 	mewkiz "github.com/mewkiz/flac"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // files are the FLAC recordings in testdata whose description is right.

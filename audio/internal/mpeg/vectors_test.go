@@ -10,7 +10,7 @@ import (
 	"os"
 	"testing"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // vector reads one of the test vectors of minimp3, which hold those of the standard.

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"testing"
 
-	"asr-backend/audio/internal/nut"
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/audio/internal/nut"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // encode makes a second of sound whose packets lie where the expression says.

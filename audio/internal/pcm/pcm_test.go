@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 func TestSamplesOfEveryKindDecodeToTheirValue(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"math"
 	"testing"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 const soxrScript = `

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // FuzzRead holds the reader to no more bytes than there are and to sensible lengths.

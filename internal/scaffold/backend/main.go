@@ -17,10 +17,10 @@ import (
 	"syscall"
 	"time"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
-	"asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio/server"
 )
 
 func main() {

@@ -12,10 +12,10 @@ import (
 	"os"
 	"testing"
 
-	"asr-backend/labelstudio"
-	"asr-backend/labelstudio/api"
-	"asr-backend/labelstudio/media"
-	"asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio/server"
 )
 
 // TestOpenedTask replays what Label Studio 1.23.2 sends when somebody opens a task, with a

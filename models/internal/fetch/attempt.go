@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"asr-backend/internal/diskspace"
+	"github.com/asr-backend/asr-backend/internal/diskspace"
 )
 
 // attempt brings the part of q to its end, or as far as it gets. It returns how many

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/models/internal/fetch"
+	"github.com/asr-backend/asr-backend/models/internal/fetch"
 
 	"go.uber.org/goleak"
 )

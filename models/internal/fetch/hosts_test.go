@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/models/internal/fetch"
+	"github.com/asr-backend/asr-backend/models/internal/fetch"
 )
 
 func TestRedirectsToAnotherHost(t *testing.T) {

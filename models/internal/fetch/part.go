@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
 )
 
 // part is an unfinished download.

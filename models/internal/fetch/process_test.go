@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"asr-backend/models/internal/fetch"
+	"github.com/asr-backend/asr-backend/models/internal/fetch"
 )
 
 // command is this test binary running one test with more environment.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"asr-backend/models/internal/unpack"
+	"github.com/asr-backend/asr-backend/models/internal/unpack"
 )
 
 // archive makes a tar of entries.
