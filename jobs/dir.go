@@ -135,7 +135,7 @@ func writeFile(dir, name string, v any) error {
 
 // cleanDir removes the unfinished files of a killed process. The lock must be held.
 func cleanDir(dir string) {
-	for _, pattern := range []string{filepath.Join(serverDir, "_test_*"), filepath.Join(serverDir, "*", "streams", "*", "_test_*"), "probe-*", ".*.part"} {
+	for _, pattern := range []string{filepath.Join(serverDir, "_test_*"), filepath.Join(serverDir, "*", "streams", "*", "_test_*"), "probe-*", "." + stampFile + ".*.part", "." + markFile + ".*.part"} {
 		left, _ := filepath.Glob(filepath.Join(dir, pattern))
 		for _, f := range left {
 			_ = os.Remove(f)

@@ -1,9 +1,9 @@
 // Package atomicfile writes files that are either whole or not there.
 //
-// The content goes to a hidden temporary file in the same folder, ".NUMBER.part"; Commit brings it to
-// the disk and renames it, which replaces the final name in one step. Whatever happens
-// before (a full disk, a cancelled job, a killed process) leaves an older file under the
-// final name as it was; a killed process leaves its temporary file behind.
+// The content goes to a hidden temporary file in the same folder, ".NAME.NUMBER.part";
+// Commit brings it to the disk and renames it, which replaces the final name in one step.
+// Whatever happens before (a full disk, a cancelled job, a killed process) leaves an older
+// file under the final name as it was; a killed process leaves its temporary file behind.
 package atomicfile
 
 import (
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -22,10 +23,16 @@ type File struct {
 	done bool
 }
 
+// maxPrefix is how much of a file's name its temporary name has, in bytes.
+const maxPrefix = 64
+
 // Create begins to write the file at path, with the permissions of a new file.
 func Create(path string) (*File, error) {
-	// A short name of its own: the final one may be as long as the file system allows.
-	f, err := os.CreateTemp(filepath.Dir(path), ".*.part")
+	name := filepath.Base(path)
+	if len(name) > maxPrefix { // the whole may be as long as the file system allows
+		name = strings.ToValidUTF8(name[:maxPrefix], "")
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+name+".*.part")
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, cause(err))
 	}
