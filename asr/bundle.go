@@ -199,11 +199,16 @@ func (b *Bundle) source() (ort.Source, error) {
 	return ort.Source{Data: data}, nil
 }
 
+// DigestFiles names the files that Digest reads, those that the bundle has of them.
+func (b *Bundle) DigestFiles() []string {
+	return []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"}
+}
+
 // Digest returns the SHA-256 of the graph, its external weights and the vocabulary, in
 // hex: models of equal digests give equal rows.
 func (b *Bundle) Digest() (string, error) {
 	h := sha256.New()
-	for _, name := range []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"} {
+	for _, name := range b.DigestFiles() {
 		f, err := b.files.Open(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

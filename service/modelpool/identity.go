@@ -62,7 +62,7 @@ func (p *Pool) digest(b *asr.Bundle) (string, error) {
 	file, key := p.options.DigestFile, ""
 	if b.Dir != "" {
 		key = filepath.Join(b.Dir, b.Graph)
-		for _, name := range []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"} {
+		for _, name := range b.DigestFiles() {
 			if info, err := os.Stat(filepath.Join(b.Dir, name)); err == nil {
 				key += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
 			}
