@@ -66,7 +66,7 @@ func TestPredictAnswersNotNowInTimeAndDeliversLater(t *testing.T) {
 		if took := time.Since(start); took < 10*time.Second || took > 11*time.Second {
 			t.Errorf("the answer took %v, want 10 s", took)
 		}
-		if s := w.state(ids[0]).State; s != "being heard" {
+		if s := w.state(ids[0]).State; s != "transcribing" {
 			t.Errorf("state %q", s)
 		}
 		if n := w.retrieve(p, ids...); n != 0 {

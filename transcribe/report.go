@@ -14,31 +14,31 @@ import (
 // that were found, of those that the model cannot spell if there are any, and each mismatch,
 // in seconds from the start.
 func (a *Aligned) WriteReport(w io.Writer, text string) error {
-	type finding struct {
-		Verdict string  `json:"verdict"`
-		Start   float64 `json:"start"`
-		End     float64 `json:"end"`
-		Channel *int    `json:"channel,omitempty"`
-		Segment int     `json:"segment"`
-		Text    string  `json:"text"`
-		Heard   string  `json:"heard"`
+	type mismatch struct {
+		Verdict    string  `json:"verdict"`
+		Start      float64 `json:"start"`
+		End        float64 `json:"end"`
+		Channel    *int    `json:"channel,omitempty"`
+		Segment    int     `json:"segment"`
+		Text       string  `json:"text"`
+		Recognized string  `json:"recognized"`
 	}
 	report := struct {
-		Recording   string    `json:"recording"`
-		Text        string    `json:"text"`
-		Model       string    `json:"model_version"`
-		Words       int       `json:"words"`
-		Found       int       `json:"found"`
-		Unspellable int       `json:"unspellable,omitempty"`
-		Findings    []finding `json:"findings"`
-	}{a.Transcript.Source, text, a.Transcript.ModelVersion, a.Words, a.Found, a.Unspellable, []finding{}}
+		Recording   string     `json:"recording"`
+		Text        string     `json:"text"`
+		Model       string     `json:"model_version"`
+		Words       int        `json:"words"`
+		Found       int        `json:"found"`
+		Unspellable int        `json:"unspellable,omitempty"`
+		Mismatches  []mismatch `json:"mismatches"`
+	}{a.Transcript.Source, text, a.Transcript.ModelVersion, a.Words, a.Found, a.Unspellable, []mismatch{}}
 	for i := range a.Mismatches {
 		m := &a.Mismatches[i]
-		out := finding{m.Verdict.String(), seconds(m.Start), seconds(m.End), nil, m.Segment, m.Text, m.Recognized}
+		out := mismatch{m.Verdict.String(), seconds(m.Start), seconds(m.End), nil, m.Segment, m.Text, m.Recognized}
 		if m.Channel != transcript.Mixed {
 			out.Channel = &m.Channel
 		}
-		report.Findings = append(report.Findings, out)
+		report.Mismatches = append(report.Mismatches, out)
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -57,13 +57,13 @@ func (m *Mismatch) String() string {
 	at := clock(m.Start) + " to " + clock(m.End)
 	switch m.Verdict {
 	case align.Insertion:
-		return fmt.Sprintf("%s: not in the text: heard %s", at, excerpt(m.Recognized))
+		return fmt.Sprintf("%s: not in the text: recognized %s", at, excerpt(m.Recognized))
 	case align.Deletion:
 		return fmt.Sprintf("%s: not in the recording: %s", at, excerpt(m.Text))
 	case align.Unspellable:
 		return fmt.Sprintf("%s: cannot be spelled with the letters of the model: %s", at, excerpt(m.Text))
 	}
-	return fmt.Sprintf("%s: the text has %s, heard %s", at, excerpt(m.Text), excerpt(m.Recognized))
+	return fmt.Sprintf("%s: the text has %s, recognized %s", at, excerpt(m.Text), excerpt(m.Recognized))
 }
 
 // excerpt quotes a text, of a long one its beginning and end.

@@ -170,6 +170,6 @@ func (c *alignCommand) summarize(report *cli.Report, a *transcribe.Aligned) {
 			break
 		}
 		m := &a.Mismatches[i]
-		report.Event(m.String(), "verdict", m.Verdict.String(), "start_s", cli.Rounded(m.Start.Seconds(), 3), "end_s", cli.Rounded(m.End.Seconds(), 3), "text", m.Text, "heard", m.Recognized)
+		report.Event(m.String(), "verdict", m.Verdict.String(), "start_s", cli.Rounded(m.Start.Seconds(), 3), "end_s", cli.Rounded(m.End.Seconds(), 3), "text", m.Text, "recognized", m.Recognized)
 	}
 }

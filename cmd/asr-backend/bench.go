@@ -38,6 +38,9 @@ func (c *benchCommand) Run(ctx context.Context, std streams) error {
 	}
 	report.Runtime = engine.runtime.Version()
 	if c.JSON {
+		for _, f := range []*float64{&report.AudioS, &report.Read, &report.Features, &report.Bare, &report.Whole, &report.WholeToBare, &report.Lowest, &report.Highest} {
+			*f = cli.Rounded(*f, 3)
+		}
 		err = json.NewEncoder(std.out).Encode(report)
 	} else {
 		_, err = fmt.Fprintf(std.out, `%s, %d rounds

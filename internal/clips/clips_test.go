@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,7 +181,7 @@ func TestClipsArePartsOfTheWhole(t *testing.T) {
 			if file, err := os.ReadFile(clip(dir, i)); err != nil || !bytes.Equal(file, want) {
 				rt.Fatalf("region %v is not that of the whole (%v)", region, err)
 			}
-			if n := int64(got[i].Duration().Seconds() * r); n != got[i].Frames {
+			if n := int64(math.Round(got[i].Duration().Seconds() * r)); n != got[i].Frames {
 				rt.Fatalf("%v gives %d frames, want %d", got[i].Duration(), n, got[i].Frames)
 			}
 		}

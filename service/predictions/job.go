@@ -15,9 +15,9 @@ const Kind = "deliver"
 // Outcomes of pushes, as their jobs' results.
 const (
 	delivered      = "delivered"
-	superseded     = "superseded" // the project wants another version now
-	gone           = "gone"       // the task no longer exists
-	notTranscribed = "not heard"  // a recording was given up, which its own job says
+	superseded     = "superseded"      // the project wants another version now
+	gone           = "gone"            // the task no longer exists
+	notTranscribed = "not transcribed" // a recording was given up, which its own job says
 )
 
 // push is the arguments of a job that stores a task's prediction.

@@ -24,7 +24,7 @@
 //	deliver/<project>/<task>/<version>
 //
 // A push ends with an outcome: delivered, superseded (the project has another version by
-// now), gone (the task is), or "not heard" (its recording was given up, which the
+// now), gone (the task is), or "not transcribed" (its recording was given up, which the
 // transcription says). Superseded and gone leave no job behind, so that the push is made
 // anew if it is asked for again.
 package predictions

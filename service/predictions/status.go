@@ -50,7 +50,7 @@ func taskState(push, transcription jobs.Job) TaskStatus {
 	case transcription.State == jobs.Done:
 		t.State = "to be delivered"
 	case transcription.State == jobs.Running:
-		t.State = "being heard"
+		t.State = "transcribing"
 	case transcription.State == jobs.Discarded:
 		t.State, t.Reason, t.Hint, t.Updated = "failed", transcription.Reason, transcription.Hint, transcription.Updated
 	default:
