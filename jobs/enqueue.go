@@ -105,9 +105,16 @@ func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 		ended := q.index.await(key)
 		r, _, err := q.read(ctx, key)
 		if transient(err) && ctx.Err() == nil {
-			// The end will be seen once the store is back.
-			if e := q.index.get(key); e != nil && !e.job.State.Ended() {
+			switch e := q.index.get(key); {
+			case e == nil:
+			case !e.job.State.Ended(): // the end will be seen once the store is back
 				r.Job, err = *e.job, nil
+			default: // it has ended, and how can be read once the store is back
+				q.index.unawait(key, ended)
+				if err := q.rest(ctx, waitAgain); err != nil {
+					return r.Job, fail("wait", key, err)
+				}
+				continue
 			}
 		}
 		if err != nil || r.State.Ended() {
@@ -123,6 +130,23 @@ func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 			q.index.unawait(key, ended)
 			return r.Job, fail("wait", key, ErrClosed)
 		}
+	}
+}
+
+// waitAgain is how long Wait rests before it reads a record that the store did not give.
+const waitAgain = 100 * time.Millisecond
+
+// rest waits for a while, unless ctx ends or the queue is closed before.
+func (q *Queue) rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-q.closing:
+		return ErrClosed
 	}
 }
 
