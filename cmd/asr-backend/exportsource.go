@@ -71,14 +71,7 @@ func (c *exportManifestCommand) open(ctx context.Context, client *api.Client, st
 	case c.Export == cli.Stdin:
 		return io.NopCloser(cli.Interruptible(ctx, std.in)), nil
 	case c.Export != "":
-		f, err := os.Open(c.Export)
-		if err != nil {
-			return nil, &cli.UsageError{Err: visible.Error(err)}
-		}
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return nil, errors.Join(&cli.UsageError{Err: fmt.Errorf("%s is a folder, not an export", visible.Text(c.Export))}, f.Close())
-		}
-		return f, nil
+		return cli.OpenInput(ctx, c.Export)
 	}
 	f, err := os.CreateTemp("", "asr-backend-export-*.json")
 	if named := new(fs.PathError); errors.As(err, &named) {
