@@ -61,7 +61,7 @@ var advice = map[manifest.Reason]string{
 // summary says what is in the manifest, and what is not.
 func (e *exporter) summary() error {
 	if e.lines > 0 {
-		fmt.Fprintf(e.std.err, "%s, %s of speech, from %s\n", counted(e.lines, e.command.unit()), cli.Clock(e.speech), counted(e.recordings, "recording"))
+		fmt.Fprintf(e.std.err, "%s, %s of speech, from %s\n", cli.Counted(e.lines, e.command.unit()), cli.Clock(e.speech), cli.Counted(e.recordings, "recording"))
 	}
 	tally := e.reader.Tally()
 	tally[manifest.Beyond] += e.clipped.beyond
@@ -84,13 +84,6 @@ func (e *exporter) summary() error {
 		return errors.New("nothing to write: the export has no text that lies on a recording")
 	}
 	return nil
-}
-
-func counted(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }
 
 // one writes the lines of one recording. A recording that cannot be had is reported and

@@ -122,15 +122,15 @@ func (r *Report) Done(name string, paths []string, t *transcript.Transcript, too
 	if r.quiet {
 		return
 	}
-	text := fmt.Sprintf("%s: %s in %s (%.1fx), %s", name, Clock(t.Duration), Seconds(took.Round(10*time.Millisecond)), rtfx, counted(len(t.Segments), "region"))
+	text := fmt.Sprintf("%s: %s in %s (%.1fx), %s", name, Clock(t.Duration), Seconds(took.Round(10*time.Millisecond)), rtfx, Counted(len(t.Segments), "region"))
 	if len(paths) > 0 {
 		text += " -> " + strings.Join(paths, ", ")
 	}
 	r.line(text)
 }
 
-// counted is a number and what it counts.
-func counted(n int, what string) string {
+// Counted is a number and what it counts.
+func Counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
