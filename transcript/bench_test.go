@@ -54,3 +54,35 @@ func BenchmarkReadTenHours(b *testing.B) {
 		})
 	}
 }
+
+// The stored form, whose size is shown beside that of the JSON format.
+func BenchmarkStoreTenHours(b *testing.B) {
+	tr := tenHours()
+	var json bytes.Buffer
+	if err := transcript.Write(&json, transcript.JSON, tr, transcript.WriteOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	stored, err := tr.MarshalBinary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("marshal", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := tr.MarshalBinary(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(len(stored)), "bytes")
+		b.ReportMetric(float64(json.Len()), "JSON-bytes")
+	})
+	b.Run("unmarshal", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var t transcript.Transcript
+			if err := t.UnmarshalBinary(stored); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -14,6 +14,7 @@
 // changing their order, take out of texts what the format cannot hold, and never invent a
 // time where the format can do without. Readers take files as other programs and people
 // write them, within fixed limits of size, and put them in the order described here.
+// MarshalBinary loses nothing; it is for what the program itself keeps.
 package transcript
 
 import "time"

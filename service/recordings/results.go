@@ -31,7 +31,20 @@ func (r *Recordings) Transcript(ctx context.Context, key string) (*transcript.Tr
 	if err != nil {
 		return nil, err
 	}
-	return transcript.Read(bytes.NewReader(raw), transcript.JSON)
+	return parseResult(raw)
+}
+
+// parseResult reads the result of a job. Earlier programs stored the JSON format, with times
+// in milliseconds.
+func parseResult(raw []byte) (*transcript.Transcript, error) {
+	if bytes.HasPrefix(raw, []byte("{")) {
+		return transcript.Read(bytes.NewReader(raw), transcript.JSON)
+	}
+	var t transcript.Transcript
+	if err := t.UnmarshalBinary(raw); err != nil {
+		return nil, err
+	}
+	return &t, nil
 }
 
 // Results are what a project's plans make of a task's transcripts.

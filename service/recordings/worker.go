@@ -1,7 +1,6 @@
 package recordings
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"sync/atomic"
@@ -13,7 +12,6 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
-	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // OutdatedError says that the model or the program is no longer what it was when a
@@ -52,11 +50,11 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	}
 	t.Source = o.Name
 	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, o.Warnings...)
-	var out bytes.Buffer
-	if err := transcript.Write(&out, transcript.JSON, t, transcript.WriteOptions{}); err != nil {
+	result, err := t.MarshalBinary()
+	if err != nil {
 		return err
 	}
-	if err := a.Finish(out.Bytes()); err != nil {
+	if err := a.Finish(result); err != nil {
 		return err
 	}
 	took := time.Since(start)
