@@ -146,12 +146,10 @@ func text(passages []Passage) string {
 func timed(words []transcript.Word) []Word {
 	out := make([]Word, len(words))
 	for i, w := range words {
-		out[i] = Word{w.Text, seconds(w.Start), seconds(w.End), math.Round(w.Confidence*1e4) / 1e4}
+		out[i] = Word{w.Text, w.Start.Seconds(), w.End.Seconds(), math.Round(w.Confidence*1e4) / 1e4}
 	}
 	return out
 }
 
-// seconds rounds to milliseconds.
-func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
-
+// duration is the inverse of Seconds, exact to the nanosecond for two thousand hours.
 func duration(seconds float64) time.Duration { return time.Duration(math.Round(seconds * 1e9)) }

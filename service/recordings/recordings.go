@@ -17,6 +17,11 @@
 // job's result. The rows that the model writes are stored window by window meanwhile, so
 // that a crash costs one batch of windows and not hours.
 //
+// The result is Transcript.MarshalBinary: every time is the sample that the model and the
+// alignment gave, and spikes and confidences are as computed. Rounding is for the formats
+// that people and programs read. Results of programs before that are in the JSON format, in
+// milliseconds; they are read as they are.
+//
 // # Versions
 //
 // A job made for a version that can no longer be made, as after an update of the program or

@@ -22,6 +22,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -36,6 +37,7 @@ type fixture struct {
 	*recordings.Recordings
 	t        *testing.T
 	queue    *jobs.Queue
+	models   *modelpool.Pool
 	registry *projects.Registry
 	dir      string // of uploads
 }
@@ -46,19 +48,39 @@ const segments = `<View><Labels name="labels" toName="audio"><Label value="Speec
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
+	return newFixtureWith(t, fixtureOptions{})
+}
+
+type fixtureOptions struct {
+	model string // of the project; empty is the toy model
+	jobs  string // the directory of the queue; empty is a new one
+}
+
+func newFixtureWith(t *testing.T, o fixtureOptions) *fixture {
+	t.Helper()
 	oracle.NeedLibrary(t)
 	dir := t.TempDir()
+	if o.model == "" {
+		o.model = "tones"
+	}
+	if o.jobs == "" {
+		o.jobs = filepath.Join(dir, "jobs")
+	}
 	pool, err := modelpool.New(modelpool.Options{Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
 		Open: func(name, variant string) (*asr.Bundle, error) {
+			if name == models.EmbeddedName {
+				return models.Open(name, variant)
+			}
 			return asr.OpenBundle(oracle.Data(t, "models", "toys", name), variant)
 		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := queue.New(jobs.Options{Dir: filepath.Join(dir, "jobs"), Reserve: 1 << 20})
+	const century = 100 * 365 * 24 * time.Hour // jobs of testdata ended in the year 2000
+	q := queue.New(jobs.Options{Dir: o.jobs, Reserve: 1 << 20, KeepDone: century})
 	q.Run(t.Context())
-	f := &fixture{t: t, dir: filepath.Join(dir, "media")}
-	if f.registry, err = projects.New(projects.Options{Queue: q, Models: pool, Defaults: projects.Settings{Model: "tones"}, FFmpeg: "off"}); err != nil {
+	f := &fixture{t: t, models: pool, dir: filepath.Join(dir, "media")}
+	if f.registry, err = projects.New(projects.Options{Queue: q, Models: pool, Defaults: projects.Settings{Model: o.model}, FFmpeg: "off"}); err != nil {
 		t.Fatal(err)
 	}
 	if f.queue, err = q.Get(); err != nil {
@@ -107,7 +129,7 @@ func (f *fixture) project(config string) *projects.Project {
 // work takes the next transcription and works on it.
 func (f *fixture) work() error {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Minute)
 	defer cancel()
 	l, err := f.queue.Take(ctx, f.Worker().Kind(), jobs.Batch)
 	if err != nil {
