@@ -1,6 +1,11 @@
 package asr
 
-import "sync"
+import (
+	"slices"
+	"sync"
+
+	"github.com/asr-backend/asr-backend/priority"
+)
 
 // queue holds windows that wait for a worker. It gives out the most urgent class first
 // and, inside a class, takes turns between recordings, so that a ten-hour file does not
@@ -10,7 +15,7 @@ type queue struct {
 	some   sync.Cond // signalled when classes or closed change
 	closed bool
 	// classes[p] is a ring of recordings that have windows waiting, each in order.
-	classes [priorities][]*line
+	classes [priority.Classes][]*line
 }
 
 // line is the waiting windows of one recording.
@@ -64,8 +69,7 @@ func (q *queue) take(limit int) []*window {
 
 func (q *queue) gather(limit int) []*window {
 	var batch []*window
-	for p := range q.classes {
-		class := q.classes[p]
+	for p, class := range slices.Backward(q.classes[:]) {
 		for turn := 0; turn < len(class) && len(batch) < limit; {
 			l := class[0]
 			class = class[1:]

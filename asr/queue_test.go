@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
-func waiting(owner *track, p Priority, name string, values int) *window {
+func waiting(owner *track, p priority.Class, name string, values int) *window {
 	return &window{owner: owner, priority: p, raw: make([]float32, values), full: make([]float32, len(name)), err: fmt.Errorf("%s", name)}
 }
 
@@ -21,10 +23,10 @@ func TestTheQueueIsFairAndUrgentFirst(t *testing.T) {
 	long, short, person := new(track), new(track), new(track)
 	q := newQueue()
 	for i := range 4 {
-		q.put(waiting(long, Batch, fmt.Sprint("long", i), 8))
+		q.put(waiting(long, priority.Batch, fmt.Sprint("long", i), 8))
 	}
-	q.put(waiting(short, Batch, "short0", 8))
-	q.put(waiting(person, Interactive, "person0", 8))
+	q.put(waiting(short, priority.Batch, "short0", 8))
+	q.put(waiting(person, priority.Interactive, "person0", 8))
 	for _, want := range []string{"person0 long0 short0 ", "long1 long2 long3 "} {
 		if got := names(q.take(3)); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -35,9 +37,9 @@ func TestTheQueueIsFairAndUrgentFirst(t *testing.T) {
 func TestABatchHoldsWindowsOfOneLength(t *testing.T) {
 	a, b := new(track), new(track)
 	q := newQueue()
-	q.put(waiting(a, Batch, "a0", 8))
-	q.put(waiting(b, Batch, "b0", 4))
-	q.put(waiting(a, Batch, "a1", 8))
+	q.put(waiting(a, priority.Batch, "a0", 8))
+	q.put(waiting(b, priority.Batch, "b0", 4))
+	q.put(waiting(a, priority.Batch, "a1", 8))
 	for _, want := range []string{"a0 a1 ", "b0 "} {
 		if got := names(q.take(4)); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -56,7 +58,7 @@ func TestTakeWaitsAndClosingEndsIt(t *testing.T) {
 			close(got)
 		}()
 		synctest.Wait()
-		q.put(waiting(owner, Batch, "w", 1))
+		q.put(waiting(owner, priority.Batch, "w", 1))
 		if s := <-got; s != "w " {
 			t.Errorf("got %q", s)
 		}
@@ -64,7 +66,7 @@ func TestTakeWaitsAndClosingEndsIt(t *testing.T) {
 		if s, open := <-got; open {
 			t.Errorf("got %q after closing", s)
 		}
-		if q.put(waiting(owner, Batch, "late", 1)) {
+		if q.put(waiting(owner, priority.Batch, "late", 1)) {
 			t.Error("a closed queue took a window")
 		}
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -19,7 +20,7 @@ type Blocks interface {
 
 // Request says how to recognize one recording. The zero value asks for a batch.
 type Request struct {
-	Priority Priority
+	Priority priority.Class
 	// Progress, if set, is called as sound is read and rows are final, from the
 	// goroutine that called Recognize.
 	Progress func(Progress)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -32,23 +33,11 @@ func (w Window) last(n timeline.Frame) timeline.Row {
 	return max(timeline.RowsIn(n)-w.Rows, 0)
 }
 
-// Priority orders the work of different recordings.
-type Priority int
-
-// Priorities, most urgent first: a person waits for a region; a person has opened the
-// task; a batch.
-const (
-	Interactive Priority = iota
-	Opened
-	Batch
-	priorities
-)
-
 // window is one part of one recording on its way through the model.
 type window struct {
 	ctx      context.Context
 	owner    *track
-	priority Priority
+	priority priority.Class
 	start    timeline.Row
 	raw      []float32 // log-mel frames, frame-major, not normalised
 	logProbs bool      // keep whole rows, not only their summary

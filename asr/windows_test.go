@@ -15,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -127,7 +128,7 @@ func TestRowsDoNotDependOnBatchesThreadsOrCompany(t *testing.T) {
 				if k > 0 {
 					rec = &recording{n: n/timeline.Sample(k+1) + 777, sample: bleeps}
 				}
-				results, err := r.Recognize(t.Context(), rec, asr.Request{Priority: asr.Priority(k)})
+				results, err := r.Recognize(t.Context(), rec, asr.Request{Priority: priority.Class(k)})
 				if err != nil {
 					t.Error(err)
 					return

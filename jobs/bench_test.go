@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // BenchmarkBacklog measures a queue with that many jobs of 100 projects waiting:
@@ -62,10 +64,10 @@ func backlog(b *testing.B, n int) {
 	for b.Loop() {
 		i++
 		key := fmt.Sprint("interactive ", i)
-		if _, _, err := q.Enqueue(ctx, Spec{Key: key, Project: "7", Kind: "asr", Class: Interactive}); err != nil {
+		if _, _, err := q.Enqueue(ctx, Spec{Key: key, Project: "7", Kind: "asr", Class: priority.Interactive}); err != nil {
 			b.Fatal(err)
 		}
-		l, err := q.Take(ctx, "asr", Interactive)
+		l, err := q.Take(ctx, "asr", priority.Interactive)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -108,7 +110,7 @@ func BenchmarkDrain(b *testing.B) {
 	for range 8 {
 		wg.Go(func() {
 			for {
-				l, err := tryTake(b.Context(), q, "asr", Batch)
+				l, err := tryTake(b.Context(), q, "asr", priority.Batch)
 				if err != nil {
 					return
 				}
@@ -126,10 +128,10 @@ func BenchmarkDrain(b *testing.B) {
 func BenchmarkPick(b *testing.B) {
 	x, now := newIndex(5), time.Now()
 	for i := range 100_000 {
-		x.apply(readyJob(fmt.Sprint(i), fmt.Sprint(i%100), Batch), uint64(i+1), now)
+		x.apply(readyJob(fmt.Sprint(i), fmt.Sprint(i%100), priority.Batch), uint64(i+1), now)
 	}
 	for b.Loop() {
-		key, _, _, _ := x.pick("k", Batch, now)
+		key, _, _, _ := x.pick("k", priority.Batch, now)
 		x.unpick(key, now)
 	}
 }
@@ -141,8 +143,8 @@ func BenchmarkStatusPage(b *testing.B) {
 	q, now := &Queue{index: newIndex(5)}, time.Now()
 	for i := range tasks {
 		project := fmt.Sprint(i % projects)
-		hear := readyJob(fmt.Sprintf("recording %d of a model and settings", i), project, Batch)
-		push := readyJob(fmt.Sprintf("task %d and a version", i), project, Batch)
+		hear := readyJob(fmt.Sprintf("recording %d of a model and settings", i), project, priority.Batch)
+		push := readyJob(fmt.Sprintf("task %d and a version", i), project, priority.Batch)
 		hear.Kind, push.Kind = "transcribe", "deliver"
 		push.After, push.AfterID = hear.Key, hear.ID
 		q.index.apply(hear, uint64(2*i+1), now)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -130,7 +132,7 @@ func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {
 	for range 3 {
 		wg.Go(func() {
 			for {
-				l, err := q.Take(ctx, "asr", Batch)
+				l, err := q.Take(ctx, "asr", priority.Batch)
 				if err != nil {
 					return
 				}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // unpack extracts an archive of this repository.
@@ -62,7 +64,7 @@ func TestADirectoryOfAnEarlierVersionOpens(t *testing.T) {
 		t.Errorf("the dead job: %+v, %v", j, err)
 	}
 	l := take(t, q, "asr")
-	if j := l.Job(); j.Key != "queued" || j.Class != Opened || j.Retries != 1 || j.Reason != "refused" || string(j.Payload) != "{}" {
+	if j := l.Job(); j.Key != "queued" || j.Class != priority.Opened || j.Retries != 1 || j.Reason != "refused" || string(j.Payload) != "{}" {
 		t.Errorf("took %+v", j)
 	}
 	if err := l.Finish(ctx, nil); err != nil {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -95,7 +97,7 @@ var contractData = []promise{
 		for i := range 4 {
 			enqueue(t, q, Spec{Key: fmt.Sprint("a", i), Project: "a", Kind: "asr"})
 		}
-		enqueue(t, q, Spec{Key: "b0", Project: "b", Kind: "push", Class: Opened, Payload: []byte("x")})
+		enqueue(t, q, Spec{Key: "b0", Project: "b", Kind: "push", Class: priority.Opened, Payload: []byte("x")})
 		if err := take(t, q, "asr").Finish(ctx, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -105,14 +107,14 @@ var contractData = []promise{
 		take(t, q, "asr")
 		s := q.Stats()
 		want := []Group{
-			{"a", "asr", Batch, Queued, 1}, {"a", "asr", Batch, Running, 1},
-			{"a", "asr", Batch, Done, 1}, {"a", "asr", Batch, Discarded, 1},
-			{"b", "push", Opened, Queued, 1},
+			{"a", "asr", priority.Batch, Queued, 1}, {"a", "asr", priority.Batch, Running, 1},
+			{"a", "asr", priority.Batch, Done, 1}, {"a", "asr", priority.Batch, Discarded, 1},
+			{"b", "push", priority.Opened, Queued, 1},
 		}
 		if d := cmp.Diff(want, s.Groups); d != "" {
 			t.Errorf("groups, want (-), got (+):\n%s", d)
 		}
-		if s.Leases != 1 || s.Oldest["push"][Opened].IsZero() || len(s.Oldest["asr"]) != 1 {
+		if s.Leases != 1 || s.Oldest["push"][priority.Opened].IsZero() || len(s.Oldest["asr"]) != 1 {
 			t.Errorf("stats: %+v", s)
 		}
 		list := q.List(Filter{Project: "a", States: []State{Discarded, Done}})

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -23,7 +25,7 @@ var contractOrder = []promise{
 		for range 8 {
 			wg.Go(func() {
 				for {
-					l, err := tryTake(ctx, q, "asr", Batch)
+					l, err := tryTake(ctx, q, "asr", priority.Batch)
 					if errors.Is(err, errEmpty) {
 						return
 					}
@@ -54,9 +56,9 @@ var contractOrder = []promise{
 		}
 		enqueue(t, q, Spec{Key: "small0", Project: "small", Kind: "asr"})
 		enqueue(t, q, Spec{Key: "small1", Project: "small", Kind: "asr"})
-		enqueue(t, q, Spec{Key: "opened", Project: "big", Kind: "asr", Class: Opened})
-		enqueue(t, q, Spec{Key: "now", Project: "big", Kind: "asr", Class: Interactive})
-		enqueue(t, q, Spec{Key: "push", Project: "big", Kind: "push", Class: Interactive})
+		enqueue(t, q, Spec{Key: "opened", Project: "big", Kind: "asr", Class: priority.Opened})
+		enqueue(t, q, Spec{Key: "now", Project: "big", Kind: "asr", Class: priority.Interactive})
+		enqueue(t, q, Spec{Key: "push", Project: "big", Kind: "push", Class: priority.Interactive})
 		var got []string
 		for range 10 {
 			got = append(got, take(t, q, "asr").Job().Key)
@@ -71,13 +73,13 @@ var contractOrder = []promise{
 		enqueue(t, q, spec("long"))
 		take(t, q, "asr")
 		enqueue(t, q, spec("other"))
-		if _, err := tryTake(ctx, q, "asr", Interactive); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Interactive); !errors.Is(err, errEmpty) {
 			t.Errorf("before it is raised: %v", err)
 		}
-		if j, _, err := q.Enqueue(ctx, Spec{Key: "other", Project: "p", Kind: "asr", Class: Interactive}); err != nil || j.Class != Interactive {
+		if j, _, err := q.Enqueue(ctx, Spec{Key: "other", Project: "p", Kind: "asr", Class: priority.Interactive}); err != nil || j.Class != priority.Interactive {
 			t.Fatalf("raised: %+v, %v", j, err)
 		}
-		if l, err := tryTake(ctx, q, "asr", Interactive); err != nil || l.Job().Key != "other" {
+		if l, err := tryTake(ctx, q, "asr", priority.Interactive); err != nil || l.Job().Key != "other" {
 			t.Fatalf("after it is raised: %v", err)
 		}
 	}},
@@ -88,7 +90,7 @@ var contractOrder = []promise{
 		enqueue(t, q, spec("asr"))
 		enqueue(t, q, Spec{Key: "push", Project: "p", Kind: "push", After: "asr"})
 		l := take(t, q, "asr")
-		if _, err := tryTake(ctx, q, "push", Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "push", priority.Batch); !errors.Is(err, errEmpty) {
 			t.Fatalf("handed out while the other runs: %v", err)
 		}
 		if err := l.Finish(ctx, []byte("text")); err != nil {

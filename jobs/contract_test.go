@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -59,11 +61,11 @@ type promise struct {
 var contractLife = []promise{
 	{"a job lives from enqueue to result", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
-		s := Spec{Key: "päth/with spaces & dots.wav", Project: "7", Kind: "asr", Class: Opened, Payload: []byte("{}")}
+		s := Spec{Key: "päth/with spaces & dots.wav", Project: "7", Kind: "asr", Class: priority.Opened, Payload: []byte("{}")}
 		enqueue(t, q, s)
 		l := take(t, q, "asr")
 		j := l.Job()
-		if j.Key != s.Key || j.Project != s.Project || j.Class != Opened || !bytes.Equal(j.Payload, s.Payload) || j.State != Running || j.Attempts != 1 {
+		if j.Key != s.Key || j.Project != s.Project || j.Class != priority.Opened || !bytes.Equal(j.Payload, s.Payload) || j.State != Running || j.Attempts != 1 {
 			t.Errorf("handed out: %+v", j)
 		}
 		if err := l.Finish(ctx, []byte("text")); err != nil {
@@ -169,7 +171,7 @@ var contractLife = []promise{
 			t.Fatal(err)
 		}
 		wantErr(t, l.Finish(ctx, nil), ErrLeaseLost)
-		if _, err := tryTake(ctx, q, "asr", Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
 			t.Fatalf("before its time: %v", err)
 		}
 		j := take(t, q, "asr").Job()
@@ -183,7 +185,7 @@ var contractLife = []promise{
 	{"requeue brings a waiting or dead job forward and nothing else", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, Spec{Key: "k", Project: "p", Kind: "asr", NotBefore: time.Now().Add(time.Hour)})
-		if _, err := tryTake(ctx, q, "asr", Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
 			t.Fatalf("before its time: %v", err)
 		}
 		if _, err := q.Requeue(ctx, "k"); err != nil {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 var contractTrouble = []promise{
@@ -99,7 +101,7 @@ var contractTrouble = []promise{
 		if j.Key != "poison" || j.State != Discarded || j.Reason == "" || j.Hint == "" {
 			t.Errorf("shown as %+v", j)
 		}
-		if _, err := tryTake(ctx, q, "asr", Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
 			t.Errorf("tryTake: %v", err)
 		}
 		_, err := q.Get(ctx, "poison")
@@ -126,7 +128,7 @@ var contractTrouble = []promise{
 			wantErr(t, err, ErrClosed)
 		})
 		wg.Go(func() {
-			_, err := q.Take(ctx, "push", Batch)
+			_, err := q.Take(ctx, "push", priority.Batch)
 			wantErr(t, err, ErrClosed)
 		})
 		for range 3 {

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // What the child processes do, by environment variables: the role, the directory, a file
@@ -98,7 +100,7 @@ func (c crew) work(ctx context.Context, q *Queue) error {
 
 func (c crew) run(ctx context.Context, q *Queue, kind string, log *os.File) {
 	for {
-		l, err := q.Take(ctx, kind, Batch)
+		l, err := q.Take(ctx, kind, priority.Batch)
 		if err != nil {
 			return
 		}
@@ -276,7 +278,7 @@ func TestJobsOfAKilledProcessAreQueuedWhenTheDirectoryIsOpened(t *testing.T) {
 	if s := state(t, next, "k"); s != Queued {
 		t.Fatalf("the job is %s", s)
 	}
-	l, err := tryTake(ctx, next, "asr", Batch)
+	l, err := tryTake(ctx, next, "asr", priority.Batch)
 	if err != nil {
 		t.Fatal(err)
 	}

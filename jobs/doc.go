@@ -8,7 +8,7 @@
 //	q, err := jobs.Open(ctx, jobs.Options{Dir: dir})
 //	q.Enqueue(ctx, jobs.Spec{Key: key, Project: "7", Kind: "transcribe"})
 //	...
-//	l, err := q.Take(ctx, "transcribe", jobs.Batch)
+//	l, err := q.Take(ctx, "transcribe", priority.Batch)
 //	defer l.Release()
 //	windows, err := l.Windows(ctx)           // stored by earlier attempts
 //	l.PutWindow(ctx, i, part)                // a crash costs one window at most

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 	"unique"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // index holds the records of all jobs in memory, without payloads. It receives changes from
@@ -19,7 +21,7 @@ type index struct {
 	mu      sync.Mutex // guards all fields below
 	jobs    map[string]*entry
 	groups  map[string]map[string][]*entry // the same, by project and kind
-	kinds   map[string]*[classes]ready
+	kinds   map[string]*[priority.Classes]ready
 	due     entries                        // queued, scheduled for later
 	after   map[string]map[*entry]struct{} // queued, by the key of the job that must end first
 	waiters map[string]map[chan struct{}]struct{}
@@ -44,7 +46,7 @@ type ready struct {
 
 type countKey struct {
 	project, kind string
-	class         Class
+	class         priority.Class
 	state         State
 }
 
@@ -82,7 +84,7 @@ func newIndex(maxDeliver int) *index {
 		suspicious: max(1, min(2, maxDeliver-1)),
 		jobs:       make(map[string]*entry),
 		groups:     make(map[string]map[string][]*entry),
-		kinds:      make(map[string]*[classes]ready),
+		kinds:      make(map[string]*[priority.Classes]ready),
 		due:        entries{before: sooner},
 		after:      make(map[string]map[*entry]struct{}),
 		waiters:    make(map[string]map[chan struct{}]struct{}),
@@ -169,7 +171,7 @@ func (x *index) sweep(shown map[string]struct{}, seq uint64, now time.Time) {
 func (x *index) ready(j *Job) *roundRobin {
 	k := x.kinds[j.Kind]
 	if k == nil {
-		k = new([classes]ready)
+		k = new([priority.Classes]ready)
 		for c := range k {
 			k[c].before, k[c].suspects.before = older, fewerCrashes
 		}
@@ -265,12 +267,12 @@ func (x *index) promote(now time.Time) {
 // pick takes out the job whose turn it is. If there is none, ok is false, wake is closed when
 // that may have changed, and nextDue is when the next scheduled job is due, zero if there is
 // none.
-func (x *index) pick(kind string, least Class, now time.Time) (key string, ok bool, wake <-chan struct{}, nextDue time.Time) {
+func (x *index) pick(kind string, least priority.Class, now time.Time) (key string, ok bool, wake <-chan struct{}, nextDue time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.promote(now)
 	if k := x.kinds[kind]; k != nil {
-		for c := int(classes) - 1; c >= int(least); c-- {
+		for c := int(priority.Classes) - 1; c >= int(least); c-- {
 			e := (*entry)(nil)
 			if x.suspect == "" {
 				if e = k[c].suspects.next(); e != nil {

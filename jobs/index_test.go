@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -106,7 +108,7 @@ func TestTheIndexDoesNotDependOnTheOrderOfNews(t *testing.T) {
 				}
 			}
 			if rapid.Bool().Draw(t, "pick") {
-				if key, ok, _, _ := mixed.pick("k", Batch, now); ok {
+				if key, ok, _, _ := mixed.pick("k", priority.Batch, now); ok {
 					mixed.unpick(key, now)
 				}
 			}
@@ -119,60 +121,60 @@ func TestTheIndexDoesNotDependOnTheOrderOfNews(t *testing.T) {
 	})
 }
 
-func readyJob(key, project string, c Class) record {
+func readyJob(key, project string, c priority.Class) record {
 	now := time.Unix(1000, 0).UTC()
 	return record{Format: format, ID: "id-" + key, Write: "w", Job: Job{Key: key, Project: project, Kind: "k", Class: c, Created: now, Updated: now}}
 }
 
 func TestAJobIsPickedOnceUntilItIsPutBack(t *testing.T) {
 	x, now := newIndex(5), time.Unix(2000, 0)
-	x.apply(readyJob("a", "p", Batch), 1, now)
-	if key, ok, _, _ := x.pick("k", Batch, now); !ok || key != "a" {
+	x.apply(readyJob("a", "p", priority.Batch), 1, now)
+	if key, ok, _, _ := x.pick("k", priority.Batch, now); !ok || key != "a" {
 		t.Fatalf("first pick: got %q, %v", key, ok)
 	}
-	if key, ok, wake, _ := x.pick("k", Batch, now); ok || wake == nil {
+	if key, ok, wake, _ := x.pick("k", priority.Batch, now); ok || wake == nil {
 		t.Fatalf("second pick: got %q, %v", key, ok)
 	}
 	x.unpick("a", now)
-	if key, ok, _, _ := x.pick("k", Batch, now); !ok || key != "a" {
+	if key, ok, _, _ := x.pick("k", priority.Batch, now); !ok || key != "a" {
 		t.Errorf("after it was put back: got %q, %v", key, ok)
 	}
 }
 
 func TestPickingWakesAtTheTimeOfAJobAndWhenOneComes(t *testing.T) {
 	x, now := newIndex(5), time.Unix(2000, 0)
-	r := readyJob("later", "p", Batch)
+	r := readyJob("later", "p", priority.Batch)
 	r.NotBefore = now.Add(time.Minute)
 	x.apply(r, 1, now)
-	_, ok, wake, next := x.pick("k", Batch, now)
+	_, ok, wake, next := x.pick("k", priority.Batch, now)
 	if ok || !next.Equal(r.NotBefore) {
 		t.Fatalf("before its time: picked %v, next %v", ok, next)
 	}
-	x.apply(readyJob("now", "p", Batch), 2, now)
+	x.apply(readyJob("now", "p", priority.Batch), 2, now)
 	select {
 	case <-wake:
 	default:
 		t.Error("a new job does not wake who waits")
 	}
-	if key, _, _, _ := x.pick("k", Batch, now); key != "now" {
+	if key, _, _, _ := x.pick("k", priority.Batch, now); key != "now" {
 		t.Errorf("got %q before its time", key)
 	}
-	if key, _, _, _ := x.pick("k", Batch, now.Add(time.Minute)); key != "later" {
+	if key, _, _, _ := x.pick("k", priority.Batch, now.Add(time.Minute)); key != "later" {
 		t.Errorf("at its time: got %q", key)
 	}
 }
 
 func TestAHigherClassGoesFirst(t *testing.T) {
 	x, now := newIndex(5), time.Unix(2000, 0)
-	for i, c := range []Class{Batch, Interactive, Opened} {
+	for i, c := range []priority.Class{priority.Batch, priority.Interactive, priority.Opened} {
 		x.apply(readyJob(c.String(), "p", c), uint64(i+1), now)
 	}
-	for _, want := range []Class{Interactive, Opened} {
-		if key, _, _, _ := x.pick("k", Opened, now); key != want.String() {
+	for _, want := range []priority.Class{priority.Interactive, priority.Opened} {
+		if key, _, _, _ := x.pick("k", priority.Opened, now); key != want.String() {
 			t.Errorf("got %q, want %v", key, want)
 		}
 	}
-	if key, ok, _, _ := x.pick("k", Opened, now); ok {
+	if key, ok, _, _ := x.pick("k", priority.Opened, now); ok {
 		t.Errorf("a worker for opened tasks got %q", key)
 	}
 }
@@ -180,13 +182,13 @@ func TestAHigherClassGoesFirst(t *testing.T) {
 func TestAClaimByAnotherProcessEndsTheTurnOfItsProject(t *testing.T) {
 	x, now := newIndex(5), time.Unix(2000, 0)
 	for i := range 4 {
-		x.apply(readyJob(fmt.Sprint("a", i), "a", Batch), uint64(i+1), now)
-		x.apply(readyJob(fmt.Sprint("b", i), "b", Batch), uint64(i+11), now)
+		x.apply(readyJob(fmt.Sprint("a", i), "a", priority.Batch), uint64(i+1), now)
+		x.apply(readyJob(fmt.Sprint("b", i), "b", priority.Batch), uint64(i+11), now)
 	}
-	r, _ := readyJob("a0", "a", Batch).take(now, "other", "l") // by another process
+	r, _ := readyJob("a0", "a", priority.Batch).take(now, "other", "l") // by another process
 	x.apply(r, 100, now)
 	for _, want := range []string{"b0", "a1", "b1"} {
-		if key, _, _, _ := x.pick("k", Batch, now); key != want {
+		if key, _, _, _ := x.pick("k", priority.Batch, now); key != want {
 			t.Errorf("got %q, want %q: project a has had its turn", key, want)
 		}
 	}
@@ -203,7 +205,7 @@ func TestListsMatchTheIndexWhateverCameAndWent(t *testing.T) {
 				delete(want, key)
 				continue
 			}
-			r := readyJob(key, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "project"), Batch)
+			r := readyJob(key, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "project"), priority.Batch)
 			r.Kind = rapid.SampledFrom([]string{"k", "l"}).Draw(t, "kind")
 			x.apply(r, uint64(rev+1), now)
 			r.Job.Revision = uint64(rev + 1)
@@ -242,7 +244,7 @@ func TestListsMatchTheIndexWhateverCameAndWent(t *testing.T) {
 func TestRetentionTakesTheOldestAndLeavesWhatIsNeeded(t *testing.T) {
 	x, now := newIndex(5), time.Unix(100_000, 0)
 	ended := func(key string, age time.Duration, size int64, rev uint64) {
-		r, _ := readyJob(key, "p", Batch).take(now, "o", "l")
+		r, _ := readyJob(key, "p", priority.Batch).take(now, "o", "l")
 		r, _ = r.finish(now.Add(-age), resultRef{Name: r.ID + ".l", Size: size})
 		x.apply(r, rev, now)
 	}
@@ -250,7 +252,7 @@ func TestRetentionTakesTheOldestAndLeavesWhatIsNeeded(t *testing.T) {
 	ended("needed", 9*time.Hour, 1, 2)
 	ended("young", time.Minute, 1, 3)
 	ended("younger", time.Second, 100, 4)
-	waits := readyJob("push", "p", Batch)
+	waits := readyJob("push", "p", priority.Batch)
 	waits.After, waits.AfterID = "needed", "id-needed"
 	x.apply(waits, 5, now)
 	keys := func(o Options) (got []string) {
@@ -284,16 +286,16 @@ func TestSuspectsRunOneAtATime(t *testing.T) {
 		x.apply(r, rev, now)
 	}
 	lost := func(key string, losses int) record {
-		r := readyJob(key, "p", Batch)
+		r := readyJob(key, "p", priority.Batch)
 		r.Crashes = losses
 		return r
 	}
 	put(lost("often", 4))
 	put(lost("twice", 2))
 	put(lost("once", 1))
-	put(readyJob("never", "p", Batch))
+	put(readyJob("never", "p", priority.Batch))
 	pick := func() string {
-		key, _, _, _ := x.pick("k", Batch, now)
+		key, _, _, _ := x.pick("k", priority.Batch, now)
 		return key
 	}
 	var got []string
@@ -308,7 +310,7 @@ func TestSuspectsRunOneAtATime(t *testing.T) {
 	if key := pick(); key != "" {
 		t.Errorf("picked %q beside a running suspect", key)
 	}
-	_, _, wake, _ := x.pick("k", Batch, now)
+	_, _, wake, _ := x.pick("k", priority.Batch, now)
 	done, _ := running.finish(now, resultRef{Name: running.ID + ".l"})
 	put(done)
 	select {

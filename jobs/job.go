@@ -5,38 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
-
-// Class is the priority of a job. Workers get the jobs of the highest class first; within a
-// class the projects take turns.
-type Class uint8
-
-// The classes, lowest first. The zero value is Batch.
-const (
-	Batch       Class = iota // imported; nobody has opened the task yet
-	Opened                   // somebody has opened the task
-	Interactive              // somebody is waiting in front of the screen
-	classes     = iota
-)
-
-var classNames = [classes]string{"batch", "opened", "interactive"}
-
-func (c Class) String() string {
-	if c < classes {
-		return classNames[c]
-	}
-	return fmt.Sprintf("class %d", uint8(c))
-}
-
-// MarshalText writes the name of the class.
-func (c Class) MarshalText() ([]byte, error) { return name(classNames[:], int(c), "class") }
-
-// UnmarshalText reads the name of a class.
-func (c *Class) UnmarshalText(text []byte) error {
-	i, err := number(classNames[:], text, "class")
-	*c = Class(i)
-	return err
-}
 
 // State is the state of a job.
 type State uint8
@@ -65,27 +36,21 @@ func (s State) String() string {
 func (s State) Ended() bool { return s == Done || s == Discarded }
 
 // MarshalText writes the name of the state.
-func (s State) MarshalText() ([]byte, error) { return name(stateNames[:], int(s), "state") }
+func (s State) MarshalText() ([]byte, error) {
+	if s >= states {
+		return nil, fmt.Errorf("there is no %v", s)
+	}
+	return []byte(stateNames[s]), nil
+}
 
 // UnmarshalText reads the name of a state.
 func (s *State) UnmarshalText(text []byte) error {
-	i, err := number(stateNames[:], text, "state")
+	i := slices.Index(stateNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("there is no state %q", text)
+	}
 	*s = State(i)
-	return err
-}
-
-func name(names []string, i int, what string) ([]byte, error) {
-	if i >= len(names) {
-		return nil, fmt.Errorf("there is no %s %d", what, i)
-	}
-	return []byte(names[i]), nil
-}
-
-func number(names []string, text []byte, what string) (int, error) {
-	if i := slices.Index(names, string(text)); i >= 0 {
-		return i, nil
-	}
-	return 0, fmt.Errorf("there is no %s %q", what, text)
+	return nil
 }
 
 // Spec describes a job to be enqueued.
@@ -95,8 +60,10 @@ type Spec struct {
 	// Project takes turns with the other projects of its class.
 	Project string
 	// Kind chooses the workers: Take takes jobs of one kind.
-	Kind  string
-	Class Class
+	Kind string
+	// Class is how urgent the job is. Workers get the jobs of the highest class first; within
+	// a class the projects take turns.
+	Class priority.Class
 	// Payload is for the worker, at most MaxPayload bytes; it is not interpreted.
 	Payload []byte
 	// After is the key of a job that must end, as done or dead, before this one starts. It
@@ -110,8 +77,8 @@ func (s Spec) check() error {
 	err := errors.Join(checkName("key", s.Key), checkName("project", s.Project), checkKind(s.Kind))
 	switch {
 	case err != nil:
-	case s.Class >= classes:
-		err = fmt.Errorf("there is no class %d", s.Class)
+	case s.Class >= priority.Classes:
+		err = fmt.Errorf("there is no %v", s.Class)
 	case len(s.Payload) > MaxPayload:
 		err = fmt.Errorf("%w: the payload has %d bytes, at most %d fit", ErrTooLarge, len(s.Payload), MaxPayload)
 	case s.After == s.Key:
@@ -124,13 +91,13 @@ func (s Spec) check() error {
 
 // Job is a job as of Revision. Jobs, List and Peek leave the payload out.
 type Job struct {
-	Key     string `json:"key"`
-	Project string `json:"project"`
-	Kind    string `json:"kind"`
-	Class   Class  `json:"class"`
-	State   State  `json:"state"`
-	Payload []byte `json:"payload,omitempty"`
-	After   string `json:"after,omitempty"`
+	Key     string         `json:"key"`
+	Project string         `json:"project"`
+	Kind    string         `json:"kind"`
+	Class   priority.Class `json:"class"`
+	State   State          `json:"state"`
+	Payload []byte         `json:"payload,omitempty"`
+	After   string         `json:"after,omitempty"`
 
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`

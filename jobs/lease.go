@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // Lease is one attempt at a job, held by one worker. A worker ends it with exactly one of
@@ -29,7 +31,7 @@ type Lease struct {
 // Take waits for a ready job of the kind, in the class least or a higher one, and starts an
 // attempt. Among all processes, one worker gets a job. ctx bounds the wait and the lease:
 // when it ends, so does the context of the lease, and the worker should release the job.
-func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, error) {
+func (q *Queue) Take(ctx context.Context, kind string, least priority.Class) (*Lease, error) {
 	for {
 		l, wake, next, err := q.tryTake(ctx, kind, least)
 		if err == nil {
@@ -64,7 +66,7 @@ func (q *Queue) Take(ctx context.Context, kind string, least Class) (*Lease, err
 // errEmpty: no job is ready.
 var errEmpty = errors.New("nothing is ready")
 
-func (q *Queue) tryTake(ctx context.Context, kind string, least Class) (l *Lease, wake <-chan struct{}, next time.Time, err error) {
+func (q *Queue) tryTake(ctx context.Context, kind string, least priority.Class) (l *Lease, wake <-chan struct{}, next time.Time, err error) {
 	for {
 		if ctx.Err() != nil {
 			return nil, nil, next, context.Cause(ctx)

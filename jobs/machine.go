@@ -3,6 +3,8 @@ package jobs
 import (
 	"fmt"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // The transitions of the state machine. Each is a pure function from a record to the record
@@ -136,7 +138,7 @@ func (r record) requeue(now time.Time) (record, error) {
 	return r, nil
 }
 
-func (r record) raise(now time.Time, c Class) (record, error) {
+func (r record) raise(now time.Time, c priority.Class) (record, error) {
 	r.Updated, r.Class = now, max(r.Class, c)
 	return r, r.expect(Queued)
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -56,7 +58,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 				next, err = r.requeue(clock)
 			case "raise":
 				allowed = before.State == Queued
-				next, err = r.raise(clock, Class(rapid.IntRange(0, classes-1).Draw(t, "class")))
+				next, err = r.raise(clock, priority.Class(rapid.IntRange(0, priority.Classes-1).Draw(t, "class")))
 			}
 			if (err == nil) != allowed || err != nil && !errors.Is(err, ErrState) {
 				t.Fatalf("%s of a %s job: error %v", step, before.State, err)

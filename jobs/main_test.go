@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
 )
@@ -126,7 +128,7 @@ func enqueue(t testing.TB, q *Queue, s Spec) Job {
 
 func take(t testing.TB, q *Queue, kind string) *Lease {
 	t.Helper()
-	l, err := q.Take(t.Context(), kind, Batch)
+	l, err := q.Take(t.Context(), kind, priority.Batch)
 	if err != nil {
 		t.Fatalf("Take: %v", err)
 	}
@@ -134,7 +136,7 @@ func take(t testing.TB, q *Queue, kind string) *Lease {
 }
 
 // tryTake is Take that does not wait; errEmpty says that nothing is ready.
-func tryTake(ctx context.Context, q *Queue, kind string, least Class) (*Lease, error) {
+func tryTake(ctx context.Context, q *Queue, kind string, least priority.Class) (*Lease, error) {
 	l, _, _, err := q.tryTake(ctx, kind, least)
 	return l, err
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"pgregory.net/rapid"
 )
 
@@ -19,7 +21,7 @@ type model struct {
 
 type modelJob struct {
 	state   State
-	class   Class
+	class   priority.Class
 	after   *modelJob // nil once it is gone
 	result  string
 	windows map[int]string
@@ -27,7 +29,7 @@ type modelJob struct {
 }
 
 func (m *model) ready() (keys []string) {
-	top := Batch
+	top := priority.Batch
 	for key, j := range m.jobs {
 		if j.state != Queued || j.after != nil && !j.after.state.Ended() {
 			continue
@@ -91,7 +93,7 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"enqueue": func(t *rapid.T) {
-				s := Spec{Key: anyKey.Draw(t, "key"), Project: "p", Kind: kind, Class: Class(rapid.IntRange(0, classes-1).Draw(t, "class"))}
+				s := Spec{Key: anyKey.Draw(t, "key"), Project: "p", Kind: kind, Class: priority.Class(rapid.IntRange(0, priority.Classes-1).Draw(t, "class"))}
 				if after := anyKey.Draw(t, "after"); m.jobs[after] != nil && after != s.Key {
 					s.After = after
 				}
@@ -109,7 +111,7 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 				}
 			},
 			"take": func(t *rapid.T) {
-				l, err := tryTake(ctx, q, kind, Batch)
+				l, err := tryTake(ctx, q, kind, priority.Batch)
 				ready := m.ready()
 				if len(ready) == 0 {
 					refused(err, errEmpty)

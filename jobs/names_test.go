@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"pgregory.net/rapid"
 )
 
@@ -44,7 +46,7 @@ func TestNamesThatCannotBeStoredAreRefused(t *testing.T) {
 		"key too long":            {Key: strings.Repeat("k", MaxName+1), Project: "p", Kind: "k"},
 		"key not UTF-8":           {Key: "a\xff", Project: "p", Kind: "k"},
 		"kind with a dot":         {Key: "k", Project: "p", Kind: "a.b"},
-		"class unknown":           {Key: "k", Project: "p", Kind: "k", Class: classes},
+		"class unknown":           {Key: "k", Project: "p", Kind: "k", Class: priority.Classes},
 		"payload too large":       {Key: "k", Project: "p", Kind: "k", Payload: make([]byte, MaxPayload+1)},
 		"waits for itself":        {Key: "k", Project: "p", Kind: "k", After: "k"},
 		"waits for a broken name": {Key: "k", Project: "p", Kind: "k", After: strings.Repeat("k", MaxName+1)},

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -279,7 +281,7 @@ func TestHeartbeatsKeepTheJob(t *testing.T) {
 	l := take(t, q, "asr")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*o.Lease)
 	defer cancel()
-	if _, err := other.Take(ctx, "asr", Batch); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := other.Take(ctx, "asr", priority.Batch); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("another worker's Take: %v", err)
 	}
 	if err := l.Finish(t.Context(), nil); err != nil {
@@ -303,7 +305,7 @@ func TestProcessesShareAClusterWithoutRunningAJobTwice(t *testing.T) {
 		for range 2 {
 			wg.Go(func() {
 				for {
-					l, err := q.Take(wctx, "asr", Batch)
+					l, err := q.Take(wctx, "asr", priority.Batch)
 					if err != nil {
 						return
 					}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // format is the version of all that is stored: records, names, directory.
@@ -81,7 +83,7 @@ func (r record) check() error {
 		return err
 	case r.Format != format || !token(r.ID) || r.Write == "":
 		return errors.New("the record has no version or identity")
-	case r.Class >= classes || r.State >= states:
+	case r.Class >= priority.Classes || r.State >= states:
 		return errors.New("the record's class or state is unknown")
 	case len(r.Payload) > MaxPayload || len(r.After) > MaxName || len(r.Reason) > maxReason || len(r.Hint) > maxReason:
 		return fmt.Errorf("%w: a field of the record", ErrTooLarge)

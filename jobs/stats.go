@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // Filter chooses jobs for Jobs and List. A zero field matches everything.
@@ -43,8 +45,8 @@ type Stats struct {
 	Groups []Group `json:"groups"`
 	// Oldest is the creation time of the oldest ready job, by kind and class. Classes
 	// without ready jobs are missing.
-	Oldest map[string]map[Class]time.Time `json:"oldest"`
-	Leases int                            `json:"leases"` // held by this process
+	Oldest map[string]map[priority.Class]time.Time `json:"oldest"`
+	Leases int                                     `json:"leases"` // held by this process
 	// Bytes is the size on disk by bucket, as of the latest health check.
 	Bytes map[string]int64 `json:"bytes"`
 	// Free is the free space on the disk of the data directory, in bytes, as of the latest
@@ -54,11 +56,11 @@ type Stats struct {
 
 // Group counts the jobs of one project, kind, class and state.
 type Group struct {
-	Project string `json:"project"`
-	Kind    string `json:"kind"`
-	Class   Class  `json:"class"`
-	State   State  `json:"state"`
-	Jobs    int64  `json:"jobs"`
+	Project string         `json:"project"`
+	Kind    string         `json:"kind"`
+	Class   priority.Class `json:"class"`
+	State   State          `json:"state"`
+	Jobs    int64          `json:"jobs"`
 }
 
 // Stats returns counts for metrics and status pages.
@@ -81,7 +83,7 @@ func (x *index) stats(now time.Time) Stats {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.promote(now)
-	s := Stats{Oldest: make(map[string]map[Class]time.Time)}
+	s := Stats{Oldest: make(map[string]map[priority.Class]time.Time)}
 	for k, n := range x.counts {
 		s.Groups = append(s.Groups, Group{k.project, k.kind, k.class, k.state, n})
 	}
@@ -95,9 +97,9 @@ func (x *index) stats(now time.Time) Stats {
 				continue
 			}
 			if s.Oldest[kind] == nil {
-				s.Oldest[kind] = make(map[Class]time.Time)
+				s.Oldest[kind] = make(map[priority.Class]time.Time)
 			}
-			s.Oldest[kind][Class(c)] = first.job.Created
+			s.Oldest[kind][priority.Class(c)] = first.job.Created
 		}
 	}
 	return s

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/nats-io/nats-server/v2/server/ats"
 )
 
@@ -52,7 +54,7 @@ func TestAPushIsTriedAgainForDays(t *testing.T) {
 			if err := l.Retry(ctx, delay, errors.New("connection refused")); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := tryTake(ctx, q, "push", Batch); !errors.Is(err, errEmpty) {
+			if _, err := tryTake(ctx, q, "push", priority.Batch); !errors.Is(err, errEmpty) {
 				t.Fatalf("at once after Retry: %v", err)
 			}
 			// Others are not held up.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // Args are what one kind of job needs to know: its payload as a Go type. One type is one
@@ -37,7 +39,7 @@ type Args interface {
 // InsertOptions are what Insert may be told beside the arguments. The zero value is right
 // for a job that may run at once and that nobody waits for.
 type InsertOptions struct {
-	Class     Class
+	Class     priority.Class
 	After     string    // see Spec.After
 	NotBefore time.Time // see Spec.NotBefore
 	// ReviveAfter makes a job that is found dead start afresh if it died at least so long

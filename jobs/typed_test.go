@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/asr-backend/asr-backend/priority"
+
 	"github.com/nats-io/nats-server/v2/server/ats"
 )
 
@@ -47,8 +49,8 @@ func TestArgumentsReachTheWorkerOfTheirType(t *testing.T) {
 		return a.Finish([]byte("small"))
 	})
 	want := resize{Image: 7, Owner: 3}
-	j, created, err := Insert(t.Context(), q, want, InsertOptions{Class: Opened})
-	if err != nil || !created || j.Key != "resize/7" || j.Project != "3" || j.Kind != w.Kind() || j.Class != Opened {
+	j, created, err := Insert(t.Context(), q, want, InsertOptions{Class: priority.Opened})
+	if err != nil || !created || j.Key != "resize/7" || j.Project != "3" || j.Kind != w.Kind() || j.Class != priority.Opened {
 		t.Fatalf("inserted %+v, %v, %v", j, created, err)
 	}
 	if string(j.Payload) != `{"image":7,"owner":3}` {
@@ -57,7 +59,7 @@ func TestArgumentsReachTheWorkerOfTheirType(t *testing.T) {
 	if _, created, err := Insert(t.Context(), q, want, InsertOptions{}); created || err != nil {
 		t.Errorf("inserted again: %v, %v", created, err)
 	}
-	l, err := q.Take(t.Context(), w.Kind(), Batch)
+	l, err := q.Take(t.Context(), w.Kind(), priority.Batch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,7 @@ func TestArgumentsMayWriteThemselves(t *testing.T) {
 		read = a.Args.text
 		return a.Snooze(time.Hour)
 	})
-	l, err := q.Take(t.Context(), w.Kind(), Batch)
+	l, err := q.Take(t.Context(), w.Kind(), priority.Batch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +106,7 @@ func TestAPayloadThatCannotBeReadIsAnError(t *testing.T) {
 		if _, _, err := q.Enqueue(t.Context(), Spec{Key: kind, Project: "1", Kind: kind}); err != nil {
 			t.Fatal(err)
 		}
-		l, err := q.Take(t.Context(), kind, Batch)
+		l, err := q.Take(t.Context(), kind, priority.Batch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +139,7 @@ func TestADeadJobIsRevivedOnceItHasBeenDeadForAWhile(t *testing.T) {
 			return j.State
 		}
 		insert(0)
-		l, err := q.Take(t.Context(), "resize", Batch)
+		l, err := q.Take(t.Context(), "resize", priority.Batch)
 		if err != nil {
 			t.Fatal(err)
 		}

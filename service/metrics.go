@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/queue"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -84,7 +85,7 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 	stats := q.Stats()
 	type key struct {
 		kind  string
-		class jobs.Class
+		class priority.Class
 		state jobs.State
 	}
 	counts := map[key]int64{}

@@ -12,6 +12,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
@@ -20,7 +21,7 @@ import (
 type crew struct {
 	jobs.Worker
 	count int
-	least jobs.Class // of the jobs they take
+	least priority.Class // of the jobs they take
 	// model says that nothing can be done without one.
 	model bool
 	// access says that jobs which Label Studio refuses wait for a token that is renewed or a
@@ -34,7 +35,7 @@ type crew struct {
 func (s *Service) crews() []crew {
 	return []crew{
 		{Worker: s.recordings.Worker(), count: s.options.Recordings, model: true},
-		{Worker: s.recordings.Worker(), count: 1, least: jobs.Opened, model: true},
+		{Worker: s.recordings.Worker(), count: 1, least: priority.Opened, model: true},
 		{Worker: s.predictions.Worker(), count: 2, access: true},
 		{Worker: s.events.Worker(), count: 1},
 		{Worker: s.corrections.Worker(), count: 1, model: true, access: true},

@@ -16,7 +16,9 @@ import (
 // stored draws a transcript as the program makes it, with what no format holds.
 var stored = rapid.Custom(func(t *rapid.T) *transcript.Transcript {
 	tr := transcripts(shape{}).Draw(t, "transcript")
-	at := rapid.Custom(func(t *rapid.T) time.Duration { return sample * time.Duration(rapid.Int64Range(0, 1e10).Draw(t, "sample")) })
+	at := rapid.Custom(func(t *rapid.T) time.Duration {
+		return sample * time.Duration(rapid.Int64Range(0, 1e10).Draw(t, "sample"))
+	})
 	score := rapid.Float64Range(0, 1)
 	if rapid.Bool().Draw(t, "of a model") {
 		score = rapid.Map(rapid.Float32Range(0, 1), func(x float32) float64 { return float64(x) })

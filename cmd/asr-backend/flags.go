@@ -17,6 +17,7 @@ import (
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
 
@@ -71,7 +72,7 @@ func (f *recordingFlags) check() error {
 
 // request is what is wanted of one recording.
 func (f *recordingFlags) request(progress func(asr.Progress), opened func(audio.Info)) transcribe.Request {
-	return transcribe.Request{Request: asr.Request{Priority: asr.Batch, Progress: progress}, Start: f.Start, End: f.End, Opened: opened}
+	return transcribe.Request{Request: asr.Request{Priority: priority.Batch, Progress: progress}, Start: f.Start, End: f.End, Opened: opened}
 }
 
 // source is where a recording comes from.

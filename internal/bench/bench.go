@@ -23,6 +23,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -137,7 +138,7 @@ func (p *Report) rounds(ctx context.Context, r *asr.Recognizer, bare *asr.Bare, 
 			return err
 		}
 		start := time.Now()
-		t, err := whole.Transcribe(ctx, transcribe.Source{Path: o.Recording}, transcribe.Request{Request: asr.Request{Priority: asr.Batch}})
+		t, err := whole.Transcribe(ctx, transcribe.Source{Path: o.Recording}, transcribe.Request{Request: asr.Request{Priority: priority.Batch}})
 		if err != nil {
 			return err
 		}
@@ -175,7 +176,7 @@ func Memory(ctx context.Context, r *asr.Recognizer, lengths []time.Duration) ([]
 	var sizes []int64
 	for _, d := range lengths {
 		g := &generated{n: timeline.SampleAt(d)}
-		if _, err := r.Recognize(ctx, g, asr.Request{Priority: asr.Batch}); err != nil {
+		if _, err := r.Recognize(ctx, g, asr.Request{Priority: priority.Batch}); err != nil {
 			return nil, err
 		}
 		sizes = append(sizes, g.most)

@@ -20,6 +20,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -89,7 +90,7 @@ func newFixture(t *testing.T, config string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rec.Enqueue(t.Context(), recordings.Of(p, 5, "/data/upload/1/a.wav"), jobs.Batch); err != nil {
+	if _, err := rec.Enqueue(t.Context(), recordings.Of(p, 5, "/data/upload/1/a.wav"), priority.Batch); err != nil {
 		t.Fatal(err)
 	}
 	f.work(rec.Worker())
@@ -101,7 +102,7 @@ func (f *fixture) work(w jobs.Worker) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), 30*time.Second)
 	defer cancel()
-	l, err := f.queue.Take(ctx, w.Kind(), jobs.Batch)
+	l, err := f.queue.Take(ctx, w.Kind(), priority.Batch)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
@@ -88,7 +89,7 @@ func (c *Corrections) retime(ctx context.Context, a *jobs.Attempt[retime]) error
 }
 
 // align aligns the texts of a correction, keeps their words and shows them in Paragraphs.
-func (c *Corrections) align(ctx context.Context, a *retime, correction *Correction, class jobs.Class) error {
+func (c *Corrections) align(ctx context.Context, a *retime, correction *Correction, class priority.Class) error {
 	start := time.Now()
 	texts := make([]recordings.Text, len(a.Passages))
 	for n, i := range a.Passages {

@@ -32,6 +32,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -90,7 +91,7 @@ func (s *Events) Put(ctx context.Context, p *labelstudio.Project, e *labelstudio
 	for i, payload := range parts(body, e) {
 		// Interactive, so that an annotation is not behind an import; inside a class and a
 		// project, jobs are taken by age.
-		_, _, err := jobs.Insert(ctx, q, event{project: p.ID, at: time.Now(), part: i, payload: payload}, jobs.InsertOptions{Class: jobs.Interactive})
+		_, _, err := jobs.Insert(ctx, q, event{project: p.ID, at: time.Now(), part: i, payload: payload}, jobs.InsertOptions{Class: priority.Interactive})
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/predictions/once"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
@@ -17,7 +18,7 @@ import (
 
 // request is how a task is asked for.
 type request struct {
-	class jobs.Class
+	class priority.Class
 	// until is when the request is answered at the latest; zero if nobody waits.
 	until time.Time
 	// missing says that Label Studio has no prediction of the version, as far as is known.

@@ -10,6 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/predictions/once"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -36,10 +37,10 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 		out[0] = prediction
 		return out, nil
 	}
-	r := &predictRequest{Predictions: s, project: p, arrived: time.Now(), class: jobs.Batch}
+	r := &predictRequest{Predictions: s, project: p, arrived: time.Now(), class: priority.Batch}
 	r.until = r.arrived.Add(max(s.Wait, 0))
 	if len(tasks) == 1 {
-		r.class = jobs.Opened
+		r.class = priority.Opened
 	}
 	wait, cancel := context.WithDeadline(ctx, r.until)
 	defer cancel()
@@ -75,7 +76,7 @@ func (s *Predictions) keepLogin(ctx context.Context, p *projects.Project) {
 type predictRequest struct {
 	*Predictions
 	project  *projects.Project
-	class    jobs.Class
+	class    priority.Class
 	arrived  time.Time
 	until    time.Time   // when it is answered at the latest
 	accepted []*accepted // by position; nil for tasks that were not

@@ -21,6 +21,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -179,7 +180,7 @@ func task() labelstudio.Task {
 func (f *fixture) take(kind string) (*jobs.Lease, error) {
 	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Second)
 	f.t.Cleanup(cancel)
-	return f.queue.Take(ctx, kind, jobs.Batch)
+	return f.queue.Take(ctx, kind, priority.Batch)
 }
 
 // transcribe ends the next transcription with a transcript.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
@@ -26,7 +27,7 @@ func (s *Predictions) prepare(ctx context.Context, p *projects.Project, tasks []
 	}
 	errs := make([]error, len(tasks))
 	each(len(tasks), func(i int) {
-		_, err := s.enqueue(ctx, p, &tasks[i], request{class: jobs.Batch})
+		_, err := s.enqueue(ctx, p, &tasks[i], request{class: priority.Batch})
 		s.Problems.SetTask(p.ID, tasks[i].ID, problems.NotAccepted, err)
 		if err != nil && !errors.Is(err, errNoRecording) && !errors.Is(err, jobs.ErrTooLarge) {
 			errs[i] = err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/audio"
-	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
 )
@@ -31,14 +31,14 @@ type Alignment struct {
 }
 
 // Align finds out when the words of texts are said.
-func (r *Recordings) Align(ctx context.Context, rec Recording, texts []Text, class jobs.Class) (*Alignment, error) {
+func (r *Recordings) Align(ctx context.Context, rec Recording, texts []Text, class priority.Class) (*Alignment, error) {
 	options := r.options(&rec)
 	o, err := r.open(ctx, &rec, options)
 	if err != nil {
 		return nil, err
 	}
 	defer o.close()
-	a := &aligner{opened: o, options: options, request: transcribe.Request{Request: asr.Request{Priority: Priority(class)}}, texts: texts}
+	a := &aligner{opened: o, options: options, request: transcribe.Request{Request: asr.Request{Priority: class}}, texts: texts}
 	a.out.Words = make([][]transcript.Word, len(texts))
 	var regions []int
 	for i, t := range texts {

@@ -47,6 +47,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -106,7 +107,7 @@ func (r *Recordings) Running() []Running { return r.progress.list() }
 const reviveAfter = time.Minute
 
 // Enqueue makes sure that a recording is, or will be, transcribed, and returns its job.
-func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class jobs.Class) (jobs.Job, error) {
+func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.Class) (jobs.Job, error) {
 	q, err := r.queue.Get()
 	if err != nil {
 		return jobs.Job{}, err
@@ -182,17 +183,6 @@ func (r *Recordings) login(ctx context.Context, rec *Recording) (string, labelst
 func (o *opened) close() {
 	o.release()
 	o.Close()
-}
-
-// Priority is the order of a job's windows among those of other jobs.
-func Priority(c jobs.Class) asr.Priority {
-	switch c {
-	case jobs.Interactive:
-		return asr.Interactive
-	case jobs.Opened:
-		return asr.Opened
-	}
-	return asr.Batch
 }
 
 // options are how a recording is transcribed.

@@ -23,6 +23,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -131,7 +132,7 @@ func (f *fixture) work() error {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Minute)
 	defer cancel()
-	l, err := f.queue.Take(ctx, f.Worker().Kind(), jobs.Batch)
+	l, err := f.queue.Take(ctx, f.Worker().Kind(), priority.Batch)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -148,7 +149,7 @@ func TestARecordingIsTranscribedOnceForAllTasks(t *testing.T) {
 		t.Fatalf("keys %s and %s", first.Key(), second.Key())
 	}
 	for _, rec := range []recordings.Recording{first, second} {
-		if job, err := f.Enqueue(t.Context(), rec, jobs.Batch); err != nil || job.State != jobs.Queued {
+		if job, err := f.Enqueue(t.Context(), rec, priority.Batch); err != nil || job.State != jobs.Queued {
 			t.Fatalf("enqueued %+v, %v", job, err)
 		}
 	}
@@ -198,7 +199,7 @@ func TestAVersionThatCanNoLongerBeMadeFails(t *testing.T) {
 	p := f.project(segments)
 	rec := recordings.Of(p, 10, f.upload("a.wav", tones.Recording{Seconds: 3}.WAV()))
 	rec.Version = "tones-000000000000"
-	if _, err := f.Enqueue(t.Context(), rec, jobs.Batch); err != nil {
+	if _, err := f.Enqueue(t.Context(), rec, priority.Batch); err != nil {
 		t.Fatal(err)
 	}
 	var outdated *recordings.OutdatedError
@@ -218,7 +219,7 @@ func TestARegionComesFromTheTranscriptThatIsThere(t *testing.T) {
 	if err != nil || now.Text() != "one two three" {
 		t.Errorf("a region of a recording without transcript: %q, %v", now.Text(), err)
 	}
-	if _, err := f.Enqueue(t.Context(), rec, jobs.Batch); err != nil {
+	if _, err := f.Enqueue(t.Context(), rec, priority.Batch); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.work(); err != nil {
@@ -242,7 +243,7 @@ func TestWordsOfTextsGetTheirTimes(t *testing.T) {
 		{Start: second(4.6), End: second(6.2), Text: "one two"},
 		{Start: second(0.6), End: second(2.2), Text: "one"}, // two is not in it
 		{Start: second(40), End: second(40.2), Text: "[a door]"},
-	}, jobs.Batch)
+	}, priority.Batch)
 	if err != nil || a.Whole != nil {
 		t.Fatalf("%+v, %v", a, err)
 	}
@@ -257,7 +258,7 @@ func TestWordsOfTextsGetTheirTimes(t *testing.T) {
 	if d := cmp.Diff([]string{"one 5.0, two 5.8", "one 1.0", ""}, got); d != "" {
 		t.Errorf("want (-), got (+):\n%s", d)
 	}
-	a, err = f.Align(t.Context(), rec, []recordings.Text{{Text: "one three four"}}, jobs.Batch)
+	a, err = f.Align(t.Context(), rec, []recordings.Text{{Text: "one three four"}}, priority.Batch)
 	if err != nil || a.Whole == nil || len(a.Words[0]) != 3 {
 		t.Errorf("a text of the whole recording: %+v, %v", a, err)
 	}
@@ -272,7 +273,7 @@ func TestResultsOfSeveralRecordingsScoreByLength(t *testing.T) {
 	var keys []string
 	for i, seconds := range []int{3, 8} {
 		rec := recordings.Of(p, 10, f.upload(fmt.Sprint(i, ".wav"), tones.Recording{Seconds: seconds}.WAV()))
-		if _, err := f.Enqueue(t.Context(), rec, jobs.Batch); err != nil {
+		if _, err := f.Enqueue(t.Context(), rec, priority.Batch); err != nil {
 			t.Fatal(err)
 		}
 		keys = append(keys, rec.Key())
@@ -329,7 +330,7 @@ func TestProtectedMediaAreOpenedWithTheProjectsPassword(t *testing.T) {
 	}
 	set()
 	rec := recordings.Of(p, 10, server.URL+"/a.wav")
-	job, err := f.Enqueue(t.Context(), rec, jobs.Batch)
+	job, err := f.Enqueue(t.Context(), rec, priority.Batch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +346,7 @@ func TestProtectedMediaAreOpenedWithTheProjectsPassword(t *testing.T) {
 	// A job of an earlier program, whose project has sent no request since.
 	p.ID, rec.ProjectID = 2, 2
 	rec.Value, rec.Password, password = server.URL+"/b.wav", "of the job", "of the job"
-	if _, err := f.Enqueue(t.Context(), rec, jobs.Batch); err != nil {
+	if _, err := f.Enqueue(t.Context(), rec, priority.Batch); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.work(); err != nil {
@@ -353,7 +354,7 @@ func TestProtectedMediaAreOpenedWithTheProjectsPassword(t *testing.T) {
 	}
 	// A project without credentials sends none.
 	rec = recordings.Of(f.project(segments), 10, server.URL+"/c.wav")
-	if _, err := f.Enqueue(t.Context(), rec, jobs.Batch); err != nil {
+	if _, err := f.Enqueue(t.Context(), rec, priority.Batch); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.work(); err == nil || strings.Contains(err.Error(), "of the job") {

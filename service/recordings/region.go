@@ -6,6 +6,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -24,7 +25,7 @@ func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Record
 		return nil, err
 	}
 	defer o.close()
-	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, transcribe.Request{Request: asr.Request{Priority: asr.Interactive}, Start: span.Start, End: span.End})
+	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, transcribe.Request{Request: asr.Request{Priority: priority.Interactive}, Start: span.Start, End: span.End})
 	if err != nil {
 		return nil, err
 	}

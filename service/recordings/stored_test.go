@@ -17,6 +17,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/timeline"
@@ -57,7 +58,7 @@ func speech(t *testing.T) []byte {
 func (f *fixture) transcribed(p *projects.Project, value string) *transcript.Transcript {
 	f.t.Helper()
 	rec := recordings.Of(p, 10, value)
-	if _, err := f.Enqueue(f.t.Context(), rec, jobs.Batch); err != nil {
+	if _, err := f.Enqueue(f.t.Context(), rec, priority.Batch); err != nil {
 		f.t.Fatal(err)
 	}
 	if err := f.work(); err != nil {

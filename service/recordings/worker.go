@@ -75,7 +75,7 @@ func (r *Recordings) request(ctx context.Context, a *jobs.Attempt[Recording], re
 	width := recognizer.Contract().Width
 	var failed atomic.Bool // logged once
 	return transcribe.Request{Request: asr.Request{
-		Priority: Priority(a.Job().Class),
+		Priority: a.Job().Class,
 		Load: func(channel int, start timeline.Row) []ctc.Row {
 			rows, err := ctc.ParseRows(stored[windowIndex(channel, start)], width)
 			if err != nil || len(rows) == 0 {
