@@ -23,6 +23,9 @@ type Task struct {
 	// Annotations, Predictions and Drafts are JSON lists, or nil. Drafts come in
 	// interactive requests only.
 	Annotations, Predictions, Drafts json.RawMessage
+	// TotalAnnotations and TotalPredictions count what Label Studio has, also where the lists
+	// are left out; zero when the request does not say.
+	TotalAnnotations, TotalPredictions int
 }
 
 // UnmarshalJSON reads a task. Something other than an object reads as an empty task, so
@@ -35,6 +38,8 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 		Annotations json.RawMessage `json:"annotations"`
 		Predictions json.RawMessage `json:"predictions"`
 		Drafts      json.RawMessage `json:"drafts"`
+		Annotated   number          `json:"total_annotations"`
+		Predicted   number          `json:"total_predictions"`
 	}
 	*t = Task{}
 	if json.Unmarshal(b, &w) != nil {
@@ -43,6 +48,7 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 	*t = Task{
 		ID: int64(w.ID), Project: int64(w.Project), Data: w.Data,
 		Annotations: w.Annotations, Predictions: w.Predictions, Drafts: w.Drafts,
+		TotalAnnotations: int(w.Annotated), TotalPredictions: int(w.Predicted),
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
@@ -19,46 +20,9 @@ const TaskPage = 100
 // their annotations and predictions, which may be megabytes each. Tasks that come or go
 // meanwhile may be missed or seen twice. An error ends the sequence.
 func (c *Client) Tasks(ctx context.Context, project int64, history bool) iter.Seq2[labelstudio.Task, error] {
-	return c.tasks(ctx, project, history, "")
-}
-
-// Task returns one task with its annotations and predictions, through the list route:
-// reading it directly would make Label Studio ask for predictions.
-func (c *Client) Task(ctx context.Context, project, id int64) (labelstudio.Task, error) {
-	query := fmt.Sprintf(`{"selectedItems":{"all":false,"included":[%d]}}`, id)
-	for task, err := range c.tasks(ctx, project, true, query) {
-		if err != nil {
-			return labelstudio.Task{}, err
-		}
-		if task.ID == id {
-			return task, nil
-		}
-	}
-	return labelstudio.Task{}, &Error{Op: fmt.Sprintf("read task %d", id), Method: http.MethodGet,
-		URL: Redact(c.base) + "/api/tasks/", Status: http.StatusNotFound,
-		Hint: fmt.Sprintf("Project %d has no such task.", project)}
-}
-
-func (c *Client) tasks(ctx context.Context, project int64, history bool, query string) iter.Seq2[labelstudio.Task, error] {
-	fields := "task_only"
-	if history {
-		fields = "all"
-	}
 	return func(yield func(labelstudio.Task, error) bool) {
 		for page := 1; ; page++ {
-			var reply struct {
-				Total int                `json:"total"`
-				Tasks []labelstudio.Task `json:"tasks"`
-			}
-			values := url.Values{
-				"project": {strconv.FormatInt(project, 10)}, "fields": {fields},
-				"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(TaskPage)},
-			}
-			if query != "" {
-				values.Set("query", query)
-			}
-			err := c.do(ctx, call{op: fmt.Sprintf("list the tasks of project %d", project),
-				method: http.MethodGet, path: "/api/tasks/", query: values, reply: &reply})
+			reply, err := c.taskPage(ctx, project, history, page, nil)
 			if err != nil {
 				// The last page may have emptied since its number was known.
 				if page > 1 && Status(err) == http.StatusNotFound {
@@ -77,6 +41,119 @@ func (c *Client) tasks(ctx context.Context, project int64, history bool, query s
 			}
 		}
 	}
+}
+
+// TasksWithout returns the tasks of a project that have no prediction of a version, by
+// ascending id. Tasks that come or go meanwhile change nothing for the others: each page is
+// asked for by the last id of the one before.
+func (c *Client) TasksWithout(ctx context.Context, project int64, version string) iter.Seq2[labelstudio.Task, error] {
+	return func(yield func(labelstudio.Task, error) bool) {
+		for last := int64(0); ; {
+			page, err := c.taskPage(ctx, project, false, 1, &taskQuery{Ordering: []string{"tasks:id"}, Filters: &filters{"and", []filter{
+				{"filter:tasks:id", "greater", "Number", last},
+				{"filter:tasks:predictions_model_versions", "not_contains", "List", []string{version}},
+			}}})
+			if err != nil {
+				yield(labelstudio.Task{}, err)
+				return
+			}
+			for _, task := range page.Tasks {
+				if task.ID <= last {
+					yield(labelstudio.Task{}, fmt.Errorf("list the tasks of project %d: Label Studio does not filter them by id; it needs version 1.12 or newer", project))
+					return
+				}
+				last = task.ID
+				if !yield(task, nil) {
+					return
+				}
+			}
+			if len(page.Tasks) < TaskPage {
+				return
+			}
+		}
+	}
+}
+
+// TasksByID returns those of the given tasks that a project has, in no particular order; with
+// history as Tasks does.
+func (c *Client) TasksByID(ctx context.Context, project int64, ids []int64, history bool) iter.Seq2[labelstudio.Task, error] {
+	return func(yield func(labelstudio.Task, error) bool) {
+		for some := range slices.Chunk(ids, TaskPage) {
+			query := &taskQuery{Selected: &selected{Included: some}}
+			page, err := c.taskPage(ctx, project, history, 1, query)
+			if err != nil {
+				yield(labelstudio.Task{}, err)
+				return
+			}
+			for _, task := range page.Tasks {
+				// A server that ignored the selection would return others.
+				if slices.Contains(some, task.ID) && !yield(task, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Task returns one task with its annotations and predictions, through the list route:
+// reading it directly would make Label Studio ask for predictions.
+func (c *Client) Task(ctx context.Context, project, id int64) (labelstudio.Task, error) {
+	for task, err := range c.TasksByID(ctx, project, []int64{id}, true) {
+		return task, err
+	}
+	return labelstudio.Task{}, &Error{Op: fmt.Sprintf("read task %d", id), Method: http.MethodGet,
+		URL: Redact(c.base) + "/api/tasks/", Status: http.StatusNotFound,
+		Hint: fmt.Sprintf("Project %d has no such task.", project)}
+}
+
+// taskQuery selects tasks as a view of the data manager does.
+type taskQuery struct {
+	Selected *selected `json:"selectedItems,omitempty"`
+	Filters  *filters  `json:"filters,omitempty"`
+	Ordering []string  `json:"ordering,omitempty"`
+}
+
+type selected struct {
+	All      bool    `json:"all"`
+	Included []int64 `json:"included"`
+}
+
+type filters struct {
+	Conjunction string   `json:"conjunction"`
+	Items       []filter `json:"items"`
+}
+
+type filter struct {
+	Filter   string `json:"filter"`
+	Operator string `json:"operator"`
+	Type     string `json:"type"`
+	Value    any    `json:"value"`
+}
+
+type taskPage struct {
+	Total int                `json:"total"`
+	Tasks []labelstudio.Task `json:"tasks"`
+}
+
+// taskPage asks for a page of tasks, the first of which is 1; query may be nil.
+func (c *Client) taskPage(ctx context.Context, project int64, history bool, page int, query *taskQuery) (reply taskPage, err error) {
+	op := fmt.Sprintf("list the tasks of project %d", project)
+	values := url.Values{
+		"project": {strconv.FormatInt(project, 10)}, "fields": {"task_only"},
+		"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(TaskPage)},
+	}
+	if history {
+		values.Set("fields", "all")
+	}
+	if query != nil {
+		raw, err := json.Marshal(query)
+		if err != nil {
+			return reply, fmt.Errorf("%s: %w", op, err)
+		}
+		values.Set("query", string(raw))
+	}
+	err = c.do(ctx, call{op: op, method: http.MethodGet, path: "/api/tasks/", query: values, reply: &reply})
+	return reply, err
 }
 
 // SetTaskData replaces a task's data, all of it: what is not in data is gone. It emits no
