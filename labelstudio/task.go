@@ -26,6 +26,9 @@ type Task struct {
 	// TotalAnnotations and TotalPredictions count what Label Studio has, also where the lists
 	// are left out; zero when the request does not say.
 	TotalAnnotations, TotalPredictions int
+	// ModelVersions are the versions of its predictions, with commas between them, where
+	// Label Studio lists tasks; it cuts a long list off.
+	ModelVersions string
 }
 
 // UnmarshalJSON reads a task. Something other than an object reads as an empty task, so
@@ -40,6 +43,7 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 		Drafts      json.RawMessage `json:"drafts"`
 		Annotated   number          `json:"total_annotations"`
 		Predicted   number          `json:"total_predictions"`
+		Versions    label           `json:"predictions_model_versions"`
 	}
 	*t = Task{}
 	if json.Unmarshal(b, &w) != nil {
@@ -48,7 +52,7 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 	*t = Task{
 		ID: int64(w.ID), Project: int64(w.Project), Data: w.Data,
 		Annotations: w.Annotations, Predictions: w.Predictions, Drafts: w.Drafts,
-		TotalAnnotations: int(w.Annotated), TotalPredictions: int(w.Predicted),
+		TotalAnnotations: int(w.Annotated), TotalPredictions: int(w.Predicted), ModelVersions: string(w.Versions),
 	}
 	return nil
 }

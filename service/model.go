@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
-	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -17,7 +18,8 @@ import (
 type model struct {
 	projects    *projects.Registry
 	predictions *predictions.Predictions
-	events      *events.Events
+	due         *projects.Due
+	known       sync.Map // project to the version that Setup returned last
 	problems    *problems.Log
 }
 
@@ -37,8 +39,15 @@ func (m *model) Setup(ctx context.Context, p *labelstudio.Project) (labelstudio.
 	} else {
 		m.problems.SetProject(p.ID, nil)
 	}
+	if before, ok := m.known.Swap(p.ID, r.Version); p.ID != 0 && (!ok || before != r.Version) {
+		m.due.At(p.ID, time.Now().Add(connected))
+	}
 	return labelstudio.Setup{ModelVersion: r.Version, State: r}, nil
 }
+
+// connected is how long a project is left alone after it was connected or its version
+// changed: its user may change more than one setting.
+const connected = 5 * time.Second
 
 // Predict returns the predictions of tasks that are ready in time. The project was resolved
 // by Setup of the same request.
@@ -50,7 +59,5 @@ func (m *model) Predict(ctx context.Context, p *labelstudio.Project, tasks []lab
 	return m.predictions.Predict(ctx, r, tasks, c)
 }
 
-// Fit does what follows from an event. The server does not call it: events come as jobs.
-func (m *model) Fit(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event) error {
-	return m.events.Handle(ctx, p, e)
-}
+// Fit is not called: the server hands its events to package events.
+func (m *model) Fit(context.Context, *labelstudio.Project, *labelstudio.Event) error { return nil }

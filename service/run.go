@@ -18,6 +18,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
@@ -67,7 +68,8 @@ func (s *Service) assemble() (err error) {
 	}
 	s.shutdown.add("downloads", func(context.Context) error { s.recordings.Close(); return nil })
 
-	if s.predictions, err = predictions.New(predictions.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Problems: s.problems,
+	s.due = projects.NewDue()
+	if s.predictions, err = predictions.New(predictions.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Problems: s.problems, Due: s.due,
 		Client: s.client, NoClient: s.noClient, Wait: o.PredictWait, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
@@ -75,13 +77,19 @@ func (s *Service) assemble() (err error) {
 		return err
 	}
 	if s.events, err = events.New(events.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Corrections: s.corrections,
-		Client: s.client, NoClient: s.noClient, Logger: s.log, Registry: o.Registry}); err != nil {
+		Due: s.due, Client: s.client, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
+	}
+	if s.client != nil {
+		s.reconciler, err = reconcile.New(reconcile.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Problems: s.problems, Due: s.due, Client: s.client, Logger: s.log})
+		if err != nil {
+			return err
+		}
 	}
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{
-		Model: &model{s.projects, s.predictions, s.events, s.problems}, Store: s.projects, Events: s.events, Logger: s.log,
+		Model: &model{projects: s.projects, predictions: s.predictions, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
 		User: o.User, Password: o.Password, Open: o.Open, BodyLimit: o.BodyLimit,
 		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections}, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {
@@ -129,6 +137,9 @@ func (s *Service) Start() error {
 func (s *Service) startWork() {
 	s.running.Go(func() { s.queue.Run(s.working) })
 	s.running.Go(func() { s.projects.Run(s.working) })
+	if s.reconciler != nil {
+		s.running.Go(func() { s.reconciler.Run(s.working) })
+	}
 	s.running.Go(func() { s.models.Keep(s.working, s.options.Defaults.Model) })
 	for _, c := range s.crews() {
 		for range c.count {

@@ -10,6 +10,7 @@
 //	predictions  transcript → prediction, as an answer or a push      (job "deliver")
 //	corrections  annotation → error rate and word times               (job "retime")
 //	events       what Label Studio reports by webhook                 (job "event")
+//	reconcile    what Label Studio has against what is known here
 //
 // # The life of a task
 //
@@ -50,6 +51,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -133,6 +135,8 @@ type Service struct {
 	predictions *predictions.Predictions
 	corrections *corrections.Corrections
 	events      *events.Events
+	due         *projects.Due         // projects to be reconciled
+	reconciler  *reconcile.Reconciler // nil without a client
 	server      *server.Server
 
 	listener    net.Listener

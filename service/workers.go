@@ -14,6 +14,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
@@ -37,7 +38,7 @@ func (s *Service) crews() []crew {
 		{Worker: s.recordings.Worker(), count: s.options.Recordings, model: true},
 		{Worker: s.recordings.Worker(), count: 1, least: priority.Opened, model: true},
 		{Worker: s.predictions.Worker(), count: 2, access: true},
-		{Worker: s.events.Worker(), count: 1},
+		{Worker: s.events.Worker(), count: 1, model: true, access: true},
 		{Worker: s.corrections.Worker(), count: 1, model: true, access: true},
 	}
 }
@@ -127,7 +128,10 @@ func retry(cause error, job jobs.Job, access bool) (time.Duration, bool) {
 	var damaged *audio.Error
 	var store *jobs.Error
 	var outdated *recordings.OutdatedError
+	var unserved *projects.NotServedError
 	switch {
+	case errors.As(cause, &unserved):
+		return min(delay, time.Minute), true // somebody is at work on it, and reconcile wakes the job
 	case errors.As(cause, &outdated), errors.Is(cause, jobs.ErrTooLarge):
 		return 0, false
 	case errors.As(cause, &store):

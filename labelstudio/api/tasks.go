@@ -141,6 +141,8 @@ func (c *Client) taskPage(ctx context.Context, project int64, history bool, page
 	values := url.Values{
 		"project": {strconv.FormatInt(project, 10)}, "fields": {"task_only"},
 		"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(TaskPage)},
+		// Addresses in storages as the task has them, as in requests for predictions.
+		"resolve_uri": {"false"},
 	}
 	if history {
 		values.Set("fields", "all")

@@ -19,7 +19,6 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 )
 
 // Keys of log attributes.
@@ -46,7 +45,9 @@ func (b *Server) observe(c *fiber.Ctx) (err error) {
 	id := requestID(c)
 	c.Locals(keyRequest, id)
 	c.Set(requestHeader, id)
+	body := b.openBody(c)
 	err = b.guarded(c)
+	body.close(c)
 	if err != nil {
 		if err := b.fail(c, err); err != nil {
 			return err
@@ -68,7 +69,7 @@ func (b *Server) observe(c *fiber.Ctx) (err error) {
 	attrs := []slog.Attr{
 		slog.String(keyRequest, id), slog.String(keyMethod, strings.Clone(c.Method())),
 		slog.String(keyRoute, route), slog.Int(keyStatus, status), slog.Duration(keyDuration, took),
-		slog.Int(keyBytesIn, len(c.Request().Body())), slog.Int(keyBytesOut, len(c.Response().Body())),
+		slog.Int(keyBytesIn, max(c.Request().Header.ContentLength(), 0)), slog.Int(keyBytesOut, len(c.Response().Body())),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String(keyError, err.Error()))
@@ -149,19 +150,6 @@ func hash(user, password string) [sha256.Size]byte {
 	return sha256.Sum256([]byte(user + ":" + password))
 }
 
-// strangersBody bounds bodies of requests without valid credentials. Without this bound
-// anybody could have the whole BodyLimit held in memory.
-const strangersBody = 1 << 20
-
-func (b *Server) limitStrangers(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-	open := slices.Contains(b.options.Open, strings.ToLower(strings.TrimRight(path, "/")))
-	if b.options.User == "" || open || b.authentic(string(h.Peek(fiber.HeaderAuthorization))) {
-		return fasthttp.RequestConfig{}
-	}
-	return fasthttp.RequestConfig{MaxRequestBodySize: min(strangersBody, b.options.BodyLimit)}
-}
-
 // fail writes an error as the answer. It is the one place that knows which error has
 // which status.
 func (b *Server) fail(c *fiber.Ctx, err error) error {
@@ -175,9 +163,6 @@ func (b *Server) fail(c *fiber.Ctx, err error) error {
 		}
 	case errors.As(err, &ours):
 		status = ours.Code
-		if status == http.StatusRequestEntityTooLarge {
-			detail = fmt.Sprintf("The request is larger than %d bytes.", b.options.BodyLimit)
-		}
 	}
 	id, _ := c.Locals(keyRequest).(string)
 	c.Response().Header.SetStatusMessage([]byte(reason(detail)))

@@ -15,7 +15,7 @@ import (
 // predict answers POST /predict.
 func (b *Server) predict(c *fiber.Ctx) error {
 	var r labelstudio.PredictRequest
-	if err := decode(c, &r); err != nil {
+	if err := b.decode(c, &r); err != nil {
 		return err
 	}
 	if r.Tasks == nil {

@@ -3,12 +3,10 @@ package server
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 
-	"github.com/asr-backend/asr-backend/internal/jsonerr"
 	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
@@ -103,17 +101,6 @@ func (b *Server) private(path string, h http.Handler) fiber.Handler {
 func sendJSON(c *fiber.Ctx, status int, body []byte) error {
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Status(status).Send(body)
-}
-
-// decode reads a JSON body. A compressed one is refused: nothing bounds what comes out.
-func decode(c *fiber.Ctx, v any) error {
-	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && encoding != "identity" {
-		return labelstudio.Errorf(http.StatusUnsupportedMediaType, "The body is %s encoded; send it plain.", encoding)
-	}
-	if err := json.Unmarshal(c.Request().Body(), v); err != nil {
-		return labelstudio.Errorf(http.StatusBadRequest, "The body is not the JSON that %s takes: %v.", routeOf(c), jsonerr.Explain(err))
-	}
-	return nil
 }
 
 func (b *Server) ready(c *fiber.Ctx) error {

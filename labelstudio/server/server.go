@@ -85,8 +85,9 @@ type Options struct {
 	PredictTimeout time.Duration // 0: DefaultPredictTimeout
 	SetupTimeout   time.Duration // 0: DefaultSetupTimeout
 
-	// Events takes webhook events in place of the backend's own queue, and then owes
-	// Model.Fit. A durable one keeps the body, which decodes to an Event again.
+	// Events takes notices of webhook events in place of the server's own queue, which hands
+	// whole events to Model.Fit. Anybody may post an event to an open route, so a notice
+	// holds nothing that has to be believed.
 	Events EventQueue
 
 	// Ready says why the model cannot work yet; nil: it always can. It must not block.
@@ -100,10 +101,13 @@ type Options struct {
 	Observe func(route string, status int, took time.Duration)
 }
 
-// EventQueue takes webhook events for later. Put returns quickly: Label Studio waits one
-// second, inside an annotator's request.
+// EventQueue takes notices of webhook events for later. Label Studio waits one second for
+// the answer, inside an annotator's request, and never sends an event again.
 type EventQueue interface {
-	Put(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error
+	// Put keeps a notice. It returns quickly.
+	Put(ctx context.Context, n labelstudio.Notice) error
+	// Missed is called when an event could not be read, so that nobody knows what it was.
+	Missed()
 }
 
 // Server is an HTTP server in front of a Model.
@@ -120,6 +124,9 @@ type Server struct {
 	cancelRequests context.CancelFunc
 	events         *queue // nil if the caller has its own
 
+	large chan struct{} // a place for each large body that is read
+	tidy  *time.Timer   // returns memory
+
 	mu       sync.Mutex // guards versions
 	versions []string
 }
@@ -129,26 +136,26 @@ func New(o Options) (*Server, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("backend options: %w", err)
 	}
-	b := &Server{options: o, log: o.Logger, versions: []string{}}
+	b := &Server{options: o, log: o.Logger, versions: []string{}, large: make(chan struct{}, largeBodies)}
+	b.tidy = time.AfterFunc(giveBackAfter, returnMemory)
 	b.credentials = hash(o.User, o.Password.Reveal())
 	b.health = mustJSON(map[string]string{"status": "UP", "model_class": o.Name})
 	b.requests, b.cancelRequests = context.WithCancel(context.Background())
 	if o.Events == nil {
 		b.events = newQueue(o.Model, o.Logger)
-		b.options.Events = b.events
 	}
 	b.app = fiber.New(fiber.Config{
 		AppName:               o.Name,
 		DisableStartupMessage: true,
-		BodyLimit:             o.BodyLimit,
-		// The limit does not hold for streamed bodies.
-		StreamRequestBody: false,
-		ReadTimeout:       5 * time.Minute, // of one whole request; a large one on a slow link
-		WriteTimeout:      5 * time.Minute,
-		IdleTimeout:       time.Minute,
-		ErrorHandler:      b.fail,
+		// Bodies are streamed and limited in body.go.
+		StreamRequestBody:            true,
+		DisablePreParseMultipartForm: true,
+		Concurrency:                  connections(),
+		ReadTimeout:                  5 * time.Minute, // of one whole request; a large one on a slow link
+		WriteTimeout:                 5 * time.Minute,
+		IdleTimeout:                  time.Minute,
+		ErrorHandler:                 b.fail,
 	})
-	b.app.Server().HeaderReceived = b.limitStrangers
 	b.routes()
 	return b, nil
 }
@@ -205,9 +212,9 @@ func or[T comparable](v *T, fallback T) {
 	}
 }
 
-// Serve answers requests on ln until Shutdown. It closes ln.
+// Serve answers requests on ln until Shutdown, and then returns nil. It closes ln.
 func (b *Server) Serve(ln net.Listener) error {
-	if err := b.app.Listener(ln); err != nil {
+	if err := b.app.Listener(newPatientListener(b.requests, ln, b.log)); err != nil {
 		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
 	}
 	return nil
@@ -217,6 +224,7 @@ func (b *Server) Serve(ln net.Listener) error {
 // in the queue, for as long as ctx allows. Nothing of the backend runs afterwards.
 func (b *Server) Shutdown(ctx context.Context) error {
 	b.cancelRequests()
+	b.tidy.Stop()
 	err := b.app.ShutdownWithContext(ctx)
 	if b.events != nil {
 		err = errors.Join(err, b.events.close(ctx))

@@ -16,6 +16,8 @@ import (
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // serve runs a backend on a real socket and returns its URL and what stops it.
@@ -182,33 +184,41 @@ func TestFullQueueSaysSo(t *testing.T) {
 	t.Error("the queue has no end")
 }
 
-func TestOwnQueueGetsTheBody(t *testing.T) {
-	var bodies []string
-	q := queueFunc(func(p *labelstudio.Project, e *labelstudio.Event, body []byte) error {
-		bodies = append(bodies, fmt.Sprint(p.ID, " ", e.Action, " ", string(body)))
-		if e.Action == labelstudio.StartTraining {
-			return errors.New("disk full")
-		}
-		return nil
-	})
+func TestOwnQueueGetsNotices(t *testing.T) {
+	q := &noticeQueue{}
 	b := start(t, server.Options{Events: q})
-	body := `{"action":"TASKS_DELETED","project":{"id":3},"tasks":[{"id":1}]}`
-	if w, _ := ask(t, b, "POST", "/webhook", body); w.StatusCode != 201 {
+	if w, _ := ask(t, b, "POST", "/webhook", `{"action":"TASKS_DELETED","project":{"id":3},"tasks":[{"id":1,"data":{"audio":"x"}}]}`); w.StatusCode != 201 {
+		t.Error(w.Status)
+	}
+	if w, _ := ask(t, b, "POST", "/webhook?project=4", `{"action":"TASKS_CREATED"}`); w.StatusCode != 201 {
 		t.Error(w.Status)
 	}
 	if w, got := ask(t, b, "POST", "/webhook", `{"action":"START_TRAINING"}`); w.StatusCode != 503 || !strings.Contains(got, "disk full") {
 		t.Errorf("%s %s", w.Status, got)
 	}
-	if len(bodies) != 2 || bodies[0] != "3 TASKS_DELETED "+body {
-		t.Errorf("queue %q", bodies)
+	want := []labelstudio.Notice{{Action: "TASKS_DELETED", Project: 3, Tasks: []int64{1}}, {Action: "TASKS_CREATED", Project: 4}, {Action: "START_TRAINING"}}
+	if d := cmp.Diff(want, q.notices); d != "" {
+		t.Error(d)
+	}
+	if w, _ := ask(t, b, "POST", "/webhook", `{"action":`); w.StatusCode != 400 || q.missed != 1 {
+		t.Errorf("half an event: %s, missed %d", w.Status, q.missed)
 	}
 }
 
-type queueFunc func(*labelstudio.Project, *labelstudio.Event, []byte) error
-
-func (f queueFunc) Put(_ context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error {
-	return f(p, e, body)
+type noticeQueue struct {
+	notices []labelstudio.Notice
+	missed  int
 }
+
+func (q *noticeQueue) Put(_ context.Context, n labelstudio.Notice) error {
+	q.notices = append(q.notices, n)
+	if n.Action == labelstudio.StartTraining {
+		return errors.New("disk full")
+	}
+	return nil
+}
+
+func (q *noticeQueue) Missed() { q.missed++ }
 
 func TestLargeBodies(t *testing.T) {
 	if testing.Short() {
@@ -221,8 +231,8 @@ func TestLargeBodies(t *testing.T) {
 	if err != nil || status != 200 || got != `{"results":[[]]}` {
 		t.Errorf("%d %s %v", status, got, err)
 	}
-	// Whoever has no credentials does not get that much memory.
-	if status, _, err := post(url+"/predict", body); err == nil && status != 413 {
+	// Of whoever has no credentials nothing is read.
+	if status, _, err := post(url+"/predict", body); err == nil && status != 401 {
 		t.Errorf("a stranger's body: %d", status)
 	}
 	if status, _, err := post(url+"/predict", strings.Repeat(" ", 4<<10)); err != nil || status != 401 {

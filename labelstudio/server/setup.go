@@ -14,7 +14,7 @@ import (
 // returns the model's version.
 func (b *Server) setup(c *fiber.Ctx) error {
 	var r labelstudio.SetupRequest
-	if err := decode(c, &r); err != nil {
+	if err := b.decode(c, &r); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(b.requests, b.options.SetupTimeout)

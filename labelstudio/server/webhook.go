@@ -1,10 +1,10 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -18,23 +18,66 @@ import (
 // webhook answers POST /webhook: the event goes into the queue and the answer out. A
 // webhook without payload may name its project in the URL, as /webhook?project=45.
 func (b *Server) webhook(c *fiber.Ctx) error {
+	var err error
+	if b.options.Events != nil {
+		err = b.notice(c)
+	} else {
+		err = b.event(c)
+	}
+	if errors.Is(err, errUnknownEvent) {
+		return sendJSON(c, http.StatusOK, []byte(`{"status":"Unknown event"}`))
+	}
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, http.StatusCreated, []byte(`{"result":null,"status":"ok"}`))
+}
+
+var errUnknownEvent = errors.New("unknown event")
+
+// notice hands what an event may be trusted for to the queue of Options.
+func (b *Server) notice(c *fiber.Ctx) error {
+	var n labelstudio.Notice
+	err := b.read(c, func(r io.Reader) (err error) {
+		n, err = labelstudio.ReadNotice(r)
+		return err
+	})
+	if err != nil {
+		b.options.Events.Missed()
+		return err
+	}
+	if !n.Action.Known() {
+		return errUnknownEvent
+	}
+	if n.Project == 0 {
+		n.Project, _ = strconv.ParseInt(c.Query("project"), 10, 64)
+	}
+	return kept(b.options.Events.Put(b.requests, n))
+}
+
+// event hands a whole event to the server's own queue.
+func (b *Server) event(c *fiber.Ctx) error {
 	var e labelstudio.Event
-	if err := decode(c, &e); err != nil {
+	if err := b.decode(c, &e); err != nil {
 		return err
 	}
 	if !e.Action.Known() {
-		return sendJSON(c, http.StatusOK, []byte(`{"status":"Unknown event"}`))
+		return errUnknownEvent
 	}
 	id := e.ProjectID
 	if id == 0 {
 		id, _ = strconv.ParseInt(c.Query("project"), 10, 64)
 	}
 	p := labelstudio.NewProject(id, e.LabelConfig, b.options.Store)
-	body := bytes.Clone(c.Request().Body())
-	if err := b.options.Events.Put(b.requests, p, &e, body); err != nil {
+	return kept(b.events.put(p, &e, max(c.Request().Header.ContentLength(), 0)))
+}
+
+// kept turns the failure to keep an event into an answer.
+func kept(err error) error {
+	if err != nil {
 		return labelstudio.Errorf(http.StatusServiceUnavailable, "The event could not be kept: %v.", err)
 	}
-	return sendJSON(c, http.StatusCreated, []byte(`{"result":null,"status":"ok"}`))
+	return nil
 }
 
 // queue works off events in the order of their arrival, one at a time. It forgets them
@@ -68,19 +111,19 @@ func newQueue(model labelstudio.Model, log *slog.Logger) *queue {
 	return q
 }
 
-// Put implements EventQueue. It never waits.
-func (q *queue) Put(_ context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error {
+// put takes an event of some bytes. It never waits.
+func (q *queue) put(p *labelstudio.Project, e *labelstudio.Event, bytes int) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return errQueueClosed
 	}
-	if q.bytes+len(body) > DefaultEventBytes {
+	if q.bytes+bytes > DefaultEventBytes {
 		return fmt.Errorf("%d bytes of events wait already", q.bytes)
 	}
 	select {
-	case q.events <- event{project: p, event: e, bytes: len(body)}:
-		q.bytes += len(body)
+	case q.events <- event{project: p, event: e, bytes: bytes}:
+		q.bytes += bytes
 		return nil
 	default:
 		return fmt.Errorf("%d events wait already", cap(q.events))

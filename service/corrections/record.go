@@ -3,6 +3,8 @@ package corrections
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
@@ -135,6 +137,38 @@ func (c *Corrections) recordProject(ctx context.Context, p *labelstudio.Project)
 		return err
 	}
 	return c.Forget(ctx, p.ID, known.missing(there))
+}
+
+// ForgetDeleted drops the corrections of those of the given annotations that Label Studio does
+// not have any more.
+func (c *Corrections) ForgetDeleted(ctx context.Context, project int64, annotations []int64) error {
+	gone, tasks := map[int64]bool{}, map[int64]bool{}
+	for _, id := range annotations {
+		known, err := c.Load(ctx, project, id)
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			gone[id], tasks[known.Task] = true, true
+		}
+	}
+	for task, err := range c.Client.TasksByID(ctx, project, slices.Sorted(maps.Keys(tasks)), true) {
+		if err != nil {
+			return err
+		}
+		there, err := task.StoredAnnotations()
+		if err != nil {
+			return err
+		}
+		for i := range there {
+			delete(gone, there[i].ID)
+		}
+	}
+	var deleted []labelstudio.Annotation
+	for _, id := range slices.Sorted(maps.Keys(gone)) {
+		deleted = append(deleted, labelstudio.Annotation{ID: id})
+	}
+	return c.Forget(ctx, project, deleted)
 }
 
 // ErrorRates returns the errors of a project's predictions by version, as far as people have

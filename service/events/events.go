@@ -1,19 +1,21 @@
 // Package events works on what Label Studio reports by webhook: tasks that were created or
 // deleted, projects that changed, annotations that were saved, and the button Start Training.
 //
+// # An event is a hint
+//
+// Label Studio sends webhooks without credentials, so their route is open and anybody may send
+// one. Of an event only the action, the project and the ids of tasks and annotations are taken.
+// What they are now is read from Label Studio with the token: a project or task that Label
+// Studio does not know leaves nothing behind. Without a token events do nothing.
+//
 // # Why events are jobs
 //
 // Label Studio sends a webhook inside an annotator's request, waits one second for the answer
 // and never repeats it. So Put only stores the event, as a job of kind "event", and the
 // worker does what follows from it afterwards: through crashes, and outages of the Label
-// Studio that it asks. Events of a project are worked on in their order.
-//
-// # Size
-//
-// An event is stored as it came, compressed. One that is too large for a job is split by its
-// tasks, as an import of thousands of them. What is still too large, as an annotation of a
-// long recording, is stored short: what happened, and the numbers of tasks and annotations,
-// by which Label Studio is asked for the rest.
+// Studio that it asks. Events of a project are worked on in their order. An event that is lost
+// all the same, since the process was away or its disk full, is made up for by package
+// reconcile.
 //
 // # Webhooks without payload
 //
@@ -25,8 +27,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
-	"slices"
+	"sync"
 	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
@@ -42,16 +43,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Options are what Events are made of. Queue, Projects, Predictions and Corrections are
+// Options are what Events are made of. Queue, Projects, Predictions, Corrections and Due are
 // required.
 type Options struct {
 	Queue       *queue.Queue
 	Projects    *projects.Registry
 	Predictions *predictions.Predictions
 	Corrections *corrections.Corrections
-	// Client is asked for what an event leaves out. Without one, NoClient says why.
+	Due         *projects.Due
+	// Client is asked what has happened. Without one, events do nothing.
 	Client   *api.Client
-	NoClient error
 	Logger   *slog.Logger          // nil: no log
 	Registry prometheus.Registerer // of metrics; nil: not registered
 }
@@ -60,11 +61,12 @@ type Options struct {
 type Events struct {
 	Options
 	received *prometheus.CounterVec // by action
+	useless  sync.Once              // guards the log line about events without a client
 }
 
 // New returns Events.
 func New(o Options) (*Events, error) {
-	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Corrections == nil {
+	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Corrections == nil || o.Due == nil {
 		return nil, errors.New("events: Options are incomplete")
 	}
 	if o.Logger == nil {
@@ -79,123 +81,153 @@ func New(o Options) (*Events, error) {
 const putWithin = 700 * time.Millisecond
 
 // Put implements server.EventQueue: it stores an event for the worker.
-func (s *Events) Put(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event, body []byte) error {
+func (s *Events) Put(ctx context.Context, n labelstudio.Notice) error {
+	s.received.WithLabelValues(string(n.Action)).Inc()
+	if s.Client == nil {
+		s.useless.Do(func() {
+			s.Logger.Warn("webhook events do nothing without access to Label Studio's API: tasks are transcribed when they are opened")
+		})
+		return nil
+	}
 	opening, cancel := context.WithTimeout(ctx, putWithin)
 	s.Queue.Wait(opening)
 	cancel()
 	q, err := s.Queue.Get()
-	if err != nil {
-		return err
-	}
-	s.received.WithLabelValues(string(e.Action)).Inc()
-	for i, payload := range parts(body, e) {
+	if err == nil {
 		// Interactive, so that an annotation is not behind an import; inside a class and a
 		// project, jobs are taken by age.
-		_, _, err := jobs.Insert(ctx, q, event{project: p.ID, at: time.Now(), part: i, payload: payload}, jobs.InsertOptions{Class: priority.Interactive})
-		if err != nil {
-			return err
-		}
+		_, _, err = jobs.Insert(ctx, q, event{Notice: n, at: time.Now()}, jobs.InsertOptions{Class: priority.Interactive})
 	}
-	return nil
+	if err != nil {
+		s.Due.Now(n.Project)
+	}
+	return err
 }
+
+// Missed implements server.EventQueue.
+func (s *Events) Missed() { s.Due.Now(0) }
 
 // Worker returns the worker that does what follows from events.
 func (s *Events) Worker() jobs.Worker { return jobs.NewWorker(s.work) }
 
 func (s *Events) work(ctx context.Context, a *jobs.Attempt[event]) error {
-	e := &a.Args.Event
-	id := e.ProjectID
-	if id == 0 { // a webhook without payload: its project may stand in its address
-		id = projects.ParseName(a.Job().Project)
+	n := &a.Args.Notice
+	if n.Project == 0 { // a webhook without payload: its project may stand in its address
+		n.Project = projects.ParseName(a.Job().Project)
 	}
-	p, err := s.Projects.Load(ctx, id)
-	if err != nil {
-		return err
-	}
-	if a.Args.short {
-		if err := s.complete(ctx, p.ID, e); err != nil {
-			return err
-		}
-	}
-	if err := s.Handle(ctx, p, e); err != nil {
+	if err := s.handle(ctx, n); err != nil {
 		return err
 	}
 	if err := a.Finish(nil); err != nil {
 		return err
 	}
-	s.Queue.Discard(ctx, a.Job().Key) // nobody asks for it again, and it may be large
+	s.Queue.Discard(ctx, a.Job().Key) // nobody asks for it again
 	return nil
 }
 
-// Handle does what follows from an event.
-func (s *Events) Handle(ctx context.Context, p *labelstudio.Project, e *labelstudio.Event) error {
-	if e.LabelConfig != "" && p.ID != 0 {
-		var err error
-		if p, err = s.Projects.Configure(ctx, p.ID, e.LabelConfig); err != nil {
-			return err
-		}
-	}
-	switch e.Action {
-	case labelstudio.TasksCreated:
-		if !e.HasPayload() {
-			return s.Predictions.PrepareAll(ctx, p.ID)
-		}
-		return s.Predictions.Prepare(ctx, p, e.Tasks)
-	case labelstudio.TasksDeleted:
-		return s.Predictions.Forget(ctx, p.ID, e.Tasks)
-	case labelstudio.ProjectUpdated:
-		if !e.HasPayload() {
-			return s.Predictions.RefreshAll(ctx, p.ID)
-		}
-		return s.Predictions.Refresh(ctx, p)
-	case labelstudio.StartTraining:
-		// There is nothing to train yet; the button prepares all tasks of the project.
-		return s.Predictions.PrepareAll(ctx, p.ID)
-	case labelstudio.AnnotationCreated, labelstudio.AnnotationsCreated, labelstudio.AnnotationUpdated, labelstudio.AnnotationsDeleted:
-		switch {
-		case !e.HasPayload():
-			return s.Corrections.RecordAll(ctx, p.ID)
-		case e.Action == labelstudio.AnnotationsDeleted:
-			return s.Corrections.Forget(ctx, p.ID, e.Annotations)
-		}
-		return s.Corrections.Record(ctx, p, e.Tasks, e.Annotations)
-	}
-	return nil
-}
-
-// complete asks Label Studio for what a short event leaves out. Tasks and annotations that
-// are gone are left out.
-func (s *Events) complete(ctx context.Context, project int64, e *labelstudio.Event) error {
+// handle does what follows from an event.
+func (s *Events) handle(ctx context.Context, n *labelstudio.Notice) error {
 	if s.Client == nil {
-		return s.NoClient
+		return nil
 	}
-	if e.Action == labelstudio.ProjectUpdated {
-		p, err := s.Client.Project(ctx, project)
-		e.LabelConfig = p.LabelConfig
+	if n.Project == 0 {
+		return s.handleAny(ctx, n.Action)
+	}
+	now, err := s.Client.Project(ctx, n.Project)
+	if projects.Inaccessible(err) {
+		s.Logger.Info("event of a project that the token's user cannot see", "project", n.Project, "action", n.Action, "error", err)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	var tasks []labelstudio.Task
-	var annotations []labelstudio.Annotation
-	for i := range e.Tasks {
-		task, err := s.Client.Task(ctx, project, e.Tasks[i].ID)
-		if api.Status(err) == http.StatusNotFound {
-			continue
+	p, err := s.Projects.Configure(ctx, n.Project, now.LabelConfig)
+	if err != nil {
+		return err
+	}
+	switch n.Action {
+	case labelstudio.TasksCreated:
+		if n.Truncated {
+			s.Due.Now(p.ID)
 		}
+		return s.prepare(ctx, p, n.Tasks)
+	case labelstudio.TasksDeleted:
+		return s.forget(ctx, p.ID, n.Tasks)
+	case labelstudio.ProjectUpdated, labelstudio.StartTraining:
+		// There is nothing to train yet; the button has all tasks of the project looked through.
+		s.Due.Now(p.ID)
+	case labelstudio.AnnotationCreated, labelstudio.AnnotationsCreated, labelstudio.AnnotationUpdated:
+		return s.record(ctx, p, n)
+	case labelstudio.AnnotationsDeleted:
+		return s.Corrections.ForgetDeleted(ctx, p.ID, n.Annotations)
+	}
+	return nil
+}
+
+// handleAny does what follows from an event of some project.
+func (s *Events) handleAny(ctx context.Context, action labelstudio.Action) error {
+	switch action {
+	case labelstudio.AnnotationCreated, labelstudio.AnnotationsCreated, labelstudio.AnnotationUpdated, labelstudio.AnnotationsDeleted:
+		return s.Corrections.RecordAll(ctx, 0)
+	}
+	s.Due.Now(0)
+	return nil
+}
+
+// prepare enqueues those of new tasks that exist.
+func (s *Events) prepare(ctx context.Context, p *labelstudio.Project, ids []int64) error {
+	var tasks []labelstudio.Task
+	for task, err := range s.Client.TasksByID(ctx, p.ID, ids, false) {
 		if err != nil {
 			return err
 		}
 		tasks = append(tasks, task)
+	}
+	return s.Predictions.Prepare(ctx, p, tasks)
+}
+
+// forget takes back what is queued for those of deleted tasks that are gone.
+func (s *Events) forget(ctx context.Context, project int64, ids []int64) error {
+	gone := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		gone[id] = true
+	}
+	for task, err := range s.Client.TasksByID(ctx, project, ids, false) {
+		if err != nil {
+			return err
+		}
+		delete(gone, task.ID)
+	}
+	return s.Predictions.Forget(ctx, project, gone)
+}
+
+// record keeps what the annotations of an event say now.
+func (s *Events) record(ctx context.Context, p *labelstudio.Project, n *labelstudio.Notice) error {
+	if n.Truncated || len(n.Tasks) == 0 {
+		return s.Corrections.RecordAll(ctx, p.ID)
+	}
+	wanted := make(map[int64]bool, len(n.Annotations))
+	for _, id := range n.Annotations {
+		wanted[id] = true
+	}
+	for task, err := range s.Client.TasksByID(ctx, p.ID, n.Tasks, true) {
+		if err != nil {
+			return err
+		}
 		all, err := task.StoredAnnotations()
 		if err != nil {
 			return err
 		}
+		var annotations []labelstudio.Annotation
 		for _, a := range all {
-			if slices.ContainsFunc(e.Annotations, func(b labelstudio.Annotation) bool { return a.ID == b.ID }) {
+			if wanted[a.ID] {
 				a.Task = task.ID
 				annotations = append(annotations, a)
 			}
 		}
+		if err := s.Corrections.Record(ctx, p, []labelstudio.Task{task}, annotations); err != nil {
+			return err
+		}
 	}
-	e.Tasks, e.Annotations = tasks, annotations
 	return nil
 }

@@ -50,13 +50,14 @@ import (
 // DefaultWait is how long Predict waits for transcripts if Options do not say.
 const DefaultWait = 60 * time.Second
 
-// Options are what Predictions are made of. Queue, Projects, Recordings and Problems are
-// required.
+// Options are what Predictions are made of. Queue, Projects, Recordings, Problems and
+// Due are required.
 type Options struct {
 	Queue      *queue.Queue
 	Projects   *projects.Registry
 	Recordings *recordings.Recordings
 	Problems   *problems.Log
+	Due        *projects.Due
 	// Client stores predictions. Without one, predictions are only given in answer to
 	// requests, and NoClient says why there is none.
 	Client   *api.Client
@@ -78,7 +79,7 @@ type Predictions struct {
 
 // New returns Predictions.
 func New(o Options) (*Predictions, error) {
-	if o.Queue == nil || o.Projects == nil || o.Recordings == nil || o.Problems == nil {
+	if o.Queue == nil || o.Projects == nil || o.Recordings == nil || o.Problems == nil || o.Due == nil {
 		return nil, errors.New("predictions: Options are incomplete")
 	}
 	if o.Wait == 0 {

@@ -145,7 +145,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Predictions, err = New(Options{Queue: q, Projects: registry, Recordings: rec, Problems: problems.NewLog(), Client: client, Wait: time.Second}); err != nil {
+	if f.Predictions, err = New(Options{Queue: q, Projects: registry, Recordings: rec, Problems: problems.NewLog(), Due: projects.NewDue(), Client: client, Wait: time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -231,7 +231,7 @@ func TestAPreparedTaskIsTranscribedAndPushed(t *testing.T) {
 	if len(tasks) != 1 || tasks[0].ID != 5 || tasks[0].State != "delivered" || tasks[0].Version != p.Version {
 		t.Errorf("status %+v", tasks)
 	}
-	if err := f.Forget(t.Context(), 1, []labelstudio.Task{{ID: 5}}); err != nil {
+	if err := f.Forget(t.Context(), 1, map[int64]bool{5: true}); err != nil {
 		t.Fatal(err)
 	}
 	if tasks := Tasks(f.queue, 1); len(tasks) != 0 {

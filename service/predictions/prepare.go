@@ -36,57 +36,19 @@ func (s *Predictions) prepare(ctx context.Context, p *projects.Project, tasks []
 	return errors.Join(errs...)
 }
 
-// PrepareAll prepares all tasks of a project, or with zero of all projects.
-func (s *Predictions) PrepareAll(ctx context.Context, project int64) error {
-	for _, id := range s.Projects.Concerned(ctx, project) {
-		loaded, err := s.Projects.Load(ctx, id)
-		if err == nil && s.Client != nil {
-			err = s.prepareStored(ctx, loaded, func(*labelstudio.Task) bool { return true })
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// prepareStored prepares those tasks of a project in Label Studio that are wanted. A project
-// that is gone, or that the token's user may not see, is passed over.
-func (s *Predictions) prepareStored(ctx context.Context, lp *labelstudio.Project, wanted func(*labelstudio.Task) bool) error {
-	var p *projects.Project
-	for task, err := range s.Client.Tasks(ctx, lp.ID, false) {
-		if projects.Inaccessible(err) {
-			s.Problems.SetProject(lp.ID, err)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if !wanted(&task) {
-			continue
-		}
-		if p == nil {
-			if p, err = s.Projects.Resolve(ctx, lp); err != nil {
-				return err
-			}
-		}
-		if err := s.prepare(ctx, p, []labelstudio.Task{task}); err != nil {
-			return err
-		}
-	}
-	return nil
+// Known reports whether a task has a push of the project's present version, in whatever state:
+// it waits, has ended, or was given up with its reason.
+func (s *Predictions) Known(q *jobs.Queue, p *projects.Project, task int64) bool {
+	_, ok := q.Peek(push{TaskID: task, ProjectID: p.ID, Version: p.Version}.Key())
+	return ok
 }
 
 // Forget takes back what is queued for tasks that are gone. Transcriptions stay: other tasks
 // may show the same recording.
-func (s *Predictions) Forget(ctx context.Context, project int64, tasks []labelstudio.Task) error {
+func (s *Predictions) Forget(ctx context.Context, project int64, gone map[int64]bool) error {
 	q, err := s.Queue.Get()
 	if err != nil {
 		return err
-	}
-	gone := map[int64]bool{}
-	for i := range tasks {
-		gone[tasks[i].ID] = true
 	}
 	s.Problems.Forget(project, gone)
 	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project), Kind: Kind}) {
@@ -94,61 +56,6 @@ func (s *Predictions) Forget(ctx context.Context, project int64, tasks []labelst
 			continue
 		}
 		if err := q.Remove(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-// Refresh follows a change of a project: if its version has changed, tasks that had a
-// prediction of ours get the new one.
-func (s *Predictions) Refresh(ctx context.Context, lp *labelstudio.Project) error {
-	p, err := s.Projects.Resolve(ctx, lp)
-	if err != nil {
-		s.Problems.SetProject(lp.ID, err)
-		return nil // its users see it when Label Studio asks for /setup
-	}
-	q, err := s.Queue.Get()
-	if err != nil || s.Client == nil || len(p.Plans) == 0 {
-		return err
-	}
-	current := map[int64]bool{} // whether the task has a push of the version
-	for job := range q.Jobs(jobs.Filter{Project: projects.Name(p.ID), Kind: Kind}) {
-		if _, task, version, ok := parseKey(job.Key); ok {
-			current[task] = current[task] || version == p.Version
-		}
-	}
-	stale := map[int64]bool{}
-	for task, ok := range current {
-		if !ok {
-			stale[task] = true
-		}
-	}
-	if len(stale) == 0 {
-		return nil
-	}
-	return s.prepareStored(ctx, lp, func(t *labelstudio.Task) bool { return stale[t.ID] })
-}
-
-// RefreshAll asks Label Studio for the configuration of a project, or with zero of all
-// projects, and follows what has changed.
-func (s *Predictions) RefreshAll(ctx context.Context, project int64) error {
-	if s.Client == nil {
-		return nil
-	}
-	for _, id := range s.Projects.Concerned(ctx, project) {
-		now, err := s.Client.Project(ctx, id)
-		if projects.Inaccessible(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		p, err := s.Projects.Configure(ctx, id, now.LabelConfig)
-		if err == nil {
-			err = s.Refresh(ctx, p)
-		}
-		if err != nil {
 			return err
 		}
 	}

@@ -32,8 +32,13 @@ func (s *Predictions) push(ctx context.Context, a *jobs.Attempt[push]) error {
 	if err != nil {
 		return err
 	}
+	if err := p.Served(); err != nil {
+		return err // somebody is changing the configuration; what was transcribed is kept
+	}
 	if p.Version != args.Version {
-		return s.supersede(ctx, a, p)
+		// Whether the task gets a prediction of the new version is for reconcile to decide.
+		s.Due.At(p.ID, time.Now().Add(settle))
+		return s.end(ctx, a, superseded)
 	}
 	switch state, err := s.Recordings.State(ctx, args.Transcriptions); {
 	case err != nil:
@@ -73,21 +78,9 @@ func (s *Predictions) end(ctx context.Context, a *jobs.Attempt[push], outcome st
 	return nil
 }
 
-// supersede ends a push whose version is no longer the project's, once the task has one of
-// the version that is: nobody else may ask for that.
-func (s *Predictions) supersede(ctx context.Context, a *jobs.Attempt[push], p *projects.Project) error {
-	task, err := s.Client.Task(ctx, a.Args.ProjectID, a.Args.TaskID)
-	if api.Status(err) == http.StatusNotFound {
-		return s.end(ctx, a, gone)
-	}
-	if err == nil {
-		err = s.prepare(ctx, p, []labelstudio.Task{task})
-	}
-	if err != nil {
-		return err
-	}
-	return s.end(ctx, a, superseded)
-}
+// settle is how long a project is left alone after a change of version was noticed: pushes
+// that notice it too come in the next moments.
+const settle = 2 * time.Second
 
 // store builds the results of a task and stores them: in the task's data, as its one
 // prediction of the version, or both. It may be repeated at any point.

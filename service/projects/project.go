@@ -2,6 +2,7 @@ package projects
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -33,12 +34,34 @@ func (p *Project) Split() bool {
 	return slices.ContainsFunc(p.Plans, func(p *labelconfig.Plan) bool { return p.Split })
 }
 
-// Resolve finds out what a project wants. An error is a sentence for its users, unless it
-// wraps one of ctx, which bounds the reading of a model that is met for the first time.
+// NotServedError says that nothing can be predicted for a project until somebody changes its
+// settings or its labelling configuration.
+type NotServedError struct {
+	Project int64
+	Err     error
+}
+
+// Error is a sentence for the project's users.
+func (e *NotServedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *NotServedError) Unwrap() error { return e.Err }
+
+// Served returns nil if something is predicted for the project, else a NotServedError.
+func (p *Project) Served() error {
+	if len(p.Plans) > 0 {
+		return nil
+	}
+	return &NotServedError{p.ID, errors.New(p.Why)}
+}
+
+// Resolve finds out what a project wants. An error is a sentence for its users, a
+// NotServedError where they can mend it, unless it wraps one of ctx, which bounds the reading
+// of a model that is met for the first time.
 func (r *Registry) Resolve(ctx context.Context, p *labelstudio.Project) (*Project, error) {
 	settings, err := ParseSettings(p.ExtraParams, r.options.Defaults)
 	if err != nil {
-		return nil, err
+		return nil, &NotServedError{p.ID, err}
 	}
 	id, err := r.options.Models.Identity(ctx, settings.Model)
 	if err != nil {

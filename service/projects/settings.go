@@ -43,7 +43,20 @@ type Settings struct {
 	Author string `json:"author"`
 	// Overwrite replaces task data that people or other programs filled.
 	Overwrite bool `json:"overwrite"`
+	// Reconcile says whether tasks that nobody has opened, and whose import was missed, are
+	// looked for; missing means yes.
+	Reconcile *bool `json:"reconcile"`
+	// Repredict says which tasks get a new prediction when the model or the settings change:
+	// one of the constants below. Empty is RepredictUnlabelled.
+	Repredict string `json:"repredict"`
 }
+
+// Values of Settings.Repredict.
+const (
+	RepredictUnlabelled = "unlabelled" // tasks without an annotation
+	RepredictAll        = "all"
+	RepredictOff        = "off"
+)
 
 // ParseSettings reads what was typed at connection, over the defaults. An empty string
 // counts as nothing; a string may hold the object. An error is a sentence for whoever typed.
@@ -109,6 +122,11 @@ func (s *Settings) Validate() error {
 	}
 	if m := s.MinPause; m != 0 && (m < 0.1 || m > 60) {
 		return fmt.Errorf("min_pause: %g seconds; want 0.1 to 60", m)
+	}
+	switch s.Repredict {
+	case "", RepredictUnlabelled, RepredictAll, RepredictOff:
+	default:
+		return fmt.Errorf("repredict: %q; want %q, %q or %q", s.Repredict, RepredictUnlabelled, RepredictAll, RepredictOff)
 	}
 	return nil
 }

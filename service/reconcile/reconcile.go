@@ -1,0 +1,278 @@
+// Package reconcile compares what Label Studio has with what is known here, and makes up for
+// what was missed.
+//
+// Label Studio sends a webhook once and ignores the answer: tasks that were imported while
+// this process was away, its disk full or its settings wrong are announced nowhere again. So
+// every project that has connected is looked through
+//
+//   - after each start,
+//   - after an event that was refused, could not be read or was about the project as a whole,
+//   - after a project connects, or its settings or labelling configuration change,
+//   - and every hour.
+//
+// A look makes sure that each task has one of three: a prediction of the present version, a
+// push that waits or has ended (package predictions), or a stated failure.
+//
+// # What it costs
+//
+// One request for the project and one for each hundred tasks that have no prediction of the
+// present version: Label Studio filters them. What is known here is compared in memory. A
+// project whose tasks all have one costs two requests an hour.
+//
+// # Which tasks
+//
+// Tasks without a prediction of ours and without an annotation are new and are prepared as if
+// they had just been imported. Tasks that have a prediction of an earlier version are predicted
+// again if the setting "repredict" says so: "unlabelled" (the default) those that nobody has
+// annotated, "all", or "off". A recording whose transcript is still right is not transcribed
+// again. The setting "reconcile": false leaves a project alone.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/service/predictions"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/recordings"
+)
+
+// Options are what a Reconciler is made of. All but Logger are required.
+type Options struct {
+	Queue       *queue.Queue
+	Projects    *projects.Registry
+	Predictions *predictions.Predictions
+	Problems    *problems.Log
+	Due         *projects.Due
+	Client      *api.Client
+	Logger      *slog.Logger // nil: no log
+}
+
+// Reconciler looks through projects. It is safe for concurrent use.
+type Reconciler struct {
+	Options
+
+	mu    sync.Mutex // guards known
+	known map[int64]state
+}
+
+// state is what is known of the looks at a project.
+type state struct {
+	Look
+	failures int // in a row
+}
+
+// Look is the last look at a project, as /status shows it.
+type Look struct {
+	At time.Time `json:"at"`
+	// Without is how many tasks had no prediction of the present version; of these Prepared
+	// were new, Again had an earlier prediction of ours and get a new one, and Labelled were
+	// left as they are, since people have annotated them.
+	Without  int `json:"without_prediction"`
+	Prepared int `json:"prepared"`
+	Again    int `json:"predicted_again"`
+	Labelled int `json:"labelled"`
+}
+
+// New returns a Reconciler. Run does its work.
+func New(o Options) (*Reconciler, error) {
+	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Problems == nil || o.Due == nil || o.Client == nil {
+		return nil, errors.New("reconcile: Options are incomplete")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Reconciler{Options: o, known: map[int64]state{}}, nil
+}
+
+const (
+	// often is how long a project is left alone after a look, whoever asks for the next.
+	often = 5 * time.Second
+	// seldom is when the next look comes that nobody asks for.
+	seldom = time.Hour
+)
+
+// Run looks through projects when they are due, until ctx ends.
+func (r *Reconciler) Run(ctx context.Context) {
+	if r.Queue.Wait(ctx) == nil {
+		return
+	}
+	r.Due.Now(0)
+	for {
+		project, err := r.Due.Next(ctx)
+		if err != nil {
+			return
+		}
+		if project == 0 {
+			for _, id := range r.Projects.List(ctx) {
+				r.Due.Now(id)
+			}
+			continue
+		}
+		if rest := time.Until(r.last(project).At.Add(often)); rest > 0 {
+			r.Due.At(project, time.Now().Add(rest))
+			continue
+		}
+		look, err := r.Project(ctx, project)
+		if ctx.Err() != nil {
+			return
+		}
+		r.Due.At(project, time.Now().Add(r.ended(project, look, err)))
+	}
+}
+
+// ended notes how a look ended, and returns when the next one comes.
+func (r *Reconciler) ended(project int64, look Look, err error) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.known[project]
+	if err == nil {
+		r.known[project] = state{Look: look}
+		if look.Prepared+look.Again > 0 {
+			r.Logger.Info("tasks without a prediction were found", "project", project, "new", look.Prepared, "again", look.Again, "labelled", look.Labelled)
+		}
+		return time.Duration((0.9 + 0.2*rand.Float64()) * float64(seldom))
+	}
+	s.At = time.Now()
+	delay := max(jobs.Backoff{First: 5 * time.Second, Most: 10 * time.Minute}.Delay(s.failures), often)
+	s.failures++
+	r.known[project] = s
+	r.Logger.Warn("a project could not be compared with Label Studio; trying again", "project", project, "in_s", delay.Seconds(), "error", err)
+	return delay
+}
+
+// Last returns the last look at a project; ok is false if there was none.
+func (r *Reconciler) Last(project int64) (look Look, ok bool) {
+	s := r.last(project)
+	return s.Look, !s.At.IsZero()
+}
+
+func (r *Reconciler) last(project int64) state {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known[project]
+}
+
+// Project looks through a project now.
+func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
+	look := Look{At: time.Now()}
+	q, err := r.Queue.Get()
+	if err != nil {
+		return look, err
+	}
+	now, err := r.Client.Project(ctx, id)
+	if projects.Inaccessible(err) {
+		r.Problems.SetProject(id, err)
+		return look, nil
+	}
+	if err != nil {
+		return look, err
+	}
+	lp, err := r.Projects.Configure(ctx, id, now.LabelConfig)
+	if err != nil {
+		return look, err
+	}
+	p, err := r.Projects.Resolve(ctx, lp)
+	if err == nil {
+		err = p.Served()
+	}
+	if unserved := new(projects.NotServedError); errors.As(err, &unserved) {
+		r.Problems.SetProject(id, err)
+		return look, nil
+	}
+	if err != nil {
+		return look, err
+	}
+	r.Problems.SetProject(id, nil)
+	if err := r.wake(ctx, q, id); err != nil {
+		return look, err
+	}
+	if on := p.Settings.Reconcile; on != nil && !*on {
+		return look, nil
+	}
+	return look, r.tasks(ctx, q, p, &look)
+}
+
+// tasks looks through the tasks of a project that have no prediction of its version.
+func (r *Reconciler) tasks(ctx context.Context, q *jobs.Queue, p *projects.Project, look *Look) error {
+	written, err := r.Projects.Written(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	var batch []labelstudio.Task
+	flush := func() error {
+		err := r.Predictions.Prepare(ctx, p.Project, batch)
+		batch = batch[:0]
+		return err
+	}
+	for task, err := range r.Client.TasksWithout(ctx, p.ID, p.Version) {
+		if err != nil {
+			return err
+		}
+		look.Without++
+		if r.Predictions.Known(q, p, task.ID) {
+			continue
+		}
+		switch earlier := predicted(&task, written); {
+		case earlier && p.Settings.Repredict == projects.RepredictOff:
+			continue
+		case task.TotalAnnotations > 0 && p.Settings.Repredict != projects.RepredictAll:
+			look.Labelled++
+			continue
+		case earlier:
+			look.Again++
+		default:
+			look.Prepared++
+		}
+		if batch = append(batch, task); len(batch) == api.TaskPage {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// predicted reports whether a task has a prediction of ours.
+func predicted(t *labelstudio.Task, written projects.Written) bool {
+	for version := range strings.SplitSeq(t.ModelVersions, ",") {
+		if written[strings.TrimSpace(version)] {
+			return true
+		}
+	}
+	return false
+}
+
+// reviveAfter is when a recording that was given up because the process crashed over and over
+// gets another life: what crashed it may have been something else.
+const reviveAfter = time.Hour
+
+// wake makes jobs of a project ready that wait because they failed, since what they failed of
+// may be over, and revives those that were given up after crashes.
+func (r *Reconciler) wake(ctx context.Context, q *jobs.Queue, project int64) error {
+	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project)}) {
+		waits := job.State == jobs.Queued && job.Retries > 0 && time.Until(job.NotBefore) > 0 && job.Kind != recordings.Kind
+		crashed := job.State == jobs.Discarded && job.Crashes > 0 && time.Since(job.Ended) > reviveAfter
+		if !waits && !crashed {
+			continue
+		}
+		if _, err := q.Requeue(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
+			return fmt.Errorf("wake job %s: %w", job.Key, err)
+		}
+		if crashed {
+			r.Logger.Info("a job that crashed is tried again", "job", job.Key, "project", project)
+		}
+	}
+	return nil
+}
