@@ -27,7 +27,7 @@ func New(o Options) (*Service, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{options: o, log: o.Logger, started: time.Now(), problems: problems.NewLog(), shutdown: shutdown{log: o.Logger}}
+	s := &Service{options: o, log: o.Logger, started: time.Now(), problems: problems.NewLog(), shutdown: shutdown{log: o.Logger}, broken: make(chan error, 1)}
 	s.working, s.stopWorking = context.WithCancelCause(context.Background())
 	s.storing, s.stopStoring = context.WithCancel(context.Background())
 	s.metrics = newMetrics(o.Registry)
@@ -86,6 +86,7 @@ func (s *Service) assemble() (err error) {
 			return err
 		}
 	}
+	s.outage = newOutage(s.client, s.queue, s.due, s.log)
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{
@@ -127,6 +128,7 @@ func (s *Service) Start() error {
 	s.running.Go(func() {
 		if err := s.server.Serve(ln); err != nil {
 			s.log.Error("serving ended", "error", err)
+			s.broken <- err
 		}
 	})
 	s.startWork()
@@ -137,6 +139,7 @@ func (s *Service) Start() error {
 func (s *Service) startWork() {
 	s.running.Go(func() { s.queue.Run(s.working) })
 	s.running.Go(func() { s.projects.Run(s.working) })
+	s.running.Go(func() { s.outage.run(s.working) })
 	if s.reconciler != nil {
 		s.running.Go(func() { s.reconciler.Run(s.working) })
 	}
@@ -145,6 +148,17 @@ func (s *Service) startWork() {
 		for range c.count {
 			s.running.Go(func() { s.work(c) })
 		}
+	}
+}
+
+// Wait returns nil when ctx ends, or earlier why requests are not served any more. A process
+// that lives on then would be deaf, and its supervisor would not know.
+func (s *Service) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.broken:
+		return err
 	}
 }
 

@@ -135,11 +135,13 @@ type Service struct {
 	predictions *predictions.Predictions
 	corrections *corrections.Corrections
 	events      *events.Events
+	outage      *outage
 	due         *projects.Due         // projects to be reconciled
 	reconciler  *reconcile.Reconciler // nil without a client
 	server      *server.Server
 
 	listener    net.Listener
+	broken      chan error      // capacity 1; why serving ended
 	working     context.Context // ends when the service stops
 	stopWorking context.CancelCauseFunc
 	storing     context.Context // ends a while later, for work that is done

@@ -25,9 +25,6 @@ type crew struct {
 	least priority.Class // of the jobs they take
 	// model says that nothing can be done without one.
 	model bool
-	// access says that jobs which Label Studio refuses wait for a token that is renewed or a
-	// membership that is given: what they bring took long to make.
-	access bool
 }
 
 // crews are all workers. Besides those that take any recording there is one for recordings
@@ -37,9 +34,9 @@ func (s *Service) crews() []crew {
 	return []crew{
 		{Worker: s.recordings.Worker(), count: s.options.Recordings, model: true},
 		{Worker: s.recordings.Worker(), count: 1, least: priority.Opened, model: true},
-		{Worker: s.predictions.Worker(), count: 2, access: true},
-		{Worker: s.events.Worker(), count: 1, model: true, access: true},
-		{Worker: s.corrections.Worker(), count: 1, model: true, access: true},
+		{Worker: s.predictions.Worker(), count: 2},
+		{Worker: s.events.Worker(), count: 1, model: true},
+		{Worker: s.corrections.Worker(), count: 1, model: true},
 	}
 }
 
@@ -93,7 +90,8 @@ func (s *Service) attempt(c crew, lease *jobs.Lease) {
 // that can help, and then given up with its reason.
 func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause error) {
 	job := lease.Job()
-	delay, again := retry(cause, job, c.access)
+	delay, again := retry(cause, job)
+	s.outage.noted(cause)
 	if again && time.Since(job.Created) < s.options.GiveUp {
 		s.log.Warn("job will be tried again", "job", job.Key, "in_s", delay.Seconds(), "error", cause)
 		if err := lease.Retry(s.storing, delay, problems.WithHint(cause)); err != nil && ctx.Err() == nil {
@@ -111,9 +109,9 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 // attempts is how often a job is tried that fails for no reason that time cures.
 const attempts = 3
 
-// retry reports whether a job may succeed later, and when to try. With access, a refusal of
-// Label Studio may end.
-func retry(cause error, job jobs.Job, access bool) (time.Duration, bool) {
+// retry reports whether a job may succeed later, and when to try. A refusal of Label Studio may
+// end too: a token is renewed, a membership given.
+func retry(cause error, job jobs.Job) (time.Duration, bool) {
 	delay := jobs.Backoff{First: 5 * time.Second, Most: 30 * time.Minute}.Delay(job.Retries)
 	if asked, ok := media.Retryable(cause); ok {
 		return max(delay, asked), true
@@ -122,7 +120,7 @@ func retry(cause error, job jobs.Job, access bool) (time.Duration, bool) {
 		return max(delay, asked), true
 	}
 	if status := api.Status(cause); status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return max(delay, time.Minute), access
+		return max(delay, time.Minute), true
 	}
 	var model *asr.ModelError
 	var damaged *audio.Error

@@ -11,6 +11,7 @@ import (
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
@@ -19,7 +20,6 @@ func TestFailuresThatTimeCuresAreTriedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		cause   error
 		retries int
-		access  bool
 		again   bool
 	}{
 		"something unknown":                  {cause: errors.New("unknown"), again: true},
@@ -30,12 +30,13 @@ func TestFailuresThatTimeCuresAreTriedAgain(t *testing.T) {
 		"an old version":                     {cause: wrap(&recordings.OutdatedError{Wanted: "a", Now: "b"})},
 		"a transcript too large for a store": {cause: wrap(&jobs.Error{Op: "finish", Err: jobs.ErrTooLarge})},
 		"a full disk":                        {cause: wrap(&jobs.Error{Op: "finish", Err: jobs.ErrNoSpace}), retries: 500, again: true},
-		"a refusal that may end":             {cause: wrap(&api.Error{Status: 403}), retries: 500, access: true, again: true},
-		"a refusal":                          {cause: wrap(&api.Error{Status: 401})},
-		"an unknown task":                    {cause: wrap(&api.Error{Status: 404}), access: true},
+		"a refusal that may end":             {cause: wrap(&api.Error{Status: 403}), retries: 500, again: true},
+		"a token that is not accepted":       {cause: wrap(&api.Error{Status: 401}), retries: 500, again: true},
+		"settings that are wrong":            {cause: wrap(&projects.NotServedError{Err: errors.New("no text")}), retries: 500, again: true},
+		"an unknown task":                    {cause: wrap(&api.Error{Status: 404})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			delay, again := retry(c.cause, jobs.Job{Retries: c.retries}, c.access)
+			delay, again := retry(c.cause, jobs.Job{Retries: c.retries})
 			if again != c.again || delay > 30*time.Minute || again && delay < time.Second {
 				t.Errorf("again %v after %v", again, delay)
 			}

@@ -67,13 +67,13 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	fmt.Fprintf(std.err, "asr-backend %s serves on %s\nstatus page: %[2]s/status\n", version, clickable(s.Addr()))
-	<-ctx.Done()
+	broken := s.Wait(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	if err := s.Stop(stop); err != nil {
-		return fmt.Errorf("stop: %w", err)
+		return errors.Join(broken, fmt.Errorf("stop: %w", err))
 	}
-	return nil
+	return broken
 }
 
 // withoutEmptyHint leaves out the hint of an error that has none.

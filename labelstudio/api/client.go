@@ -231,8 +231,8 @@ func (c *Client) read(q call, target *url.URL, w *http.Response) error {
 			return fail(fmt.Errorf("the answer is larger than %d bytes", maxReply))
 		}
 		if err := json.Unmarshal(raw, q.reply); err != nil {
-			e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: jsonerr.Explain(err)}
-			e.Hint = fmt.Sprintf("Is this a Label Studio? Check %s.", c.options.URLName)
+			e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: fmt.Errorf("%w: %w", errNoSense, jsonerr.Explain(err))}
+			e.Hint = fmt.Sprintf("Is this a Label Studio, or does a proxy before it ask to log in? Check %s.", c.options.URLName)
 			return e
 		}
 	}

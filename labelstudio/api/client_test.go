@@ -104,7 +104,7 @@ func TestTasksByPages(t *testing.T) {
 	for range c.Tasks(t.Context(), 45, true) {
 		break
 	}
-	if last := f.all()[3]; last.uri != "/api/tasks/?fields=all&page=1&page_size=100&project=45" {
+	if last := f.all()[3]; last.uri != "/api/tasks/?fields=all&page=1&page_size=100&project=45&resolve_uri=false" {
 		t.Errorf("request %s", last.uri)
 	}
 }
@@ -186,8 +186,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"too large", says(413, `<html>`), legacy, []string{"limits the size"}, false},
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://other.example.com/x?token=abc", http.StatusMovedPermanently)
-		}, legacy, []string{"redirects to https://other.example.com/x; set MY_URL"}, false},
-		{"another program", says(200, `<html>hello`), legacy, []string{"Is this a Label Studio? Check MY_URL."}, false},
+		}, legacy, []string{"redirects to https://other.example.com/x; set MY_URL"}, true},
+		{"another program", says(200, `<html>hello`), legacy, []string{"Is this a Label Studio, or does a proxy before it ask to log in? Check MY_URL."}, true},
 		{"the token repeated", says(400, `{"detail":"bad token `+legacy+`"}`), legacy, []string{"bad token ***"}, false},
 		{"an endless story", says(400, strings.Repeat("x", 100000)), legacy, []string{strings.Repeat("x", 400) + "..."}, false},
 	} {

@@ -16,7 +16,12 @@ import (
 	"github.com/asr-backend/asr-backend/internal/visible"
 )
 
-var errBrokeOff = errors.New("the answer broke off")
+var (
+	errBrokeOff = errors.New("the answer broke off")
+	// errNoSense is for an answer of 200 that is not Label Studio's: the login page of a
+	// proxy, or a notice of maintenance.
+	errNoSense = errors.New("the answer is not one of Label Studio's API")
+)
 
 // Error is a request that Label Studio did not answer as hoped.
 type Error struct {
@@ -72,11 +77,27 @@ func (e *Error) Retry() (time.Duration, bool) {
 	switch {
 	case e.Status == 0, errors.Is(e.Err, errBrokeOff):
 		return 0, !errors.Is(e.Err, context.Canceled)
+	case errors.Is(e.Err, errNoSense), e.Status >= 300 && e.Status <= 399:
+		return e.RetryAfter, true // somebody else answers
 	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooEarly,
 		e.Status == http.StatusTooManyRequests, e.Status >= 500 && e.Status != http.StatusNotImplemented:
 		return e.RetryAfter, true
 	}
 	return 0, false
+}
+
+// Outage reports whether an error says that Label Studio as a whole cannot be asked at the
+// moment: nobody or somebody else answers, or the token is not accepted. What fails of that is
+// as good as before, and succeeds when the outage is over.
+func Outage(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || errors.Is(err, context.Canceled) {
+		return false
+	}
+	if _, ok := e.Retry(); ok {
+		return e.Status != http.StatusTooManyRequests
+	}
+	return e.Status == http.StatusUnauthorized
 }
 
 // Status returns the HTTP status of an error, or zero.

@@ -263,27 +263,43 @@ func TestPredictAnswersWhatIsReadyAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestAPushOfAnOldVersionAsksForTheNewOne(t *testing.T) {
+func TestAPushOfAnOldVersionMakesItsProjectDue(t *testing.T) {
 	f := newFixture(t)
 	if err := f.Prepare(t.Context(), f.project(""), []labelstudio.Task{task()}); err != nil {
 		t.Fatal(err)
 	}
 	f.transcribe()
 	f.project(`{"words":false}`)
-	if err := f.work(); err != nil { // superseded
+	if err := f.work(); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.rows.versions(); len(got) != 0 {
 		t.Errorf("stored %q of an old version", got)
 	}
-	if err := f.work(); err != nil { // of the same transcript
+	if n := len(f.queue.List(jobs.Filter{Kind: Kind})); n != 0 {
+		t.Errorf("%d pushes are kept", n)
+	}
+	if project, err := f.Due.Next(t.Context()); err != nil || project != 1 {
+		t.Errorf("project %d is due, %v", project, err)
+	}
+}
+
+// A configuration that is wrong for a moment must not cost what was transcribed.
+func TestAPushWaitsForAConfigurationThatAsksForText(t *testing.T) {
+	f := newFixture(t)
+	if err := f.Prepare(t.Context(), f.project(""), []labelstudio.Task{task()}); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.rows.versions(); len(got) != 1 {
-		t.Errorf("stored %q", got)
+	f.transcribe()
+	if _, err := f.Projects.Configure(t.Context(), 1, `<View><Audio name="audio" value="$audio"/></View>`); err != nil {
+		t.Fatal(err)
 	}
-	if n := len(f.queue.List(jobs.Filter{Kind: Kind})); n != 1 {
-		t.Errorf("%d pushes are kept", n)
+	var unserved *projects.NotServedError
+	if err := f.work(); !errors.As(err, &unserved) {
+		t.Fatalf("error %v", err)
+	}
+	if list := f.queue.List(jobs.Filter{Kind: Kind}); len(list) != 1 || list[0].State.Ended() {
+		t.Errorf("pushes %+v", list)
 	}
 }
 
