@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/asr-backend/asr-backend/priority"
 
@@ -81,6 +82,51 @@ var contractOrder = []promise{
 		}
 		if l, err := tryTake(ctx, q, "asr", priority.Interactive); err != nil || l.Job().Key != "other" {
 			t.Fatalf("after it is raised: %v", err)
+		}
+	}},
+	{"a job that is held is nobody else's", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		enqueue(t, q, spec("push"))
+		until := time.Now().Add(300 * time.Millisecond)
+		if j, err := q.Hold(ctx, "push", until); err != nil || j.State != Queued || !j.Held.After(time.Now()) {
+			t.Fatalf("held: %+v, %v", j, err)
+		}
+		_, err := q.Hold(ctx, "push", until)
+		wantErr(t, err, ErrState)
+		_, err = q.Requeue(ctx, "push")
+		wantErr(t, err, ErrState)
+		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
+			t.Fatalf("taken while it is held: %v", err)
+		}
+		l := take(t, q, "asr")
+		if time.Now().Before(until) {
+			t.Error("taken before the hold ended")
+		}
+		_, err = q.Hold(ctx, "push", time.Now().Add(time.Hour))
+		wantErr(t, err, ErrState)
+		if err := l.Finish(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		_, err = q.Hold(ctx, "push", time.Now().Add(time.Hour))
+		wantErr(t, err, ErrState)
+	}},
+	{"a queued job that is wanted later starts later", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		enqueue(t, q, spec("push"))
+		later := spec("push")
+		later.NotBefore = time.Now().Add(300 * time.Millisecond)
+		if _, _, err := q.Enqueue(ctx, later); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
+			t.Fatalf("taken before its time: %v", err)
+		}
+		if _, _, err := q.Enqueue(ctx, spec("push")); err != nil { // no time is not an earlier one
+			t.Fatal(err)
+		}
+		take(t, q, "asr")
+		if time.Now().Before(later.NotBefore) {
+			t.Error("taken before its time")
 		}
 	}},
 	{"a job waits for another to end", func(t *testing.T, open func(Options) *Queue) {

@@ -13,10 +13,19 @@ import (
 func newID() string { return nuid.Next() }
 
 // now is the time as stored in records: wall clock, UTC, microseconds.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+func now() time.Time { return stored(time.Now()) }
+
+// stored is a time as stored in records; zero stays zero.
+func stored(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
 
 // Enqueue stores a new job, or returns the one that already has the key, in any state;
-// created says which. An existing queued job is raised to the class of s. Once Enqueue has
+// created says which. An existing queued job is raised to the class of s, and starts not before
+// the time of s. Once Enqueue has
 // returned without an error, the job is on disk and will end.
 //
 // After an error the job may have been stored all the same; enqueueing it again finds it.
@@ -44,11 +53,8 @@ func (q *Queue) enqueue(ctx context.Context, s Spec) (Job, bool, error) {
 	t := now()
 	r := record{Format: format, ID: newID(), Write: newID(), Job: Job{
 		Key: s.Key, Project: s.Project, Kind: s.Kind, Class: s.Class, Payload: s.Payload,
-		After: s.After, NotBefore: s.NotBefore.UTC().Truncate(time.Microsecond), Created: t, Updated: t,
+		After: s.After, NotBefore: stored(s.NotBefore), Created: t, Updated: t,
 	}}
-	if s.NotBefore.IsZero() {
-		r.NotBefore = time.Time{}
-	}
 	if s.After != "" {
 		before, _, err := q.read(ctx, s.After)
 		if err != nil {
@@ -68,17 +74,17 @@ func (q *Queue) enqueue(ctx context.Context, s Spec) (Job, bool, error) {
 	}
 }
 
-// raise returns the existing job, moved to the class of s if it is still queued in a lower
-// one.
+// raise returns the existing job, moved to the class and the time of s if it is still queued
+// in a lower class or for an earlier time.
 func (q *Queue) raise(ctx context.Context, s Spec) (Job, error) {
 	r, _, err := q.read(ctx, s.Key)
-	if err != nil || r.State != Queued || r.Class >= s.Class {
+	if err != nil || r.State != Queued || r.Class >= s.Class && !s.NotBefore.After(r.NotBefore) {
 		return r.Job, err
 	}
 	if err := q.gate(false); err != nil {
 		return r.Job, nil // it stays in its class
 	}
-	j, err := q.change(ctx, s.Key, func(r record) (record, error) { return r.raise(now(), s.Class) })
+	j, err := q.change(ctx, s.Key, func(r record) (record, error) { return r.raise(now(), s.Class, stored(s.NotBefore)) })
 	if errors.Is(err, ErrState) || transient(err) {
 		return j, nil
 	}
@@ -159,6 +165,19 @@ func (q *Queue) Requeue(ctx context.Context, key string) (Job, error) {
 	}
 	j, err := q.change(ctx, key, func(r record) (record, error) { return r.requeue(now()) })
 	return j, fail("requeue", key, err)
+}
+
+// Hold keeps a queued job from starting until a time, for a caller that does its work in
+// another way. It is a lock that all processes on the store share and that outlives them: of
+// several callers one gets it, until that time has come. Otherwise, and if the job is not
+// queued, Hold answers ErrState.
+func (q *Queue) Hold(ctx context.Context, key string, until time.Time) (Job, error) {
+	err := q.gate(false)
+	if err != nil {
+		return Job{}, fail("hold", key, err)
+	}
+	j, err := q.change(ctx, key, func(r record) (record, error) { return r.hold(now(), stored(until)) })
+	return j, fail("hold", key, err)
 }
 
 // goneFor is how long a delete marker is kept for processes that were cut off from the

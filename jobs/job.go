@@ -102,6 +102,7 @@ type Job struct {
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`
 	NotBefore time.Time `json:"notBefore,omitzero"` // queued: the earliest next attempt
+	Held      time.Time `json:"held,omitzero"`      // queued: until when somebody holds it; see Queue.Hold
 	Attempted time.Time `json:"taken,omitzero"`     // start of the latest attempt
 	Ended     time.Time `json:"ended,omitzero"`
 

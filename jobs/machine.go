@@ -18,11 +18,12 @@ import (
 //	running --release--> queued
 //	running --crash-->   queued, or dead after MaxCrashes crashes in a row
 //	dead    --requeue--> queued       queued --requeue--> queued, no longer scheduled
-//	queued  --raise-->   queued in a higher class
+//	queued  --raise-->   queued in a higher class, or for later
+//	queued  --hold-->    queued, scheduled for when the hold ends
 
 func (r record) step(to State, now time.Time) record {
 	r.State, r.Updated = to, now
-	r.Owner, r.Lease, r.NotBefore = "", "", time.Time{}
+	r.Owner, r.Lease, r.NotBefore, r.Held = "", "", time.Time{}, time.Time{}
 	if to.Ended() {
 		r.Ended = now
 	}
@@ -39,6 +40,11 @@ func (r record) expect(s State) error {
 func (r record) take(now time.Time, owner, lease string) (record, error) {
 	if err := r.expect(Queued); err != nil {
 		return r, err
+	}
+	// The index of this process may lag behind a hold. Records have microseconds, while a
+	// delay may be finer.
+	if r.NotBefore.Truncate(time.Microsecond).After(now) {
+		return r, fmt.Errorf("%w: it is scheduled for %s", ErrState, r.NotBefore.Format(time.RFC3339))
 	}
 	r = r.step(Running, now)
 	r.Owner, r.Lease, r.Attempted = owner, lease, now
@@ -128,17 +134,40 @@ func (r record) crash(now time.Time, windows, maxDeliver int, cooldown time.Dura
 	return r, nil
 }
 
-// requeue queues a dead job again, and makes a scheduled job ready.
+// requeue queues a dead job again, and makes a scheduled job ready unless it is held.
 func (r record) requeue(now time.Time) (record, error) {
 	if r.State != Discarded && r.State != Queued {
 		return r, fmt.Errorf("%w: it is %s", ErrState, r.State)
+	}
+	if r.Held.After(now) {
+		return r, fmt.Errorf("%w: it is held until %s", ErrState, r.Held.Format(time.RFC3339))
 	}
 	r = r.step(Queued, now)
 	r.Ended, r.Crashes, r.Windows = time.Time{}, 0, 0
 	return r, nil
 }
 
-func (r record) raise(now time.Time, c priority.Class) (record, error) {
+// raise moves a queued job to a higher class, and to a later time.
+func (r record) raise(now time.Time, c priority.Class, notBefore time.Time) (record, error) {
 	r.Updated, r.Class = now, max(r.Class, c)
+	if notBefore.After(r.NotBefore) {
+		r.NotBefore = notBefore
+	}
 	return r, r.expect(Queued)
+}
+
+// hold keeps a queued job from starting until a time, for one holder: it fails while there is
+// another.
+func (r record) hold(now, until time.Time) (record, error) {
+	if err := r.expect(Queued); err != nil {
+		return r, err
+	}
+	if r.Held.After(now) {
+		return r, fmt.Errorf("%w: it is held until %s", ErrState, r.Held.Format(time.RFC3339))
+	}
+	r.Updated, r.Held = now, until
+	if until.After(r.NotBefore) {
+		r.NotBefore = until
+	}
+	return r, nil
 }

@@ -31,13 +31,13 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			clock = clock.Add(time.Second)
 			before := r
-			step := rapid.SampledFrom([]string{"take", "beat", "finish", "fail", "retry", "postpone", "release", "lose", "requeue", "raise"}).Draw(t, "step")
+			step := rapid.SampledFrom([]string{"take", "beat", "finish", "fail", "retry", "postpone", "release", "lose", "requeue", "raise", "hold", "wait"}).Draw(t, "step")
 			var err error
 			var next record
 			allowed := before.State == Running
 			switch step {
 			case "take":
-				allowed = before.State == Queued
+				allowed = before.State == Queued && !before.NotBefore.After(clock)
 				next, err = r.take(clock, "owner", "lease")
 			case "beat":
 				next, err = r.heartbeat(clock)
@@ -54,11 +54,17 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 			case "lose":
 				next, err = r.crash(clock, rapid.IntRange(0, 5).Draw(t, "windows"), maxDeliver, time.Second, "killed")
 			case "requeue":
-				allowed = before.State == Discarded || before.State == Queued
+				allowed = (before.State == Discarded || before.State == Queued) && !before.Held.After(clock)
 				next, err = r.requeue(clock)
 			case "raise":
 				allowed = before.State == Queued
-				next, err = r.raise(clock, priority.Class(rapid.IntRange(0, priority.Classes-1).Draw(t, "class")))
+				next, err = r.raise(clock, priority.Class(rapid.IntRange(0, priority.Classes-1).Draw(t, "class")), clock.Add(time.Minute))
+			case "hold":
+				allowed = before.State == Queued && !before.Held.After(clock)
+				next, err = r.hold(clock, clock.Add(time.Minute))
+			case "wait":
+				clock = clock.Add(2 * time.Hour)
+				continue
 			}
 			if (err == nil) != allowed || err != nil && !errors.Is(err, ErrState) {
 				t.Fatalf("%s of a %s job: error %v", step, before.State, err)
@@ -87,13 +93,13 @@ func TestSuspectsRestLongerAndLonger(t *testing.T) {
 	now := time.Now().UTC()
 	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: now, Updated: now}}
 	for i, want := range []time.Duration{0, 0, time.Second, 6 * time.Second, 36 * time.Second, 216 * time.Second, 216 * time.Second} {
-		r, _ = r.take(now, "o", "l")
+		r, _ = r.take(now.Add(time.Hour), "o", "l")
 		r, _ = r.crash(now, 0, 100, time.Second, "killed")
 		if got := max(0, r.NotBefore.Sub(now)); r.State != Queued || got != want {
 			t.Errorf("after %d losses: %s, not before %v; want %v", i+1, r.State, got, want)
 		}
 	}
-	r, _ = r.take(now, "o", "l")
+	r, _ = r.take(now.Add(time.Hour), "o", "l")
 	if r, _ = r.crash(now, 1, 100, time.Second, "killed"); !r.NotBefore.IsZero() {
 		t.Errorf("a job that got further rests until %v", r.NotBefore)
 	}

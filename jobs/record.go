@@ -99,7 +99,7 @@ func (r record) check() error {
 		return errors.New("a result and the state done belong together")
 	case r.Result != nil && (r.Result.Size < 0 || !strings.HasPrefix(r.Result.Name, r.ID+".") || !token(r.Result.Name[len(r.ID)+1:])):
 		return errors.New("the result is not one of this job")
-	case r.State != Queued && !r.NotBefore.IsZero():
+	case r.State != Queued && !(r.NotBefore.IsZero() && r.Held.IsZero()), r.Held.After(r.NotBefore):
 		return errors.New("only a queued job has a time to wait for")
 	case r.Created.IsZero() || r.Updated.IsZero() || (r.State == Running && r.Attempted.IsZero()):
 		return errors.New("a time of the record is missing")

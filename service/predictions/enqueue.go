@@ -11,7 +11,6 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/priority"
-	"github.com/asr-backend/asr-backend/service/predictions/once"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
@@ -102,7 +101,7 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 	case done && !r.missing, !done && dead:
 		return nil
 	case done:
-		a.pushed = time.Since(job.Ended) < once.Remembered
+		a.pushed = time.Since(job.Ended) < remembered
 	}
 	if err := q.Remove(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) {
 		return err

@@ -11,7 +11,6 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
 	"github.com/asr-backend/asr-backend/priority"
-	"github.com/asr-backend/asr-backend/service/predictions/once"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
@@ -50,7 +49,6 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 		r.enqueue(ctx, tasks)
 		return out, nil
 	}
-	defer r.expect(tasks)()
 	r.enqueue(ctx, tasks)
 	for i, a := range r.accepted {
 		if a == nil {
@@ -97,21 +95,6 @@ func (r *predictRequest) enqueue(ctx context.Context, tasks []labelstudio.Task) 
 	})
 }
 
-// expect notes that the tasks are waited for, so that nothing is pushed meanwhile.
-func (r *predictRequest) expect(tasks []labelstudio.Task) (done func()) {
-	var ends []func()
-	for i := range tasks {
-		if id := tasks[i].ID; id != 0 {
-			ends = append(ends, r.once.Expect(once.Prediction{Task: id, Version: r.project.Version}, r.until))
-		}
-	}
-	return func() {
-		for _, end := range ends {
-			end()
-		}
-	}
-}
-
 // await waits until a task's recordings have been transcribed and returns its prediction, or
 // nothing if somebody else gives it. ctx is the request's and outlives wait by what it takes
 // to answer.
@@ -133,8 +116,7 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 	if r.Client != nil && patches(a.plans) {
 		return nil, nil // the text goes into the task's data, through the API
 	}
-	k := once.Prediction{Task: a.task.ID, Version: r.project.Version}
-	if a.task.ID != 0 && (has(a.task.Predictions, r.project.Version) || a.pushed && r.stored(ctx, k)) {
+	if a.task.ID != 0 && (has(a.task.Predictions, r.project.Version) || a.pushed && r.stored(ctx, a.task.ID, r.project.Version)) {
 		return nil, nil
 	}
 	built, err := r.Recordings.Build(ctx, r.project, a.plans, a.keys, a.task.Data, nil)
@@ -147,21 +129,41 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 			return nil, err
 		}
 	}
-	if a.task.ID != 0 && !r.once.Answer(ctx, k, r.arrived) {
-		return nil, nil
+	if a.task.ID != 0 {
+		if ok, err := r.mine(ctx, q, a.task.ID); !ok {
+			return nil, err
+		}
 	}
 	return labelstudio.Predictions{built.Prediction(r.project.Version)}, nil
+}
+
+// mine reports whether this request is the one that answers for a task. The push of the task is
+// the lock: holding it keeps it, and all other requests at any process, from giving the
+// prediction until Label Studio had time to store the answer.
+func (r *predictRequest) mine(ctx context.Context, q *jobs.Queue, task int64) (bool, error) {
+	args := push{TaskID: task, ProjectID: r.project.ID, Version: r.project.Version}
+	if r.Client == nil || r.project.ID == 0 {
+		return r.answered.first(args.Key()), nil // nothing is pushed
+	}
+	_, err := q.Hold(ctx, args.Key(), r.until.Add(storing))
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, jobs.ErrState), errors.Is(err, jobs.ErrNotFound):
+		return false, nil // it is being pushed, was pushed, or another request has answered
+	}
+	return false, err
 }
 
 // stored asks Label Studio whether it has a prediction that was pushed a moment ago and that
 // a task came without: Label Studio may have read the task before the push, or somebody has
 // deleted the prediction since. If that cannot be found out, it is there.
-func (s *Predictions) stored(ctx context.Context, k once.Prediction) bool {
+func (s *Predictions) stored(ctx context.Context, task int64, version string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	rows, err := s.Client.Predictions(ctx, k.Task)
+	rows, err := s.Client.Predictions(ctx, task)
 	for _, row := range rows {
-		if row.ModelVersion == k.Version {
+		if row.ModelVersion == version {
 			return true
 		}
 	}

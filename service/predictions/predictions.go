@@ -14,10 +14,17 @@
 //
 // # One prediction a task and version
 //
-// Label Studio stores every answer as a new row and looks for no twin. Two writers could so
-// leave two rows. Package once holds the rules: only one writer is active at a time, an answer
-// is given once until Label Studio had time to store it, and the push, which keeps exactly
-// one row of a version and removes others, always comes last.
+// Label Studio stores every answer as a new row and looks for no twin, so two writers could
+// leave two rows. The record of the push is the lock that all processes on a store share, and
+// that a restart does not lose:
+//
+//   - A request that waits for a transcript moves the push behind the end of its wait: it will
+//     answer, so that the person who waits sees the text at once.
+//   - To answer, a request holds the push until Label Studio had time to store the answer. Of
+//     several requests one gets it; the others, and those that find the push running or done,
+//     are told "not now".
+//   - After an answer the push comes all the same, and looks: if the answer was lost on its way
+//     it stores the prediction, and if there are two rows it removes one.
 //
 // # Keys
 //
@@ -37,7 +44,6 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio/api"
-	"github.com/asr-backend/asr-backend/service/predictions/once"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -72,9 +78,9 @@ type Options struct {
 // Predictions gives tasks their predictions. It is safe for concurrent use.
 type Predictions struct {
 	Options
-	log    *slog.Logger
-	once   *once.Guard
-	pushed *prometheus.CounterVec // by outcome
+	log      *slog.Logger
+	answered *answered              // without a client
+	pushed   *prometheus.CounterVec // by outcome
 }
 
 // New returns Predictions.
@@ -88,7 +94,7 @@ func New(o Options) (*Predictions, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Predictions{Options: o, log: o.Logger, once: once.New(once.DefaultStoring), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
+	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
 		Namespace: "asr_backend", Name: "deliveries_total", Help: "Predictions brought to Label Studio, by outcome."}, []string{"outcome"})}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -405,12 +406,82 @@ func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 	if err := f.Forget(t.Context(), 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the push of the old version, which is superseded, and the new one
-		if err := f.work(); err != nil {
-			t.Fatal(err)
-		}
+	if err := f.work(); err != nil { // the new push; the old one is held
+		t.Fatal(err)
 	}
 	if got := f.rows.versions(); len(got) != 1 || got[0] == p.Version {
+		t.Errorf("stored %q", got)
+	}
+}
+
+// Two processes on one store, and one that follows another, know of each other's answers.
+func TestOfManyRequestsOneIsAnswered(t *testing.T) {
+	f := newFixture(t)
+	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Prepare(t.Context(), p.Project, []labelstudio.Task{task()}); err != nil {
+		t.Fatal(err)
+	}
+	f.transcribe()
+	other, err := New(f.Options) // with nothing of what the first one has in memory
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answers atomic.Int64
+	var asked sync.WaitGroup
+	for i := range 20 {
+		asked.Go(func() {
+			node := []*Predictions{f.Predictions, other}[i%2]
+			out, err := node.Predict(t.Context(), p, []labelstudio.Task{task()}, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			answers.Add(int64(len(out[0])))
+		})
+	}
+	asked.Wait()
+	if answers.Load() != 1 {
+		t.Errorf("%d answers", answers.Load())
+	}
+	// Label Studio has not stored it yet, and the push must wait for that.
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if l, err := f.queue.Take(ctx, Kind, priority.Batch); err == nil {
+		t.Errorf("job %s is pushed beside the answer", l.Job().Key)
+	}
+	if list := f.queue.List(jobs.Filter{Kind: Kind}); len(list) != 1 || time.Until(list[0].NotBefore) < storing {
+		t.Errorf("pushes %+v", list)
+	}
+}
+
+// A push that is under way or done answers no request.
+func TestNothingIsAnsweredBesideAPush(t *testing.T) {
+	f := newFixture(t)
+	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Prepare(t.Context(), p.Project, []labelstudio.Task{task()}); err != nil {
+		t.Fatal(err)
+	}
+	f.transcribe()
+	l, err := f.take(Kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out[0]) != 0 {
+		t.Errorf("answered while the push is under way: %+v, %v", out, err)
+	}
+	if err := f.Worker().Work(l.Context(), t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out[0]) != 0 {
+		t.Errorf("answered after the push: %+v, %v", out, err)
+	}
+	if got := f.rows.versions(); len(got) != 1 {
 		t.Errorf("stored %q", got)
 	}
 }

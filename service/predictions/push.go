@@ -12,7 +12,6 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
-	"github.com/asr-backend/asr-backend/service/predictions/once"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
@@ -48,15 +47,10 @@ func (s *Predictions) push(ctx context.Context, a *jobs.Attempt[push]) error {
 	case state != jobs.Done:
 		return a.Snooze(10 * time.Second)
 	}
-	wait, end := s.once.Push(once.Prediction{Task: args.TaskID, Version: args.Version})
-	if end == nil {
-		return a.Snooze(wait)
-	}
 	outcome, err := s.store(ctx, p, args)
 	if err == nil {
 		err = s.end(ctx, a, outcome)
 	}
-	end(err == nil)
 	if err != nil {
 		s.pushed.WithLabelValues("error").Inc()
 	}
