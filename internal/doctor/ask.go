@@ -14,7 +14,6 @@ import (
 	"os"
 
 	"github.com/asr-backend/asr-backend/labelstudio/api"
-	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // health is what answered a GET of /health.
@@ -119,23 +118,6 @@ func stripURL(err error) error {
 		return u.Err
 	}
 	return err
-}
-
-// split takes the hint out of an error that brings one.
-func split(err error) (detail, hint string) {
-	var asked *api.Error
-	if errors.As(err, &asked) {
-		plain := *asked
-		plain.Hint = ""
-		return plain.Error(), asked.Hint
-	}
-	var fetched *media.Error
-	if errors.As(err, &fetched) {
-		plain := *fetched
-		plain.Hint = ""
-		return plain.Error(), fetched.Hint
-	}
-	return err.Error(), ""
 }
 
 // getJSON reads an answer that needs no token.
