@@ -40,16 +40,9 @@ func writeCTM(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 			if text == "" {
 				continue
 			}
-			w.WriteString(name + " " + channel + " ")
 			start := words[i].Start.Round(ctmStep)
-			putSeconds(w, start, 3)
-			w.WriteByte(' ')
-			putSeconds(w, words[i].End.Round(ctmStep)-start, 3)
-			w.WriteByte(' ')
-			w.WriteString(text)
-			w.WriteByte(' ')
-			putScore(w, words[i].Confidence)
-			w.WriteByte('\n')
+			length := words[i].End.Round(ctmStep) - start
+			fmt.Fprintf(w, "%s %s %s %s %s %.4f\n", name, channel, fixed(start, 3), fixed(length, 3), text, words[i].Confidence)
 		}
 	}
 }
@@ -152,7 +145,7 @@ func (c *ctmReader) record(f []string) error {
 	if len(f) < 5 {
 		return badRecord{fmt.Errorf("%d fields where recording, channel, start, duration and word should stand", len(f))}
 	}
-	or(&c.t.Source, f[0])
+	c.t.Source = cmp.Or(c.t.Source, f[0])
 	if f[0] != c.t.Source {
 		return fmt.Errorf("a second recording, %s after %s: split the file first", quote(f[0]), quote(c.t.Source))
 	}

@@ -12,10 +12,8 @@ func writeText(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		if text := s.text(); text != "" {
-			putPrefix(w, s, several)
-			w.WriteString(text)
-			w.WriteByte('\n')
+		if s.text() != "" {
+			w.WriteString(s.prefixed(several) + "\n")
 		}
 	}
 }
@@ -25,14 +23,7 @@ func writeTimed(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		w.WriteByte('[')
-		putClock(w, millis(s.Start), '.')
-		w.WriteString(" --> ")
-		putClock(w, millis(s.End), '.')
-		w.WriteString("]  ")
-		putPrefix(w, s, several)
-		w.WriteString(s.text())
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "[%s --> %s]  %s\n", clockMillis(millis(s.Start), '.'), clockMillis(millis(s.End), '.'), s.prefixed(several))
 	}
 }
 

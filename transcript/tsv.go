@@ -16,13 +16,7 @@ func writeTSV(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	w.WriteString("start\tend\ttext\n")
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		putInt(w, millis(s.Start))
-		w.WriteByte('\t')
-		putInt(w, millis(s.End))
-		w.WriteByte('\t')
-		putPrefix(w, s, several)
-		w.WriteString(s.text())
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "%d\t%d\t%s\n", millis(s.Start), millis(s.End), s.prefixed(several))
 	}
 }
 
@@ -39,13 +33,7 @@ func writeAudacity(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		putSeconds(w, s.Start, 6)
-		w.WriteByte('\t')
-		putSeconds(w, s.End, 6)
-		w.WriteByte('\t')
-		putPrefix(w, s, several)
-		w.WriteString(s.text())
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "%s\t%s\t%s\n", fixed(s.Start, 6), fixed(s.End, 6), s.prefixed(several))
 	}
 }
 
