@@ -146,7 +146,11 @@ func (v *visit) version(ctx context.Context) {
 	var said struct {
 		Release string `json:"release"`
 	}
-	if err := getJSON(ctx, v.http, v.base.String()+"/api/version/", &said); err != nil || said.Release == "" {
+	r, err := http.NewRequest(http.MethodGet, v.base.String()+"/api/version/", nil)
+	if err == nil {
+		err = getJSON(ctx, v.http, r, &said)
+	}
+	if err != nil || said.Release == "" {
 		v.add(check, finding.Warning, fmt.Sprintf("Label Studio does not tell its version: %v", err), "")
 		return
 	}

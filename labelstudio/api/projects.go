@@ -27,15 +27,6 @@ func (c *Client) Whoami(ctx context.Context) (User, error) {
 	return u, err
 }
 
-// Version returns Label Studio's release, such as "1.23.2".
-func (c *Client) Version(ctx context.Context) (string, error) {
-	var v struct {
-		Release string `json:"release"`
-	}
-	err := c.do(ctx, call{op: "ask for the version", method: http.MethodGet, path: "/api/version/", reply: &v})
-	return v.Release, err
-}
-
 // Project is a project as the API shows it.
 type Project struct {
 	ID           int64  `json:"id"`
@@ -152,15 +143,6 @@ func (s *BackendSettings) body() map[string]any {
 func (c *Client) AddBackend(ctx context.Context, s BackendSettings) (Backend, error) {
 	var b Backend
 	err := c.do(ctx, call{op: "connect the backend", method: http.MethodPost, path: "/api/ml/", body: s.body(), reply: &b})
-	return b, err
-}
-
-// UpdateBackend changes a backend's settings, which makes Label Studio connect it again:
-// URL, Project and, if the backend asks for them, User and Password have to be given.
-func (c *Client) UpdateBackend(ctx context.Context, id int64, s BackendSettings) (Backend, error) {
-	var b Backend
-	err := c.do(ctx, call{op: fmt.Sprintf("change backend %d", id), method: http.MethodPatch,
-		path: fmt.Sprintf("/api/ml/%d", id), body: s.body(), reply: &b})
 	return b, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/must"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -73,9 +74,9 @@ func parts(body []byte, e *labelstudio.Event) [][]byte {
 	half := len(tasks) / 2
 	var out [][]byte
 	for _, some := range [][]json.RawMessage{tasks[:half], tasks[half:]} {
-		whole["tasks"] = mustJSON(some)
+		whole["tasks"] = must.JSON(some)
 		var e labelstudio.Event
-		part := mustJSON(whole)
+		part := must.JSON(whole)
 		if json.Unmarshal(part, &e) == nil {
 			out = append(out, parts(part, &e)...)
 		}
@@ -96,7 +97,7 @@ func shorten(e *labelstudio.Event) []byte {
 	for i := range e.Annotations {
 		annotations = append(annotations, ref{e.Annotations[i].ID, e.Annotations[i].Task})
 	}
-	return mustJSON(map[string]any{
+	return must.JSON(map[string]any{
 		"action": e.Action, "project": map[string]any{"id": e.ProjectID},
 		"tasks": tasks, "annotations": annotations, shortKey: true,
 	})
@@ -119,13 +120,4 @@ func unpack(payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	return io.ReadAll(io.LimitReader(r, mostBody))
-}
-
-// mustJSON writes values of types that always can be.
-func mustJSON(v any) []byte {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return raw
 }

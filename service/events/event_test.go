@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/must"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 )
@@ -48,7 +49,7 @@ func TestALargeImportIsSplitByItsTasks(t *testing.T) {
 	for i := range n {
 		tasks = append(tasks, map[string]any{"id": i + 1, "data": map[string]any{"x": noise(100_000)}})
 	}
-	body := mustJSON(map[string]any{"action": "TASKS_CREATED", "project": map[string]any{"id": 7}, "tasks": tasks})
+	body := must.JSON(map[string]any{"action": "TASKS_CREATED", "project": map[string]any{"id": 7}, "tasks": tasks})
 	var sent labelstudio.Event
 	if err := json.Unmarshal(body, &sent); err != nil {
 		t.Fatal(err)
