@@ -98,18 +98,16 @@ func recordingName(source string) string {
 // one, the recording counts as mixed. Of alternatives the first is taken. A confidence
 // outside 0..1, as older recognisers write it, counts as unknown.
 func readCTM(r io.Reader) (*Transcript, error) {
-	in := newLineReader(r)
 	c := &ctmReader{t: &Transcript{}, segments: map[int]int{}}
-	for line, ok := in.next(); ok; line, ok = in.next() {
-		var bad badRecord
-		switch err := c.record(strings.Fields(line)); {
-		case errors.As(err, &bad):
-			c.faults.addf(in.n, "%w, so that it is left out", err)
-		case err != nil:
-			return nil, in.errorf("%w", err)
+	err := eachLine(r, func(n int, line string) error {
+		err := c.record(strings.Fields(line))
+		if _, bad := errors.AsType[badRecord](err); bad {
+			c.faults.addf(n, "%w, so that it is left out", err)
+			return nil
 		}
-	}
-	if err := in.err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := c.faults.judge(c.t, c.budget.words); err != nil {

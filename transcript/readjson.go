@@ -68,8 +68,7 @@ func (d *jsonReader) line() int {
 
 // pass returns nil for a misfit, which it notes, and any other error.
 func (d *jsonReader) pass(err error) error {
-	var bad misfit
-	if !errors.As(err, &bad) {
+	if _, bad := errors.AsType[misfit](err); !bad {
 		return err
 	}
 	if d.faults.n < mostNamed { // the others are only counted

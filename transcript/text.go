@@ -48,27 +48,24 @@ func readText(r io.Reader) (*Transcript, error) {
 }
 
 func readParagraphs(r io.Reader) (*Transcript, error) {
-	in := newLineReader(r)
 	t := &Transcript{}
 	var budget budget
 	var starts []int // the lines that follow a blank line
 	blank := false
-	for line, ok := in.next(); ok; line, ok = in.next() {
+	err := eachLine(r, func(_ int, line string) error {
 		text := oneLine(line)
 		if text == "" {
 			blank = len(t.Segments) > 0
-			continue
+			return nil
 		}
 		if blank {
 			starts = append(starts, len(t.Segments))
 			blank = false
 		}
-		if err := budget.segment(); err != nil {
-			return nil, in.errorf("%w", err)
-		}
 		t.Segments = append(t.Segments, Segment{Text: text, Channel: Mixed})
-	}
-	if err := in.err(); err != nil {
+		return budget.segment()
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(starts) > 0 {

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/asr-backend/asr-backend/internal/fserr"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // File is a file being written. Call Commit once all is written, and always Close.
@@ -36,7 +36,7 @@ func Create(path string) (*File, error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+name+".*.part")
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", path, fserr.Cause(err))
+		return nil, fmt.Errorf("create %s: %w", path, without.Path(err))
 	}
 	return &File{f: f, path: path, mode: 0o666 &^ umask()}, nil
 }
@@ -54,7 +54,7 @@ func (f *File) KeepModeOf(old os.FileInfo) {
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.f.Write(p)
 	if err != nil {
-		err = fmt.Errorf("write %s: %w", f.path, fserr.Cause(err))
+		err = fmt.Errorf("write %s: %w", f.path, without.Path(err))
 	}
 	return n, err
 }
@@ -63,17 +63,17 @@ func (f *File) Write(p []byte) (int, error) {
 func (f *File) Seek(offset int64, whence int) (int64, error) {
 	at, err := f.f.Seek(offset, whence)
 	if err != nil {
-		err = fmt.Errorf("write %s: %w", f.path, fserr.Cause(err))
+		err = fmt.Errorf("write %s: %w", f.path, without.Path(err))
 	}
 	return at, err
 }
 
 // Commit makes the content the file at path. After an error the path is unchanged.
 func (f *File) Commit() error {
-	err := errors.Join(fserr.Cause(f.f.Chmod(f.mode)), fserr.Cause(f.f.Sync()), fserr.Cause(f.f.Close()))
+	err := errors.Join(without.Path(f.f.Chmod(f.mode)), without.Path(f.f.Sync()), without.Path(f.f.Close()))
 	f.done = true
 	if err == nil {
-		err = fserr.Cause(os.Rename(f.f.Name(), f.path))
+		err = without.Path(os.Rename(f.f.Name(), f.path))
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.path, errors.Join(err, os.Remove(f.f.Name())))

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/asr-backend/asr-backend/internal/fserr"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // Input is one recording to work on.
@@ -95,7 +95,7 @@ type named struct{ path, name string }
 func folder(root string) (found []named, skipped []Skipped) {
 	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			skipped = append(skipped, Skipped{path, fserr.Cause(err).Error(), true})
+			skipped = append(skipped, Skipped{path, without.Path(err).Error(), true})
 			return fs.SkipDir
 		}
 		switch hidden := path != root && strings.HasPrefix(d.Name(), "."); {
@@ -125,7 +125,7 @@ func notRegular(path string) (why string, failed bool) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return "a link that leads nowhere", true
 		}
-		return fserr.Cause(err).Error(), true
+		return without.Path(err).Error(), true
 	}
 	switch mode := info.Mode(); {
 	case mode.IsRegular():

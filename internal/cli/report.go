@@ -167,7 +167,7 @@ func (r *Report) Failed(name string, err error) {
 		r.log.Error("failed", "file", name, "error", err.Error(), "hint", advice)
 		return
 	}
-	text := fmt.Sprintf("error: %s: %s", name, without(name, err))
+	text := fmt.Sprintf("error: %s: %s", name, withoutName(name, err))
 	if advice != "" {
 		text += "; " + advice
 	}
@@ -188,9 +188,9 @@ func (r *Report) Aside(f func() error) error {
 // oneLine returns text as a line that a terminal does not act on.
 func oneLine(s string) string { return visible.Text(strings.ReplaceAll(s, "\n", "; ")) }
 
-// without is an error's text without the name of the recording at its start, which the
+// withoutName is an error's text without the name of the recording at its start, which the
 // line has already.
-func without(name string, err error) string {
+func withoutName(name string, err error) string {
 	text := err.Error()
 	for {
 		rest := text

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/asr-backend/asr-backend/internal/fserr"
 	"github.com/asr-backend/asr-backend/internal/pollread"
+	"github.com/asr-backend/asr-backend/internal/without"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +18,7 @@ import (
 func OpenInput(ctx context.Context, path string) (io.ReadCloser, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
-		return nil, &UsageError{fmt.Errorf("%s: %w", path, fserr.Cause(err))}
+		return nil, &UsageError{fmt.Errorf("%s: %w", path, without.Path(err))}
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, &UsageError{errors.Join(fmt.Errorf("%s is a folder", path), f.Close())}

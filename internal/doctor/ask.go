@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 )
 
@@ -51,7 +52,7 @@ func ask(ctx context.Context, address string) (health, error) { return askBy(ctx
 func askBy(ctx context.Context, client *http.Client, address string) (health, error) {
 	r, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
-		return health{}, stripURL(err)
+		return health{}, without.URL(err)
 	}
 	w, raw, err := send(ctx, client, r, 64<<10)
 	if err != nil {
@@ -72,11 +73,11 @@ func send(ctx context.Context, client *http.Client, r *http.Request, most int64)
 	defer cancel()
 	w, err := client.Do(r.WithContext(ctx))
 	if err != nil {
-		return nil, nil, stripURL(err)
+		return nil, nil, without.URL(err)
 	}
 	defer w.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(w.Body, most))
-	return w, raw, stripURL(err)
+	return w, raw, without.URL(err)
 }
 
 // noAnswer says what to do if nobody answers at an address that variable names.
@@ -116,15 +117,6 @@ func inContainer() bool {
 		}
 	}
 	return false
-}
-
-// stripURL takes the address out of an error of net/http: it may hold a password.
-func stripURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // getJSON reads what a server answers to a request.

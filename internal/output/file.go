@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/atomicfile"
-	"github.com/asr-backend/asr-backend/internal/fserr"
+	"github.com/asr-backend/asr-backend/internal/without"
 
 	"golang.org/x/sys/unix"
 )
@@ -121,7 +121,7 @@ func openInPlace(ctx context.Context, path string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 		if !errors.Is(err, unix.ENXIO) {
-			return f, fserr.Cause(err)
+			return f, without.Path(err)
 		}
 		select {
 		case <-ctx.Done():
