@@ -72,15 +72,8 @@ func (w *world) uploads(r predictRequest) {
 	for i, task := range r.Tasks {
 		for _, v := range task.Data {
 			value, _ := v.(string)
-			if name, ok := strings.CutPrefix(value, "/data/"); ok {
-				path := filepath.Join(w.dir, filepath.FromSlash(name))
-				err := os.MkdirAll(filepath.Dir(path), 0o755)
-				if err == nil {
-					err = os.WriteFile(path, tones.Recording{Seconds: 6, First: i}.WAV(), 0o644)
-				}
-				if err != nil {
-					w.t.Fatal(err)
-				}
+			if strings.HasPrefix(value, "/data/") {
+				w.Put(value, tones.Recording{Seconds: 6, First: i}.WAV())
 			}
 		}
 	}
@@ -162,7 +155,7 @@ func (w *world) replay(c captured, name string, body []byte) []byte {
 			request.Header.Set(k, v)
 		}
 	}
-	reply, err := w.send(request)
+	reply, err := w.service.Test(request)
 	if err != nil {
 		w.t.Fatalf("%s: %v", name, err)
 	}

@@ -73,8 +73,10 @@ func (s *Server) listAnnotations(r request) reply {
 }
 
 func (s *Server) createAnnotation(r request) reply {
-	t, ok := s.Task(r.number("task"))
-	if !ok {
+	s.mu.Lock()
+	t := s.tasks.rows[r.number("task")]
+	s.mu.Unlock()
+	if t == nil {
 		return s.missing("Task")
 	}
 	var in struct{ Result []json.RawMessage }

@@ -90,7 +90,7 @@ func (s *Server) refresh(b *Backend) error {
 		s.mu.Unlock()
 		return fmt.Errorf("there is no project %d", b.Project)
 	}
-	body := map[string]any{"project": p.name(), "schema": p.Config, "hostname": hostname, "access_token": s.Token, "extra_params": b.ExtraParams}
+	body := map[string]any{"project": p.name(), "schema": p.Config, "hostname": hostname, "access_token": s.Token, "extra_params": b.extra()}
 	s.mu.Unlock()
 	status, reason, answer, err := s.Call(*b, "POST", "/setup", body, setupTime)
 	var said struct {

@@ -95,14 +95,17 @@ func hasValidName(address string) bool {
 	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()) != nil || strings.Contains(u.Hostname(), "."))
 }
 
-func (b Backend) encode(int64) map[string]any {
-	var extra any
-	if len(b.ExtraParams) > 0 {
-		extra = b.ExtraParams
+func (b Backend) extra() any {
+	if len(b.ExtraParams) == 0 {
+		return nil
 	}
+	return b.ExtraParams
+}
+
+func (b Backend) encode(int64) map[string]any {
 	return map[string]any{
 		"id": b.ID, "project": b.Project, "url": b.URL, "title": b.Title, "is_interactive": b.Interactive, "state": b.State,
-		"error_message": orNull(b.Error), "model_version": orNull(b.ModelVersion), "extra_params": extra,
+		"error_message": orNull(b.Error), "model_version": orNull(b.ModelVersion), "extra_params": b.extra(),
 	}
 }
 

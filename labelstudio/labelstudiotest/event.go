@@ -62,9 +62,9 @@ func (s *Server) DeleteWebhooks(project int64) {
 }
 
 // Emit sends an event of a project to its webhooks, with these fields beside action and
-// project, and returns the status of each answer; 0 is none. Label Studio looks at none.
+// project, and returns the status of the last answer; 0 is none. Label Studio looks at none.
 // Actions that Label Studio does not have are sent too.
-func (s *Server) Emit(project int64, action string, fields map[string]any) (statuses []int) {
+func (s *Server) Emit(project int64, action string, fields map[string]any) (status int) {
 	for _, w := range s.Webhooks(project) {
 		if !w.Active || !w.AllActions && !slices.Contains(w.Actions, action) {
 			continue
@@ -79,28 +79,22 @@ func (s *Server) Emit(project int64, action string, fields map[string]any) (stat
 			s.mu.Unlock()
 		}
 		// A webhook is an address of its own, without the backend's credentials.
-		status, _, _, err := s.Call(Backend{URL: w.URL}, "POST", "", body, eventTime)
-		if err != nil {
-			status = 0
-		}
-		statuses = append(statuses, status)
+		status, _, _, _ = s.Call(Backend{URL: w.URL}, "POST", "", body, eventTime)
 	}
-	return statuses
+	return status
 }
 
 // EmitCreated sends the event of an import.
-func (s *Server) EmitCreated(project int64, ids ...int64) (statuses []int) {
+func (s *Server) EmitCreated(project int64, ids ...int64) (status int) {
 	var tasks []any
-	s.mu.Lock()
 	for _, id := range ids {
-		tasks = append(tasks, s.encodeTask(s.tasks.rows[id], false))
+		tasks = append(tasks, s.Payload(id))
 	}
-	s.mu.Unlock()
 	return s.Emit(project, "TASKS_CREATED", map[string]any{"tasks": tasks})
 }
 
 // EmitDeleted sends the event of tasks that were deleted.
-func (s *Server) EmitDeleted(project int64, ids ...int64) (statuses []int) {
+func (s *Server) EmitDeleted(project int64, ids ...int64) (status int) {
 	var tasks []any
 	for _, id := range ids {
 		tasks = append(tasks, map[string]any{"id": id})

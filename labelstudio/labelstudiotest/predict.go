@@ -64,7 +64,7 @@ func (s *Server) Open(id int64) (stored int, err error) {
 	t := s.tasks.rows[id]
 	has := len(s.predictions.of[id]) > 0
 	s.mu.Unlock()
-	if has || len(s.Backends(t.Project)) == 0 {
+	if t == nil || has || len(s.Backends(t.Project)) == 0 {
 		return 0, nil
 	}
 	return s.Retrieve(t.Project, id)

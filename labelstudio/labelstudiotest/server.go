@@ -107,6 +107,8 @@ func New(tb testing.TB, o Options) *Server {
 	}
 	if s.MediaDir == "" {
 		s.MediaDir = s.tempDir()
+	} else if err := os.MkdirAll(s.MediaDir, 0o755); err != nil {
+		s.errorf("%v", err)
 	}
 	if tb != nil {
 		tb.Cleanup(s.Close)

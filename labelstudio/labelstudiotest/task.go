@@ -46,14 +46,21 @@ func (s *Server) Tasks(project int64) []Task {
 	return s.tasks.owned(project)
 }
 
-// Task returns a task, and false if there is none.
-func (s *Server) Task(id int64) (Task, bool) {
+// Data returns the data of a task, and nil if there is no such task.
+func (s *Server) Data(id int64) map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.tasks.rows[id]; t != nil {
-		return Task{t.ID, t.Project, maps.Clone(t.Data)}, true
+		return maps.Clone(t.Data)
 	}
-	return Task{}, false
+	return nil
+}
+
+// Payload returns a task as events hold it.
+func (s *Server) Payload(id int64) map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.encodeTask(s.tasks.rows[id], false)
 }
 
 // SetData replaces the data of a task. No event is sent.
@@ -135,9 +142,6 @@ func (s *Server) listTasks(r request) reply {
 // getTask opens a task, which may ask the backend for predictions.
 func (s *Server) getTask(r request) reply {
 	id := r.number("task")
-	if _, ok := s.Task(id); !ok {
-		return s.missing("Task")
-	}
 	_, _ = s.Open(id) // nobody sees why there is no prediction
 	s.mu.Lock()
 	defer s.mu.Unlock()
