@@ -61,3 +61,12 @@ func TestPeekTakesTheHeadOnly(t *testing.T) {
 		t.Errorf("%d files in the cache folder", n)
 	}
 }
+
+func TestLocalFilesThatLabelStudioDoesNotServe(t *testing.T) {
+	_, client := newStudio(t, "")
+	f := fetcher(t, media.Options{Server: client})
+	_, _, err := get(t, f, media.Request{Value: "/data/local-files/?d=x.wav"})
+	if err == nil || !strings.HasSuffix(err.Error(), "only with LOCAL_FILES_SERVING_ENABLED=true in its environment.") || strings.Contains(err.Error(), "member") {
+		t.Errorf("error %v", err)
+	}
+}
