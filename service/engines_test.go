@@ -114,7 +114,7 @@ func TestAMissingModelIsSaidAndFoundOnceItIsThere(t *testing.T) {
 		ids := w.record(p, 1)
 		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
-		if n := w.log.count("model not loaded"); n != 1 {
+		if n := w.log.Count("model not loaded"); n != 1 {
 			t.Errorf("said %d times", n)
 		}
 	})

@@ -30,7 +30,7 @@ func TestFiveThousandTasksAreTakenAtOnce(t *testing.T) {
 			t.Fatalf("webhook: %d after %v", status, time.Since(start))
 		}
 		w.settled(time.Hour, ids...)
-		if n := w.log.count("recording transcribed"); n != 1 {
+		if n := w.log.Count("recording transcribed"); n != 1 {
 			t.Errorf("the one recording was heard %d times", n)
 		}
 		if jobs := w.metric("asr_backend_jobs"); jobs != n+1 {

@@ -155,7 +155,7 @@ func TestADrawnRegionGoesAheadOfEverythingElse(t *testing.T) {
 		if runs := w.metric("asr_backend_model_runs_total") - before; runs > 3 || time.Since(start) > 7*time.Second {
 			t.Errorf("the region was answered after %v runs and %v", runs, time.Since(start))
 		}
-		if n := w.log.count("recording transcribed"); n > 2 {
+		if n := w.log.Count("recording transcribed"); n > 2 {
 			t.Errorf("%d recordings were heard meanwhile: nothing was in the way", n)
 		}
 	})

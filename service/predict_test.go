@@ -166,7 +166,7 @@ func TestARecordingInManyTasksIsHeardOnce(t *testing.T) {
 		if n := w.metric("asr_backend_model_runs_total"); n != 1 {
 			t.Errorf("%v runs of the model for one recording", n)
 		}
-		if n := w.log.count("recording transcribed"); n != 1 {
+		if n := w.log.Count("recording transcribed"); n != 1 {
 			t.Errorf("%d recordings were heard", n)
 		}
 	})
@@ -197,7 +197,7 @@ func TestADeletedPredictionIsGivenAgain(t *testing.T) {
 				}
 				time.Sleep(5 * time.Minute)
 				w.settled(0, ids...)
-				if n := w.log.count("recording transcribed"); n != 1 {
+				if n := w.log.Count("recording transcribed"); n != 1 {
 					t.Errorf("heard %d times", n)
 				}
 			})

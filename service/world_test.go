@@ -1,10 +1,8 @@
 package service_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -13,7 +11,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +18,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
@@ -68,7 +66,7 @@ type world struct {
 	t       *testing.T
 	service *service.Service
 	options service.Options
-	log     *logBuffer
+	log     *testlog.Buffer
 	slow    time.Duration // what a run of a model takes
 	running bool
 }
@@ -85,7 +83,7 @@ func inWorld(t *testing.T, change func(w *world, o *service.Options), test func(
 	ats.Register()
 	defer ats.Unregister()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, log: &logBuffer{}}
+		w := &world{t: t, log: &testlog.Buffer{}}
 		w.Server = labelstudiotest.New(t, labelstudiotest.Options{URL: "http://label-studio.test", Token: token, MediaDir: dir + "/media", Backends: w})
 		w.options = options(t, dir, w.Server, w.log)
 		w.options.Engine.Observe = func(asr.Run) { time.Sleep(w.slow) }
@@ -114,7 +112,7 @@ var opensTask = regexp.MustCompile(`^GET /api/tasks/\d`)
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) { return w.service.Test(r) }
 
 // options are those of a service with the toy model and jobs in a folder.
-func options(t testing.TB, dir string, ls *labelstudiotest.Server, log *logBuffer) service.Options {
+func options(t testing.TB, dir string, ls *labelstudiotest.Server, log *testlog.Buffer) service.Options {
 	t.Helper()
 	return service.Options{
 		Address: "127.0.0.1:0", Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
@@ -260,27 +258,4 @@ func texts(r labelstudiotest.Prediction) []string {
 		}
 	}
 	return out
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-// count returns how many lines of the log have a message.
-func (l *logBuffer) count(message string) int {
-	return strings.Count(l.String(), fmt.Sprintf(`"msg":%q`, message))
 }
