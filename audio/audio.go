@@ -49,21 +49,27 @@ import (
 // bounds the opening and the life of the whole stream: when it ends, Open and Next fail with
 // its error, and a decoder outside this process is stopped.
 func Open(ctx context.Context, path string, o Options) (*Stream, error) {
+	return openPath(ctx, path, o, newStream)
+}
+
+// openPath opens a file and sets up a stream on it with construct.
+func openPath[S any](ctx context.Context, path string, o Options, construct constructor[S]) (stream S, err error) {
 	f, err := openFile(path)
 	if err != nil {
-		return nil, (&input{name: path}).wrap("open", err)
+		return stream, (&input{name: path}).wrap("open", err)
 	}
 	in, err := newInput(ctx, f, path)
 	if err == nil {
 		in.closer = f
-		var s *Stream
-		if s, err = open(ctx, in, o); err == nil {
-			return s, nil
+		if stream, err = open(ctx, in, o, construct); err == nil {
+			return stream, nil
 		}
 	}
 	f.Close()
-	return nil, err
+	return stream, err
 }
+
+type constructor[S any] func(context.Context, *input, decoder, Options) (S, error)
 
 // OpenReader opens the recording that r holds from where it stands; name is what errors
 // call it. An io.ReadSeeker that can seek is used as one, which some formats need.
@@ -74,30 +80,19 @@ func OpenReader(ctx context.Context, r io.Reader, name string, o Options) (*Stre
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, in, o)
-}
-
-// Probe returns the facts of the recording at path without decoding it.
-func Probe(ctx context.Context, path string, o Options) (Info, error) {
-	s, err := Open(ctx, path, o)
-	if err != nil {
-		return Info{}, err
-	}
-	info := s.Info()
-	return info, s.Close()
+	return open(ctx, in, o, newStream)
 }
 
 // open sets up a stream on an input. The input's closer is the caller's until open succeeds.
-func open(ctx context.Context, in *input, o Options) (*Stream, error) {
+func open[S any](ctx context.Context, in *input, o Options, construct constructor[S]) (stream S, err error) {
 	d, err := start(ctx, in, o)
 	if err != nil {
-		return nil, err
+		return stream, err
 	}
-	s, err := newStream(ctx, in, d, o)
-	if err != nil {
-		return nil, in.wrap("open", closeAfter(d, err))
+	if stream, err = construct(ctx, in, d, o); err != nil {
+		return stream, in.wrap("open", closeAfter(d, err))
 	}
-	return s, nil
+	return stream, nil
 }
 
 // start checks the options and finds the decoder for an input.

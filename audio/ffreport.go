@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -91,7 +92,7 @@ func (p *ffmpegReport) said() string {
 		}
 	}
 	if more > 0 {
-		s = append(s, "and "+counted(more, "message")+" more")
+		s = append(s, "and "+plural.Count(more, "message")+" more")
 	}
 	return strings.Join(s, "; ")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/audio/internal/flac"
 	"github.com/asr-backend/asr-backend/audio/internal/resample"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -86,7 +87,7 @@ func plausibleRate(rate int) bool { return rate >= resample.MinRate && rate <= r
 // compare notes where the description of the stream contradicts its first frame.
 func (d *flacDecoder) compare(said, found flac.Info) {
 	describe := func(i flac.Info) string {
-		return fmt.Sprintf("%d Hz, %d bits, %s", i.Rate, i.Bits, counted(i.Channels, "channel"))
+		return fmt.Sprintf("%d Hz, %d bits, %s", i.Rate, i.Bits, plural.Count(i.Channels, "channel"))
 	}
 	switch {
 	case describe(said) != describe(found):

@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/asr-backend/asr-backend/internal/pollread"
 )
 
 // maxRewind is how much of a stream is kept, so that another decoder can start over.
@@ -48,9 +50,7 @@ func newInput(ctx context.Context, r io.Reader, name string) (*input, error) {
 	}
 	if in.seeker == nil {
 		if f, ok := r.(*os.File); ok {
-			if w := waiting(ctx, f); w != nil {
-				r = w
-			}
+			r = pollread.New(ctx, f)
 		}
 		in.tape = &tape{r: r}
 		in.src = in.tape

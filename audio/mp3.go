@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/asr-backend/asr-backend/audio/internal/mpeg"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -265,7 +266,7 @@ func (d *mp3Decoder) flushDamage() {
 		return
 	}
 	d.note(Damaged, d.damage.at, fmt.Sprintf("%s cannot be decoded; there is silence instead at %s.",
-		counted(d.damage.frames, "MP3 frame"), d.damage.at.Clock()))
+		plural.Count(d.damage.frames, "MP3 frame"), d.damage.at.Clock()))
 	d.damage = mp3Damage{}
 }
 
@@ -314,12 +315,4 @@ func (d *mp3Decoder) skip(n int64) (int64, error) {
 		d.pending = false
 	}
 	return d.sound(), nil
-}
-
-// counted returns "1 thing" or "n things".
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -34,24 +34,7 @@ func OpenNative(ctx context.Context, path string, o Options) (*NativeStream, err
 	if o.Channels == Split {
 		return nil, &Error{Op: "open", Name: path, Err: errors.New("channels are not split at the recording's own rate")}
 	}
-	f, err := openFile(path)
-	if err != nil {
-		return nil, (&input{name: path}).wrap("open", err)
-	}
-	in, err := newInput(ctx, f, path)
-	if err == nil {
-		in.closer = f
-		var d decoder
-		if d, err = start(ctx, in, o); err == nil {
-			var s *NativeStream
-			if s, err = newNative(ctx, in, d, o); err == nil {
-				return s, nil
-			}
-			err = in.wrap("open", closeAfter(d, err))
-		}
-	}
-	f.Close()
-	return nil, err
+	return openPath(ctx, path, o, newNative)
 }
 
 func newNative(ctx context.Context, in *input, d decoder, o Options) (*NativeStream, error) {

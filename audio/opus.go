@@ -10,6 +10,7 @@ import (
 	"github.com/pion/opus"
 
 	"github.com/asr-backend/asr-backend/audio/internal/ogg"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -295,7 +296,7 @@ func (d *opusDecoder) give(n int) frames {
 func (d *opusDecoder) flushLost() {
 	if d.lost > 0 {
 		d.note(Damaged, d.lostAt, fmt.Sprintf("%s cannot be decoded; there is silence instead at %s.",
-			counted(d.lost, "Opus packet"), d.lostAt.Clock()))
+			plural.Count(d.lost, "Opus packet"), d.lostAt.Clock()))
 	}
 	d.lost = 0
 }

@@ -1,12 +1,9 @@
 package audio
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,53 +46,4 @@ func isTerminal(f *os.File) bool {
 	}
 	err2 := conn.Control(func(fd uintptr) { _, err = unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ) })
 	return err == nil && err2 == nil
-}
-
-// pollMillis is how long a read that has nothing to give may ignore its context.
-const pollMillis = 100
-
-// A waitingReader reads from a pipe, a socket or a terminal. Where nothing comes, it waits
-// no longer than its context lives.
-type waitingReader struct {
-	ctx  context.Context
-	f    *os.File
-	conn syscall.RawConn
-}
-
-// waiting returns f as a waitingReader, or nil if reading from it does not block.
-func waiting(ctx context.Context, f *os.File) *waitingReader {
-	info, err := f.Stat()
-	if err != nil || info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket|fs.ModeCharDevice) == 0 {
-		return nil
-	}
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	return &waitingReader{ctx, f, conn}
-}
-
-// Read waits for something to read, or the end of the context.
-func (r *waitingReader) Read(p []byte) (int, error) {
-	for ready := false; !ready; {
-		if r.ctx.Err() != nil {
-			return 0, context.Cause(r.ctx)
-		}
-		var failed error
-		err := r.conn.Control(func(fd uintptr) {
-			// The end of a pipe counts as something to read, but for a named one that nobody
-			// has opened for writing yet.
-			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-			var n int
-			n, failed = unix.Poll(fds, pollMillis)
-			ready = n > 0
-		})
-		if err == nil && failed != nil && failed != unix.EINTR {
-			err = fmt.Errorf("poll: %w", failed)
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
-	return r.f.Read(p)
 }

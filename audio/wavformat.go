@@ -6,6 +6,7 @@ import (
 	"github.com/asr-backend/asr-backend/audio/internal/pcm"
 	"github.com/asr-backend/asr-backend/audio/internal/resample"
 	"github.com/asr-backend/asr-backend/audio/internal/riff"
+	"github.com/asr-backend/asr-backend/internal/plural"
 )
 
 // format works out how a sample is stored.
@@ -53,7 +54,7 @@ func (d *wavDecoder) format() error {
 	d.encoding, d.frame = e, size*f.Channels
 	if f.FrameBytes != d.frame {
 		d.note(Mislabelled, 0, fmt.Sprintf("The WAV header gives %d bytes to a frame of %s with %d bits; %d were taken.",
-			f.FrameBytes, counted(f.Channels, "channel"), f.Bits, d.frame))
+			f.FrameBytes, plural.Count(f.Channels, "channel"), f.Bits, d.frame))
 	}
 	bits := f.Bits
 	if f.ValidBits > 0 && f.ValidBits < bits {

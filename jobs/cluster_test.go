@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/priority"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -79,7 +80,7 @@ func TestTheDocumentedPermissionsSuffice(t *testing.T) {
 			Publish: &server.SubjectPermission{Allow: publish}, Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
 		}}}
 	})
-	log := new(syncBuffer)
+	log := new(testlog.Buffer)
 	q, ctx := open(t, Options{URL: "nats://asr:pw@" + s.Addr().String(), Logger: bufferLog(log)}), t.Context()
 	for _, size := range []int{1, inlineResult + 1} {
 		key := fmt.Sprint(size)

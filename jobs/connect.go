@@ -240,8 +240,7 @@ func (q *Queue) subject(bucket, name string) string {
 }
 
 func (q *Queue) bucketError(ctx context.Context, bucket string, err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == codeNoPeers {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoPeers {
 		return &Error{Err: fmt.Errorf("%w: stream of %s: %w", ErrNoSpace, bucket, err), Advice: "the cluster needs as many servers as Replicas, each with room for WindowBytes"}
 	}
 	return fmt.Errorf("stream of %s: %w", bucket, translate(ctx, q.scrub(err)))

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/asr-backend/asr-backend/internal/testlog"
 )
 
 // Damage of every kind that a disk, a file system check or a person does to a data directory.
@@ -103,7 +105,7 @@ func TestDamageIsNeverSilent(t *testing.T) {
 			if err := d(dir); err != nil {
 				t.Fatal(err)
 			}
-			q, err := Open(ctx, quick(Options{Dir: dir, Logger: testLog(t), loadStall: time.Second}))
+			q, err := Open(ctx, quick(Options{Dir: dir, Logger: testlog.New(t), loadStall: time.Second}))
 			if err != nil {
 				wantErr(t, err, ErrDamaged)
 				if err.(*Error).Hint() == "" {

@@ -72,8 +72,7 @@ func fail(op, about string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var inner *Error
-	if errors.As(err, &inner) {
+	if inner, ok := errors.AsType[*Error](err); ok {
 		return &Error{Op: op, About: about, Err: inner.Err, Advice: inner.Advice}
 	}
 	return &Error{Op: op, About: about, Err: err}

@@ -1,17 +1,16 @@
 package jobs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/priority"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -48,7 +47,7 @@ func open(t testing.TB, o Options) *Queue {
 	t.Helper()
 	o = quick(o)
 	if o.Logger == nil {
-		o.Logger = testLog(t)
+		o.Logger = testlog.New(t)
 	}
 	q, err := Open(t.Context(), o)
 	if err != nil {
@@ -60,34 +59,6 @@ func open(t testing.TB, o Options) *Queue {
 		}
 	})
 	return q
-}
-
-// testLog shows the log of a test that fails.
-func testLog(t testing.TB) *slog.Logger {
-	w := new(syncBuffer)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("log:\n%s", w.String())
-		}
-	})
-	return slog.New(slog.NewTextHandler(w, nil))
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // serve starts a NATS server with a socket on the loopback, a process of its own as far as
@@ -172,6 +143,6 @@ func wantErr(t testing.TB, err, want error) {
 	}
 }
 
-func bufferLog(w *syncBuffer) *slog.Logger {
+func bufferLog(w *testlog.Buffer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

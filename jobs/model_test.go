@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/priority"
 
 	"pgregory.net/rapid"
@@ -50,7 +51,7 @@ func (m *model) ready() (keys []string) {
 // the queue does what the model does.
 func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 	dir, ctx := t.TempDir(), t.Context()
-	o := quick(Options{Dir: dir, Logger: testLog(t)})
+	o := quick(Options{Dir: dir, Logger: testlog.New(t)})
 	q, err := Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)

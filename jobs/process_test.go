@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/priority"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -253,7 +254,7 @@ func TestAJobThatIsRequeuedWhileRetentionLooksAtItStays(t *testing.T) {
 func TestCloseIsBoundedWhenTheServerHangs(t *testing.T) {
 	s := serve(t)
 	p := newProxy(t, s.ClientURL())
-	o := quick(Options{URL: p.url(), CloseWait: 300 * time.Millisecond, Logger: testLog(t)})
+	o := quick(Options{URL: p.url(), CloseWait: 300 * time.Millisecond, Logger: testlog.New(t)})
 	q, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -375,7 +376,7 @@ func TestAServerThatRestartsIsFoundAgain(t *testing.T) {
 
 func TestSecretsOfTheURLStayOutOfErrorsAndLogs(t *testing.T) {
 	s := serve(t, func(o *server.Options) { o.Username, o.Password = "user", "right" })
-	log := new(syncBuffer)
+	log := new(testlog.Buffer)
 	for name, u := range map[string]string{
 		"wrong password": "nats://user:s3cr%2Ft@" + s.Addr().String(),
 		"token":          "nats://s3cr%2Ft@" + s.Addr().String(),

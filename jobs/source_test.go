@@ -7,12 +7,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/asr-backend/asr-backend/internal/testlog"
 )
 
 // reopen opens a queue and closes it again; it returns what Open and Close say.
 func reopen(t *testing.T, o Options) error {
 	t.Helper()
-	o.Logger = testLog(t)
+	o.Logger = testlog.New(t)
 	q, err := Open(t.Context(), quick(o))
 	if err != nil {
 		return err

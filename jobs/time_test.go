@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/priority"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
@@ -21,7 +22,7 @@ func days(t *testing.T, o Options, test func(t *testing.T, q *Queue)) {
 	ats.Register()
 	defer ats.Unregister()
 	synctest.Test(t, func(t *testing.T) {
-		o.Dir, o.Logger, o.check, o.tidy = dir, testLog(t), time.Hour, time.Hour
+		o.Dir, o.Logger, o.check, o.tidy = dir, testlog.New(t), time.Hour, time.Hour
 		q, err := Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ var eventCaptures = []string{"10", "11", "12", "13", "14", "15", "16", "17", "18
 // A Notice names what the whole event does.
 func TestNoticesOfRealEvents(t *testing.T) {
 	for _, number := range eventCaptures {
-		body := capture(t, number)
+		body := capture(number)
 		whole := decode[labelstudio.Event](t, body)
 		n, err := labelstudio.ReadNotice(bytes.NewReader(body))
 		if err != nil || n.Truncated {
@@ -61,7 +61,7 @@ func TestNoticesAreBounded(t *testing.T) {
 
 func FuzzNotice(f *testing.F) {
 	for _, number := range eventCaptures {
-		f.Add([]byte(capture(f, number)))
+		f.Add([]byte(capture(number)))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		n, err := labelstudio.ReadNotice(bytes.NewReader(body))

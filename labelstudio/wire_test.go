@@ -5,39 +5,22 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/jsonerr"
-	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/visible"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
 // capture returns the body of a recorded request, chosen by the number in its name.
-func capture(t testing.TB, number string) []byte {
-	t.Helper()
-	files, _ := filepath.Glob(oracle.Data(t, "label-studio", number+"-*.json"))
-	if len(files) != 1 {
-		t.Fatalf("%d captures %s", len(files), number)
-	}
-	raw, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c struct {
-		Body json.RawMessage `json:"body"`
-	}
-	if err := json.Unmarshal(raw, &c); err != nil {
-		t.Fatal(err)
-	}
-	return c.Body
+func capture(number string) []byte {
+	return labelstudiotest.CaptureOf(number).Body
 }
 
 func decode[T any](t testing.TB, raw []byte) T {
@@ -50,7 +33,7 @@ func decode[T any](t testing.TB, raw []byte) T {
 }
 
 func TestPredictRequestOfRealServer(t *testing.T) {
-	r := decode[labelstudio.PredictRequest](t, capture(t, "07"))
+	r := decode[labelstudio.PredictRequest](t, capture("07"))
 	if r.Project.ID() != 45 || len(r.Tasks) != 3 || r.Context != nil || !strings.Contains(r.LabelConfig, "TextArea") {
 		t.Fatalf("project %d, %d tasks, context %v", r.Project.ID(), len(r.Tasks), r.Context)
 	}
@@ -77,12 +60,12 @@ func TestPredictRequestOfRealServer(t *testing.T) {
 }
 
 func TestInteractiveRequestOfRealServer(t *testing.T) {
-	r := decode[labelstudio.PredictRequest](t, capture(t, "08"))
+	r := decode[labelstudio.PredictRequest](t, capture("08"))
 	if r.Context == nil || len(r.Context.Result) != 1 || r.Context.Result[0].ID != "Yx2k9AbCdE" ||
 		r.Context.Result[0].Origin != "manual" || len(r.Tasks) != 1 || r.Tasks[0].Drafts == nil {
 		t.Fatalf("request %+v", r)
 	}
-	if r := decode[labelstudio.PredictRequest](t, capture(t, "21")); r.Login != "media-user" || r.Password.Reveal() != "media-password" {
+	if r := decode[labelstudio.PredictRequest](t, capture("21")); r.Login != "media-user" || r.Password.Reveal() != "media-password" {
 		t.Errorf("task data credentials %q", r.Login)
 	}
 }
@@ -124,12 +107,12 @@ func TestPredictRequestTolerates(t *testing.T) {
 }
 
 func TestSetupRequest(t *testing.T) {
-	r := decode[labelstudio.SetupRequest](t, capture(t, "02"))
+	r := decode[labelstudio.SetupRequest](t, capture("02"))
 	if r.Project.ID() != 45 || r.Hostname != "http://localhost:8080" || string(r.ExtraParams) == "" ||
 		!strings.HasPrefix(r.AccessToken.Reveal(), "fa4e") || !strings.Contains(r.Schema, "<Labels") {
 		t.Errorf("request %+v", r)
 	}
-	if r := decode[labelstudio.SetupRequest](t, capture(t, "23")); r.ExtraParams != nil {
+	if r := decode[labelstudio.SetupRequest](t, capture("23")); r.ExtraParams != nil {
 		t.Errorf("null extra_params are %s, want nil", r.ExtraParams)
 	}
 	for _, extra := range []string{`"text"`, `{"a":1}`, `[1]`, `7`, `true`} {
@@ -160,7 +143,7 @@ func TestEventsOfRealServer(t *testing.T) {
 		{"24", labelstudio.TasksCreated, 1, 0, 58, 0},
 	} {
 		t.Run(c.number, func(t *testing.T) {
-			e := decode[labelstudio.Event](t, capture(t, c.number))
+			e := decode[labelstudio.Event](t, capture(c.number))
 			if e.Action != c.action || !e.Action.Known() || !e.HasPayload() || e.LabelConfig == "" || e.Title == "" {
 				t.Errorf("event %s of project %d", e.Action, e.ProjectID)
 			}
@@ -172,13 +155,13 @@ func TestEventsOfRealServer(t *testing.T) {
 			}
 		})
 	}
-	if e := decode[labelstudio.Event](t, capture(t, "20")); e.HasPayload() || e.Action != labelstudio.ProjectUpdated {
+	if e := decode[labelstudio.Event](t, capture("20")); e.HasPayload() || e.Action != labelstudio.ProjectUpdated {
 		t.Errorf("event without payload: %+v", e)
 	}
-	if e := decode[labelstudio.Event](t, capture(t, "13")); !e.Annotations[0].WasCancelled {
+	if e := decode[labelstudio.Event](t, capture("13")); !e.Annotations[0].WasCancelled {
 		t.Error("the skipped task is not marked")
 	}
-	if e := decode[labelstudio.Event](t, capture(t, "19")); e.Annotations[1].ParentPrediction != 258 || len(e.Annotations[1].Result) != 2 {
+	if e := decode[labelstudio.Event](t, capture("19")); e.Annotations[1].ParentPrediction != 258 || len(e.Annotations[1].Result) != 2 {
 		t.Errorf("annotation made from a prediction: %+v", e.Annotations[1])
 	}
 	if e := decode[labelstudio.Event](t, []byte(`{"action":"NEW_THING","annotation":{"completed_by":{"id":4}}}`)); e.Action.Known() || e.Annotations[0].CompletedBy != 4 {
@@ -283,7 +266,7 @@ func TestSecretNeverPrints(t *testing.T) {
 
 func FuzzRequests(f *testing.F) {
 	for _, n := range []string{"02", "04", "07", "08", "10", "12", "15", "19", "20", "25", "26", "27"} {
-		f.Add(capture(f, n))
+		f.Add(capture(n))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var p labelstudio.PredictRequest

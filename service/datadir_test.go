@@ -10,17 +10,17 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 )
 
 var makeDataDir = flag.String("make-datadir", "", "write a data directory, and the Label Studio that belongs to it, into this folder")
 
-// studioState is what a fake Label Studio holds while the service is not running.
+// studioState is what a Label Studio holds while the service is not running.
 type studioState struct {
-	Next        int64
 	Projects    []projectState
-	Tasks       []taskState
-	Rows        []row
-	Annotations []annotation
+	Tasks       []labelstudiotest.Task
+	Rows        []labelstudiotest.Prediction
+	Annotations []labelstudiotest.Annotation
 }
 
 type projectState struct {
@@ -28,27 +28,14 @@ type projectState struct {
 	Config, Version, Login, Password string
 }
 
-type taskState struct {
-	ID, Project int64
-	Data        map[string]any
-}
-
-func (ls *studio) save(path string) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	s := studioState{Next: ls.next}
-	for id := range ls.next + 1 {
-		if p := ls.projects[id]; p != nil {
-			s.Projects = append(s.Projects, projectState{p.id, p.config, p.version, p.login, p.password})
-		}
-		if t := ls.tasks[id]; t != nil {
-			s.Tasks = append(s.Tasks, taskState{t.id, t.project, t.data})
-		}
-		if r := ls.rows[id]; r != nil {
-			s.Rows = append(s.Rows, *r)
-		}
-		if a := ls.annotations[id]; a != nil {
-			s.Annotations = append(s.Annotations, *a)
+func (w *world) save(path string) {
+	var s studioState
+	for _, p := range w.Projects() {
+		s.Projects = append(s.Projects, projectState{p.ID, p.Config, w.version(p.ID), p.Login, p.Password})
+		for _, t := range w.Tasks(p.ID) {
+			s.Tasks = append(s.Tasks, t)
+			s.Rows = append(s.Rows, w.Predictions(t.ID)...)
+			s.Annotations = append(s.Annotations, w.Annotations(t.ID)...)
 		}
 	}
 	raw, err := json.MarshalIndent(s, "", " ")
@@ -56,33 +43,34 @@ func (ls *studio) save(path string) {
 		err = os.WriteFile(path, append(raw, '\n'), 0o644)
 	}
 	if err != nil {
-		ls.t.Fatal(err)
+		w.t.Fatal(err)
 	}
 }
 
-func (ls *studio) load(path string) {
+func (w *world) load(path string) {
 	raw, err := os.ReadFile(path)
 	var s studioState
 	if err == nil {
 		err = json.Unmarshal(raw, &s)
 	}
 	if err != nil {
-		ls.t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	ls.next = s.Next
 	for _, p := range s.Projects {
-		ls.projects[p.ID] = &lsProject{id: p.ID, config: p.Config, version: p.Version, login: p.Login, password: p.Password, payload: true}
+		w.AddProject(labelstudiotest.Project{ID: p.ID, Config: p.Config, Login: p.Login, Password: p.Password})
 	}
 	for _, t := range s.Tasks {
-		ls.tasks[t.ID] = &lsTask{t.ID, t.Project, t.Data}
+		w.AddTask(t)
 	}
 	for _, r := range s.Rows {
-		ls.rows[r.ID] = &r
+		w.AddPrediction(r)
 	}
 	for _, a := range s.Annotations {
-		ls.annotations[a.ID] = &a
+		w.AddAnnotation(a)
+	}
+	for _, p := range s.Projects {
+		w.AddBackend(labelstudiotest.Backend{Project: p.ID, URL: address, ModelVersion: p.Version})
+		w.AddWebhook(labelstudiotest.Webhook{Project: p.ID, URL: address + "/webhook", SendPayload: true, AllActions: true, Active: true})
 	}
 }
 
@@ -99,23 +87,23 @@ func TestMakeDataDir(t *testing.T) {
 
 		p := w.connected("")
 		ids := w.record(p, 2)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
-		result := w.predictions(ids[0])[0].Result
-		a := w.annotate(ids[0], with(result, `"one two three four"`, `"one three four"`))
+		result := w.Predictions(ids[0])[0].Result
+		a := w.Annotate(ids[0], with(result, `"one two three four"`, `"one three four"`))
 		w.timed(p, a, "one 1.0, three 2.6, four 3.4", "")
 
 		locked := w.project("")
-		w.change(locked, func(p *lsProject) { p.login, p.password = "studio", "open-sesame" })
+		w.ChangeProject(locked, func(p *labelstudiotest.Project) { p.Login, p.Password = "studio", "open-sesame" })
 		if err := w.connect(locked, ""); err != nil {
 			t.Fatal(err)
 		}
-		w.mu.Lock()
-		w.down = true
-		w.mu.Unlock()
-		pending := append(w.record(locked, 1), w.add(locked, map[string]any{"audio": fmt.Sprintf("/data/upload/%d/late.wav", locked)})...)
+		w.SetDown(true)
+		pending := append(w.record(locked, 1), w.AddTasks(locked, map[string]any{"audio": fmt.Sprintf("/data/upload/%d/late.wav", locked)})...)
 		w.retrieve(locked, pending...)
-		w.hook(p, "START_TRAINING", nil)
+		if err := w.Train(p); err != nil {
+			t.Error(err)
+		}
 		time.Sleep(5 * time.Minute)
 		w.stop()
 		w.save(filepath.Join(*makeDataDir, "label-studio.json"))
@@ -135,12 +123,12 @@ func TestDataDirsOfEarlierVersionsOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.load("testdata/datadir/label-studio.json")
-		before := w.predictions(done[0])
+		before := w.Predictions(done[0])
 		for i := range done {
-			w.upload(p, fmt.Sprintf("r%d.wav", i), tones.Recording{Seconds: 5, First: i}.WAV())
+			w.Upload(p, fmt.Sprintf("r%d.wav", i), tones.Recording{Seconds: 5, First: i}.WAV())
 		}
-		w.upload(locked, "r0.wav", tones.Recording{Seconds: 5}.WAV())
-		w.upload(locked, "late.wav", tones.Recording{Seconds: 5}.WAV())
+		w.Upload(locked, "r0.wav", tones.Recording{Seconds: 5}.WAV())
+		w.Upload(locked, "late.wav", tones.Recording{Seconds: 5}.WAV())
 		w.start()
 		w.ready()
 
@@ -165,7 +153,7 @@ func TestDataDirsOfEarlierVersionsOpen(t *testing.T) {
 		if n := w.metric("asr_backend_audio_seconds_total"); n != 4*5 {
 			t.Errorf("%v s of audio were transcribed, want those of four recordings", n)
 		}
-		if after := w.predictions(done[0]); len(after) != 1 || after[0].Version == before[0].Version {
+		if after := w.Predictions(done[0]); len(after) != 1 || after[0].Version == before[0].Version {
 			t.Errorf("the prediction of a task that was done: version %s, then %+v", before[0].Version, after)
 		}
 

@@ -34,7 +34,7 @@ func TestConnectingSucceedsWhileTheModelLoads(t *testing.T) {
 		if took := time.Since(start); took > time.Second {
 			t.Errorf("connecting took %v", took)
 		}
-		status, _, body := w.call("GET", "/ready", nil)
+		status, body := w.call("GET", "/ready", nil)
 		if status != 503 || !strings.Contains(string(body), "the model is being loaded") {
 			t.Errorf("/ready: %d %s", status, body)
 		}
@@ -49,7 +49,7 @@ func TestConnectingSucceedsWhileTheModelLoads(t *testing.T) {
 			}
 		}
 		w.settled(10*time.Minute, ids...)
-		if status, _, _ := w.call("GET", "/ready", nil); status != 200 {
+		if status, _ := w.call("GET", "/ready", nil); status != 200 {
 			t.Errorf("/ready: %d", status)
 		}
 	})
@@ -95,11 +95,11 @@ func TestAMissingModelIsSaidAndFoundOnceItIsThere(t *testing.T) {
 		}
 		time.Sleep(time.Second) // the first try is over
 		for _, path := range []string{"/health", "/status", "/metrics", "/versions"} {
-			if status, _, _ := w.call("GET", path, nil); status != 200 {
+			if status, _ := w.call("GET", path, nil); status != 200 {
 				t.Errorf("%s: %d", path, status)
 			}
 		}
-		if status, _, body := w.call("GET", "/ready", nil); status != 503 || !strings.Contains(string(body), "pull it") {
+		if status, body := w.call("GET", "/ready", nil); status != 503 || !strings.Contains(string(body), "pull it") {
 			t.Errorf("/ready: %d %s", status, body)
 		}
 		if s := w.status(); s.Ready || !strings.Contains(s.NotReady, "pull it") {
@@ -112,9 +112,9 @@ func TestAMissingModelIsSaidAndFoundOnceItIsThere(t *testing.T) {
 			t.Errorf("once it was there: %v", err)
 		}
 		ids := w.record(p, 1)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
-		if n := w.log.count("model not loaded"); n != 1 {
+		if n := w.log.Count("model not loaded"); n != 1 {
 			t.Errorf("said %d times", n)
 		}
 	})
@@ -125,7 +125,7 @@ func TestAMissingLibraryIsSaidAndFoundOnceItIsThere(t *testing.T) {
 	library := filepath.Join(dir, filepath.Base(oracle.Library()))
 	inWorld(t, func(_ *world, o *service.Options) { o.Library = library }, func(w *world) {
 		p := w.connected("") // the version needs no library
-		if status, _, body := w.call("GET", "/ready", nil); status != 503 {
+		if status, body := w.call("GET", "/ready", nil); status != 503 {
 			t.Errorf("/ready: %d %s", status, body)
 		}
 		ids := w.record(p, 3)
@@ -152,7 +152,7 @@ func TestAWrongModelIsSaid(t *testing.T) {
 				p := w.project("")
 				_ = w.connect(p, "") // may be known to be wrong already
 				w.until("refused", time.Minute, func() bool {
-					_, _, body := w.call("GET", "/ready", nil)
+					_, body := w.call("GET", "/ready", nil)
 					return strings.Contains(string(body), "model "+name)
 				})
 			})
@@ -177,7 +177,7 @@ func TestProjectsChooseTheirModels(t *testing.T) {
 					t.Errorf("version %s of model %s", w.version(p), model)
 				}
 				ids := w.record(p, 2)
-				w.created(p, ids...)
+				w.EmitCreated(p, ids...)
 				all = append(all, ids...)
 			}
 			if len(versions) != 3 {
@@ -209,21 +209,17 @@ func TestAReplacedModelGetsAVersionOfItsOwn(t *testing.T) {
 		p := w.connected("")
 		first := w.version(p)
 		ids := w.record(p, 1)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
 		// A restart with jobs in the queue for the model that was.
 		late := w.record(p, 2)[1:]
-		w.mu.Lock()
-		w.down = true
-		w.mu.Unlock()
-		w.created(p, late...)
+		w.SetDown(true)
+		w.EmitCreated(p, late...)
 		time.Sleep(time.Minute)
 		w.stop()
 		put("logits")
 		w.start()
-		w.mu.Lock()
-		w.down = false
-		w.mu.Unlock()
+		w.SetDown(false)
 		if err := w.connect(p, ""); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/service"
 )
 
@@ -16,20 +17,20 @@ func TestFiveThousandTasksAreTakenAtOnce(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		w.ready()
-		value := w.upload(p, "a.wav", tones.Recording{Seconds: 3}.WAV())
+		value := w.Upload(p, "a.wav", tones.Recording{Seconds: 3}.WAV())
 		const n = 5000
 		var data []map[string]any
 		for i := range n {
 			// Data of no use to us, and not to be compressed away.
 			data = append(data, map[string]any{"audio": value, "note": fmt.Sprint("note ", i*i*7919, strings.Repeat(fmt.Sprint(i*104729), 20))})
 		}
-		ids := w.add(p, data...)
+		ids := w.AddTasks(p, data...)
 		start := time.Now()
-		if status := w.created(p, ids...); status != 201 || time.Since(start) > time.Second {
+		if status := w.EmitCreated(p, ids...); status != 201 || time.Since(start) > time.Second {
 			t.Fatalf("webhook: %d after %v", status, time.Since(start))
 		}
 		w.settled(time.Hour, ids...)
-		if n := w.log.count("recording transcribed"); n != 1 {
+		if n := w.log.Count("recording transcribed"); n != 1 {
 			t.Errorf("the one recording was heard %d times", n)
 		}
 		if jobs := w.metric("asr_backend_jobs"); jobs != n+1 {
@@ -45,16 +46,16 @@ func TestAChangedConfigurationIsFollowedThereAndBack(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 3)
-		w.created(p, ids[:2]...)
+		w.EmitCreated(p, ids[:2]...)
 		w.settled(time.Minute, ids[:2]...)
 		for i, config := range []string{whole, segments, whole, segments} {
-			w.change(p, func(p *lsProject) { p.config = config })
-			w.hook(p, "PROJECT_UPDATED", nil)
-			if err := w.setup(p); err != nil {
+			w.ChangeProject(p, func(p *labelstudiotest.Project) { p.Config = config })
+			w.Emit(p, "PROJECT_UPDATED", nil)
+			if err := w.Refresh(p); err != nil {
 				t.Fatal(err)
 			}
 			w.settled(time.Minute, ids[:2]...)
-			if rows := w.predictions(ids[2]); len(rows) != 0 {
+			if rows := w.Predictions(ids[2]); len(rows) != 0 {
 				t.Errorf("change %d: the task that nobody asked for has %d predictions", i, len(rows))
 			}
 			time.Sleep(3 * time.Minute)
@@ -63,11 +64,11 @@ func TestAChangedConfigurationIsFollowedThereAndBack(t *testing.T) {
 		if n := w.metric("asr_backend_model_runs_total"); n != 2 {
 			t.Errorf("%v runs of the model for two recordings whose transcripts did not change", n)
 		}
-		before := len(w.seen)
-		w.hook(p, "PROJECT_UPDATED", nil) // a change of the title, say
+		before := len(w.Requests())
+		w.Emit(p, "PROJECT_UPDATED", nil) // a change of the title, say
 		time.Sleep(time.Minute)
-		if n := len(w.seen) - before; n != 0 {
-			t.Errorf("%d requests for a change that changes nothing: %q", n, w.seen[before:])
+		if more := w.Requests()[before:]; len(more) != 0 {
+			t.Errorf("%d requests for a change that changes nothing: %v", len(more), more)
 		}
 	})
 }
@@ -76,7 +77,7 @@ func TestChangedSettingsReplaceWhatIsAskedForAgain(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 2)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
 		if err := w.connect(p, `{"words":false}`); err != nil {
 			t.Fatal(err)
@@ -94,11 +95,11 @@ func TestStartTrainingPreparesAllTasks(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p, other := w.connected(""), w.connected("")
 		ids, others := w.record(p, 230), w.record(other, 1) // three pages
-		if status := w.hook(p, "START_TRAINING", nil); status != 201 {
-			t.Errorf("webhook: %d", status)
+		if err := w.Train(p); err != nil {
+			t.Error(err)
 		}
 		w.settled(time.Hour, ids...)
-		if rows := w.predictions(others[0]); len(rows) != 0 {
+		if rows := w.Predictions(others[0]); len(rows) != 0 {
 			t.Error("another project was prepared too")
 		}
 	})
@@ -109,32 +110,28 @@ func TestEventsWithoutPayloadAreLookedUp(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p, other := w.connected(""), w.connected("")
 		gone := w.connected("")
-		w.mu.Lock()
-		delete(w.projects, gone)
-		w.mu.Unlock()
+		w.DeleteProject(gone)
 		ids := append(w.record(p, 2), w.record(other, 1)...)
 		for _, id := range []int64{p, other} {
-			w.change(id, func(p *lsProject) { p.payload = false })
+			w.ChangeWebhooks(id, func(h *labelstudiotest.Webhook) { h.SendPayload = false })
 		}
-		w.hook(p, "TASKS_CREATED", nil)
+		w.Emit(p, "TASKS_CREATED", nil)
 		w.settled(time.Minute, ids...)
 
-		w.change(other, func(p *lsProject) {
-			p.config = `<View><Audio name="audio" value="$audio"/><TextArea name="all" toName="audio"/></View>`
+		w.ChangeProject(other, func(p *labelstudiotest.Project) {
+			p.Config = `<View><Audio name="audio" value="$audio"/><TextArea name="all" toName="audio"/></View>`
 		})
-		w.hook(other, "PROJECT_UPDATED", nil)
+		w.Emit(other, "PROJECT_UPDATED", nil)
 		time.Sleep(time.Second)
-		if err := w.setup(other); err != nil {
+		if err := w.Refresh(other); err != nil {
 			t.Fatal(err)
 		}
 		w.settled(time.Minute, ids...)
 
-		w.annotate(ids[0], w.predictions(ids[0])[0].Result)
+		w.Annotate(ids[0], w.Predictions(ids[0])[0].Result)
 		w.until("compared", time.Minute, func() bool { return len(rates(w, p)) == 1 })
-		w.mu.Lock()
-		clear(w.annotations)
-		w.mu.Unlock()
-		w.hook(p, "ANNOTATIONS_DELETED", nil)
+		w.ForgetAnnotations(ids[0])
+		w.Emit(p, "ANNOTATIONS_DELETED", nil)
 		w.until("forgotten", time.Minute, func() bool { return len(rates(w, p)) == 0 })
 	})
 }
@@ -147,11 +144,11 @@ func TestWebhookAnswersForEveryAction(t *testing.T) {
 			"TASKS_DELETED": 201, "LABEL_LINK_CREATED": 201, "LABEL_LINK_UPDATED": 201, "LABEL_LINK_DELETED": 201, "ANNOTATIONS_CREATED": 201,
 			"PROJECT_CREATED": 200, "SOMETHING_NEW": 200, "": 200,
 		} {
-			if status := w.hook(p, action, map[string]any{"tasks": []any{}}); status != want {
+			if status := w.Emit(p, action, map[string]any{"tasks": []any{}}); status != want {
 				t.Errorf("%s: %d, want %d", action, status, want)
 			}
 		}
-		if status, _, _ := w.call("POST", "/webhook", []int{1}); status != 400 {
+		if status, _ := w.call("POST", "/webhook", []int{1}); status != 400 {
 			t.Errorf("a list: %d", status)
 		}
 		time.Sleep(time.Minute)
@@ -166,19 +163,10 @@ func TestDeletedTasksAreForgotten(t *testing.T) {
 		p := w.connected("")
 		w.ready()
 		ids := w.record(p, 4)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		time.Sleep(10 * time.Second)
-		delete := func(ids ...int64) {
-			var tasks []any
-			w.mu.Lock()
-			for _, id := range ids {
-				tasks = append(tasks, map[string]any{"id": id})
-				deleteTask(w.studio, id)
-			}
-			w.mu.Unlock()
-			w.hook(p, "TASKS_DELETED", map[string]any{"tasks": tasks})
-		}
-		delete(ids[0], ids[3])
+		w.DeleteTasks(ids[0], ids[3])
+		w.EmitDeleted(p, ids[0], ids[3])
 		w.settled(time.Hour, ids[1], ids[2])
 		for _, id := range []int64{ids[0], ids[3]} {
 			if s := w.state(id); s.State != "unknown" {
@@ -187,10 +175,8 @@ func TestDeletedTasksAreForgotten(t *testing.T) {
 		}
 		// One that is deleted without a word.
 		late := w.record(p, 5)[4:]
-		w.mu.Lock()
-		deleteTask(w.studio, late[0])
-		w.mu.Unlock()
-		w.hook(p, "TASKS_CREATED", map[string]any{"tasks": []any{map[string]any{"id": late[0], "data": map[string]any{"audio": fmt.Sprintf("/data/upload/%d/r4.wav", p)}}}})
+		w.DeleteTasks(late...)
+		w.Emit(p, "TASKS_CREATED", map[string]any{"tasks": []any{map[string]any{"id": late[0], "data": map[string]any{"audio": fmt.Sprintf("/data/upload/%d/r4.wav", p)}}}})
 		time.Sleep(10 * time.Minute)
 		if s := w.state(late[0]); s.State != "unknown" && s.State != "delivered" {
 			t.Errorf("a task that is gone: %+v", s)
@@ -203,24 +189,24 @@ func TestAHugeAnnotationIsReadFromLabelStudio(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 1)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
-		result := w.predictions(ids[0])[0].Result
+		result := w.Predictions(ids[0])[0].Result
 		for i := range 30_000 {
 			result = append(result, json.RawMessage(fmt.Sprintf(`{"id":"x%d","from_name":"labels","to_name":"audio","type":"labels","meta":{"a":"%x"},"value":{"start":%d.%d,"end":%d.5,"labels":["Noise"]}}`, i, i*i*2654435761, i%5, i*7919, i%5+1)))
 		}
-		w.annotate(ids[0], result)
+		w.Annotate(ids[0], result)
 		w.until("compared", time.Minute, func() bool { return len(rates(w, p)) == 1 })
 		if r := rates(w, p)[0]; r.Rate != 0 || r.Words == 0 {
 			t.Errorf("%+v", r)
 		}
 		// And one task whose data are too large for that.
-		big := map[string]any{"audio": w.upload(p, "big.wav", tones.Recording{Seconds: 5}.WAV())}
+		big := map[string]any{"audio": w.Upload(p, "big.wav", tones.Recording{Seconds: 5}.WAV())}
 		for i := range 40_000 {
 			big[fmt.Sprint("k", i)] = fmt.Sprintf("%x", i*i*2654435761)
 		}
-		id := w.add(p, big)
-		w.created(p, id...)
+		id := w.AddTasks(p, big)
+		w.EmitCreated(p, id...)
 		w.settled(time.Minute, id...)
 	})
 }
@@ -230,14 +216,12 @@ func TestEventsOutlastLabelStudio(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 2)
-		w.mu.Lock()
-		w.refuse = func(rw http.ResponseWriter, _ *http.Request) bool { rw.WriteHeader(502); return true }
-		w.mu.Unlock()
-		w.hook(p, "START_TRAINING", nil)
+		w.Intercept(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) { rw.WriteHeader(502) })
+		if err := w.Train(p); err != nil {
+			t.Error(err)
+		}
 		time.Sleep(20 * time.Minute)
-		w.mu.Lock()
-		w.refuse = nil
-		w.mu.Unlock()
+		w.Intercept(nil)
 		w.settled(time.Hour, ids...)
 	})
 }

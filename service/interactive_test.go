@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/service"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +29,7 @@ type item struct {
 	}
 }
 
-func items(r row) []item {
+func items(r labelstudiotest.Prediction) []item {
 	var out []item
 	for _, raw := range r.Result {
 		var it item
@@ -49,9 +50,9 @@ func TestADrawnRegionGetsItsText(t *testing.T) {
 				p := w.connected("")
 				w.ready()
 				r := tones.Recording{Seconds: 60}
-				id := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", r.WAV())})[0]
+				id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", r.WAV())})[0]
 				if heard {
-					w.created(p, id)
+					w.EmitCreated(p, id)
 					w.settled(time.Minute, id)
 				}
 				// The second region begins with the tone at 4.96 s.
@@ -74,7 +75,7 @@ func TestADrawnRegionGetsItsText(t *testing.T) {
 					t.Errorf("%d items, want the label and the text", n)
 				}
 				time.Sleep(3 * time.Minute)
-				if rows := w.predictions(id); len(rows) > 1 {
+				if rows := w.Predictions(id); len(rows) > 1 {
 					t.Errorf("%d rows", len(rows))
 				}
 			})
@@ -87,8 +88,8 @@ func TestAnInteractiveAnswerIsAlwaysAnObject(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		w.ready()
-		id := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", tones.Recording{Seconds: 60}.WAV())})[0]
-		gone := w.add(p, map[string]any{"audio": "/data/upload/9/gone.wav"})[0]
+		id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", tones.Recording{Seconds: 60}.WAV())})[0]
+		gone := w.AddTasks(p, map[string]any{"audio": "/data/upload/9/gone.wav"})[0]
 		for name, c := range map[string]struct {
 			task    int64
 			regions []any
@@ -114,7 +115,7 @@ func TestSeveralDrawnRegionsAreAnsweredTogether(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		w.ready()
-		id := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", tones.Recording{Seconds: 60}.WAV())})[0]
+		id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", tones.Recording{Seconds: 60}.WAV())})[0]
 		got := w.interact(id, []any{drawn("first", 0.6, 2.2), drawn("second", 4.6, 5.4)})
 		said := map[string]string{}
 		for _, it := range items(got) {
@@ -137,12 +138,12 @@ func TestADrawnRegionGoesAheadOfEverythingElse(t *testing.T) {
 		var data []map[string]any
 		for i := range 6 {
 			r := tones.Recording{Seconds: 1200, First: i % 4}
-			data = append(data, map[string]any{"audio": w.upload(p, string(rune('a'+i))+".wav", r.WAV())})
+			data = append(data, map[string]any{"audio": w.Upload(p, string(rune('a'+i))+".wav", r.WAV())})
 		}
-		ids := w.add(p, data...)
-		w.created(p, ids...)
+		ids := w.AddTasks(p, data...)
+		w.EmitCreated(p, ids...)
 		w.until("hearing", time.Minute, func() bool { return len(w.status().Running) >= 2 })
-		id := w.add(p, map[string]any{"audio": w.upload(p, "drawn.wav", tones.Recording{Seconds: 30}.WAV())})[0]
+		id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "drawn.wav", tones.Recording{Seconds: 30}.WAV())})[0]
 		time.Sleep(10 * time.Second)
 		before := w.metric("asr_backend_model_runs_total")
 		start := time.Now()
@@ -154,7 +155,7 @@ func TestADrawnRegionGoesAheadOfEverythingElse(t *testing.T) {
 		if runs := w.metric("asr_backend_model_runs_total") - before; runs > 3 || time.Since(start) > 7*time.Second {
 			t.Errorf("the region was answered after %v runs and %v", runs, time.Since(start))
 		}
-		if n := w.log.count("recording transcribed"); n > 2 {
+		if n := w.log.Count("recording transcribed"); n > 2 {
 			t.Errorf("%d recordings were heard meanwhile: nothing was in the way", n)
 		}
 	})
@@ -164,7 +165,7 @@ func TestADrawnRegionGoesAheadOfEverythingElse(t *testing.T) {
 func TestAnInteractiveRequestDoesNotWaitForAModelForEver(t *testing.T) {
 	inWorld(t, func(_ *world, o *service.Options) { slowly(o, 5*time.Minute) }, func(w *world) {
 		p := w.project("")
-		id := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", tones.Recording{Seconds: 9}.WAV())})[0]
+		id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", tones.Recording{Seconds: 9}.WAV())})[0]
 		w.until("connected", 10*time.Minute, func() bool { return w.connect(p, "") == nil })
 		w.until("loading again", time.Minute, func() bool { return w.service.Ready() != nil })
 		start := time.Now()
@@ -197,9 +198,9 @@ func TestADrawnRegionIsTranscribedOnItsOwnChannel(t *testing.T) {
 		`<Audio name="audio" value="$audio" splitchannels="true"/><TextArea name="transcription" toName="audio" perRegion="true"/></View>`
 	inWorld(t, nil, func(w *world) {
 		p := w.connected(config)
-		value := w.upload(p, "a.wav", stereo(tones.Recording{Seconds: 5}.WAV(), make([]byte, len(tones.Recording{Seconds: 5}.WAV()))))
-		id := w.add(p, map[string]any{"audio": value})[0]
-		w.created(p, id)
+		value := w.Upload(p, "a.wav", stereo(tones.Recording{Seconds: 5}.WAV(), make([]byte, len(tones.Recording{Seconds: 5}.WAV()))))
+		id := w.AddTasks(p, map[string]any{"audio": value})[0]
+		w.EmitCreated(p, id)
 		w.settled(time.Minute, id)
 		region := func(channel int) any {
 			return map[string]any{"id": "x", "from_name": "labels", "to_name": "audio", "type": "labels", "origin": "manual",

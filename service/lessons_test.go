@@ -9,8 +9,6 @@ import (
 	"github.com/asr-backend/asr-backend/service"
 )
 
-func deleteTask(ls *studio, id int64) { delete(ls.tasks, id) }
-
 // rates are the word error rates of a project, by version.
 func rates(w *world, project int64) []service.VersionRate {
 	for _, p := range w.status().Projects {
@@ -34,21 +32,21 @@ func TestCorrectionsGiveTheErrorRate(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 2) // five words each
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
-		first, second := w.predictions(ids[0])[0].Result, w.predictions(ids[1])[0].Result
-		words := len(strings.Fields(strings.Join(texts(w.predictions(ids[0])[0]), " "))) + len(strings.Fields(strings.Join(texts(w.predictions(ids[1])[0]), " ")))
+		first, second := w.Predictions(ids[0])[0].Result, w.Predictions(ids[1])[0].Result
+		words := len(strings.Fields(strings.Join(texts(w.Predictions(ids[0])[0]), " "))) + len(strings.Fields(strings.Join(texts(w.Predictions(ids[1])[0]), " ")))
 
-		a := w.annotate(ids[0], with(first, "two", "too"))
-		b := w.annotate(ids[1], second)
+		a := w.Annotate(ids[0], with(first, "two", "too"))
+		b := w.Annotate(ids[1], second)
 		w.until("counted", time.Minute, func() bool { r := rates(w, p); return len(r) == 1 && r[0].Words == words })
 		r := rates(w, p)[0]
-		wrong := strings.Count(strings.Join(texts(w.predictions(ids[0])[0]), " "), "two")
+		wrong := strings.Count(strings.Join(texts(w.Predictions(ids[0])[0]), " "), "two")
 		if want := float64(wrong) / float64(words); r.Version != w.version(p) || r.Rate < want-1e-9 || r.Rate > want+1e-9 {
 			t.Errorf("got %+v, want %v", r, want)
 		}
 		// A second thought replaces the first.
-		w.correct(a, first)
+		w.UpdateAnnotation(a, first)
 		w.until("counted again", time.Minute, func() bool { r := rates(w, p); return len(r) == 1 && r[0].Rate == 0 && r[0].Words == words })
 		// After a restart nothing is lost or counted twice.
 		w.stop()
@@ -58,8 +56,8 @@ func TestCorrectionsGiveTheErrorRate(t *testing.T) {
 			t.Errorf("after a restart: %+v", r)
 		}
 		// What is deleted does not count.
-		w.unannotate(a)
-		w.unannotate(b)
+		w.DeleteAnnotation(a)
+		w.DeleteAnnotation(b)
 		w.until("uncounted", time.Minute, func() bool { return len(rates(w, p)) == 0 })
 	})
 }
@@ -68,24 +66,20 @@ func TestWhatIsNoCorrectionIsNotCounted(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 2)
-		w.created(p, ids[:1]...)
+		w.EmitCreated(p, ids[:1]...)
 		w.settled(time.Minute, ids[:1]...)
-		result := w.predictions(ids[0])[0].Result
-		w.annotate(ids[1], result) // of a recording that was not heard
-		w.annotate(ids[0], nil)    // without a text
-		w.mu.Lock()
-		skipped := map[string]any{"annotation": map[string]any{"id": 999, "task": ids[0], "was_cancelled": true, "result": result}, "task": w.encode(w.tasks[ids[0]], false)}
-		w.mu.Unlock()
-		w.hook(p, "ANNOTATION_CREATED", skipped)
+		result := w.Predictions(ids[0])[0].Result
+		w.Annotate(ids[1], result) // of a recording that was not heard
+		w.Annotate(ids[0], nil)    // without a text
+		skipped := map[string]any{"annotation": map[string]any{"id": 999, "task": ids[0], "was_cancelled": true, "result": result}, "task": w.Payload(ids[0])}
+		w.Emit(p, "ANNOTATION_CREATED", skipped)
 		time.Sleep(time.Minute)
 		if r := rates(w, p); len(r) != 0 {
 			t.Errorf("counted %+v", r)
 		}
 		// Annotations made from predictions of many tasks come as lists under the singular.
-		w.mu.Lock()
-		many := map[string]any{"annotation": []any{map[string]any{"id": 1000, "task": ids[0], "result": result}}, "task": []any{w.encode(w.tasks[ids[0]], false)}}
-		w.mu.Unlock()
-		w.hook(p, "ANNOTATIONS_CREATED", many)
+		many := map[string]any{"annotation": []any{map[string]any{"id": 1000, "task": ids[0], "result": result}}, "task": []any{w.Payload(ids[0])}}
+		w.Emit(p, "ANNOTATIONS_CREATED", many)
 		w.until("counted", time.Minute, func() bool { return len(rates(w, p)) == 1 })
 	})
 }

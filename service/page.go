@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"html/template"
 	"time"
+
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 //go:embed status.html
 var statusPage string
 
-var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{"ago": ago, "percent": percent, "clock": clock}).Parse(statusPage))
+var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{"ago": ago, "percent": percent, "clock": timeline.Clock}).Parse(statusPage))
 
 // ago writes how long something is past.
 func ago(t time.Time) string {
@@ -27,12 +29,3 @@ func ago(t time.Time) string {
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.1f %%", 100*x) }
-
-// clock writes a length of audio as players do: 3:07 or 1:02:03.
-func clock(d time.Duration) string {
-	s := int64(d.Round(time.Second) / time.Second)
-	if s < 3600 {
-		return fmt.Sprintf("%d:%02d", s/60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/tones"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/service"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,15 +19,15 @@ func TestAnImportedTaskGetsItsPredictionBeforeItIsOpened(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		r := tones.Recording{Seconds: 9, First: 2}
-		id := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", r.WAV())})[0]
-		if status := w.created(p, id); status != 201 {
+		id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", r.WAV())})[0]
+		if status := w.EmitCreated(p, id); status != 201 {
 			t.Fatalf("webhook: %d", status)
 		}
 		w.settled(time.Minute, id)
-		if d := cmp.Diff(r.Regions(), texts(w.predictions(id)[0])); d != "" {
+		if d := cmp.Diff(r.Regions(), texts(w.Predictions(id)[0])); d != "" {
 			t.Errorf("want (-), got (+):\n%s", d)
 		}
-		if s := w.predictions(id)[0].Score; s <= 0 || s > 1 {
+		if s := w.Predictions(id)[0].Score; s <= 0 || s > 1 {
 			t.Errorf("score %v", s)
 		}
 	})
@@ -83,7 +84,7 @@ func TestTasksOfARequestThatAreReadyDoNotWaitForOneThatIsNot(t *testing.T) {
 	inWorld(t, func(w *world, o *service.Options) { o.PredictWait = 20 * time.Second }, func(w *world) {
 		p := w.connected("")
 		w.ready()
-		missing := w.add(p, map[string]any{"audio": "/data/upload/1/on-its-way.wav"}) // its server does not answer
+		missing := w.AddTasks(p, map[string]any{"audio": "/data/upload/1/on-its-way.wav"}) // its server does not answer
 		ids := append(missing, w.record(p, 4)...)
 		if n := w.retrieve(p, ids...); n != 4 {
 			t.Errorf("got %d predictions, want 4", n)
@@ -96,13 +97,13 @@ func TestABadTaskSpoilsNoOther(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		w.ready()
-		bad := w.add(p,
+		bad := w.AddTasks(p,
 			map[string]any{"text": "no recording"},
 			map[string]any{"audio": nil},
 			map[string]any{"audio": 7},
 			map[string]any{"audio": "http://169.254.169.254/latest"},
-			map[string]any{"audio": w.upload(p, "empty.wav", nil)},
-			map[string]any{"audio": w.upload(p, "text.wav", []byte("this is no sound"))},
+			map[string]any{"audio": w.Upload(p, "empty.wav", nil)},
+			map[string]any{"audio": w.Upload(p, "text.wav", []byte("this is no sound"))},
 			map[string]any{"audio": "data:audio/wav;base64,!!!"},
 		)
 		good := w.record(p, 2)
@@ -114,7 +115,7 @@ func TestABadTaskSpoilsNoOther(t *testing.T) {
 		for _, id := range bad {
 			s := w.state(id)
 			if s.State != "failed" && s.State != "not accepted" || s.Reason == "" {
-				t.Errorf("task with %v: %+v", w.data(id), s)
+				t.Errorf("task with %v: %+v", w.Data(id), s)
 			}
 		}
 	})
@@ -124,13 +125,16 @@ func TestABadTaskSpoilsNoOther(t *testing.T) {
 func TestParallelVisitsGiveOneRow(t *testing.T) {
 	for _, slow := range []time.Duration{0, 3 * time.Second, 80 * time.Second} {
 		t.Run(fmt.Sprint("a model that takes ", slow), func(t *testing.T) {
-			inWorld(t, func(w *world, _ *service.Options) { w.slow, w.storing = slow, 2*time.Second }, func(w *world) {
+			inWorld(t, func(w *world, _ *service.Options) {
+				w.slow = slow
+				w.SetStoring(2 * time.Second)
+			}, func(w *world) {
 				p := w.connected("")
 				w.ready()
 				ids := w.record(p, 1)
 				var visits sync.WaitGroup
 				for range 4 {
-					visits.Go(func() { w.open(ids[0]) })
+					visits.Go(func() { w.Open(ids[0]) })
 				}
 				visits.Wait()
 				w.settled(2*time.Minute, ids...)
@@ -147,22 +151,22 @@ func TestParallelVisitsGiveOneRow(t *testing.T) {
 func TestARecordingInManyTasksIsHeardOnce(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p, other := w.connected(""), w.connected("")
-		value := w.upload(p, "a.wav", tones.Recording{Seconds: 5}.WAV())
+		value := w.Upload(p, "a.wav", tones.Recording{Seconds: 5}.WAV())
 		var ids []int64
 		for range 20 {
-			ids = append(ids, w.add(p, map[string]any{"audio": value})...)
+			ids = append(ids, w.AddTasks(p, map[string]any{"audio": value})...)
 		}
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		if n := w.retrieve(p, ids...); n > 20 {
 			t.Errorf("%d predictions for 20 tasks", n)
 		}
-		far := w.add(other, map[string]any{"audio": value})
-		w.created(other, far...)
+		far := w.AddTasks(other, map[string]any{"audio": value})
+		w.EmitCreated(other, far...)
 		w.settled(5*time.Minute, append(ids, far...)...)
 		if n := w.metric("asr_backend_model_runs_total"); n != 1 {
 			t.Errorf("%v runs of the model for one recording", n)
 		}
-		if n := w.log.count("recording transcribed"); n != 1 {
+		if n := w.log.Count("recording transcribed"); n != 1 {
 			t.Errorf("%d recordings were heard", n)
 		}
 	})
@@ -181,19 +185,19 @@ func TestADeletedPredictionIsGivenAgain(t *testing.T) {
 			inWorld(t, nil, func(w *world) {
 				p := w.connected("")
 				ids := w.record(p, 1)
-				w.created(p, ids...)
+				w.EmitCreated(p, ids...)
 				w.settled(time.Minute, ids...)
 				time.Sleep(c.wait)
-				w.forget(ids[0])
+				w.DeletePredictions(ids[0])
 				n := w.retrieve(p, ids...)
 				if c.lost {
-					w.forget(ids[0])
+					w.DeletePredictions(ids[0])
 				} else if n != 1 {
 					t.Errorf("got %d predictions, want the one that was deleted", n)
 				}
 				time.Sleep(5 * time.Minute)
 				w.settled(0, ids...)
-				if n := w.log.count("recording transcribed"); n != 1 {
+				if n := w.log.Count("recording transcribed"); n != 1 {
 					t.Errorf("heard %d times", n)
 				}
 			})
@@ -206,15 +210,12 @@ func TestARequestThatMissedTheDeliveryAddsNoRow(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 1)
-		w.mu.Lock()
-		old := w.encode(w.tasks[ids[0]], true)
-		project := w.projects[p]
-		w.mu.Unlock()
-		w.created(p, ids...)
+		old := w.Snapshot(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
 		time.Sleep(time.Second)
-		if n := w.store(ids, w.predict(project, []any{old}, nil)); n != 0 {
-			t.Errorf("%d more rows", n)
+		if n, err := w.RetrieveFrom(old); n != 0 || err != nil {
+			t.Errorf("%d more rows, %v", n, err)
 		}
 		time.Sleep(5 * time.Minute)
 		w.settled(0, ids...)
@@ -225,15 +226,17 @@ func TestRequestsByHand(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.ready()
 		r := tones.Recording{Seconds: 5, First: 1}
-		data := map[string]any{"audio": w.upload(1, "a.wav", r.WAV())}
+		data := map[string]any{"audio": w.Upload(1, "a.wav", r.WAV())}
 		for name, body := range map[string]any{
 			"one task in place of a list": map[string]any{"tasks": map[string]any{"data": data}, "label_config": segments},
 			"no project":                  map[string]any{"tasks": []any{map[string]any{"data": data}}, "label_config": segments},
 			"the same task twice":         map[string]any{"tasks": []any{map[string]any{"id": 5, "data": data}}, "label_config": segments},
 			"unknown keys":                map[string]any{"tasks": []any{map[string]any{"data": data, "x": 1}}, "label_config": segments, "y": nil},
 		} {
-			status, _, reply := w.call("POST", "/predict", body)
-			var got struct{ Results [][]row }
+			status, reply := w.call("POST", "/predict", body)
+			var got struct {
+				Results [][]labelstudiotest.Prediction
+			}
 			if err := json.Unmarshal(reply, &got); err != nil || status != 200 || len(got.Results) != 1 || len(got.Results[0]) != 1 {
 				t.Errorf("%s: %d %s", name, status, reply)
 				continue
@@ -243,7 +246,7 @@ func TestRequestsByHand(t *testing.T) {
 			}
 		}
 		// Without a configuration there is nothing to fill.
-		status, _, reply := w.call("POST", "/predict", map[string]any{"tasks": []any{map[string]any{"data": data}}})
+		status, reply := w.call("POST", "/predict", map[string]any{"tasks": []any{map[string]any{"data": data}}})
 		if status != 200 || string(reply) != `{"results":[[]]}` {
 			t.Errorf("without a configuration: %d %s", status, reply)
 		}

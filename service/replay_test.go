@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -26,36 +26,6 @@ var anyVersion = regexp.MustCompile(`"tones-[0-9a-f]{12}"`)
 
 // requestID is an id that is made for each request.
 var requestID = regexp.MustCompile(`"request_id": "[0-9a-f]+"`)
-
-// captured is a request that a real Label Studio sent, see testdata/label-studio.
-type captured struct {
-	name    string
-	Method  string            `json:"method"`
-	Path    string            `json:"path"`
-	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body"`
-}
-
-func captures(t *testing.T) []captured {
-	t.Helper()
-	files, err := filepath.Glob(oracle.Data(t, "label-studio", "*.json"))
-	if err != nil || len(files) < 28 {
-		t.Fatalf("%d captures: %v", len(files), err)
-	}
-	var out []captured
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := captured{name: strings.TrimSuffix(filepath.Base(file), ".json")}
-		if err := json.Unmarshal(raw, &c); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		out = append(out, c)
-	}
-	return out
-}
 
 // predictRequest is what the tests need of a request for predictions.
 type predictRequest struct {
@@ -72,15 +42,8 @@ func (w *world) uploads(r predictRequest) {
 	for i, task := range r.Tasks {
 		for _, v := range task.Data {
 			value, _ := v.(string)
-			if name, ok := strings.CutPrefix(value, "/data/"); ok {
-				path := filepath.Join(w.dir, filepath.FromSlash(name))
-				err := os.MkdirAll(filepath.Dir(path), 0o755)
-				if err == nil {
-					err = os.WriteFile(path, tones.Recording{Seconds: 6, First: i}.WAV(), 0o644)
-				}
-				if err != nil {
-					w.t.Fatal(err)
-				}
+			if strings.HasPrefix(value, "/data/") {
+				w.Put(value, tones.Recording{Seconds: 6, First: i}.WAV())
 			}
 		}
 	}
@@ -91,78 +54,41 @@ func (w *world) uploads(r predictRequest) {
 // fake Label Studio's, so that nothing is delivered. label-studio-sdk then judges the
 // replies under the configuration that came with the request.
 func TestRealRequests(t *testing.T) {
-	type question struct {
-		Name    string          `json:"name"`
-		Config  string          `json:"config"`
-		Results json.RawMessage `json:"results"`
-		Tasks   int             `json:"tasks"`
-	}
-	var questions []question
-	list := captures(t)
+	var questions []oracle.Predictions
 	inWorld(t, nil, func(w *world) {
 		w.ready()
-		for _, c := range list {
-			body := c.Body
-			if string(body) == "null" {
-				body = nil
-			}
+		for _, c := range labelstudiotest.Captures() {
 			var r predictRequest
 			if c.Path == "/predict" {
-				if err := json.Unmarshal(body, &r); err != nil {
+				if err := json.Unmarshal(c.Body, &r); err != nil {
 					t.Fatal(err)
 				}
 				w.uploads(r)
 			}
-			raw := w.replay(c, c.name, body)
+			raw := w.replay(c, c.Name, c.Body)
 			if c.Path == "/setup" && bytes.Contains(raw, []byte("extra params")) {
 				// Somebody typed what another backend knows; it is taken back.
-				w.replay(c, c.name+"-corrected", withoutExtra(t, body))
+				w.replay(c, c.Name+"-corrected", withoutExtra(t, c.Body))
 			}
 			if c.Path == "/predict" {
 				var said struct{ Results json.RawMessage }
 				if err := json.Unmarshal(raw, &said); err != nil {
-					t.Fatalf("%s: %v in %s", c.name, err, raw)
+					t.Fatalf("%s: %v in %s", c.Name, err, raw)
 				}
-				questions = append(questions, question{c.name, r.Config, said.Results, len(r.Tasks)})
+				questions = append(questions, oracle.Predictions{Name: c.Name, Config: r.Config, Tasks: len(r.Tasks), Results: said.Results})
 			}
 			time.Sleep(20 * time.Minute) // each request is one of its own
 		}
 	})
-	in, err := json.Marshal(questions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := oracle.RunPython(t, in, `
-import json, sys
-from label_studio_sdk.label_interface import LabelInterface
-from label_studio_sdk.label_interface.objects import PredictionValue
-items = 0
-for q in json.load(sys.stdin):
-    li = LabelInterface(q["config"])
-    assert len(q["results"]) == q["tasks"], q["name"]
-    for result in q["results"]:
-        for p in result if isinstance(result, list) else [result]:
-            PredictionValue(**p)
-            errors = li.validate_prediction(p, return_errors=True)
-            assert not errors, (q["name"], errors)
-            items += len(p["result"])
-print(items)
-`)
-	if n := strings.TrimSpace(string(out)); len(n) < 2 {
-		t.Errorf("the replies have only %s items", n)
+	if n := oracle.ValidatePredictions(t, questions); n < 10 {
+		t.Errorf("the replies have only %d items", n)
 	}
 }
 
 // replay sends a captured request with a body and holds the reply to its golden file.
-func (w *world) replay(c captured, name string, body []byte) []byte {
+func (w *world) replay(c labelstudiotest.Capture, name string, body []byte) []byte {
 	w.t.Helper()
-	request := httptest.NewRequest(c.Method, c.Path, bytes.NewReader(body))
-	for k, v := range c.Headers {
-		if k != "Content-Length" && k != "Host" {
-			request.Header.Set(k, v)
-		}
-	}
-	reply, err := w.send(request)
+	reply, err := w.service.Test(c.RequestWith(body))
 	if err != nil {
 		w.t.Fatalf("%s: %v", name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/service"
 )
 
@@ -52,28 +53,28 @@ func TestWordsOfTextsThatPeopleWroteAreTimed(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		r := tones.Recording{Seconds: 60} // one at 1.0 s, two at 1.8 s, three at 2.6 s, four at 3.4 s; one at 5.0 s
-		ids := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", r.WAV())}, map[string]any{"audio": w.upload(p, "b.wav", r.WAV())})
-		w.created(p, ids...)
+		ids := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", r.WAV())}, map[string]any{"audio": w.Upload(p, "b.wav", r.WAV())})
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
-		predicted := w.predictions(ids[0])[0].Result[:2]
+		predicted := w.Predictions(ids[0])[0].Result[:2]
 
 		// A text as it was predicted has its words already.
-		a := w.annotate(ids[0], predicted)
+		a := w.Annotate(ids[0], predicted)
 		time.Sleep(time.Minute)
 		w.timed(p, a, "")
 		runs := w.metric("asr_backend_model_runs_total")
 		// A word is changed, changed again, and changed back.
-		a = w.annotate(ids[0], with(predicted, `"one two three four"`, `"one three four"`))
+		a = w.Annotate(ids[0], with(predicted, `"one two three four"`, `"one three four"`))
 		w.timed(p, a, "one 1.0, three 2.6, four 3.4")
-		w.correct(a, with(predicted, `"one two three four"`, `"two three four"`))
+		w.UpdateAnnotation(a, with(predicted, `"one two three four"`, `"two three four"`))
 		w.timed(p, a, "two 1.8, three 2.6, four 3.4")
-		w.correct(a, with(predicted, `"one two three four"`, `"one three four"`))
+		w.UpdateAnnotation(a, with(predicted, `"one two three four"`, `"one three four"`))
 		w.timed(p, a, "one 1.0, three 2.6, four 3.4")
 		if n := w.metric("asr_backend_model_runs_total") - runs; n != 3 {
 			t.Errorf("%v runs of the model for three texts", n)
 		}
 		// Regions that a person drew and wrote.
-		a = w.annotate(ids[1], append(written("x", 4.6, 6.2, "one two"), written("y", 2.3, 2.9, "three")...))
+		a = w.Annotate(ids[1], append(written("x", 4.6, 6.2, "one two"), written("y", 2.3, 2.9, "three")...))
 		w.timed(p, a, "three 2.6", "one 5.0, two 5.8")
 		if n := w.metric("asr_backend_jobs"); n != 3+1 {
 			t.Errorf("%v jobs are left; want two deliveries, and a transcription of each recording", n)
@@ -87,25 +88,23 @@ func TestTextsWithTimesAreNotTimedAgain(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 1)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
 		result := append(written("x", 0.6, 2.2, "one two"), written("y", 2.3, 2.9, "three")...)
 		result = append(result, written("z", 3.9, 4.4, "[a door]")...) // nothing is said
-		a := w.annotate(ids[0], result)
+		a := w.Annotate(ids[0], result)
 		w.timed(p, a, "one 1.0, two 1.8", "three 2.6", "")
 		runs := w.metric("asr_backend_model_runs_total")
-		w.correct(a, result)
-		w.change(p, func(p *lsProject) { p.payload = false })
-		w.hook(p, "ANNOTATION_UPDATED", nil)
+		w.UpdateAnnotation(a, result)
+		w.ChangeWebhooks(p, func(h *labelstudiotest.Webhook) { h.SendPayload = false })
+		w.Emit(p, "ANNOTATION_UPDATED", nil)
 		time.Sleep(time.Hour)
 		w.timed(p, a, "one 1.0, two 1.8", "three 2.6", "")
 		if n := w.metric("asr_backend_model_runs_total"); n != runs {
 			t.Errorf("%v runs of the model for nothing new", n-runs)
 		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for _, request := range w.seen {
-			if strings.HasPrefix(request, "PATCH") || strings.Contains(request, "annotations") {
+		for _, request := range w.Requests() {
+			if request.Method == "PATCH" || strings.Contains(request.URI, "annotations") {
 				t.Errorf("an annotation is none of ours to change: %s", request)
 			}
 		}
@@ -117,16 +116,16 @@ func TestTheLastTextIsTimed(t *testing.T) {
 	inWorld(t, func(w *world, _ *service.Options) { w.slow = 20 * time.Second }, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 1)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(5*time.Minute, ids...)
-		a := w.annotate(ids[0], written("x", 0.6, 2.2, "one"))
+		a := w.Annotate(ids[0], written("x", 0.6, 2.2, "one"))
 		time.Sleep(10 * time.Second) // while it is heard
-		w.correct(a, written("x", 0.6, 2.2, "two"))
-		w.correct(a, written("x", 0.6, 2.2, "one two"))
+		w.UpdateAnnotation(a, written("x", 0.6, 2.2, "two"))
+		w.UpdateAnnotation(a, written("x", 0.6, 2.2, "one two"))
 		w.timed(p, a, "one 1.0, two 1.8")
-		b := w.annotate(ids[0], written("x", 0.6, 2.2, "one"))
+		b := w.Annotate(ids[0], written("x", 0.6, 2.2, "one"))
 		time.Sleep(10 * time.Second)
-		w.unannotate(b)
+		w.DeleteAnnotation(b)
 		time.Sleep(5 * time.Minute)
 		if pair, err := w.service.Kept(w.t.Context(), p, b); pair != nil || err != nil {
 			t.Errorf("an annotation that is gone is kept: %+v, %v", pair, err)
@@ -140,20 +139,16 @@ func TestTimesOutlastTroubleWithTheRecording(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 1)
-		w.created(p, ids...)
+		w.EmitCreated(p, ids...)
 		w.settled(time.Minute, ids...)
 		w.stop()
-		w.mu.Lock()
-		w.down = true
-		w.mu.Unlock()
+		w.SetDown(true)
 		w.start()
 		w.ready()
-		a := w.annotate(ids[0], written("x", 0.6, 2.2, "one two"))
+		a := w.Annotate(ids[0], written("x", 0.6, 2.2, "one two"))
 		time.Sleep(time.Minute)
 		w.stop() // in the middle of it
-		w.mu.Lock()
-		w.down = false
-		w.mu.Unlock()
+		w.SetDown(false)
 		w.start()
 		w.ready()
 		w.timed(p, a, "one 1.0, two 1.8")
@@ -167,25 +162,25 @@ func TestATextThatThePageShowsIsTimedToo(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected(config)
 		r := tones.Recording{Seconds: 8}
-		id := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", r.WAV())})[0]
-		w.created(p, id)
+		id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", r.WAV())})[0]
+		w.EmitCreated(p, id)
 		w.settled(time.Minute, id)
 		area := func(name, text string) json.RawMessage {
 			return json.RawMessage(fmt.Sprintf(`{"id":%q,"from_name":%q,"to_name":"audio","type":"textarea","value":{"text":[%q]}}`, name, name, text))
 		}
-		a := w.annotate(id, []json.RawMessage{area("ground", r.Text()), area("following", r.Text())})
+		a := w.Annotate(id, []json.RawMessage{area("ground", r.Text()), area("following", r.Text())})
 		w.until("compared", time.Minute, func() bool { return len(rates(w, p)) == 1 })
 		if got := rates(w, p)[0]; got.Rate != 0 || got.Words != 8 {
 			t.Errorf("a text that was not changed: %+v", got)
 		}
-		w.correct(a, []json.RawMessage{area("ground", "one three four one two three four"), area("following", r.Text())})
+		w.UpdateAnnotation(a, []json.RawMessage{area("ground", "one three four one two three four"), area("following", r.Text())})
 		w.timed(p, a, "one 1.0, three 2.6, four 3.4, one 5.0, two 5.8, three 6.6, four 7.4")
 		w.until("shown", 5*time.Minute, func() bool { return alignment(w, id) == "one / three four / one two three four" })
-		w.correct(a, []json.RawMessage{area("ground", "two three four one two three four"), area("following", r.Text())})
+		w.UpdateAnnotation(a, []json.RawMessage{area("ground", "two three four one two three four"), area("following", r.Text())})
 		w.until("shown again", 5*time.Minute, func() bool {
 			return strings.HasPrefix(alignment(w, id), "two three four / ")
 		})
-		if got := w.data(id)["pred_text"]; got != r.Text() {
+		if got := w.Data(id)["pred_text"]; got != r.Text() {
 			t.Errorf("the text that was predicted: %q", got)
 		}
 	})
@@ -194,7 +189,7 @@ func TestATextThatThePageShowsIsTimedToo(t *testing.T) {
 // alignment returns the texts of the rows under that key.
 func alignment(w *world, id int64) string {
 	var texts []string
-	rows, _ := w.data(id)["alignment"].([]any)
+	rows, _ := w.Data(id)["alignment"].([]any)
 	for _, r := range rows {
 		row, _ := r.(map[string]any)
 		texts = append(texts, fmt.Sprint(row["text"]))
@@ -222,18 +217,18 @@ func TestParagraphsShowWhatAPersonMadeOfThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, nil, func(w *world) {
 				p := w.connected(fmt.Sprintf(paragraphs, c.controls))
-				data := map[string]any{"audio": w.upload(p, "a.wav", tones.Recording{Seconds: 8}.WAV())}
+				data := map[string]any{"audio": w.Upload(p, "a.wav", tones.Recording{Seconds: 8}.WAV())}
 				if c.rows != nil {
 					data["rows"] = c.rows
 				}
-				id := w.add(p, data)[0]
-				w.created(p, id)
+				id := w.AddTasks(p, data)[0]
+				w.EmitCreated(p, id)
 				w.settled(time.Minute, id)
-				result := w.predictions(id)[0].Result
+				result := w.Predictions(id)[0].Result
 				if c.second {
-					w.annotate(id, result)
+					w.Annotate(id, result)
 				}
-				a := w.annotate(id, with(result, `"one two three four one`, `"one three four one`))
+				a := w.Annotate(id, with(result, `"one two three four one`, `"one three four one`))
 				w.timed(p, a, "one 1.0, three 2.6, four 3.4, one 5.0, two 5.8, three 6.6, four 7.4")
 				time.Sleep(time.Minute)
 				if got := rowsOf(w, id); got != c.want {
@@ -255,7 +250,7 @@ func TestParagraphsShowWhatAPersonMadeOfThem(t *testing.T) {
 
 // rowsOf returns the paragraphs of a task: when each begins, and its text.
 func rowsOf(w *world, id int64) string {
-	raw, err := json.Marshal(w.data(id)["rows"])
+	raw, err := json.Marshal(w.Data(id)["rows"])
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/service"
 )
 
@@ -56,8 +57,7 @@ func TestWhatIsTypedAtConnectionIsJudged(t *testing.T) {
 		if w.connect(p, `{"speaker":1}`) == nil {
 			t.Error("connected with an unknown setting")
 		}
-		w.change(p, func(p *lsProject) { p.extra = json.RawMessage("null") })
-		if w.connect(p, "") == nil {
+		if w.connect(p, "null") == nil {
 			t.Error("connected although nothing was corrected")
 		}
 		if err := w.connect(p, `{}`); err != nil {
@@ -72,15 +72,23 @@ func TestSettingsReachTheResult(t *testing.T) {
 	r := tones.Recording{Seconds: 20}
 	for _, c := range []struct {
 		extra string
-		ok    func(r row, all string) bool
+		ok    func(r labelstudiotest.Prediction, all string) bool
 	}{
-		{`{}`, func(r row, all string) bool { return len(texts(r)) == 5 && strings.Contains(all, `"words"`) }},
-		{`{"words":false}`, func(_ row, all string) bool { return !strings.Contains(all, `"words"`) }},
-		{`{"max_region":1.5}`, func(r row, _ string) bool { return len(texts(r)) > 5 }},
-		{`{"min_pause":3}`, func(r row, _ string) bool { return len(texts(r)) < 5 }},
-		{`{"label":"Noise"}`, func(_ row, all string) bool { return strings.Contains(all, `"labels":["Noise"]`) }},
-		{`{"text":"notes"}`, func(_ row, all string) bool { return strings.Contains(all, `"from_name":"notes"`) }},
-		{`{"text":"said"}`, func(_ row, all string) bool { return strings.Contains(all, `"from_name":"said"`) }},
+		{`{}`, func(r labelstudiotest.Prediction, all string) bool {
+			return len(texts(r)) == 5 && strings.Contains(all, `"words"`)
+		}},
+		{`{"words":false}`, func(_ labelstudiotest.Prediction, all string) bool { return !strings.Contains(all, `"words"`) }},
+		{`{"max_region":1.5}`, func(r labelstudiotest.Prediction, _ string) bool { return len(texts(r)) > 5 }},
+		{`{"min_pause":3}`, func(r labelstudiotest.Prediction, _ string) bool { return len(texts(r)) < 5 }},
+		{`{"label":"Noise"}`, func(_ labelstudiotest.Prediction, all string) bool {
+			return strings.Contains(all, `"labels":["Noise"]`)
+		}},
+		{`{"text":"notes"}`, func(_ labelstudiotest.Prediction, all string) bool {
+			return strings.Contains(all, `"from_name":"notes"`)
+		}},
+		{`{"text":"said"}`, func(_ labelstudiotest.Prediction, all string) bool {
+			return strings.Contains(all, `"from_name":"said"`)
+		}},
 	} {
 		t.Run(c.extra, func(t *testing.T) {
 			inWorld(t, nil, func(w *world) {
@@ -88,10 +96,10 @@ func TestSettingsReachTheResult(t *testing.T) {
 				if err := w.connect(p, c.extra); err != nil {
 					t.Fatal(err)
 				}
-				id := w.add(p, map[string]any{"audio": w.upload(p, "a.wav", r.WAV())})[0]
-				w.created(p, id)
+				id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", r.WAV())})[0]
+				w.EmitCreated(p, id)
 				w.settled(time.Minute, id)
-				got := w.predictions(id)[0]
+				got := w.Predictions(id)[0]
 				all, err := json.Marshal(got)
 				if err != nil || !c.ok(got, string(all)) {
 					t.Errorf("%v: %s", err, all)

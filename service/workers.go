@@ -9,11 +9,11 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
-	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
@@ -94,14 +94,14 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	s.outage.noted(cause)
 	if again && time.Since(job.Created) < s.options.GiveUp {
 		s.log.Warn("job will be tried again", "job", job.Key, "in_s", delay.Seconds(), "error", cause)
-		if err := lease.Retry(s.storing, delay, problems.WithHint(cause)); err != nil && ctx.Err() == nil {
+		if err := lease.Retry(s.storing, delay, hint.With(cause)); err != nil && ctx.Err() == nil {
 			s.log.Error("job not put back", "job", job.Key, "error", err)
 		}
 		return
 	}
-	s.log.Error("job given up", "job", job.Key, "error", cause, "hint", problems.Hint(cause))
+	s.log.Error("job given up", "job", job.Key, "error", cause, "hint", hint.Of(cause))
 	s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
-	if err := lease.Fail(s.storing, problems.WithHint(cause)); err != nil && ctx.Err() == nil {
+	if err := lease.Fail(s.storing, hint.With(cause)); err != nil && ctx.Err() == nil {
 		s.log.Error("job not ended", "job", job.Key, "error", err)
 	}
 }
@@ -124,6 +124,7 @@ func retry(cause error, job jobs.Job) (time.Duration, bool) {
 	}
 	var model *asr.ModelError
 	var damaged *audio.Error
+	var unfetched *media.Error
 	var store *jobs.Error
 	var outdated *recordings.OutdatedError
 	var unserved *projects.NotServedError
@@ -136,7 +137,7 @@ func retry(cause error, job jobs.Job) (time.Duration, bool) {
 		return delay, true // its disk or network is in trouble, and nothing is wrong with the job
 	case errors.Is(cause, ort.ErrLibrary), errors.Is(cause, ort.ErrCUDA), errors.As(cause, &model):
 		return delay, true // somebody may install what is missing
-	case errors.As(cause, &damaged), problems.IsMedia(cause), api.Status(cause) != 0:
+	case errors.As(cause, &damaged), errors.As(cause, &unfetched), api.Status(cause) != 0:
 		return 0, false
 	}
 	return delay, job.Retries+1 < attempts

@@ -1,18 +1,16 @@
 package service_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,9 +18,11 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 	"github.com/asr-backend/asr-backend/service"
@@ -62,11 +62,11 @@ type nobody struct{ labelstudio.Model }
 
 // world is a service and a Label Studio in a time of their own.
 type world struct {
-	*studio
+	*labelstudiotest.Server
 	t       *testing.T
 	service *service.Service
 	options service.Options
-	log     *logBuffer
+	log     *testlog.Buffer
 	slow    time.Duration // what a run of a model takes
 	running bool
 }
@@ -83,8 +83,9 @@ func inWorld(t *testing.T, change func(w *world, o *service.Options), test func(
 	ats.Register()
 	defer ats.Unregister()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{studio: newStudio(t, dir+"/media"), t: t, log: &logBuffer{}}
-		w.options = options(t, dir, w.studio, w.log)
+		w := &world{t: t, log: &testlog.Buffer{}}
+		w.Server = labelstudiotest.New(t, labelstudiotest.Options{URL: "http://label-studio.test", Token: token, MediaDir: dir + "/media", Backends: w})
+		w.options = options(t, dir, w.Server, w.log)
 		w.options.Engine.Observe = func(asr.Run) { time.Sleep(w.slow) }
 		if change != nil {
 			change(w, &w.options)
@@ -92,6 +93,11 @@ func inWorld(t *testing.T, change func(w *world, o *service.Options), test func(
 		w.start()
 		defer w.stop()
 		defer func() {
+			for _, r := range w.Requests() {
+				if opensTask.MatchString(r.String()) {
+					t.Errorf("%s: this makes Label Studio ask for predictions", r)
+				}
+			}
 			if t.Failed() {
 				t.Logf("log:\n%s", w.log)
 			}
@@ -100,8 +106,13 @@ func inWorld(t *testing.T, change func(w *world, o *service.Options), test func(
 	})
 }
 
+var opensTask = regexp.MustCompile(`^GET /api/tasks/\d`)
+
+// RoundTrip is the way from Label Studio to the service, without a network.
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) { return w.service.Test(r) }
+
 // options are those of a service with the toy model and jobs in a folder.
-func options(t testing.TB, dir string, ls *studio, log *logBuffer) service.Options {
+func options(t testing.TB, dir string, ls *labelstudiotest.Server, log *testlog.Buffer) service.Options {
 	t.Helper()
 	return service.Options{
 		Address: "127.0.0.1:0", Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
@@ -114,8 +125,8 @@ func options(t testing.TB, dir string, ls *studio, log *logBuffer) service.Optio
 		},
 		Defaults:    service.Settings{Model: "tones"},
 		FFmpeg:      "off",
-		LabelStudio: api.Options{URL: "http://label-studio.test", Token: labelstudio.NewSecret(token), Transport: ls.transport()},
-		Media:       media.Options{CacheDir: dir + "/cache", MediaDir: ls.dir, Transport: &http.Transport{Proxy: nowhere}},
+		LabelStudio: api.Options{URL: ls.URL, Token: labelstudio.NewSecret(token), Transport: ls.Transport()},
+		Media:       media.Options{CacheDir: dir + "/cache", MediaDir: ls.MediaDir, Transport: &http.Transport{Proxy: nowhere}},
 		Jobs:        jobs.Options{Dir: dir + "/jobs", Reserve: 1 << 20},
 		Version:     "test", Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -125,7 +136,7 @@ func options(t testing.TB, dir string, ls *studio, log *logBuffer) service.Optio
 // folder: a name must not be looked up in a bubble, since that waits for the world outside.
 func nowhere(r *http.Request) (*url.URL, error) {
 	if r.URL.Hostname() == "label-studio.test" {
-		return nil, errRefused
+		return nil, labelstudiotest.ErrRefused
 	}
 	return nil, nil
 }
@@ -139,7 +150,6 @@ func (w *world) start() {
 		w.t.Fatalf("New: %v", err)
 	}
 	w.service, w.running = s, true
-	w.studio.send = s.Test
 	s.StartWork()
 }
 
@@ -179,11 +189,9 @@ func (w *world) settled(within time.Duration, tasks ...int64) {
 	w.t.Helper()
 	w.until("settled", within, func() bool {
 		for _, id := range tasks {
-			rows := w.predictions(id)
-			w.mu.Lock()
-			version := w.projects[w.tasks[id].project].version
-			w.mu.Unlock()
-			if len(rows) != 1 || rows[0].Version != version {
+			rows := w.Predictions(id)
+			project, _ := w.Payload(id)["project"].(int64)
+			if len(rows) != 1 || rows[0].Version != w.version(project) {
 				return false
 			}
 		}
@@ -217,7 +225,7 @@ func reading(m *dto.Metric) float64 {
 func (w *world) status() service.Status {
 	w.t.Helper()
 	var s service.Status
-	status, _, body := w.call("GET", "/status", nil)
+	status, body := w.call("GET", "/status", nil)
 	if err := json.Unmarshal(body, &s); err != nil || status != 200 {
 		w.t.Fatalf("/status: %d %s: %v", status, body, err)
 	}
@@ -238,7 +246,7 @@ func (w *world) state(id int64) service.TaskStatus {
 }
 
 // texts returns the texts of a prediction's regions in order.
-func texts(r row) []string {
+func texts(r labelstudiotest.Prediction) []string {
 	var out []string
 	for _, raw := range r.Result {
 		var it struct {
@@ -250,27 +258,4 @@ func texts(r row) []string {
 		}
 	}
 	return out
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-// count returns how many lines of the log have a message.
-func (l *logBuffer) count(message string) int {
-	return strings.Count(l.String(), fmt.Sprintf(`"msg":%q`, message))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 )
 
 // Clock writes a position or a length the way people do: "0.006 s", "0.06 s", "42.5 s",
@@ -22,14 +23,29 @@ func (s Sample) Clock() string {
 		return decimals(1000)
 	case s.round(100) < 6000:
 		return decimals(100)
-	case n < 36000:
-		return fmt.Sprintf("%d:%02d.%d", n/600, n/10%60, n%10)
 	case n >= 2*365*day:
 		return fmt.Sprintf("%d years", n/(365*day))
 	case n >= 100*36000:
 		return strconv.FormatFloat(math.Round(float64(n)/day*10)/10, 'f', -1, 64) + " days"
 	}
-	return fmt.Sprintf("%d:%02d:%02d.%d", n/36000, n/600%60, n/10%60, n%10)
+	return clockTenths(n)
+}
+
+// Clock writes a time or a length as players show it: "3:07", "1:02:03".
+func Clock(d time.Duration) string { return clock(int64(d.Round(time.Second) / time.Second)) }
+
+// ClockTenths is Clock with tenths of a second: "3:07.5".
+func ClockTenths(d time.Duration) string { return clockTenths(int64(d.Round(tenth) / tenth)) }
+
+const tenth = time.Second / 10
+
+func clockTenths(n int64) string { return fmt.Sprintf("%s.%d", clock(n/10), n%10) }
+
+func clock(s int64) string {
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
 // day is a day in tenths of a second.

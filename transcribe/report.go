@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
@@ -54,7 +55,7 @@ func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds
 
 // String describes a mismatch in a line.
 func (m *Mismatch) String() string {
-	at := clock(m.Start) + " to " + clock(m.End)
+	at := timeline.ClockTenths(m.Start) + " to " + timeline.ClockTenths(m.End)
 	switch m.Verdict {
 	case align.Insertion:
 		return fmt.Sprintf("%s: not in the text: recognized %s", at, excerpt(m.Recognized))
@@ -73,13 +74,4 @@ func excerpt(text string) string {
 		text = string(r[:most/2]) + " … " + string(r[len(r)-most/2:])
 	}
 	return fmt.Sprintf("%q", text)
-}
-
-// clock writes a time as players show it, with tenths.
-func clock(d time.Duration) string {
-	t := d.Round(100*time.Millisecond) / (100 * time.Millisecond)
-	if t < 36000 {
-		return fmt.Sprintf("%d:%02d.%d", t/600, t/10%60, t%10)
-	}
-	return fmt.Sprintf("%d:%02d:%02d.%d", t/36000, t/600%60, t/10%60, t%10)
 }

@@ -1,7 +1,7 @@
 package transcript
 
 import (
-	"bufio"
+	"cmp"
 	"regexp"
 	"strconv"
 )
@@ -47,15 +47,15 @@ func channelName(channel int) string {
 	return "Channel " + strconv.Itoa(channel+1)
 }
 
-// putPrefix writes the channel of s if there are several.
-func putPrefix(w *bufio.Writer, s *Segment, several bool) {
+// prefixed returns the text of s with its channel before it if there are several.
+func (s *Segment) prefixed(several bool) string {
 	if several {
-		w.WriteString(channelName(s.Channel))
-		w.WriteString(": ")
+		return channelName(s.Channel) + ": " + s.text()
 	}
+	return s.text()
 }
 
-// takeChannels moves the channels that putPrefix wrote from the texts to where they
+// takeChannels moves the channels that prefixed wrote from the texts to where they
 // belong.
 func takeChannels(segments []Segment) {
 	prefix := regexp.MustCompile(`^(?:Channel ([1-9][0-9]{0,3})|Mixed):(?: |$)`)
@@ -65,7 +65,7 @@ func takeChannels(segments []Segment) {
 		if m == "" {
 			return
 		}
-		or(&first, m)
+		first = cmp.Or(first, m)
 		several = several || m != first
 	}
 	if !several {

@@ -1,7 +1,7 @@
 package transcript
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -20,44 +20,35 @@ const maxTime = 1e9 * time.Second
 // millis returns d in whole milliseconds.
 func millis(d time.Duration) int64 { return int64(d.Round(time.Millisecond) / time.Millisecond) }
 
-// putSeconds writes seconds with a fixed number of decimals, as in 12.340.
-func putSeconds(w *bufio.Writer, d time.Duration, decimals int) {
+// fixed returns seconds with a fixed number of decimals, as in 12.340.
+func fixed(d time.Duration, decimals int) string { return string(appendFixed(nil, d, decimals)) }
+
+func appendFixed(b []byte, d time.Duration, decimals int) []byte {
 	step := time.Duration(math.Pow10(9 - decimals))
 	d = d.Round(step)
-	b := strconv.AppendInt(w.AvailableBuffer(), int64(d/time.Second), 10)
-	b = append(b, '.')
-	w.Write(appendPadded(b, int64(d%time.Second/step), decimals))
-}
-
-// putExact writes seconds with as many decimals as it takes, as in 12.34 or 0.0000625, but
-// at least one: some readers of JSON would take 12 for another type than 12.5.
-func putExact(w *bufio.Writer, d time.Duration) {
-	b := strconv.AppendInt(w.AvailableBuffer(), int64(d/time.Second), 10)
-	b = append(b, '.')
-	b = appendPadded(b, int64(d%time.Second), 9)
-	for b[len(b)-1] == '0' && b[len(b)-2] != '.' {
-		b = b[:len(b)-1]
-	}
-	w.Write(b)
-}
-
-// putClock writes ms milliseconds as hours, minutes and seconds, as in 00:00:12.340. The
-// hours have two digits, and more from a hundred on.
-func putClock(w *bufio.Writer, ms int64, point byte) {
-	b := appendPadded(w.AvailableBuffer(), ms/3600000, 2)
-	b = append(b, ':')
-	b = appendPadded(b, ms/60000%60, 2)
-	b = append(b, ':')
-	b = appendPadded(b, ms/1000%60, 2)
-	b = append(b, point)
-	w.Write(appendPadded(b, ms%1000, 3))
-}
-
-func appendPadded(b []byte, n int64, digits int) []byte {
-	for limit := int64(math.Pow10(digits - 1)); n < limit && limit > 1; limit /= 10 {
+	b = append(strconv.AppendInt(b, int64(d/time.Second), 10), '.')
+	for limit := time.Second / 10; limit > max(d%time.Second, step); limit /= 10 {
 		b = append(b, '0')
 	}
-	return strconv.AppendInt(b, n, 10)
+	return strconv.AppendInt(b, int64(d%time.Second/step), 10)
+}
+
+// exact returns seconds with as many decimals as it takes, as in 12.34 or 0.0000625, but
+// at least one: some readers of JSON would take 12 for another type than 12.5.
+func exact(d time.Duration) string { return string(appendExact(nil, d)) }
+
+func appendExact(b []byte, d time.Duration) []byte {
+	b = bytes.TrimRight(appendFixed(b, d, 9), "0")
+	if b[len(b)-1] == '.' {
+		b = append(b, '0')
+	}
+	return b
+}
+
+// clockMillis returns ms milliseconds as hours, minutes and seconds, as in 00:00:12.340.
+// The hours have two digits, and more from a hundred on.
+func clockMillis(ms int64, point byte) string {
+	return fmt.Sprintf("%02d:%02d:%02d%c%03d", ms/3600000, ms/60000%60, ms/1000%60, point, ms%1000)
 }
 
 // parseSeconds reads a decimal number of seconds, with a point or a comma. It is exact to

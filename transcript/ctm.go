@@ -40,16 +40,9 @@ func writeCTM(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 			if text == "" {
 				continue
 			}
-			w.WriteString(name + " " + channel + " ")
 			start := words[i].Start.Round(ctmStep)
-			putSeconds(w, start, 3)
-			w.WriteByte(' ')
-			putSeconds(w, words[i].End.Round(ctmStep)-start, 3)
-			w.WriteByte(' ')
-			w.WriteString(text)
-			w.WriteByte(' ')
-			putScore(w, words[i].Confidence)
-			w.WriteByte('\n')
+			length := words[i].End.Round(ctmStep) - start
+			fmt.Fprintf(w, "%s %s %s %s %s %.4f\n", name, channel, fixed(start, 3), fixed(length, 3), text, words[i].Confidence)
 		}
 	}
 }
@@ -105,18 +98,16 @@ func recordingName(source string) string {
 // one, the recording counts as mixed. Of alternatives the first is taken. A confidence
 // outside 0..1, as older recognisers write it, counts as unknown.
 func readCTM(r io.Reader) (*Transcript, error) {
-	in := newLineReader(r)
 	c := &ctmReader{t: &Transcript{}, segments: map[int]int{}}
-	for line, ok := in.next(); ok; line, ok = in.next() {
-		var bad badRecord
-		switch err := c.record(strings.Fields(line)); {
-		case errors.As(err, &bad):
-			c.faults.addf(in.n, "%w, so that it is left out", err)
-		case err != nil:
-			return nil, in.errorf("%w", err)
+	err := eachLine(r, func(n int, line string) error {
+		err := c.record(strings.Fields(line))
+		if _, bad := errors.AsType[badRecord](err); bad {
+			c.faults.addf(n, "%w, so that it is left out", err)
+			return nil
 		}
-	}
-	if err := in.err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := c.faults.judge(c.t, c.budget.words); err != nil {
@@ -152,7 +143,7 @@ func (c *ctmReader) record(f []string) error {
 	if len(f) < 5 {
 		return badRecord{fmt.Errorf("%d fields where recording, channel, start, duration and word should stand", len(f))}
 	}
-	or(&c.t.Source, f[0])
+	c.t.Source = cmp.Or(c.t.Source, f[0])
 	if f[0] != c.t.Source {
 		return fmt.Errorf("a second recording, %s after %s: split the file first", quote(f[0]), quote(c.t.Source))
 	}

@@ -33,10 +33,10 @@ func detect(head []byte) Format {
 		return TextGrid
 	case isJSON(strings.Join(lines, "\n")):
 		return JSON
-	case most(lines, func(line string) bool { return timedLine.MatchString(line) || stampedLine.MatchString(line) }),
+	case shareOf(lines, func(line string) bool { return timedLine.MatchString(line) || stampedLine.MatchString(line) }) > 0.5,
 		stampAlone.MatchString(first) && len(lines) > 2 && shareOf(lines, stampAlone.MatchString) > 0.3:
 		return Timed
-	case all(lines, func(line string) bool { return isCTM(line) || isCTMComment(line) }) && slices.ContainsFunc(lines, isCTM):
+	case shareOf(lines, func(line string) bool { return isCTM(line) || isCTMComment(line) }) == 1 && slices.ContainsFunc(lines, isCTM):
 		return CTM
 	}
 	return detectTable(lines)
@@ -144,17 +144,6 @@ func detectTable(lines []string) Format {
 }
 
 func isTSVHeader(line string) bool { return strings.HasPrefix(strings.ToLower(line), "start\t") }
-
-func all(lines []string, is func(string) bool) bool {
-	for _, line := range lines {
-		if !is(line) {
-			return false
-		}
-	}
-	return true
-}
-
-func most(lines []string, is func(string) bool) bool { return shareOf(lines, is) > 0.5 }
 
 // shareOf returns the share of lines that are what is asked for.
 func shareOf(lines []string, is func(string) bool) float64 {

@@ -57,8 +57,8 @@ func TestOneBadLineCostsOneLine(t *testing.T) {
 		"JSON with values of the wrong kind": {
 			transcript.JSON, "{\"language\":[\"en\"],\"confidence\":\"high\",\"segments\":[\n{\"start\":\"soon\",\"end\":2,\"text\":\"a\"},\n{\"start\":3,\"end\":4,\"text\":7},\n{\"start\":5,\"end\":6,\"text\":\"c\"}," +
 				"{\"start\":6,\"end\":7,\"text\":\"d\"},{\"start\":7,\"end\":8,\"text\":\"e\"}]}", []string{"0s-2s a", "3s-4s ", "5s-6s c", "6s-7s d", "7s-8s e"},
-			[]string{`Line 1 of the text: "confidence": a text where a number should stand.`, `Line 2 of the text: segment 0: "soon" is not a time in seconds.`,
-				`Line 3 of the text: segment 1: a number where a text should stand.`}},
+			[]string{`Line 1 of the text: "confidence": got a string, want a number.`, `Line 2 of the text: segment 0: "soon" is not a time in seconds.`,
+				`Line 3 of the text: segment 1: got a number, want a string.`}},
 		"JSON with items that are no segments": {
 			transcript.JSON, `[{"start":1,"end":2,"text":"a"}, null, [1, {"start": 2}], {"start":5,"end":6,"text":"c"}, {"start":6,"end":7,"text":"d"}]`, []string{"1s-2s a", "5s-6s c", "6s-7s d"},
 			[]string{"Line 1 of the text: segment 1: no text and no times.", "Line 1 of the text: segment 1: [ where { should stand."}},

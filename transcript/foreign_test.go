@@ -90,11 +90,11 @@ func TestJSONOfAnotherShapeIsCalledWhatItIs(t *testing.T) {
 func TestErrorsOfJSONAreSentences(t *testing.T) {
 	for in, want := range map[string]string{
 		"{\"segments\": [\n{\"start\": {}, \"end\": 1}]}":                           `line 2: segment 0: "{}" is not a time in seconds`,
-		"{\"segments\": [\n{\"start\": 0, \"end\": 1, \"text\": [\"he\"]}]}":        "line 2: segment 0: a list where a text should stand",
-		"{\"segments\": [{\"start\": 0,\n\"channel\": 1.5}]}":                       "line 2: segment 0: a number where a whole number should stand",
+		"{\"segments\": [\n{\"start\": 0, \"end\": 1, \"text\": [\"he\"]}]}":        "line 2: segment 0: got a list, want a string",
+		"{\"segments\": [{\"start\": 0,\n\"channel\": 1.5}]}":                       "line 2: segment 0: got a number, want a whole number",
 		"{\"segments\": [{\"start\": 0,\n\"words\": 3}]}":                           "line 2: segment 0: a number where [ should stand",
 		"{\"text\": \"a\",\n\"confidence\": NaN}":                                   "line 2: not valid JSON: invalid character 'N'",
-		"{\"segments\": [\n{\"words\": [\"he\", \"should\"], \"confidence\": {}}]}": "line 2: a text where an object should stand",
+		"{\"segments\": [\n{\"words\": [\"he\", \"should\"], \"confidence\": {}}]}": "line 2: got a string, want an object",
 	} {
 		_, err := transcript.Read(strings.NewReader(in), transcript.JSON)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Go ") {

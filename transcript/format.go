@@ -110,9 +110,10 @@ func byExtension(base string, formats []Format) (best Format, ok bool) {
 func (f Format) Extension() string { return f.codec().extension }
 
 // Write writes t in format f. Subtitles, CTM and TextGrid, which sort or look ahead, take
-// a few hundred bytes a word; no other format takes memory that grows with t. The
-// rounding rules stand in doc/formats.md. A transcript that breaks the rules of its type (order, negative times)
-// is written as if repaired; t itself is not changed.
+// a few hundred bytes a word, and JSON holds the text; no other format takes memory that
+// grows with t. The rounding rules stand in doc/formats.md. A transcript that breaks the
+// rules of its type (order, negative times) is written as if repaired; t itself is not
+// changed.
 func Write(w io.Writer, f Format, t *Transcript, o WriteOptions) error {
 	c := f.codec()
 	if c.write == nil {

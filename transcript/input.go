@@ -116,6 +116,17 @@ func (l *lineReader) err() error {
 	return nil
 }
 
+// eachLine calls visit with each line and its number; an error of visit gets the number.
+func eachLine(r io.Reader, visit func(n int, line string) error) error {
+	in := newLineReader(r)
+	for line, ok := in.next(); ok; line, ok = in.next() {
+		if err := visit(in.n, line); err != nil {
+			return in.errorf("%w", err)
+		}
+	}
+	return in.err()
+}
+
 func (l *lineReader) errorf(format string, args ...any) error {
 	return fmt.Errorf("line %d: %w", l.n, fmt.Errorf(format, args...))
 }

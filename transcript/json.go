@@ -2,8 +2,11 @@ package transcript
 
 import (
 	"bufio"
+	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // writeJSON writes everything we know, in the shape that Whisper made common (its
@@ -18,21 +21,16 @@ func writeJSON(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	for i := range t.Segments {
 		if text := t.Segments[i].Text; text != "" {
 			w.WriteString(sep)
-			putChars(w, text)
+			w.Write(appendChars(w.AvailableBuffer(), text))
 			sep = " "
 		}
 	}
-	w.WriteString("\",\n  \"duration\": ")
-	putSeconds(w, t.Duration, 3)
+	fmt.Fprintf(w, "\",\n  \"duration\": %s", fixed(t.Duration, 3))
 	putMember(w, "language", t.Language)
-	w.WriteString(",\n  \"model\": ")
-	putString(w, t.Model)
+	fmt.Fprintf(w, ",\n  \"model\": %s", appendString(nil, t.Model))
 	putMember(w, "model_version", t.ModelVersion)
 	putMember(w, "source", withoutSecrets(t.Source))
-	w.WriteString(",\n  \"confidence\": ")
-	putScore(w, t.Confidence)
-
-	w.WriteString(",\n  \"segments\": [")
+	fmt.Fprintf(w, ",\n  \"confidence\": %.4f,\n  \"segments\": [", t.Confidence)
 	sep = "\n    "
 	for i := range t.Segments {
 		w.WriteString(sep)
@@ -45,7 +43,7 @@ func writeJSON(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	for i := range t.Segments {
 		for j := range t.Segments[i].Words {
 			w.WriteString(sep)
-			putWord(w, &t.Segments[i].Words[j])
+			w.Write(appendWord(w.AvailableBuffer(), &t.Segments[i].Words[j]))
 			sep = ",\n    "
 		}
 	}
@@ -65,68 +63,78 @@ func closeList(w *bufio.Writer, sep string) {
 
 // putMember writes a member of the outer object, or nothing if value is empty.
 func putMember(w *bufio.Writer, key, value string) {
-	if value == "" {
-		return
+	if value != "" {
+		fmt.Fprintf(w, ",\n  %q: %s", key, appendString(nil, value))
 	}
-	w.WriteString(",\n  \"" + key + "\": ")
-	putString(w, value)
 }
 
+// Segments and words are appended to the writer's buffer, because a recording of ten hours
+// has some hundred thousand words, for which fmt would allocate.
+
 func putSegment(w *bufio.Writer, id int, s *Segment) {
-	w.WriteString(`{"id": `)
-	putInt(w, int64(id))
-	w.WriteString(`, "start": `)
-	putSeconds(w, s.Start, 3)
-	w.WriteString(`, "end": `)
-	putSeconds(w, s.End, 3)
-	w.WriteString(`, "text": `)
-	putString(w, s.Text)
-	w.WriteString(`, "confidence": `)
-	putScore(w, s.Confidence)
+	b := strconv.AppendInt(append(w.AvailableBuffer(), `{"id": `...), int64(id), 10)
+	b = appendFixed(append(b, `, "start": `...), s.Start, 3)
+	b = appendFixed(append(b, `, "end": `...), s.End, 3)
+	b = appendString(append(b, `, "text": `...), s.Text)
+	b = appendScore(append(b, `, "confidence": `...), s.Confidence)
 	if s.Channel != Mixed {
-		w.WriteString(`, "channel": `)
-		putInt(w, int64(s.Channel))
+		b = strconv.AppendInt(append(b, `, "channel": `...), int64(s.Channel), 10)
 	}
-	w.WriteString(`, "words": [`)
+	w.Write(append(b, `, "words": [`...))
 	for i := range s.Words {
 		if i > 0 {
 			w.WriteString(", ")
 		}
-		putWord(w, &s.Words[i])
+		w.Write(appendWord(w.AvailableBuffer(), &s.Words[i]))
 	}
 	w.WriteString("]}")
 }
 
-func putWord(w *bufio.Writer, word *Word) {
-	w.WriteString(`{"word": `)
-	putString(w, word.Text)
-	w.WriteString(`, "start": `)
-	putSeconds(w, word.Start, 3)
-	w.WriteString(`, "end": `)
-	putSeconds(w, word.End, 3)
-	w.WriteString(`, "confidence": `)
-	putScore(w, word.Confidence)
-	w.WriteByte('}')
+func appendWord(b []byte, word *Word) []byte {
+	b = appendString(append(b, `{"word": `...), word.Text)
+	b = appendFixed(append(b, `, "start": `...), word.Start, 3)
+	b = appendFixed(append(b, `, "end": `...), word.End, 3)
+	b = appendScore(append(b, `, "confidence": `...), word.Confidence)
+	return append(b, '}')
 }
 
 func putDiagnostics(w *bufio.Writer, d *Diagnostics) {
-	w.WriteString(",\n  \"diagnostics\": {\n    \"warnings\": [")
+	warnings := make([]string, len(d.Warnings))
 	for i, s := range d.Warnings {
-		if i > 0 {
-			w.WriteString(", ")
-		}
-		putString(w, s)
+		warnings[i] = string(appendString(nil, s))
 	}
-	w.WriteString("],\n    \"windows\": ")
-	putInt(w, int64(d.Windows))
-	w.WriteString(",\n    \"windows_skipped\": ")
-	putInt(w, int64(d.WindowsSkipped))
-	w.WriteString(",\n    \"seam_disagreement\": ")
-	putScore(w, unit(d.SeamDisagreement))
-	w.WriteString(",\n    \"unheard_speech\": ")
-	putSeconds(w, max(d.UnheardSpeech, 0), 3)
-	w.WriteString("\n  }")
+	fmt.Fprintf(w, ",\n  \"diagnostics\": {\n    \"warnings\": [%s],\n    \"windows\": %d,\n    \"windows_skipped\": %d,\n    \"seam_disagreement\": %.4f,\n    \"unheard_speech\": %s\n  }",
+		strings.Join(warnings, ", "), d.Windows, d.WindowsSkipped, unit(d.SeamDisagreement), fixed(max(d.UnheardSpeech, 0), 3))
 }
+
+// appendString appends s as a JSON string.
+func appendString(b []byte, s string) []byte {
+	return append(appendChars(append(b, '"'), s), '"')
+}
+
+// appendChars appends what stands between the quotes of a JSON string. Bytes that are not
+// UTF-8 become U+FFFD. U+2028 and U+2029 are escaped, as line readers take them for the
+// end of a line.
+func appendChars(b []byte, s string) []byte {
+	for _, r := range s {
+		switch {
+		case r == '"', r == '\\':
+			b = append(b, '\\', byte(r))
+		case r == '\n':
+			b = append(b, `\n`...)
+		case r == '\t':
+			b = append(b, `\t`...)
+		case r < ' ', r == 0x7f, r == 0x2028, r == 0x2029:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b
+}
+
+// appendScore appends a confidence with four decimals, as in 0.9312.
+func appendScore(b []byte, c float64) []byte { return strconv.AppendFloat(b, c, 'f', 4, 64) }
 
 // withoutSecrets returns source without the parts of a URL in which credentials travel:
 // user and password, query and fragment. A signed URL must not end up in a transcript.

@@ -1,6 +1,9 @@
 package transcript
 
-import "bufio"
+import (
+	"bufio"
+	"strconv"
+)
 
 // writeNeMoManifest writes the JSON lines from which NVIDIA NeMo trains: one sample a
 // segment, a stretch of the recording by offset and duration in seconds, with its text.
@@ -13,18 +16,13 @@ func writeNeMoManifest(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 		if s.End == s.Start {
 			continue
 		}
-		w.WriteString(`{"audio_filepath": `)
-		putString(w, o.Audio)
-		w.WriteString(`, "offset": `)
-		putExact(w, s.Start)
-		w.WriteString(`, "duration": `)
-		putExact(w, s.End-s.Start)
-		w.WriteString(`, "text": `)
-		putString(w, s.text())
+		b := appendString(append(w.AvailableBuffer(), `{"audio_filepath": `...), o.Audio)
+		b = appendExact(append(b, `, "offset": `...), s.Start)
+		b = appendExact(append(b, `, "duration": `...), s.End-s.Start)
+		b = appendString(append(b, `, "text": `...), s.text())
 		if s.Channel != Mixed {
-			w.WriteString(`, "channel": `)
-			putInt(w, int64(s.Channel))
+			b = strconv.AppendInt(append(b, `, "channel": `...), int64(s.Channel), 10)
 		}
-		w.WriteString("}\n")
+		w.Write(append(b, "}\n"...))
 	}
 }

@@ -1,7 +1,7 @@
 package transcript
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -33,30 +33,12 @@ const (
 )
 
 func (o WriteOptions) withDefaults(t *Transcript) (WriteOptions, error) {
-	var errs []error
-	if o.LineWidth < 0 {
-		errs = append(errs, fmt.Errorf("line width %d is negative", o.LineWidth))
+	if o.LineWidth < 0 || o.CueLines < 0 || o.CueDuration < 0 {
+		return o, fmt.Errorf("lines of %d characters, %d lines and %v in a subtitle: none may be negative", o.LineWidth, o.CueLines, o.CueDuration)
 	}
-	if o.CueLines < 0 {
-		errs = append(errs, fmt.Errorf("%d lines in a cue is negative", o.CueLines))
-	}
-	if o.CueDuration < 0 {
-		errs = append(errs, fmt.Errorf("cue duration %v is negative", o.CueDuration))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return o, err
-	}
-	or(&o.Audio, t.Source)
-	or(&o.LineWidth, DefaultLineWidth)
-	or(&o.CueLines, DefaultCueLines)
-	or(&o.CueDuration, DefaultCueDuration)
+	o.Audio = cmp.Or(o.Audio, t.Source)
+	o.LineWidth = cmp.Or(o.LineWidth, DefaultLineWidth)
+	o.CueLines = cmp.Or(o.CueLines, DefaultCueLines)
+	o.CueDuration = cmp.Or(o.CueDuration, DefaultCueDuration)
 	return o, nil
-}
-
-// or sets *v to fallback if it is zero.
-func or[T comparable](v *T, fallback T) {
-	var zero T
-	if *v == zero {
-		*v = fallback
-	}
 }

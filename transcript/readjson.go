@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,8 +68,7 @@ func (d *jsonReader) line() int {
 
 // pass returns nil for a misfit, which it notes, and any other error.
 func (d *jsonReader) pass(err error) error {
-	var bad misfit
-	if !errors.As(err, &bad) {
+	if _, bad := errors.AsType[misfit](err); !bad {
 		return err
 	}
 	if d.faults.n < mostNamed { // the others are only counted
@@ -115,7 +115,7 @@ func (d *jsonReader) join() error {
 	slices.SortStableFunc(d.flat, byStart)
 	if len(t.Segments) == 0 && (d.text != "" || len(d.flat) > 0) {
 		s := Segment{End: t.Duration, Text: d.text, Confidence: t.Confidence, Channel: Mixed, Words: d.flat}
-		or(&s.Text, joinWords(d.flat))
+		s.Text = cmp.Or(s.Text, joinWords(d.flat))
 		t.Segments = []Segment{s}
 		d.used++
 		return d.budget.segment()

@@ -95,7 +95,7 @@ func (s *Segment) fillTimes() {
 	if s.Start == unknown {
 		i := slices.IndexFunc(s.Words, func(w Word) bool { return w.Start != unknown })
 		if i < 0 {
-			or(&s.Text, joinWords(s.Words))
+			s.Text = cmp.Or(s.Text, joinWords(s.Words))
 			s.Words = nil
 			return
 		}
@@ -137,9 +137,14 @@ func (d *jsonReader) fromTo(s *Segment, read func(*time.Duration) error) error {
 
 func (d *jsonReader) word(to *[]Word) error {
 	w := struct {
-		Word, Text                           string
-		Start, End                           seconds
-		Confidence, Probability, Score, Conf float64
+		Word        string  `json:"word"`
+		Text        string  `json:"text"`
+		Start       seconds `json:"start"`
+		End         seconds `json:"end"`
+		Confidence  float64 `json:"confidence"`
+		Probability float64 `json:"probability"`
+		Score       float64 `json:"score"`
+		Conf        float64 `json:"conf"`
 	}{Start: unknown, End: unknown}
 	if err := d.value(&w); err != nil {
 		return err

@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"time"
+
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
 )
 
 // object reads an object and calls member for each key, which must read the value. A
@@ -118,37 +119,9 @@ type misfit struct{ error }
 func (d *jsonReader) value(v any) error {
 	err := d.Decode(v)
 	if bad := (*json.UnmarshalTypeError)(nil); errors.As(err, &bad) {
-		return misfit{fmt.Errorf("%s where %s should stand", kindOfValue(bad.Value), kindOfType(bad.Type))}
+		return misfit{jsonerr.Explain(err)}
 	}
 	return err
-}
-
-// kindOfValue says in plain words what encoding/json calls a value.
-func kindOfValue(value string) string {
-	value, _, _ = strings.Cut(value, " ")
-	switch value {
-	case "string":
-		return "a text"
-	case "array":
-		return "a list"
-	case "object":
-		return "an object"
-	case "bool":
-		return "true or false"
-	}
-	return "a number"
-}
-
-func kindOfType(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.String:
-		return "a text"
-	case reflect.Struct:
-		return "an object"
-	case reflect.Int:
-		return "a whole number"
-	}
-	return "a number"
 }
 
 // name reads a text; anything else is skipped.

@@ -21,17 +21,8 @@ var (
 // copied from a video's page, is where the text after it begins. Where it ends is not
 // known: such segments have no length.
 func readTimed(r io.Reader) (*Transcript, error) {
-	in := newLineReader(r)
 	d := timedReader{t: &Transcript{}}
-	for line, ok := in.next(); ok; line, ok = in.next() {
-		if isBlank(line) {
-			continue
-		}
-		if err := d.line(in.n, line); err != nil {
-			return nil, in.errorf("%w", err)
-		}
-	}
-	if err := in.err(); err != nil {
+	if err := eachLine(r, d.line); err != nil {
 		return nil, err
 	}
 	if err := d.faults.judge(d.t, d.used); err != nil {
@@ -51,6 +42,9 @@ type timedReader struct {
 
 func (d *timedReader) line(n int, line string) error {
 	plain := plainLine(line)
+	if isBlank(line) {
+		return nil
+	}
 	if m := timedLine.FindStringSubmatch(plain); m != nil {
 		_, text, _ := strings.Cut(line, "]")
 		start, end, err := tableTimes(m[1], m[2], parseStamp)

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"bufio"
+	"fmt"
 	"strings"
 )
 
@@ -9,22 +10,15 @@ import (
 // a blank line.
 func writeSRT(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	several := t.severalChannels()
-	n := int64(0)
+	n := 0
 	eachCue(t, o, several, func(c *cue) {
 		n++
-		putInt(w, n)
-		w.WriteByte('\n')
-		putClock(w, c.start, ',')
-		w.WriteString(" --> ")
-		putClock(w, c.end, ',')
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "%d\n%s --> %s\n", n, clockMillis(c.start, ','), clockMillis(c.end, ','))
 		if several {
-			w.WriteString(channelName(c.channel))
-			w.WriteString(": ")
+			w.WriteString(channelName(c.channel) + ": ")
 		}
 		for _, line := range c.lines {
-			w.WriteString(guardSRT(lineText(line)))
-			w.WriteByte('\n')
+			w.WriteString(guardSRT(lineText(line)) + "\n")
 		}
 		w.WriteByte('\n')
 	})

@@ -12,10 +12,8 @@ func writeText(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		if text := s.text(); text != "" {
-			putPrefix(w, s, several)
-			w.WriteString(text)
-			w.WriteByte('\n')
+		if s.text() != "" {
+			w.WriteString(s.prefixed(several) + "\n")
 		}
 	}
 }
@@ -25,14 +23,7 @@ func writeTimed(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		w.WriteByte('[')
-		putClock(w, millis(s.Start), '.')
-		w.WriteString(" --> ")
-		putClock(w, millis(s.End), '.')
-		w.WriteString("]  ")
-		putPrefix(w, s, several)
-		w.WriteString(s.text())
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "[%s --> %s]  %s\n", clockMillis(millis(s.Start), '.'), clockMillis(millis(s.End), '.'), s.prefixed(several))
 	}
 }
 
@@ -57,27 +48,24 @@ func readText(r io.Reader) (*Transcript, error) {
 }
 
 func readParagraphs(r io.Reader) (*Transcript, error) {
-	in := newLineReader(r)
 	t := &Transcript{}
 	var budget budget
 	var starts []int // the lines that follow a blank line
 	blank := false
-	for line, ok := in.next(); ok; line, ok = in.next() {
+	err := eachLine(r, func(_ int, line string) error {
 		text := oneLine(line)
 		if text == "" {
 			blank = len(t.Segments) > 0
-			continue
+			return nil
 		}
 		if blank {
 			starts = append(starts, len(t.Segments))
 			blank = false
 		}
-		if err := budget.segment(); err != nil {
-			return nil, in.errorf("%w", err)
-		}
 		t.Segments = append(t.Segments, Segment{Text: text, Channel: Mixed})
-	}
-	if err := in.err(); err != nil {
+		return budget.segment()
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(starts) > 0 {

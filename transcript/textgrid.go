@@ -3,6 +3,7 @@ package transcript
 import (
 	"bufio"
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -47,11 +48,7 @@ func writeTextGrid(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 		tiers[i].squeeze(end)
 	}
 
-	w.WriteString("File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = ")
-	putExact(w, end)
-	w.WriteString("\ntiers? <exists>\nsize = ")
-	putInt(w, int64(len(tiers)))
-	w.WriteString("\nitem []:\n")
+	fmt.Fprintf(w, "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = %s\ntiers? <exists>\nsize = %d\nitem []:\n", exact(end), len(tiers))
 	for i := range tiers {
 		tiers[i].write(w, i+1, end)
 	}
@@ -115,27 +112,12 @@ func (t *tier) write(w *bufio.Writer, number int, end time.Duration) {
 	if at < end {
 		size++
 	}
-	w.WriteString("    item [")
-	putInt(w, int64(number))
-	w.WriteString("]:\n        class = \"IntervalTier\"\n        name = ")
-	putQuoted(w, t.name)
-	w.WriteString("\n        xmin = 0\n        xmax = ")
-	putExact(w, end)
-	w.WriteString("\n        intervals: size = ")
-	putInt(w, int64(size))
-	w.WriteString("\n")
+	fmt.Fprintf(w, "    item [%d]:\n        class = \"IntervalTier\"\n        name = %s\n        xmin = 0\n        xmax = %s\n        intervals: size = %d\n",
+		number, quotePraat(t.name), exact(end), size)
 	n := 0
 	put := func(start, end time.Duration, text string) {
 		n++
-		w.WriteString("        intervals [")
-		putInt(w, int64(n))
-		w.WriteString("]:\n            xmin = ")
-		putExact(w, start)
-		w.WriteString("\n            xmax = ")
-		putExact(w, end)
-		w.WriteString("\n            text = ")
-		putQuoted(w, text)
-		w.WriteString("\n")
+		fmt.Fprintf(w, "        intervals [%d]:\n            xmin = %s\n            xmax = %s\n            text = %s\n", n, exact(start), exact(end), quotePraat(text))
 	}
 	at = 0
 	for _, v := range t.intervals {
@@ -150,9 +132,5 @@ func (t *tier) write(w *bufio.Writer, number int, end time.Duration) {
 	}
 }
 
-// putQuoted writes a string as Praat does: in quotes, with the quotes in it doubled.
-func putQuoted(w *bufio.Writer, s string) {
-	w.WriteByte('"')
-	w.WriteString(strings.ReplaceAll(s, `"`, `""`))
-	w.WriteByte('"')
-}
+// quotePraat returns a string as Praat writes it: in quotes, with the quotes in it doubled.
+func quotePraat(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -17,7 +17,10 @@
 // MarshalBinary loses nothing; it is for what the program itself keeps.
 package transcript
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Transcript is the text of one recording with its times.
 type Transcript struct {
@@ -82,19 +85,11 @@ type Diagnostics struct {
 
 // Text returns the segments' text joined by single spaces.
 func (t *Transcript) Text() string {
-	n := 0
+	var texts []string
 	for i := range t.Segments {
-		n += len(t.Segments[i].Text) + 1
-	}
-	b := make([]byte, 0, n)
-	for i := range t.Segments {
-		if t.Segments[i].Text == "" {
-			continue
+		if text := t.Segments[i].Text; text != "" {
+			texts = append(texts, text)
 		}
-		if len(b) > 0 {
-			b = append(b, ' ')
-		}
-		b = append(b, t.Segments[i].Text...)
 	}
-	return string(b)
+	return strings.Join(texts, " ")
 }

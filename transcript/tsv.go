@@ -16,13 +16,7 @@ func writeTSV(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	w.WriteString("start\tend\ttext\n")
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		putInt(w, millis(s.Start))
-		w.WriteByte('\t')
-		putInt(w, millis(s.End))
-		w.WriteByte('\t')
-		putPrefix(w, s, several)
-		w.WriteString(s.text())
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "%d\t%d\t%s\n", millis(s.Start), millis(s.End), s.prefixed(several))
 	}
 }
 
@@ -39,13 +33,7 @@ func writeAudacity(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		putSeconds(w, s.Start, 6)
-		w.WriteByte('\t')
-		putSeconds(w, s.End, 6)
-		w.WriteByte('\t')
-		putPrefix(w, s, several)
-		w.WriteString(s.text())
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "%s\t%s\t%s\n", fixed(s.Start, 6), fixed(s.End, 6), s.prefixed(several))
 	}
 }
 
@@ -58,34 +46,31 @@ func readAudacity(r io.Reader) (*Transcript, error) {
 // readTable reads lines of start, end and text with tabs between. Lines for which leave
 // is true are left out, as are blank ones.
 func readTable(r io.Reader, parse func(string) (time.Duration, error), leave func(string) bool) (*Transcript, error) {
-	in := newLineReader(r)
 	t := &Transcript{}
 	var faults faults
 	var budget budget
 	used := 0
-	for line, ok := in.next(); ok; line, ok = in.next() {
+	err := eachLine(r, func(n int, line string) error {
 		if strings.TrimSpace(line) == "" || leave(line) {
-			continue
+			return nil
 		}
 		f := strings.SplitN(line, "\t", 3)
 		if len(f) < 2 {
-			faults.addf(in.n, "no start, end and text with tabs between")
-			continue
+			faults.addf(n, "no start, end and text with tabs between")
+			return nil
 		}
 		f = append(f, "") // a label may be missing
 		s := Segment{Text: oneLine(f[2]), Channel: Mixed}
 		var err error
 		if s.Start, s.End, err = tableTimes(f[0], f[1], parse); err == nil {
 			used++
-		} else if faults.addf(in.n, "%w, so that its times are not used", err); s.Text == "" {
-			continue
-		}
-		if err := budget.segment(); err != nil {
-			return nil, in.errorf("%w", err)
+		} else if faults.addf(n, "%w, so that its times are not used", err); s.Text == "" {
+			return nil
 		}
 		t.Segments = append(t.Segments, s)
-	}
-	if err := in.err(); err != nil {
+		return budget.segment()
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := faults.judge(t, used); err != nil {

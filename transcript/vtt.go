@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"bufio"
+	"fmt"
 	"strings"
 )
 
@@ -13,10 +14,7 @@ func writeVTT(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	several := t.severalChannels()
 	w.WriteString("WEBVTT\n\n")
 	eachCue(t, o, false, func(c *cue) {
-		putClock(w, c.start, '.')
-		w.WriteString(" --> ")
-		putClock(w, c.end, '.')
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "%s --> %s\n", clockMillis(c.start, '.'), clockMillis(c.end, '.'))
 		if several {
 			w.WriteString("<v " + channelName(c.channel) + ">")
 		}
@@ -29,9 +27,7 @@ func writeVTT(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 				}
 				// The timestamps of a cue must lie inside it and rise.
 				if at := millis(a.start); o.WordTimes && a.word && at > said && at < c.end {
-					w.WriteByte('<')
-					putClock(w, at, '.')
-					w.WriteByte('>')
+					w.WriteString("<" + clockMillis(at, '.') + ">")
 					said = at
 				}
 				escapeVTT.WriteString(w, a.text)

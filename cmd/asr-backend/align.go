@@ -12,6 +12,7 @@ import (
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/pollread"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
 )
@@ -129,7 +130,7 @@ func (c *alignCommand) read(ctx context.Context, std streams) (*transcript.Trans
 	case c.Recording == cli.Stdin:
 		return nil, "", &cli.UsageError{Err: errors.New("recording and text cannot both come from standard input")}
 	default:
-		r = cli.Interruptible(ctx, std.in)
+		r = pollread.New(ctx, std.in)
 	}
 	text, err := transcript.Read(r, format)
 	if err != nil {

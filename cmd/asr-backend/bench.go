@@ -9,6 +9,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/bench"
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 type benchCommand struct {
@@ -51,7 +52,7 @@ bare ONNX Runtime     %8.1fx
 whole                 %8.1fx
 whole / bare          %8.3f   (%.3f to %.3f)
 peak memory           %8.0f MB
-`, engine, c.Rounds, cli.Clock(report.Audio), report.Windows, report.Read, report.Features, report.Bare, report.Whole,
+`, engine, c.Rounds, timeline.Clock(report.Audio), report.Windows, report.Read, report.Features, report.Bare, report.Whole,
 			report.WholeToBare, report.Lowest, report.Highest, float64(report.PeakBytes)/(1<<20))
 	}
 	return errors.Join(err, engine.close())

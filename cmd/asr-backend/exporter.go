@@ -9,10 +9,13 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/internal/visible"
 	"github.com/asr-backend/asr-backend/labelstudio/manifest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
@@ -61,7 +64,7 @@ var advice = map[manifest.Reason]string{
 // summary says what is in the manifest, and what is not.
 func (e *exporter) summary() error {
 	if e.lines > 0 {
-		fmt.Fprintf(e.std.err, "%s, %s of speech, from %s\n", cli.Counted(e.lines, e.command.unit()), cli.Clock(e.speech), cli.Counted(e.recordings, "recording"))
+		fmt.Fprintf(e.std.err, "%s, %s of speech, from %s\n", plural.Count(e.lines, e.command.unit()), timeline.Clock(e.speech), plural.Count(e.recordings, "recording"))
 	}
 	tally := e.reader.Tally()
 	tally[manifest.Beyond] += e.clipped.beyond
@@ -116,8 +119,8 @@ func (e *exporter) one(ctx context.Context, s *manifest.Spoken) error {
 func (e *exporter) fail(s *manifest.Spoken, err error) {
 	e.failed++
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if hint := cli.Hint(err); hint != "" {
-		text += "; " + hint
+	if advice := hint.Of(err); advice != "" {
+		text += "; " + advice
 	}
 	fmt.Fprintf(e.std.err, "error: task %d: %s\n", s.Task, visible.Text(text))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/pollread"
 	"github.com/asr-backend/asr-backend/internal/visible"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
@@ -69,7 +70,7 @@ func (c *exportManifestCommand) config(ctx context.Context, client *api.Client) 
 func (c *exportManifestCommand) open(ctx context.Context, client *api.Client, std streams) (io.ReadCloser, error) {
 	switch {
 	case c.Export == cli.Stdin:
-		return io.NopCloser(cli.Interruptible(ctx, std.in)), nil
+		return io.NopCloser(pollread.New(ctx, std.in)), nil
 	case c.Export != "":
 		return cli.OpenInput(ctx, c.Export)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/internal/pollread"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -78,7 +79,7 @@ func (f *recordingFlags) request(progress func(asr.Progress), opened func(audio.
 // source is where a recording comes from.
 func source(ctx context.Context, in cli.Input, std streams) transcribe.Source {
 	if in.Path == cli.Stdin {
-		return transcribe.Source{Reader: cli.Interruptible(ctx, std.in), Name: "standard input"}
+		return transcribe.Source{Reader: pollread.New(ctx, std.in), Name: "standard input"}
 	}
 	return transcribe.Source{Path: in.Path}
 }

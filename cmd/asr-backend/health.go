@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
@@ -53,11 +54,7 @@ func (c *healthCommand) Run(ctx context.Context, std streams) error {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %v", healthWithin)
 		}
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // its address may hold a password
-		}
-		return fmt.Errorf("%s: %w", target.Redacted(), err)
+		return fmt.Errorf("%s: %w", target.Redacted(), without.URL(err))
 	}
 	defer w.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(w.Body, 4<<10))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/internal/visible"
 
 	"github.com/alecthomas/kong"
@@ -85,8 +86,8 @@ func run(args []string, std streams) (status int) {
 	}
 	if err != nil && !errors.Is(err, cli.ErrSome) {
 		message := fmt.Sprint("error: ", err)
-		if hint := cli.Hint(err); hint != "" {
-			message += "; " + hint
+		if advice := hint.Of(err); advice != "" {
+			message += "; " + advice
 		}
 		if code == cli.ExitInterrupted {
 			message = "interrupted"

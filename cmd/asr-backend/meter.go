@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // meter shows how downloads go on: on a terminal a line that moves, elsewhere a line for
@@ -50,7 +50,7 @@ func (m *meter) text(p models.Progress, took time.Duration) string {
 	speed := float64(p.Have-m.first) / took.Seconds()
 	text += fmt.Sprintf("  %.1f MB/s", speed/1e6)
 	if p.Total > p.Have && speed > 0 {
-		text += "  " + cli.Clock(time.Duration(float64(p.Total-p.Have)/speed*float64(time.Second))) + " left"
+		text += "  " + timeline.Clock(time.Duration(float64(p.Total-p.Have)/speed*float64(time.Second))) + " left"
 	}
 	return text
 }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // File is a file being written. Call Commit once all is written, and always Close.
@@ -34,7 +36,7 @@ func Create(path string) (*File, error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+name+".*.part")
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", path, cause(err))
+		return nil, fmt.Errorf("create %s: %w", path, without.Path(err))
 	}
 	return &File{f: f, path: path, mode: 0o666 &^ umask()}, nil
 }
@@ -48,19 +50,11 @@ func (f *File) KeepModeOf(old os.FileInfo) {
 	}
 }
 
-// cause leaves out the temporary name, which nobody knows.
-func cause(err error) error {
-	if path, ok := errors.AsType[*os.PathError](err); ok {
-		return path.Err
-	}
-	return err
-}
-
 // Write writes to the temporary file; errors name the final one.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.f.Write(p)
 	if err != nil {
-		err = fmt.Errorf("write %s: %w", f.path, cause(err))
+		err = fmt.Errorf("write %s: %w", f.path, without.Path(err))
 	}
 	return n, err
 }
@@ -69,20 +63,17 @@ func (f *File) Write(p []byte) (int, error) {
 func (f *File) Seek(offset int64, whence int) (int64, error) {
 	at, err := f.f.Seek(offset, whence)
 	if err != nil {
-		err = fmt.Errorf("write %s: %w", f.path, cause(err))
+		err = fmt.Errorf("write %s: %w", f.path, without.Path(err))
 	}
 	return at, err
 }
 
 // Commit makes the content the file at path. After an error the path is unchanged.
 func (f *File) Commit() error {
-	err := errors.Join(cause(f.f.Chmod(f.mode)), cause(f.f.Sync()), cause(f.f.Close()))
+	err := errors.Join(without.Path(f.f.Chmod(f.mode)), without.Path(f.f.Sync()), without.Path(f.f.Close()))
 	f.done = true
 	if err == nil {
-		err = os.Rename(f.f.Name(), f.path)
-		if link, ok := errors.AsType[*os.LinkError](err); ok {
-			err = link.Err
-		}
+		err = without.Path(os.Rename(f.f.Name(), f.path))
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.path, errors.Join(err, os.Remove(f.f.Name())))

@@ -9,7 +9,6 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
-	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/finding"
 	"github.com/asr-backend/asr-backend/internal/output"
 )
@@ -50,13 +49,4 @@ func ExitCode(err error) int {
 		return ExitEnvironment
 	}
 	return ExitSome
-}
-
-// Hint returns what a person can do about an error, or an empty string.
-func Hint(err error) string {
-	var media *audio.Error
-	if errors.As(err, &media) {
-		return media.Hint
-	}
-	return ""
 }

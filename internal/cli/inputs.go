@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // Input is one recording to work on.
@@ -93,7 +95,7 @@ type named struct{ path, name string }
 func folder(root string) (found []named, skipped []Skipped) {
 	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			skipped = append(skipped, Skipped{path, cause(err), true})
+			skipped = append(skipped, Skipped{path, without.Path(err).Error(), true})
 			return fs.SkipDir
 		}
 		switch hidden := path != root && strings.HasPrefix(d.Name(), "."); {
@@ -123,7 +125,7 @@ func notRegular(path string) (why string, failed bool) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return "a link that leads nowhere", true
 		}
-		return cause(err), true
+		return without.Path(err).Error(), true
 	}
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
@@ -136,14 +138,6 @@ func notRegular(path string) (why string, failed bool) {
 		return "a socket", false
 	}
 	return "a device", false
-}
-
-// cause is an error without the path that is told beside it.
-func cause(err error) string {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		err = path.Err
-	}
-	return err.Error()
 }
 
 // unique leaves out recordings that were named before.

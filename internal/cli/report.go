@@ -9,7 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/hint"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
@@ -92,13 +95,13 @@ func (r *Report) moving(name string, now time.Time) string {
 		left += max(length-heard, 0)
 	}
 	rtfx := done.Seconds() / max(now.Sub(r.started).Seconds(), 1e-3)
-	text := fmt.Sprintf("%s  %s", name, Clock(r.heard[name]))
+	text := fmt.Sprintf("%s  %s", name, timeline.Clock(r.heard[name]))
 	if length := r.lengths[name]; length > 0 {
-		text += " of " + Clock(length)
+		text += " of " + timeline.Clock(length)
 	}
 	text += fmt.Sprintf("  %.1fx", rtfx)
 	if known && rtfx > 0 && done > 0 {
-		text += "  " + Clock(time.Duration(left.Seconds()/rtfx*float64(time.Second))) + " left"
+		text += "  " + timeline.Clock(time.Duration(left.Seconds()/rtfx*float64(time.Second))) + " left"
 	}
 	return text
 }
@@ -122,19 +125,11 @@ func (r *Report) Done(name string, paths []string, t *transcript.Transcript, too
 	if r.quiet {
 		return
 	}
-	text := fmt.Sprintf("%s: %s in %s (%.1fx), %s", name, Clock(t.Duration), Seconds(took.Round(10*time.Millisecond)), rtfx, Counted(len(t.Segments), "region"))
+	text := fmt.Sprintf("%s: %s in %s (%.1fx), %s", name, timeline.Clock(t.Duration), Seconds(took.Round(10*time.Millisecond)), rtfx, plural.Count(len(t.Segments), "region"))
 	if len(paths) > 0 {
 		text += " -> " + strings.Join(paths, ", ")
 	}
 	r.line(text)
-}
-
-// Counted is a number and what it counts.
-func Counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // Rounded keeps so many decimals: a reader of logs has no use for more.
@@ -167,14 +162,14 @@ func (r *Report) Failed(name string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.heard, name)
-	hint := Hint(err)
+	advice := hint.Of(err)
 	if r.log != nil {
-		r.log.Error("failed", "file", name, "error", err.Error(), "hint", hint)
+		r.log.Error("failed", "file", name, "error", err.Error(), "hint", advice)
 		return
 	}
-	text := fmt.Sprintf("error: %s: %s", name, without(name, err))
-	if hint != "" {
-		text += "; " + hint
+	text := fmt.Sprintf("error: %s: %s", name, withoutName(name, err))
+	if advice != "" {
+		text += "; " + advice
 	}
 	r.line(text)
 }
@@ -193,9 +188,9 @@ func (r *Report) Aside(f func() error) error {
 // oneLine returns text as a line that a terminal does not act on.
 func oneLine(s string) string { return visible.Text(strings.ReplaceAll(s, "\n", "; ")) }
 
-// without is an error's text without the name of the recording at its start, which the
+// withoutName is an error's text without the name of the recording at its start, which the
 // line has already.
-func without(name string, err error) string {
+func withoutName(name string, err error) string {
 	text := err.Error()
 	for {
 		rest := text
@@ -228,13 +223,4 @@ func (r *Report) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clear()
-}
-
-// Clock writes a time as people read it on a player: 3:07 or 1:02:03.
-func Clock(d time.Duration) string {
-	s := int64(d.Round(time.Second) / time.Second)
-	if s < 3600 {
-		return fmt.Sprintf("%d:%02d", s/60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }

@@ -13,8 +13,8 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
-	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 // health is what answered a GET of /health.
@@ -50,27 +50,34 @@ func (h health) String() string {
 func ask(ctx context.Context, address string) (health, error) { return askBy(ctx, direct(), address) }
 
 func askBy(ctx context.Context, client *http.Client, address string) (health, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	r, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
-		return health{}, stripURL(err)
+		return health{}, without.URL(err)
 	}
-	w, err := client.Do(r)
+	w, raw, err := send(ctx, client, r, 64<<10)
 	if err != nil {
-		return health{}, stripURL(err)
+		return health{}, err
 	}
-	defer w.Body.Close()
 	h := health{code: w.StatusCode, server: w.Header.Get("Server")}
 	if to, err := w.Location(); err == nil {
 		h.location = api.Redact(to)
 	}
-	raw, err := io.ReadAll(io.LimitReader(w.Body, 64<<10))
-	if err != nil {
-		return health{}, stripURL(err)
-	}
 	_ = json.Unmarshal(raw, &h) // somebody else's answer; the fields stay empty
 	return h, nil
+}
+
+// send sends a request and returns the answer and its body, of which no more than most bytes
+// are read.
+func send(ctx context.Context, client *http.Client, r *http.Request, most int64) (*http.Response, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	w, err := client.Do(r.WithContext(ctx))
+	if err != nil {
+		return nil, nil, without.URL(err)
+	}
+	defer w.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(w.Body, most))
+	return w, raw, without.URL(err)
 }
 
 // noAnswer says what to do if nobody answers at an address that variable names.
@@ -112,47 +119,14 @@ func inContainer() bool {
 	return false
 }
 
-// stripURL takes the address out of an error of net/http: it may hold a password.
-func stripURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
+// getJSON reads what a server answers to a request.
+func getJSON(ctx context.Context, client *http.Client, r *http.Request, into any) error {
+	w, raw, err := send(ctx, client, r, 64<<20)
+	if err == nil && w.StatusCode != http.StatusOK {
+		err = errors.New(w.Status)
 	}
-	return err
-}
-
-// split takes the hint out of an error that brings one.
-func split(err error) (detail, hint string) {
-	var asked *api.Error
-	if errors.As(err, &asked) {
-		plain := *asked
-		plain.Hint = ""
-		return plain.Error(), asked.Hint
-	}
-	var fetched *media.Error
-	if errors.As(err, &fetched) {
-		plain := *fetched
-		plain.Hint = ""
-		return plain.Error(), fetched.Hint
-	}
-	return err.Error(), ""
-}
-
-// getJSON reads an answer that needs no token.
-func getJSON(ctx context.Context, client *http.Client, address string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return stripURL(err)
+		return err
 	}
-	w, err := client.Do(r)
-	if err != nil {
-		return stripURL(err)
-	}
-	defer w.Body.Close()
-	if w.StatusCode != http.StatusOK {
-		return errors.New(w.Status)
-	}
-	return json.NewDecoder(io.LimitReader(w.Body, 4<<20)).Decode(into)
+	return json.Unmarshal(raw, into)
 }

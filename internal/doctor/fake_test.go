@@ -14,140 +14,74 @@ import (
 	"github.com/asr-backend/asr-backend/internal/finding"
 	"github.com/asr-backend/asr-backend/internal/wavfile"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const legacy = "0123456789abcdef0123456789abcdef01234567"
+const legacy = labelstudiotest.DefaultToken
 
-// studio is a Label Studio in the state that its fields describe. Answers are those of
-// version 1.23.2.
-type studio struct {
-	health   http.HandlerFunc // nil: a Label Studio
-	release  string
-	token    string // the one that is accepted
-	projects []map[string]any
-	backends map[int][]map[string]any // by project
-	webhooks map[int][]map[string]any
-	tasks    map[int][]map[string]any
-	upload   http.HandlerFunc
-	// address and hook answer to addresses that are tried; nil: they would be taken.
-	address, hook http.HandlerFunc
-}
+// studio is a Label Studio in which all is well until a test changes it: project 3 "Calls"
+// with one task, and a connected backend at another machine.
+type studio struct{ *labelstudiotest.Server }
 
 const (
-	segments = `<View><Labels name="labels" toName="audio"><Label value="Speech"/></Labels><Audio name="audio" value="$audio"/><TextArea name="t" toName="audio" perRegion="true"/></View>`
-
 	reserved = `{"status_code":403,"version":"1.23.2","detail":"URL resolves to a reserved network address (block: 10.0.0.0/8)"}`
 	unknown  = `{"status_code":500,"version":"1.23.2","detail":"Can't resolve hostname asr-backend"}`
+	member   = `{"status_code":403,"detail":"You do not have permission to perform this action."}`
 	dotted   = `{"status_code":400,"version":"1.23.2","detail":"Validation error","validation_errors":{"url":["Enter a valid URL."]}}`
-	needs    = `{"status_code":400,"version":"1.23.2","detail":"Validation error","validation_errors":{"project":["This field is required."]}}`
+
+	// addresses and hooks are the routes at which addresses are tried, upload that of the
+	// one recording.
+	addresses = "POST /api/ml/"
+	hooks     = "POST /api/webhooks/"
+	upload    = "GET /data/upload/"
 )
 
-func says(status int, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		fmt.Fprint(w, body)
-	}
-}
-
-// wav is a second of silence.
-var wav, _ = wavfile.Encode(make([]float32, 16000), 16000, 1)
-
-// newStudio is a Label Studio in which all is well.
-func newStudio() *studio {
-	return &studio{
-		release: "1.23.2", token: legacy,
-		projects: []map[string]any{{"id": 3, "title": "Calls", "label_config": segments}},
-		backends: map[int][]map[string]any{3: {backend(9, "http://10.0.0.5:9090", "CO", "")}},
-		webhooks: map[int][]map[string]any{3: {webhook("http://10.0.0.5:9090/webhook")}},
-		tasks:    map[int][]map[string]any{3: {{"id": 71, "project": 3, "data": map[string]any{"audio": "/data/upload/3/1a2b3c4d-call.wav"}}}},
-		upload: func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", strconv.Itoa(len(wav)))
-			w.Write(wav)
-		},
-	}
-}
-
-func backend(id int, url, state, message string) map[string]any {
-	return map[string]any{"id": id, "url": url, "state": state, "error_message": message, "model_version": "small-1", "project": 3}
-}
-
-func webhook(url string) map[string]any {
-	return map[string]any{"id": 1, "url": url, "is_active": true, "send_payload": true, "send_for_all_actions": true}
-}
-
-// serve runs it and returns its address.
-func (s *studio) serve(t *testing.T) string {
+// newStudio returns one in which nothing may be made.
+func newStudio(t *testing.T) studio {
 	t.Helper()
-	reply := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(v); err != nil {
-			t.Error(err)
-		}
+	// A second of silence.
+	wav, err := wavfile.Encode(make([]float32, 16000), 16000, 1)
+	if err != nil {
+		t.Fatal(err)
 	}
-	guarded := func(h func(w http.ResponseWriter, r *http.Request)) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Authorization") != "Token "+s.token {
-				says(401, `{"status_code":401,"detail":"Invalid token: `+strings.TrimPrefix(r.Header.Get("Authorization"), "Token ")+`"}`)(w, r)
-				return
+	s := studio{labelstudiotest.New(t, labelstudiotest.Options{Token: legacy})}
+	s.AddProject(labelstudiotest.Project{ID: 3, Title: "Calls"})
+	s.AddTask(labelstudiotest.Task{ID: 71, Project: 3, Data: map[string]any{"audio": s.Upload(3, "1a2b3c4d-call.wav", wav)}})
+	s.backend("http://10.0.0.5:9090", "CO", "")
+	s.webhook("http://10.0.0.5:9090/webhook")
+	t.Cleanup(func() {
+		for _, r := range s.Requests() {
+			if r.Method != "GET" && strings.Contains(r.Body, `"project"`) {
+				t.Errorf("%s %s would make something", r, r.Body)
 			}
-			h(w, r)
 		}
-	}
-	project := func(r *http.Request) int {
-		n, err := strconv.Atoi(r.URL.Query().Get("project"))
-		if err != nil {
-			t.Error(err)
-		}
-		return n
-	}
-	list := func(all map[int][]map[string]any, r *http.Request) []map[string]any {
-		return append([]map[string]any{}, all[project(r)]...)
-	}
-	probe := func(answer http.HandlerFunc) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			var body map[string]any
-			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-				t.Error(err)
-			}
-			if body["project"] != nil {
-				t.Errorf("%s %v would make something", r.URL.Path, body)
-			}
-			if answer == nil {
-				answer = says(400, needs)
-			}
-			answer(w, r)
-		}
-	}
-	mux := http.NewServeMux()
-	if s.health == nil {
-		s.health = says(200, `{"status": "UP"}`)
-	}
-	mux.HandleFunc("GET /health", s.health)
-	mux.HandleFunc("GET /api/version/", func(w http.ResponseWriter, _ *http.Request) { reply(w, map[string]string{"release": s.release}) })
-	mux.HandleFunc("GET /api/current-user/whoami", guarded(func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, map[string]any{"id": 1, "email": "ann@example.com"})
-	}))
-	mux.HandleFunc("GET /api/projects/", guarded(func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, map[string]any{"count": len(s.projects), "results": s.projects})
-	}))
-	mux.HandleFunc("GET /api/projects/3/", guarded(func(w http.ResponseWriter, _ *http.Request) { reply(w, s.projects[0]) }))
-	mux.HandleFunc("GET /api/ml/", guarded(func(w http.ResponseWriter, r *http.Request) { reply(w, list(s.backends, r)) }))
-	mux.HandleFunc("GET /api/webhooks/", guarded(func(w http.ResponseWriter, r *http.Request) { reply(w, list(s.webhooks, r)) }))
-	mux.HandleFunc("POST /api/ml/", guarded(probe(s.address)))
-	mux.HandleFunc("POST /api/webhooks/", guarded(probe(s.hook)))
-	mux.HandleFunc("GET /api/tasks/", guarded(func(w http.ResponseWriter, r *http.Request) {
-		tasks := list(s.tasks, r)
-		reply(w, map[string]any{"total": len(tasks), "tasks": tasks})
-	}))
-	mux.HandleFunc("GET /data/upload/", guarded(func(w http.ResponseWriter, r *http.Request) { s.upload(w, r) }))
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server.URL
+	})
+	return s
+}
+
+func (s studio) backend(url, state, message string) {
+	s.AddBackend(labelstudiotest.Backend{Project: 3, URL: url, State: state, Error: message, ModelVersion: "small-1"})
+}
+
+func (s studio) webhook(url string) {
+	s.AddWebhook(labelstudiotest.Webhook{Project: 3, URL: url, Active: true, SendPayload: true, AllActions: true})
+}
+
+// connect replaces the backend and its webhook.
+func (s studio) connect(url, state, message string) {
+	s.DeleteBackends(3)
+	s.backend(url, state, message)
+	s.DeleteWebhooks(3)
+	s.webhook(strings.TrimSuffix(url, "/") + "/webhook")
+}
+
+// refuse answers a route with an error.
+func (s studio) refuse(route string, status int, body string) {
+	s.Handle(route, labelstudiotest.Answer(status, body))
 }
 
 // backendServer is a service that answers with a class, and tells that these projects
@@ -159,7 +93,7 @@ func backendServer(t *testing.T, class, password, notReady string, projects ...i
 		list = append(list, map[string]any{"id": p})
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", says(200, `{"status":"UP","model_class":"`+class+`"}`))
+	mux.HandleFunc("GET /health", labelstudiotest.Answer(200, `{"status":"UP","model_class":"`+class+`"}`))
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		if _, given, _ := r.BasicAuth(); given != password {
 			w.WriteHeader(401)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
@@ -86,8 +87,8 @@ func (v *visit) add(check string, status finding.Status, detail, hint string) {
 
 // fail notes an error of Label Studio's API with its own hint.
 func (v *visit) fail(check string, status finding.Status, err error) {
-	detail, hint := split(err)
-	v.add(check, status, detail, hint)
+	detail, advice := hint.Split(err)
+	v.add(check, status, detail, advice)
 }
 
 const checkStudio = "label studio"
@@ -145,7 +146,11 @@ func (v *visit) version(ctx context.Context) {
 	var said struct {
 		Release string `json:"release"`
 	}
-	if err := getJSON(ctx, v.http, v.base.String()+"/api/version/", &said); err != nil || said.Release == "" {
+	r, err := http.NewRequest(http.MethodGet, v.base.String()+"/api/version/", nil)
+	if err == nil {
+		err = getJSON(ctx, v.http, r, &said)
+	}
+	if err != nil || said.Release == "" {
 		v.add(check, finding.Warning, fmt.Sprintf("Label Studio does not tell its version: %v", err), "")
 		return
 	}

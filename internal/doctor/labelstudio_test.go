@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 )
 
 // The first findings if Label Studio itself is well.
@@ -32,103 +34,105 @@ func TestConnections(t *testing.T) {
 	const refuses = "FAILURE private addresses: Label Studio refuses to ask http://10.0.0.5:9090: URL resolves to a reserved network address (block: 10.0.0.0/8) -> set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in the environment of Label Studio"
 	for _, c := range []struct {
 		name    string
-		change  func(s *studio)
+		change  func(s studio)
 		project int64
 		want    []string
 	}{
-		{"all is well", func(*studio) {}, 0, after(well, connected...)},
-		{"one project is looked at", func(s *studio) { s.projects = append(s.projects, map[string]any{"id": 4, "title": "Other"}) }, 3, after(well, connected...)},
-		{"the user sees no project", func(s *studio) { s.projects = nil }, 0, after(well[:3],
+		{"all is well", func(studio) {}, 0, after(well, connected...)},
+		{"one project is looked at", func(s studio) { s.AddProject(labelstudiotest.Project{ID: 4, Title: "Other"}) }, 3, after(well, connected...)},
+		{"the user sees no project", func(s studio) { s.DeleteProject(3) }, 0, after(well[:3],
 			"WARNING projects: sees no project -> make the user a member")},
-		{"Label Studio is too old for answers that say not yet", func(s *studio) { s.release = "1.12.1" }, 0, after(after(well[:1],
+		{"Label Studio is too old for answers that say not yet", func(s studio) { s.refuse("GET /api/version/", 200, `{"release":"1.12.1"}`) }, 0, after(after(well[:1],
 			"WARNING version: Label Studio 1.12.1 -> update it to 1.13"), append(well[2:], connected...)...)},
-		{"no project has a backend", func(s *studio) { s.backends = nil }, 0, after(well,
+		{"no project has a backend", func(s studio) { s.DeleteBackends(3) }, 0, after(well,
 			"WARNING backend: no project has a backend -> Settings, Model, Connect Model", connected[3])},
-		{"private addresses are refused, after an update", func(s *studio) {
-			s.address, s.hook = says(403, reserved), says(403, reserved)
-			s.backends[3][0]["state"] = "DI"
+		{"private addresses are refused, after an update", func(s studio) {
+			s.refuse(addresses, 403, reserved)
+			s.refuse(hooks, 403, reserved)
+			s.connect("http://10.0.0.5:9090", "DI", "")
 		}, 0, after(well, refuses,
 			`FAILURE backend: project 3 "Calls" asks http://10.0.0.5:9090: not reached -> set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false`,
 			connected[3])},
-		{"private addresses are refused for webhooks only", func(s *studio) { s.hook = says(403, reserved) }, 0, after(well,
+		{"private addresses are refused for webhooks only", func(s studio) { s.refuse(hooks, 403, reserved) }, 0, after(well,
 			"FAILURE private addresses: Label Studio would ask http://10.0.0.5:9090, but refuses to send it events -> set SSRF_PROTECTION_ENABLED=false in the environment of Label Studio too",
 			connected[1], connected[3])},
-		{"the user may connect nothing", func(s *studio) {
-			s.address = says(403, `{"status_code":403,"detail":"You do not have permission to perform this action."}`)
-		}, 0, after(well, "WARNING backend: could not be asked about http://10.0.0.5:9090 -> a member of the project", connected[1], connected[2], connected[3])},
-		{"the backend is not reached", func(s *studio) { s.backends[3][0]["state"] = "DI" }, 0, after(well, connected[0],
+		{"the user may connect nothing", func(s studio) { s.refuse(addresses, 403, member) }, 0, after(well, "WARNING backend: could not be asked about http://10.0.0.5:9090 -> a member of the project", connected[1], connected[2], connected[3])},
+		{"the backend is not reached", func(s studio) { s.connect("http://10.0.0.5:9090", "DI", "") }, 0, after(well, connected[0],
 			"FAILURE backend: not reached -> a firewall, another network", connected[2], connected[3])},
-		{"the backend is looked for on Label Studio's own machine", func(s *studio) {
-			s.backends[3] = []map[string]any{backend(9, "http://localhost:9090/", "DI", "")}
-			s.webhooks[3] = []map[string]any{webhook("http://localhost:9090/webhook")}
+		{"the backend is looked for on Label Studio's own machine", func(s studio) {
+			s.connect("http://localhost:9090/", "DI", "")
 		}, 0, after(well, "OK private addresses: Label Studio takes http://localhost:9090",
 			"FAILURE backend: asks http://localhost:9090: not reached -> localhost is Label Studio's own machine or container there",
 			"OK webhook: http://localhost:9090/webhook", connected[3])},
-		{"the backend answers with an error that repeats credentials", func(s *studio) {
-			s.backends[3][0] = backend(9, "http://operator:hush@10.0.0.5:9090", "ER", "400 Client Error: the project has no Audio tag for url: http://operator:hush@10.0.0.5:9090/setup")
+		{"the backend answers with an error that repeats credentials", func(s studio) {
+			s.connect("http://operator:hush@10.0.0.5:9090", "ER", "400 Client Error: the project has no Audio tag for url: http://operator:hush@10.0.0.5:9090/setup")
+			s.DeleteWebhooks(3)
+			s.webhook("http://10.0.0.5:9090/webhook")
 		}, 0, after(well, connected[0],
 			"FAILURE backend: an error: 400 Client Error: the project has no Audio tag for url: http://***@10.0.0.5:9090/setup -> /status", connected[2], connected[3])},
-		{"a name that Label Studio does not know", func(s *studio) {
-			s.backends[3] = []map[string]any{backend(9, "http://asr-backend:9090", "DI", "")}
-			s.webhooks = nil
-			s.address = says(500, unknown)
+		{"a name that Label Studio does not know", func(s studio) {
+			s.connect("http://asr-backend:9090", "DI", "")
+			s.DeleteWebhooks(3)
+			s.refuse(addresses, 500, unknown)
 		}, 0, after(well, "FAILURE backend: Label Studio does not know the name in http://asr-backend:9090 -> known where Label Studio runs",
 			"FAILURE backend: asks http://asr-backend:9090: not reached",
 			"WARNING webhook: there is no webhook to http://asr-backend:9090/webhook -> a name with one, such as asr-backend.internal", connected[3])},
-		{"a name without a dot gets no webhook", func(s *studio) {
-			s.backends[3] = []map[string]any{backend(9, "http://asr-backend:9090", "CO", "")}
-			s.webhooks = nil
-			s.hook = says(400, dotted)
+		{"a name without a dot gets no webhook", func(s studio) {
+			s.connect("http://asr-backend:9090", "CO", "")
+			s.DeleteWebhooks(3)
 		}, 0, after(well, "OK private addresses: Label Studio takes http://asr-backend:9090",
 			"OK backend: connected, version small-1",
 			"WARNING webhook: there is no webhook to http://asr-backend:9090/webhook -> Label Studio takes no webhook at a name without a dot", connected[3])},
-		{"the webhook was removed", func(s *studio) { s.webhooks[3] = []map[string]any{webhook("http://10.0.0.5:9091/webhook")} }, 0, after(well, connected[0], connected[1],
+		{"the webhook was removed", func(s studio) {
+			s.ChangeWebhooks(3, func(w *labelstudiotest.Webhook) { w.URL = "http://10.0.0.5:9091/webhook" })
+		}, 0, after(well, connected[0], connected[1],
 			"WARNING webhook: there is no webhook to http://10.0.0.5:9090/webhook -> add it under Settings, Webhooks", connected[3])},
-		{"the webhook is switched off", func(s *studio) { s.webhooks[3][0]["is_active"] = false }, 0, after(well, connected[0], connected[1],
+		{"the webhook is switched off", func(s studio) {
+			s.ChangeWebhooks(3, func(w *labelstudiotest.Webhook) { w.Active = false })
+		}, 0, after(well, connected[0], connected[1],
 			"WARNING webhook: is switched off -> switch it on", connected[3])},
-		{"the webhook sends no payload", func(s *studio) { s.webhooks[3][0]["send_payload"] = false }, 0, after(well, connected[0], connected[1],
+		{"the webhook sends no payload", func(s studio) {
+			s.ChangeWebhooks(3, func(w *labelstudiotest.Webhook) { w.SendPayload = false })
+		}, 0, after(well, connected[0], connected[1],
 			"WARNING webhook: sends no payload -> change it", connected[3])},
-		{"a webhook was left behind by a backend that was removed", func(s *studio) {
-			s.webhooks[3] = append(s.webhooks[3], webhook("HTTP://10.0.0.5:9090/webhook/"))
-		}, 0, after(well, connected[0], connected[1], "WARNING webhook: 2 webhooks go to http://10.0.0.5:9090/webhook -> remove all but one", connected[3])},
-		{"connecting was tried twice", func(s *studio) {
-			s.backends[3] = append(s.backends[3], backend(10, "http://10.0.0.5:9090/", "CO", ""))
-		}, 0, after(well, append([]string{`WARNING backend: project 3 "Calls" has 2 connections to http://10.0.0.5:9090 -> remove all but one`}, connected...)...)},
-		{"two backends, of which the second is never asked", func(s *studio) {
-			s.backends[3] = append(s.backends[3], backend(10, "http://10.0.0.6:9090/", "CO", ""))
-		}, 0, after(well, append([]string{"WARNING backend: has 2 backends, and asks only the first, http://10.0.0.5:9090 -> remove"}, connected...)...)},
-		{"there are no tasks", func(s *studio) { s.tasks = nil }, 0, after(well, connected[0], connected[1], connected[2], "OK recording: no tasks yet")},
-		{"the tasks have their recording elsewhere", func(s *studio) { s.tasks[3][0]["data"] = map[string]any{"sound": "x.wav"} }, 0,
+		{"a webhook was left behind by a backend that was removed", func(s studio) { s.webhook("HTTP://10.0.0.5:9090/webhook/") }, 0, after(well, connected[0], connected[1], "WARNING webhook: 2 webhooks go to http://10.0.0.5:9090/webhook -> remove all but one", connected[3])},
+		{"connecting was tried twice", func(s studio) { s.backend("http://10.0.0.5:9090/", "CO", "") }, 0, after(well, append([]string{`WARNING backend: project 3 "Calls" has 2 connections to http://10.0.0.5:9090 -> remove all but one`}, connected...)...)},
+		{"two backends, of which the second is never asked", func(s studio) { s.backend("http://10.0.0.6:9090/", "CO", "") }, 0, after(well, append([]string{"WARNING backend: has 2 backends, and asks only the first, http://10.0.0.5:9090 -> remove"}, connected...)...)},
+		{"there are no tasks", func(s studio) { s.DeleteTasks(71) }, 0, after(well, connected[0], connected[1], connected[2], "OK recording: no tasks yet")},
+		{"the tasks have their recording elsewhere", func(s studio) { s.SetData(71, map[string]any{"sound": "x.wav"}) }, 0,
 			after(well, connected[0], connected[1], connected[2], `WARNING recording: nothing under "audio" -> the labelling configuration names`)},
-		{"the project has no recordings", func(s *studio) {
-			s.projects[0]["label_config"] = `<View><Text name="t" value="$t"/></View>`
+		{"the project has no recordings", func(s studio) {
+			s.ChangeProject(3, func(p *labelstudiotest.Project) { p.Config = `<View><Text name="t" value="$t"/></View>` })
 		}, 0, after(well, connected[0], connected[1], connected[2], "WARNING recording: cannot be served -> change the project's labelling configuration")},
-		{"the configuration is broken", func(s *studio) { s.projects[0]["label_config"] = `<View>` }, 0,
+		{"the configuration is broken", func(s studio) {
+			s.ChangeProject(3, func(p *labelstudiotest.Project) { p.Config = `<View>` })
+		}, 0,
 			after(well, connected[0], connected[1], connected[2], "WARNING recording: is not XML -> correct the project's labelling configuration")},
-		{"the upload is gone", func(s *studio) { s.upload = says(404, `{}`) }, 0,
+		{"the upload is gone", func(s studio) { s.refuse(upload, 404, `{}`) }, 0,
 			after(well, connected[0], connected[1], connected[2], "FAILURE recording: 404 Not Found -> does not have the upload")},
-		{"the upload is a text", func(s *studio) { s.upload = says(200, strings.Repeat("this is no sound\n", 100)) }, 0,
+		{"the upload is a text", func(s studio) { s.refuse(upload, 200, strings.Repeat("this is no sound\n", 100)) }, 0,
 			after(well, connected[0], connected[1], connected[2], "FAILURE recording: not an audio file -> no recording")},
-		{"the recording is inside the network", func(s *studio) {
-			s.tasks[3][0]["data"] = map[string]any{"audio": "http://127.0.0.2:1/x.wav"}
+		{"the recording is inside the network", func(s studio) {
+			s.SetData(71, map[string]any{"audio": "http://127.0.0.2:1/x.wav"})
 		}, 0, after(well, connected[0], connected[1], connected[2], "FAILURE recording: inside the network -> --allow-host")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStudio()
+			s := newStudio(t)
 			c.change(s)
-			l := &LabelStudio{URL: s.serve(t), Token: secret(legacy), Project: c.project}
+			l := &LabelStudio{URL: s.URL, Token: secret(legacy), Project: c.project}
 			expect(t, l.examine(t.Context(), nil), c.want...)
 		})
 	}
 }
 
 func TestAddressesAndTokens(t *testing.T) {
-	well := newStudio().serve(t)
+	well, repeats := newStudio(t).URL, newStudio(t)
+	repeats.refuse("GET /api/current-user/whoami", 401, `{"status_code":401,"detail":"Invalid token: wrong-token"}`)
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
 	moved := httptest.NewServer(http.RedirectHandler("https://label.example.com/ls/health?x=1", http.StatusMovedPermanently))
 	defer moved.Close()
-	proxy := httptest.NewServer(says(502, ""))
+	proxy := httptest.NewServer(labelstudiotest.Answer(502, ""))
 	defer proxy.Close()
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
@@ -148,6 +152,8 @@ func TestAddressesAndTokens(t *testing.T) {
 		{"no web address", "label-studio:8080", legacy, []string{"FAILURE label studio: LABEL_STUDIO_URL -> such as http://localhost:8080"}},
 		{"a page", well + "/projects/3/data?tab=1", legacy, []string{`FAILURE label studio: the path of a page, "/projects/3/data" -> set it to ` + well}},
 		{"a slash at the end", well + "/", "wrong-token", []string{"OK label studio: answers", "OK version: 1.23.2",
+			"FAILURE token: 401 Unauthorized: Invalid token. -> holds a legacy token that this Label Studio does not accept"}},
+		{"a wrong token that is repeated", repeats.URL, "wrong-token", []string{"OK label studio: answers", "OK version: 1.23.2",
 			"FAILURE token: 401 Unauthorized: Invalid token: *** -> holds a legacy token that this Label Studio does not accept"}},
 		{"nobody", nobody, legacy, []string{"FAILURE label studio: nothing answers at " + nobody + " -> start it"}},
 		{"an unknown name", "http://label-studio.invalid:8080", legacy, []string{`FAILURE label studio: nothing answers -> the name "label-studio.invalid" is not known here`}},
@@ -169,38 +175,38 @@ func TestAddressesAndTokens(t *testing.T) {
 func TestTheBackendsAddress(t *testing.T) {
 	for _, c := range []struct {
 		name, address string
-		change        func(s *studio)
+		change        func(s studio)
 		want          []string
 	}{
-		{"another project's backend does not count", "http://127.0.0.1:1", func(*studio) {}, []string{
+		{"another project's backend does not count", "http://127.0.0.1:1", func(studio) {}, []string{
 			"WARNING backend: http://127.0.0.1:1 cannot be asked from here -> no mistake",
 			"OK private addresses: takes http://127.0.0.1:1",
 			`WARNING backend: no project is connected to http://127.0.0.1:1; project 3 "Calls" asks http://10.0.0.5:9090 -> type http://127.0.0.1:1`, connected[3]}},
-		{"no web address", "asr-backend:9090", func(*studio) {}, []string{"FAILURE backend: with http:// or https:// -> asr-backend.internal:9090"}},
-		{"a route", "http://127.0.0.1:1/predict/", func(*studio) {}, []string{"FAILURE backend: ends with /predict -> leave that out"}},
-		{"not the first backend", "http://127.0.0.1:1/", func(s *studio) {
-			s.backends[3] = append(s.backends[3], backend(10, "http://127.0.0.1:1", "CO", ""))
-			s.webhooks[3] = []map[string]any{webhook("http://127.0.0.1:1/webhook")}
+		{"no web address", "asr-backend:9090", func(studio) {}, []string{"FAILURE backend: with http:// or https:// -> asr-backend.internal:9090"}},
+		{"a route", "http://127.0.0.1:1/predict/", func(studio) {}, []string{"FAILURE backend: ends with /predict -> leave that out"}},
+		{"not the first backend", "http://127.0.0.1:1/", func(s studio) {
+			s.backend("http://127.0.0.1:1", "CO", "")
+			s.webhook("http://127.0.0.1:1/webhook")
 		}, []string{"WARNING backend: cannot be asked from here -> no mistake",
 			`WARNING backend: asks only the first of its 2 backends, http://10.0.0.5:9090 -> remove that one`,
 			"OK private addresses: takes http://127.0.0.1:1", "OK backend: asks http://127.0.0.1:1: connected", "OK webhook: http://127.0.0.1:1/webhook", connected[3]}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStudio()
+			s := newStudio(t)
 			c.change(s)
-			l := &LabelStudio{URL: s.serve(t), Token: secret(legacy), BackendURL: c.address}
+			l := &LabelStudio{URL: s.URL, Token: secret(legacy), BackendURL: c.address}
 			expect(t, l.examine(t.Context(), nil), after(well, c.want...)...)
 		})
 	}
 	t.Run("Label Studio itself", func(t *testing.T) {
-		url := newStudio().serve(t)
+		url := newStudio(t).URL
 		l := &LabelStudio{URL: url, Token: secret(legacy), BackendURL: url + "/"}
 		expect(t, l.examine(t.Context(), nil), after(well, "FAILURE backend: is a Label Studio, not a backend -> `asr-backend serve`")...)
 	})
 	t.Run("another program", func(t *testing.T) {
 		other := httptest.NewServer(http.NotFoundHandler())
 		defer other.Close()
-		l := &LabelStudio{URL: newStudio().serve(t), Token: secret(legacy), BackendURL: other.URL}
+		l := &LabelStudio{URL: newStudio(t).URL, Token: secret(legacy), BackendURL: other.URL}
 		expect(t, l.examine(t.Context(), nil), after(well, "FAILURE backend: another program -> `asr-backend serve`")...)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 )
 
@@ -42,7 +43,7 @@ func (v *visit) probe(ctx context.Context, address string) bool {
 	const check = "private addresses"
 	at := plain(address)
 	if err := v.client.CheckBackend(ctx, address); err != nil {
-		detail, hint := split(err)
+		detail, advice := hint.Split(err)
 		switch {
 		case api.PrivateRefused(err):
 			v.add(check, finding.Failure, fmt.Sprintf("Label Studio refuses to ask %s: %s", at, said(err)), privateHint+". Backends that were connected before stay silent too")
@@ -50,7 +51,7 @@ func (v *visit) probe(ctx context.Context, address string) bool {
 		case strings.Contains(detail, "resolve hostname"):
 			v.add(checkBackend, finding.Failure, fmt.Sprintf("Label Studio does not know the name in %s", at), "use a name or address that is known where Label Studio runs; containers find each other by name on one network only")
 		default:
-			v.add(checkBackend, finding.Warning, "Label Studio could not be asked about "+at+": "+detail, hint)
+			v.add(checkBackend, finding.Warning, "Label Studio could not be asked about "+at+": "+detail, advice)
 		}
 		return false
 	}
@@ -67,7 +68,7 @@ func (v *visit) probe(ctx context.Context, address string) bool {
 
 // said is what Label Studio itself said.
 func said(err error) string {
-	detail, _ := split(err)
+	detail, _ := hint.Split(err)
 	if _, after, ok := strings.Cut(detail, "403 Forbidden: "); ok {
 		return after
 	}

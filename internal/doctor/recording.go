@@ -9,6 +9,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
@@ -71,8 +72,8 @@ func (v *visit) fetch(ctx context.Context, p api.Project, task *labelstudio.Task
 	}
 	seen, err := v.peek(ctx, media.Request{Value: value, Task: task.ID, Project: p.ID})
 	if err != nil {
-		detail, hint := split(err)
-		v.add(checkRecording, finding.Failure, at+detail, hint)
+		detail, advice := hint.Split(err)
+		v.add(checkRecording, finding.Failure, at+detail, advice)
 		return
 	}
 	what, bad := sound(ctx, seen)

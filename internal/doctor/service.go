@@ -2,10 +2,8 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -195,25 +193,15 @@ func (s *Service) base() string {
 
 // refresh asks the service for its status.
 func (r *running) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, r.service.base()+"/status", nil)
+	q, err := http.NewRequest(http.MethodGet, r.service.base()+"/status", nil)
 	if err != nil {
 		return err
 	}
 	if r.service.User != "" {
 		q.SetBasicAuth(r.service.User, r.service.Password.Reveal())
 	}
-	w, err := direct().Do(q)
-	if err != nil {
-		return stripURL(err)
-	}
-	defer w.Body.Close()
-	if w.StatusCode != http.StatusOK {
-		return errors.New(w.Status)
-	}
 	var status serviceStatus
-	if err := json.NewDecoder(io.LimitReader(w.Body, 64<<20)).Decode(&status); err != nil {
+	if err := getJSON(ctx, direct(), q, &status); err != nil {
 		return err
 	}
 	r.status = &status

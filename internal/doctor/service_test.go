@@ -15,39 +15,38 @@ func TestSeenFromTheService(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		asked  []int
-		change func(s *studio, here string)
+		change func(s studio, here string)
 		want   []string
 	}{
-		{"nothing ever asked, and Label Studio says why", nil, func(s *studio, here string) {
-			s.backends[3] = []map[string]any{backend(9, here, "DI", "")}
-			s.address = says(403, reserved)
+		{"nothing ever asked, and Label Studio says why", nil, func(s studio, here string) {
+			s.connect(here, "DI", "")
+			s.DeleteWebhooks(3)
+			s.refuse(addresses, 403, reserved)
 		}, []string{
 			"FAILURE private addresses: refuses to ask",
 			"FAILURE backend: not reached, and the service here was never asked for this project -> ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false",
 			"WARNING webhook: there is no webhook", connected[3],
 			"WARNING service: no Label Studio has asked this service yet -> set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false"}},
-		{"nothing ever asked, and nothing is connected", nil, func(s *studio, here string) { s.backends = nil }, []string{
+		{"nothing ever asked, and nothing is connected", nil, func(s studio, here string) { s.DeleteBackends(3) }, []string{
 			"OK private addresses: takes",
 			"WARNING backend: no project is connected", connected[3],
 			"WARNING service: no Label Studio has asked this service yet -> a firewall is between, or Label Studio refuses private addresses"}},
-		{"another backend answers in its place", []int{8}, func(s *studio, here string) {
-			s.backends[3] = []map[string]any{backend(9, here, "CO", "")}
-			s.webhooks[3] = []map[string]any{webhook(here + "/webhook")}
+		{"another backend answers in its place", []int{8}, func(s studio, here string) {
+			s.connect(here, "CO", "")
 		}, []string{"OK private addresses: takes",
 			"WARNING backend: connected, and the service here was never asked for this project -> another backend answers at that address",
 			"OK webhook: events are sent", connected[3]}},
-		{"it was asked", []int{8, 3}, func(s *studio, here string) {
-			s.backends[3] = []map[string]any{backend(9, here, "CO", "")}
-			s.webhooks[3] = []map[string]any{webhook(here + "/webhook")}
+		{"it was asked", []int{8, 3}, func(s studio, here string) {
+			s.connect(here, "CO", "")
 		}, []string{"OK private addresses: takes", "OK backend: connected, version small-1", "OK webhook: events are sent", connected[3]}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			here := backendServer(t, "asr-backend", "", "", c.asked...)
 			findings, found := at(t, here).examine(t.Context())
 			expect(t, findings, "OK data folder: can write", "OK port: asr-backend 2.0 answers on 127.0.0.1:")
-			s := newStudio()
+			s := newStudio(t)
 			c.change(s, here)
-			l := &LabelStudio{URL: s.serve(t), Token: secret(legacy), BackendURL: here}
+			l := &LabelStudio{URL: s.URL, Token: secret(legacy), BackendURL: here}
 			expect(t, l.examine(t.Context(), found), after(well, c.want...)...)
 		})
 	}
@@ -87,7 +86,7 @@ func TestPorts(t *testing.T) {
 		{"the service behind a password", backendServer(t, "asr-backend", "hush", ""), "operator", "hush", "OK port: asr-backend 2.0 answers"},
 		{"the service behind another password", backendServer(t, "asr-backend", "hush", ""), "operator", "guess", "OK port: does not tell its status: 401 -> BASIC_AUTH_USER"},
 		{"another backend", backendServer(t, "SomeModel", "", ""), "", "", `FAILURE port: taken by a machine learning backend ("SomeModel") -> another port`},
-		{"Label Studio", newStudio().serve(t), "", "", "FAILURE port: taken by a Label Studio -> another port"},
+		{"Label Studio", newStudio(t).URL, "", "", "FAILURE port: taken by a Label Studio -> another port"},
 		{"no HTTP", "http://" + silent.Addr().String(), "", "", "FAILURE port: does not speak HTTP -> another port"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/without"
 
 	"golang.org/x/sys/unix"
 )
@@ -121,7 +121,7 @@ func openInPlace(ctx context.Context, path string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 		if !errors.Is(err, unix.ENXIO) {
-			return f, cause(err)
+			return f, without.Path(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -129,14 +129,6 @@ func openInPlace(ctx context.Context, path string) (*os.File, error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// cause takes the path out of an error that will be told with the user's name for it.
-func cause(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }
 
 // interruptible reports a write that the context ended with the context's cause.

@@ -23,6 +23,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/asr-backend/asr-backend/internal/without"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -136,7 +138,7 @@ type place struct {
 func (w *Writer) resolve(name string) (place, error) {
 	p, err := follow(name)
 	if err != nil {
-		return p, &RefusedError{name, cause(err).Error()}
+		return p, &RefusedError{name, without.Path(err).Error()}
 	}
 	refuse := func(why string) (place, error) { return p, &RefusedError{name, why} }
 	if p.info == nil {
@@ -169,7 +171,7 @@ func (w *Writer) newFile(name string, p place) error {
 			dir = filepath.Dir(dir)
 			continue
 		case err != nil:
-			return &RefusedError{name, cause(err).Error()}
+			return &RefusedError{name, without.Path(err).Error()}
 		case !info.IsDir():
 			return &RefusedError{name, dir + " is no folder"}
 		case unix.Access(dir, unix.W_OK) != nil:

@@ -68,7 +68,7 @@ func TestCapturedRequestIsTheOneOfTheRepository(t *testing.T) {
 	if _, err := scaffold.Create(scaffold.Options{Kind: scaffold.Backend, Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
-	want, err := os.ReadFile(oracle.Data(t, "label-studio", "05-predict-open-task.json"))
+	want, err := os.ReadFile(filepath.Join(oracle.Root(t), "labelstudio", "labelstudiotest", "captures", "05-predict-open-task.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,7 @@ func (c *Client) CheckWebhook(ctx context.Context, address string) error {
 // the address is a yes.
 func (c *Client) check(ctx context.Context, q call) error {
 	err := c.do(ctx, q)
-	var failed *Error
-	if errors.As(err, &failed) && failed.Status == http.StatusBadRequest && !strings.Contains(failed.Detail, `"url"`) {
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Status == http.StatusBadRequest && !strings.Contains(failed.Detail, `"url"`) {
 		return nil
 	}
 	return err

@@ -1,11 +1,11 @@
 package api_test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 )
 
 // TestCheckingAddresses replays what Label Studio 1.23.2 answered to these requests.
@@ -39,10 +39,11 @@ func TestCheckingAddresses(t *testing.T) {
 			if c.webhook {
 				path = "/api/webhooks/"
 			}
-			f := newFake(t, "", map[string]http.HandlerFunc{"POST " + path: says(c.status, c.answer)})
-			check := client(t, f.URL, legacy).CheckBackend
+			s := newStudio(t, "")
+			s.Handle("POST "+path, labelstudiotest.Answer(c.status, c.answer))
+			check := client(t, s.URL, legacy).CheckBackend
 			if c.webhook {
-				check = client(t, f.URL, legacy).CheckWebhook
+				check = client(t, s.URL, legacy).CheckWebhook
 			}
 			err := check(t.Context(), "http://10.0.0.5:9090")
 			if (err == nil) != c.taken {
@@ -54,7 +55,7 @@ func TestCheckingAddresses(t *testing.T) {
 			if err != nil && !strings.Contains(err.Error(), c.wantError) {
 				t.Errorf("got %q, want it to say %q", err, c.wantError)
 			}
-			if sent := f.all()[0].body; c.sent != "" && sent != c.sent {
+			if sent := s.Requests()[0].Body; c.sent != "" && sent != c.sent {
 				t.Errorf("sent %s, want %s", sent, c.sent)
 			}
 		})

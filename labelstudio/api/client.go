@@ -44,6 +44,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
@@ -163,8 +164,8 @@ func (c *Client) do(ctx context.Context, q call) error {
 		return fmt.Errorf("%s: %w", q.op, err)
 	}
 	err = c.once(ctx, q, body, header)
-	var failed *Error
-	if !errors.As(err, &failed) || failed.Status != http.StatusUnauthorized {
+	failed, ok := errors.AsType[*Error](err)
+	if !ok || failed.Status != http.StatusUnauthorized {
 		return err
 	}
 	renewed, ok, renewErr := c.tokens.renew(ctx, header)
@@ -210,7 +211,7 @@ func (c *Client) once(ctx context.Context, q call, body []byte, header string) e
 // read takes in the body of a good answer.
 func (c *Client) read(q call, target *url.URL, w *http.Response) error {
 	fail := func(err error) error {
-		return &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: stripURL(err)}
+		return &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: without.URL(err)}
 	}
 	switch {
 	case q.stream != nil:

@@ -12,30 +12,22 @@ import (
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestCallsBelowAPath(t *testing.T) {
-	f := newFake(t, "/ls", map[string]http.HandlerFunc{
-		"GET /api/current-user/whoami": says(200, `{"id":3,"email":"a@example.com"}`),
-		"GET /api/version/":            says(200, `{"release":"1.23.2","edition":"Community"}`),
-		"GET /api/projects/45/":        says(200, `{"id":45,"title":"Calls","label_config":"<View/>","model_version":null,"task_number":7}`),
-		"GET /api/webhooks/":           says(200, `[{"id":1,"url":"http://b/webhook","is_active":true,"send_payload":true,"send_for_all_actions":true}]`),
-		"GET /api/ml/":                 says(200, `[{"id":9,"url":"http://b","state":"ER","error_message":"no","extra_params":{"a":1}}]`),
-		"POST /api/ml/":                says(201, `{"id":10,"url":"http://b"}`),
-		"PATCH /api/ml/10":             says(200, `{"id":10,"url":"http://c"}`),
-		"GET /api/projects/45/export":  says(200, `[{"id":1}]`),
-		"GET /api/tasks/51/annotations/": says(200,
-			`[{"id":22,"task":51,"completed_by":{"id":1},"result":[{"id":"x","value":{"text":["hi"]}}]}]`),
-	})
-	c := client(t, f.URL+"/ls/", legacy)
+	s := newStudio(t, "/ls")
+	s.AddProject(labelstudiotest.Project{ID: 45, Title: "Calls", Config: "<View/>"})
+	s.AddTask(labelstudiotest.Task{ID: 51, Project: 45})
+	s.AddTasks(45, make([]map[string]any, 6)...)
+	s.AddBackend(labelstudiotest.Backend{ID: 90, Project: 45, URL: "http://a", State: "ER", Error: "no", ExtraParams: json.RawMessage(`{"a":1}`)})
+	s.AddWebhook(labelstudiotest.Webhook{Project: 45, URL: "http://a/webhook", Active: true, SendPayload: true, AllActions: true})
+	c := client(t, s.URL+"/", legacy)
 	ctx := t.Context()
-	if u, err := c.Whoami(ctx); err != nil || u.ID != 3 || u.Email != "a@example.com" {
+	if u, err := c.Whoami(ctx); err != nil || u.ID != 1 || u.Email != labelstudiotest.UserEmail {
 		t.Errorf("user %+v, %v", u, err)
-	}
-	if v, err := c.Version(ctx); err != nil || v != "1.23.2" {
-		t.Errorf("version %q, %v", v, err)
 	}
 	if p, err := c.Project(ctx, 45); err != nil || p.Title != "Calls" || p.LabelConfig != "<View/>" || p.Tasks != 7 {
 		t.Errorf("project %+v, %v", p, err)
@@ -48,115 +40,113 @@ func TestCallsBelowAPath(t *testing.T) {
 	}
 	settings := api.BackendSettings{URL: "http://b", Title: "ASR", Project: 45, Interactive: new(true), User: "u",
 		Password: labelstudio.NewSecret("pw"), ExtraParams: json.RawMessage(`{"label":"x"}`)}
-	if b, err := c.AddBackend(ctx, settings); err != nil || b.ID != 10 {
+	b, err := c.AddBackend(ctx, settings)
+	if err != nil || b.ID <= 90 || b.URL != "http://b" || b.State != "CO" || b.ModelVersion != "v1" {
 		t.Errorf("backend %+v, %v", b, err)
 	}
-	if b, err := c.UpdateBackend(ctx, 10, api.BackendSettings{URL: "http://c"}); err != nil || b.URL != "http://c" {
-		t.Errorf("backend %+v, %v", b, err)
+	if all := s.Backends(45); len(all) != 2 || all[1].URL != "http://b" || all[1].User != "u" || all[1].Password != "pw" || !all[1].Interactive {
+		t.Errorf("backends %+v", all)
 	}
 	var export strings.Builder
-	if err := c.Export(ctx, 45, true, &export); err != nil || export.String() != `[{"id":1}]` {
+	if err := c.Export(ctx, 45, true, &export); err != nil || strings.Count(export.String(), `"data":`) != 7 {
 		t.Errorf("export %q, %v", export.String(), err)
 	}
-	if a, err := c.Annotations(ctx, 51); err != nil || len(a) != 1 || a[0].CompletedBy != 1 || a[0].Result[0].Value.Text[0] != "hi" {
-		t.Errorf("annotations %+v, %v", a, err)
+	want := []string{
+		"GET /ls/api/current-user/whoami",
+		"GET /ls/api/projects/45/",
+		"GET /ls/api/webhooks/?project=45",
+		"GET /ls/api/ml/?project=45",
+		`POST /ls/api/ml/ {"auth_method":"BASIC_AUTH","basic_auth_pass":"pw","basic_auth_user":"u","extra_params":{"label":"x"},"is_interactive":true,"project":45,"title":"ASR","url":"http://b"}`,
+		"GET /ls/api/projects/45/export?download_all_tasks=true&exportType=JSON",
 	}
-	want := []seen{
-		{"GET", "/ls/api/current-user/whoami", "Token " + legacy, ""},
-		{"GET", "/ls/api/version/", "Token " + legacy, ""},
-		{"GET", "/ls/api/projects/45/", "Token " + legacy, ""},
-		{"GET", "/ls/api/webhooks/?project=45", "Token " + legacy, ""},
-		{"GET", "/ls/api/ml/?project=45", "Token " + legacy, ""},
-		{"POST", "/ls/api/ml/", "Token " + legacy, `{"auth_method":"BASIC_AUTH","basic_auth_pass":"pw","basic_auth_user":"u","extra_params":{"label":"x"},"is_interactive":true,"project":45,"title":"ASR","url":"http://b"}`},
-		{"PATCH", "/ls/api/ml/10", "Token " + legacy, `{"url":"http://c"}`},
-		{"GET", "/ls/api/projects/45/export?download_all_tasks=true&exportType=JSON", "Token " + legacy, ""},
-		{"GET", "/ls/api/tasks/51/annotations/", "Token " + legacy, ""},
+	var got []string
+	for _, r := range s.Requests() {
+		if r.Authorization != "Token "+legacy {
+			t.Errorf("%s carries %q", r, r.Authorization)
+		}
+		got = append(got, strings.TrimSpace(r.String()+" "+r.Body))
 	}
-	if diff := cmp.Diff(want, f.all(), cmp.AllowUnexported(seen{})); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 
 func TestTasksByPages(t *testing.T) {
 	const total = 250
-	f := newFake(t, "", map[string]http.HandlerFunc{
-		"GET /api/tasks/": func(w http.ResponseWriter, r *http.Request) {
-			var page, size int
-			fmt.Sscan(r.FormValue("page"), &page)
-			fmt.Sscan(r.FormValue("page_size"), &size)
-			var tasks []string
-			for i := (page - 1) * size; i < min(page*size, total); i++ {
-				tasks = append(tasks, fmt.Sprintf(`{"id":%d,"data":{"audio":"a"}}`, i+1))
-			}
-			says(200, fmt.Sprintf(`{"total":%d,"tasks":[%s]}`, total, strings.Join(tasks, ",")))(w, r)
-		},
-	})
-	c := client(t, f.URL, legacy)
-	n := int64(0)
-	for task, err := range c.Tasks(t.Context(), 45, false) {
-		if n++; err != nil || task.ID != n {
-			t.Fatalf("task %d, %v; want %d", task.ID, err, n)
+	s := newStudio(t, "")
+	p := s.AddProject(labelstudiotest.Project{})
+	ids := s.AddTasks(p, make([]map[string]any, total)...)
+	c := client(t, s.URL, legacy)
+	n := 0
+	for task, err := range c.Tasks(t.Context(), p, false) {
+		if n++; err != nil || task.ID != ids[n-1] {
+			t.Fatalf("task %d, %v; want %d", task.ID, err, ids[n-1])
 		}
 	}
-	if n != total || len(f.all()) != 3 {
-		t.Errorf("%d tasks in %d requests", n, len(f.all()))
+	if n != total || len(s.Requests()) != 3 {
+		t.Errorf("%d tasks in %d requests", n, len(s.Requests()))
 	}
-	for range c.Tasks(t.Context(), 45, true) {
+	for range c.Tasks(t.Context(), p, true) {
 		break
 	}
-	if last := f.all()[3]; last.uri != "/api/tasks/?fields=all&page=1&page_size=100&project=45&resolve_uri=false" {
-		t.Errorf("request %s", last.uri)
+	if got, want := s.Requests()[3].URI, fmt.Sprintf("/api/tasks/?fields=all&page=1&page_size=100&project=%d&resolve_uri=false", p); got != want {
+		t.Errorf("request %s, want %s", got, want)
 	}
 }
 
 func TestProjectsByPages(t *testing.T) {
-	f := newFake(t, "", map[string]http.HandlerFunc{"GET /api/projects/": func(w http.ResponseWriter, r *http.Request) {
+	s := newStudio(t, "")
+	for range 101 {
+		s.AddProject(labelstudiotest.Project{})
+	}
+	s.Intercept(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if r.FormValue("page") == "2" {
-			says(500, `{"detail":"broken"}`)(w, r)
-			return
+			next = labelstudiotest.Answer(500, `{"detail":"broken"}`)
 		}
-		says(200, `{"count":101,"results":[{"id":1},{"id":2}]}`)(w, r)
-	}})
+		next.ServeHTTP(w, r)
+	})
 	var got []int64
 	var failed error
-	for p, err := range client(t, f.URL, legacy).Projects(t.Context()) {
+	for p, err := range client(t, s.URL, legacy).Projects(t.Context()) {
 		if failed = err; err == nil {
 			got = append(got, p.ID)
 		}
 	}
-	if len(got) != 2 || api.Status(failed) != 500 {
-		t.Errorf("projects %v, %v", got, failed)
+	if len(got) != 100 || api.Status(failed) != 500 {
+		t.Errorf("%d projects, %v", len(got), failed)
 	}
 }
 
 func TestTaskIsReadThroughTheList(t *testing.T) {
-	f := newFake(t, "", map[string]http.HandlerFunc{"GET /api/tasks/": func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("query") != `{"selectedItems":{"all":false,"included":[51]}}` {
-			says(200, `{"total":0,"tasks":[]}`)(w, r)
-			return
-		}
-		says(200, `{"total":1,"tasks":[{"id":51,"data":{"audio":"a"},"predictions":[{"id":3}]}]}`)(w, r)
-	}})
-	c := client(t, f.URL, legacy)
+	s := newStudio(t, "")
+	s.AddProject(labelstudiotest.Project{ID: 45})
+	s.AddTask(labelstudiotest.Task{ID: 51, Project: 45, Data: map[string]any{"audio": "a"}})
+	s.AddPrediction(labelstudiotest.Prediction{Task: 51})
+	c := client(t, s.URL, legacy)
 	if task, err := c.Task(t.Context(), 45, 51); err != nil || task.ID != 51 || task.Predictions == nil {
 		t.Errorf("task %+v, %v", task, err)
 	}
 	if _, err := c.Task(t.Context(), 45, 52); api.Status(err) != 404 || !strings.Contains(err.Error(), "Project 45 has no such task") {
 		t.Errorf("a task that is not there: %v", err)
 	}
-	for _, r := range f.all() {
-		if strings.Contains(r.uri, "/api/tasks/5") {
-			t.Errorf("%s makes Label Studio ask for predictions", r.uri)
+	for _, r := range s.Requests() {
+		if strings.Contains(r.URI, "/api/tasks/5") {
+			t.Errorf("%s makes Label Studio ask for predictions", r)
 		}
 	}
 }
 
 func TestTaskDataIsSentWhole(t *testing.T) {
-	f := newFake(t, "", map[string]http.HandlerFunc{"PATCH /api/tasks/60/": says(200, `{}`)})
+	s := newStudio(t, "")
+	s.AddProject(labelstudiotest.Project{ID: 45})
+	s.AddTask(labelstudiotest.Task{ID: 60, Project: 45, Data: map[string]any{"lost": "unless it is sent"}})
 	data := labelstudio.Data{"audio": json.RawMessage(`"a"`), "other": json.RawMessage(`[1]`)}
-	err := client(t, f.URL, legacy).SetTaskData(t.Context(), 60, data.With(labelstudio.Data{"pred_text": json.RawMessage(`"hi"`)}))
-	if want := `{"data":{"audio":"a","other":[1],"pred_text":"hi"}}`; err != nil || f.all()[0].body != want {
-		t.Errorf("sent %s (%v), want %s", f.all()[0].body, err, want)
+	err := client(t, s.URL, legacy).SetTaskData(t.Context(), 60, data.With(labelstudio.Data{"pred_text": json.RawMessage(`"hi"`)}))
+	if want := `{"data":{"audio":"a","other":[1],"pred_text":"hi"}}`; err != nil || s.Requests()[0].Body != want {
+		t.Errorf("sent %s (%v), want %s", s.Requests()[0].Body, err, want)
+	}
+	if got := s.Data(60); len(got) != 3 {
+		t.Errorf("the task has %v", got)
 	}
 }
 
@@ -168,34 +158,35 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		want   []string
 		retry  bool
 	}{
-		{"an unknown legacy token", says(401, `{"status_code":401,"detail":"Invalid token."}`), legacy,
+		{"an unknown legacy token", labelstudiotest.Answer(401, `{"status_code":401,"detail":"Invalid token."}`), legacy,
 			[]string{"ask who the token belongs to: GET http://", "/api/current-user/whoami: 401 Unauthorized: Invalid token.", "MY_KEY holds a legacy token that"}, false},
-		{"legacy tokens are switched off", says(401, `{"detail":"Authentication token no longer valid: legacy token authentication has been disabled for this organization"}`), legacy,
+		{"legacy tokens are switched off", labelstudiotest.Answer(401, `{"detail":"Authentication token no longer valid: legacy token authentication has been disabled for this organization"}`), legacy,
 			[]string{"takes no legacy tokens: put a personal access token"}, false},
-		{"not a member", says(403, `{"detail":"You do not have permission"}`), legacy, []string{"403 Forbidden", "member of the project"}, false},
-		{"no such thing", says(404, `<!doctype html><p>secret page`), legacy, []string{"404 Not Found", "MY_URL lacks the path"}, false},
-		{"a private address", says(403, `{"detail":"URL resolves to a reserved network address (block: 10.0.0.0/8)"}`), legacy,
+		{"not a member", labelstudiotest.Answer(403, `{"detail":"You do not have permission"}`), legacy, []string{"403 Forbidden", "member of the project"}, false},
+		{"no such thing", labelstudiotest.Answer(404, `<!doctype html><p>secret page`), legacy, []string{"404 Not Found", "MY_URL lacks the path"}, false},
+		{"a private address", labelstudiotest.Answer(403, `{"detail":"URL resolves to a reserved network address (block: 10.0.0.0/8)"}`), legacy,
 			[]string{"ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false"}, false},
-		{"validation", says(400, `{"detail":"Validation error","validation_errors":{"url":["bad"]}}`), legacy, []string{`Validation error {"url":["bad"]}`}, false},
+		{"validation", labelstudiotest.Answer(400, `{"detail":"Validation error","validation_errors":{"url":["bad"]}}`), legacy, []string{`Validation error {"url":["bad"]}`}, false},
 		{"slow down", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "7")
-			says(429, `{}`)(w, r)
+			labelstudiotest.Answer(429, `{}`)(w, r)
 		}, legacy, []string{"429 Too Many Requests"}, true},
-		{"broken inside", says(500, `Traceback`), legacy, []string{"500 Internal Server Error: Traceback"}, true},
-		{"nothing behind the proxy", says(502, `<html>`), legacy, []string{"The proxy before Label Studio answers"}, true},
-		{"too large", says(413, `<html>`), legacy, []string{"limits the size"}, false},
+		{"broken inside", labelstudiotest.Answer(500, `Traceback`), legacy, []string{"500 Internal Server Error: Traceback"}, true},
+		{"nothing behind the proxy", labelstudiotest.Answer(502, `<html>`), legacy, []string{"The proxy before Label Studio answers"}, true},
+		{"too large", labelstudiotest.Answer(413, `<html>`), legacy, []string{"limits the size"}, false},
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://other.example.com/x?token=abc", http.StatusMovedPermanently)
 		}, legacy, []string{"redirects to https://other.example.com/x; set MY_URL"}, true},
-		{"another program", says(200, `<html>hello`), legacy, []string{"Is this a Label Studio, or does a proxy before it ask to log in? Check MY_URL."}, true},
-		{"the token repeated", says(400, `{"detail":"bad token `+legacy+`"}`), legacy, []string{"bad token ***"}, false},
-		{"an endless story", says(400, strings.Repeat("x", 100000)), legacy, []string{strings.Repeat("x", 400) + "..."}, false},
+		{"another program", labelstudiotest.Answer(200, `<html>hello`), legacy, []string{"Is this a Label Studio, or does a proxy before it ask to log in? Check MY_URL."}, true},
+		{"the token repeated", labelstudiotest.Answer(400, `{"detail":"bad token `+legacy+`"}`), legacy, []string{"bad token ***"}, false},
+		{"an endless story", labelstudiotest.Answer(400, strings.Repeat("x", 100000)), legacy, []string{strings.Repeat("x", 400) + "..."}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFake(t, "", map[string]http.HandlerFunc{"GET /api/current-user/whoami": c.answer})
+			s := newStudio(t, "")
+			s.Handle("GET /api/current-user/whoami", c.answer)
 			transport := &http.Transport{}
 			t.Cleanup(transport.CloseIdleConnections)
-			cl, err := api.New(api.Options{URL: f.URL, Token: labelstudio.NewSecret(c.token), URLName: "MY_URL", TokenName: "MY_KEY", Transport: transport})
+			cl, err := api.New(api.Options{URL: s.URL, Token: labelstudio.NewSecret(c.token), URLName: "MY_URL", TokenName: "MY_KEY", Transport: transport})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -220,9 +211,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 }
 
 func TestNobodyAnswers(t *testing.T) {
-	f := newFake(t, "", nil)
-	url := f.URL
-	f.Close()
+	s := newStudio(t, "")
+	url := s.URL
+	s.Close()
 	_, err := client(t, strings.Replace(url, "127.0.0.1", "localhost", 1), legacy).Whoami(t.Context())
 	if _, retry := api.Retryable(err); !retry || !strings.Contains(err.Error(), "Nothing answers at LABEL_STUDIO_URL") || !strings.Contains(err.Error(), "localhost is the container itself") {
 		t.Errorf("error %v", err)
@@ -240,11 +231,12 @@ func TestNobodyAnswers(t *testing.T) {
 }
 
 func TestAnswerThatBreaksOff(t *testing.T) {
-	f := newFake(t, "", map[string]http.HandlerFunc{"GET /api/version/": func(w http.ResponseWriter, _ *http.Request) {
+	s := newStudio(t, "")
+	s.Handle("GET /api/current-user/whoami", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
-		fmt.Fprint(w, `{"release":`)
-	}})
-	_, err := client(t, f.URL, legacy).Version(t.Context())
+		fmt.Fprint(w, `{"email":`)
+	}))
+	_, err := client(t, s.URL, legacy).Whoami(t.Context())
 	if _, retry := api.Retryable(err); !retry {
 		t.Errorf("error %v", err)
 	}

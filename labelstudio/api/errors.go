@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 var (
@@ -65,8 +66,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // side asks to wait; zero leaves that to the caller. A cancelled request is not
 // retryable; one that ran out of time is.
 func Retryable(err error) (time.Duration, bool) {
-	var e *Error
-	if !errors.As(err, &e) || errors.Is(err, context.Canceled) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || errors.Is(err, context.Canceled) {
 		return 0, false
 	}
 	return e.Retry()
@@ -102,8 +103,7 @@ func Outage(err error) bool {
 
 // Status returns the HTTP status of an error, or zero.
 func Status(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status
 	}
 	return 0
@@ -126,7 +126,7 @@ func RetryAfter(h http.Header, now time.Time) time.Duration {
 
 // noAnswer describes a request that got none.
 func (c *Client) noAnswer(q call, target *url.URL, err error) error {
-	e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Err: stripURL(err)}
+	e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Err: without.URL(err)}
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -205,13 +205,4 @@ func (c *Client) hint(e *Error, w *http.Response) string {
 		return "The proxy before Label Studio answers, Label Studio itself does not."
 	}
 	return ""
-}
-
-// stripURL takes the address out of an error of net/http: its query may hold secrets.
-func stripURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

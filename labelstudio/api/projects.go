@@ -27,15 +27,6 @@ func (c *Client) Whoami(ctx context.Context) (User, error) {
 	return u, err
 }
 
-// Version returns Label Studio's release, such as "1.23.2".
-func (c *Client) Version(ctx context.Context) (string, error) {
-	var v struct {
-		Release string `json:"release"`
-	}
-	err := c.do(ctx, call{op: "ask for the version", method: http.MethodGet, path: "/api/version/", reply: &v})
-	return v.Release, err
-}
-
 // Project is a project as the API shows it.
 type Project struct {
 	ID           int64  `json:"id"`
@@ -121,46 +112,28 @@ type BackendSettings struct {
 	ExtraParams json.RawMessage
 }
 
-func (s *BackendSettings) body() map[string]any {
-	body := map[string]any{}
-	if s.URL != "" {
-		body["url"] = s.URL
-	}
-	if s.Title != "" {
-		body["title"] = s.Title
-	}
-	if s.Project != 0 {
-		body["project"] = s.Project
-	}
-	if s.Interactive != nil {
-		body["is_interactive"] = *s.Interactive
-	}
-	if s.User != "" {
-		body["auth_method"] = "BASIC_AUTH"
-		body["basic_auth_user"] = s.User
-		body["basic_auth_pass"] = s.Password.Reveal()
-	}
-	if len(s.ExtraParams) > 0 {
-		body["extra_params"] = s.ExtraParams
-	}
-	return body
+// connection is BackendSettings as the API takes them.
+type connection struct {
+	AuthMethod  string          `json:"auth_method,omitempty"`
+	Password    string          `json:"basic_auth_pass,omitempty"`
+	User        string          `json:"basic_auth_user,omitempty"`
+	ExtraParams json.RawMessage `json:"extra_params,omitempty"`
+	Interactive *bool           `json:"is_interactive,omitempty"`
+	Project     int64           `json:"project,omitempty"`
+	Title       string          `json:"title,omitempty"`
+	URL         string          `json:"url,omitempty"`
 }
 
 // AddBackend connects a backend: Label Studio checks its address, asks it for /health and
 // /setup, and registers a webhook. The backend may be saved even though this fails, when
 // it is the webhook that is refused; look before trying again.
 func (c *Client) AddBackend(ctx context.Context, s BackendSettings) (Backend, error) {
+	body := connection{User: s.User, ExtraParams: s.ExtraParams, Interactive: s.Interactive, Project: s.Project, Title: s.Title, URL: s.URL}
+	if s.User != "" {
+		body.AuthMethod, body.Password = "BASIC_AUTH", s.Password.Reveal()
+	}
 	var b Backend
-	err := c.do(ctx, call{op: "connect the backend", method: http.MethodPost, path: "/api/ml/", body: s.body(), reply: &b})
-	return b, err
-}
-
-// UpdateBackend changes a backend's settings, which makes Label Studio connect it again:
-// URL, Project and, if the backend asks for them, User and Password have to be given.
-func (c *Client) UpdateBackend(ctx context.Context, id int64, s BackendSettings) (Backend, error) {
-	var b Backend
-	err := c.do(ctx, call{op: fmt.Sprintf("change backend %d", id), method: http.MethodPatch,
-		path: fmt.Sprintf("/api/ml/%d", id), body: s.body(), reply: &b})
+	err := c.do(ctx, call{op: "connect the backend", method: http.MethodPost, path: "/api/ml/", body: body, reply: &b})
 	return b, err
 }
 

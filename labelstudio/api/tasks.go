@@ -164,11 +164,3 @@ func (c *Client) SetTaskData(ctx context.Context, task int64, data labelstudio.D
 	return c.do(ctx, call{op: fmt.Sprintf("change the data of task %d", task), method: http.MethodPatch,
 		path: fmt.Sprintf("/api/tasks/%d/", task), body: map[string]map[string]json.RawMessage{"data": data}})
 }
-
-// Annotations returns the annotations of a task.
-func (c *Client) Annotations(ctx context.Context, task int64) ([]labelstudio.Annotation, error) {
-	var list []labelstudio.Annotation
-	err := c.do(ctx, call{op: fmt.Sprintf("list the annotations of task %d", task), method: http.MethodGet,
-		path: fmt.Sprintf("/api/tasks/%d/annotations/", task), reply: &list})
-	return list, err
-}

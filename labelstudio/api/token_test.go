@@ -1,10 +1,7 @@
 package api_test
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +11,9 @@ import (
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestKindsOfTokens(t *testing.T) {
@@ -25,14 +25,14 @@ func TestKindsOfTokens(t *testing.T) {
 		want        string // of the error
 	}{
 		{"legacy", legacy, api.LegacyToken, ""},
-		{"personal access token", jwt(fmt.Sprintf(`{"token_type":"refresh","exp":%d}`, in(time.Hour))), api.PersonalAccessToken, ""},
-		{"a JWT that does not say its type", jwt(fmt.Sprintf(`{"exp":%d}`, in(time.Hour))), api.PersonalAccessToken, ""},
+		{"personal access token", labelstudiotest.JWT(fmt.Sprintf(`{"token_type":"refresh","exp":%d}`, in(time.Hour))), api.PersonalAccessToken, ""},
+		{"a JWT that does not say its type", labelstudiotest.JWT(fmt.Sprintf(`{"exp":%d}`, in(time.Hour))), api.PersonalAccessToken, ""},
 		{"two dots do not make a JWT", "a.b.c", api.LegacyToken, ""},
 		{"nothing", "", 0, "no token is given"},
-		{"an access token", jwt(fmt.Sprintf(`{"token_type":"access","exp":%d}`, in(time.Minute))), 0, "lasts minutes"},
-		{"ended", jwt(fmt.Sprintf(`{"token_type":"refresh","exp":%d}`, in(-time.Hour))), 0, "ended on 2025-12-31"},
-		{"without an end", jwt(`{"token_type":"refresh"}`), 0, "does not say when it ends"},
-		{"an end that is no time", jwt(`{"token_type":"refresh","exp":1e300}`), 0, "does not say when it ends"},
+		{"an access token", labelstudiotest.JWT(fmt.Sprintf(`{"token_type":"access","exp":%d}`, in(time.Minute))), 0, "lasts minutes"},
+		{"ended", labelstudiotest.JWT(fmt.Sprintf(`{"token_type":"refresh","exp":%d}`, in(-time.Hour))), 0, "ended on 2025-12-31"},
+		{"without an end", labelstudiotest.JWT(`{"token_type":"refresh"}`), 0, "does not say when it ends"},
+		{"an end that is no time", labelstudiotest.JWT(`{"token_type":"refresh","exp":1e300}`), 0, "does not say when it ends"},
 		{"two words", "Token " + legacy, 0, "spaces"},
 		{"far too long", strings.Repeat("x", 1<<20), 0, "copy it again"},
 	} {
@@ -57,68 +57,47 @@ func TestKindsOfTokens(t *testing.T) {
 	}
 }
 
-// authority is Label Studio's side of tokens, as a RoundTripper so that its time can be
-// faked.
-type authority struct {
-	mu        sync.Mutex // guards the fields below
-	exchanges int
-	requests  int
-	good      string // the access token that opens
-	revoked   bool
-	refuse    int // how many requests to refuse yet
-	lifetime  time.Duration
-	skew      time.Duration // of the server's clock
-}
-
-func (a *authority) RoundTrip(r *http.Request) (*http.Response, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	answer := func(status int, body string) (*http.Response, error) {
-		return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}, Request: r}, nil
-	}
-	if r.URL.Path == "/api/token/refresh/" {
-		a.exchanges++
-		if auth := r.Header.Get("Authorization"); auth != "" {
-			return nil, errors.New("the exchange carries " + auth)
-		}
-		if a.revoked {
-			return answer(401, `{"detail":"Token is blacklisted"}`)
-		}
-		now := time.Now().Add(a.skew)
-		a.good = jwt(fmt.Sprintf(`{"token_type":"access","iat":%d,"exp":%d,"n":%d}`, now.Unix(), now.Add(a.lifetime).Unix(), a.exchanges))
-		return answer(200, `{"access":"`+a.good+`"}`)
-	}
-	a.requests++
-	if r.Header.Get("Authorization") != "Bearer "+a.good || a.refuse > 0 {
-		a.refuse = max(a.refuse-1, 0)
-		return answer(401, `{"detail":"Token is invalid or expired"}`)
-	}
-	return answer(200, `{"id":1}`)
-}
-
-func (a *authority) client(t *testing.T) *api.Client {
+// studioInBubble returns a Label Studio without a network, and a client with its personal
+// access token.
+func studioInBubble(t *testing.T, o labelstudiotest.Options) (*labelstudiotest.Server, *api.Client) {
 	t.Helper()
-	c, err := api.New(api.Options{URL: "http://ls", Token: labelstudio.NewSecret(pat()), Transport: a})
+	o.URL = "http://ls"
+	s := labelstudiotest.New(t, o)
+	c, err := api.New(api.Options{URL: s.URL, Token: labelstudio.NewSecret(s.PersonalToken()), Transport: s.Transport()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return s, c
+}
+
+// count returns how many exchanges of tokens and how many other requests there were.
+func count(t *testing.T, s *labelstudiotest.Server) (exchanges, requests int) {
+	t.Helper()
+	for _, r := range s.Requests() {
+		if r.URI != "/api/token/refresh/" {
+			requests++
+			continue
+		}
+		if exchanges++; r.Authorization != "" {
+			t.Errorf("the exchange carries %s", r.Authorization)
+		}
+	}
+	return exchanges, requests
 }
 
 func TestAccessTokenIsRenewedBeforeItEnds(t *testing.T) {
 	for name, skew := range map[string]time.Duration{"clocks agree": 0, "server an hour behind": -time.Hour, "server an hour ahead": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &authority{lifetime: 5 * time.Minute, skew: skew}
-				c := a.client(t)
+				s, c := studioInBubble(t, labelstudiotest.Options{ClockSkew: skew})
 				for range 60 { // half an hour
 					if _, err := c.Whoami(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(30 * time.Second)
 				}
-				if a.requests != 60 || a.exchanges < 6 || a.exchanges > 8 {
-					t.Errorf("%d requests and %d exchanges in half an hour of five minute tokens", a.requests, a.exchanges)
+				if exchanges, requests := count(t, s); requests != 60 || exchanges < 6 || exchanges > 8 {
+					t.Errorf("%d requests and %d exchanges in half an hour of five minute tokens", requests, exchanges)
 				}
 			})
 		})
@@ -127,8 +106,7 @@ func TestAccessTokenIsRenewedBeforeItEnds(t *testing.T) {
 
 func TestOneExchangeForMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &authority{lifetime: 5 * time.Minute}
-		c := a.client(t)
+		s, c := studioInBubble(t, labelstudiotest.Options{})
 		var wg sync.WaitGroup
 		var failed atomic.Int32
 		for range 20 {
@@ -139,30 +117,32 @@ func TestOneExchangeForMany(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if a.exchanges != 1 || failed.Load() != 0 {
-			t.Errorf("%d exchanges, %d failures", a.exchanges, failed.Load())
+		if exchanges, _ := count(t, s); exchanges != 1 || failed.Load() != 0 {
+			t.Errorf("%d exchanges, %d failures", exchanges, failed.Load())
 		}
 	})
 }
 
 func TestRefusedAccessTokenIsReplacedOnce(t *testing.T) {
-	a := &authority{lifetime: 5 * time.Minute}
-	c := a.client(t)
-	if _, err := c.Whoami(t.Context()); err != nil {
-		t.Fatal(err)
+	s, c := studioInBubble(t, labelstudiotest.Options{})
+	check := func(err error, status, exchanges, requests int) {
+		t.Helper()
+		if e, r := count(t, s); api.Status(err) != status || (err == nil) != (status == 0) || e != exchanges || r != requests {
+			t.Errorf("%v after %d exchanges and %d requests", err, e, r)
+		}
 	}
-	// The server forgets the token before its end.
-	a.good = "another"
-	if _, err := c.Whoami(t.Context()); err != nil || a.exchanges != 2 || a.requests != 3 {
-		t.Errorf("%v after %d exchanges and %d requests", err, a.exchanges, a.requests)
-	}
-	// Refused again with the new one: no third try.
-	a.refuse = 2
-	if _, err := c.Whoami(t.Context()); api.Status(err) != 401 || a.exchanges != 3 || a.requests != 5 {
-		t.Errorf("%v after %d exchanges and %d requests", err, a.exchanges, a.requests)
-	}
-	a.revoked, a.good = true, "nothing"
 	_, err := c.Whoami(t.Context())
+	check(err, 0, 1, 1)
+	s.ForgetAccess() // before its end
+	_, err = c.Whoami(t.Context())
+	check(err, 0, 2, 3)
+	// Refused again with the new one: no third try.
+	s.Handle("/api/current-user/whoami", labelstudiotest.Answer(401, `{"detail":"Token is invalid or expired"}`))
+	_, err = c.Whoami(t.Context())
+	check(err, 401, 3, 5)
+	s.Handle("/api/current-user/whoami", nil)
+	s.RevokePersonalToken()
+	_, err = c.Whoami(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "revoked or rotated") || !strings.Contains(err.Error(), "LABEL_STUDIO_API_KEY") || strings.Contains(err.Error(), "eyJ") {
 		t.Errorf("error %v", err)
 	}
@@ -172,33 +152,33 @@ func TestRefusedAccessTokenIsReplacedOnce(t *testing.T) {
 }
 
 func TestExchangeBelowAPath(t *testing.T) {
-	access := jwt(`{"token_type":"access","iat":0,"exp":300}`)
-	f := newFake(t, "/ls", map[string]http.HandlerFunc{
-		"POST /api/token/refresh/":     says(200, `{"access":"`+access+`"}`),
-		"GET /api/current-user/whoami": says(200, `{"id":1}`),
-	})
-	token := pat()
-	if _, err := client(t, f.URL+"/ls", token).Whoami(t.Context()); err != nil {
+	s := newStudio(t, "/ls")
+	token := s.PersonalToken()
+	if _, err := client(t, s.URL, token).Whoami(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	got := f.all()
-	if got[0].uri != "/ls/api/token/refresh/" || got[0].body != `{"refresh":"`+token+`"}` || got[0].auth != "" || got[1].auth != "Bearer "+access {
-		t.Errorf("requests %+v", got)
+	want := []labelstudiotest.Request{
+		{Method: "POST", URI: "/ls/api/token/refresh/", Body: `{"refresh":"` + token + `"}`},
+		{Method: "GET", URI: "/ls/api/current-user/whoami", Authorization: "Bearer " + s.AccessTokens()[0]},
+	}
+	if d := cmp.Diff(want, s.Requests()); d != "" {
+		t.Errorf("requests (-want +got):\n%s", d)
 	}
 }
 
 func TestLegacyTokenIsNotRepeated(t *testing.T) {
-	f := newFake(t, "", map[string]http.HandlerFunc{"GET /api/current-user/whoami": says(401, `{}`)})
-	if _, err := client(t, f.URL, legacy).Whoami(t.Context()); api.Status(err) != 401 || len(f.all()) != 1 {
-		t.Errorf("%v after %d requests", err, len(f.all()))
+	s := newStudio(t, "")
+	s.SetLegacyTokens(false)
+	if _, err := client(t, s.URL, legacy).Whoami(t.Context()); api.Status(err) != 401 || len(s.Requests()) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.Requests()))
 	}
 }
 
 func FuzzKindOf(f *testing.F) {
 	f.Add(legacy)
-	f.Add(pat())
-	f.Add(jwt(`{"exp":-1}`))
-	f.Add(jwt(`{"exp":"soon"}`))
+	f.Add(labelstudiotest.JWT(personal))
+	f.Add(labelstudiotest.JWT(`{"exp":-1}`))
+	f.Add(labelstudiotest.JWT(`{"exp":"soon"}`))
 	f.Add("e30.e30.")
 	f.Fuzz(func(t *testing.T, token string) {
 		kind, err := api.KindOf(labelstudio.NewSecret(token), time.Now())

@@ -95,8 +95,8 @@ func TestFilesInUseStay(t *testing.T) {
 func TestOldCopiesAreFetchedAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := &storage{body: content(100)}
-	address := host(t, s)
-	server := &studio{url: address}
+	ls, server := newStudio(t, "")
+	ls.Handle("/", s)
 	f := fetcher(t, media.Options{AllowPrivate: true, CacheDir: dir, MaxAge: time.Nanosecond, Server: server})
 	first, err := f.Fetch(t.Context(), media.Request{Value: "/files/a.wav"})
 	if err != nil {

@@ -135,6 +135,9 @@ func (f *Fetcher) hint(s source, e *Error) string {
 		if s.kind == Cloud || s.kind == Resolved {
 			return "The storage or Label Studio refuses: is the user behind LABEL_STUDIO_API_KEY a member of the project, and are the storage's credentials good?"
 		}
+		if s.kind == LocalFile && e.Err != nil && strings.Contains(e.Err.Error(), "LOCAL_FILES_SERVING_ENABLED") {
+			return "Label Studio serves local files only with LOCAL_FILES_SERVING_ENABLED=true in its environment."
+		}
 		return "Is the user behind LABEL_STUDIO_API_KEY a member of the project?"
 	case http.StatusNotFound:
 		switch s.kind {

@@ -14,9 +14,9 @@ import (
 
 // TestDecodedControlCharactersAreRefused covers every place in which an address is decoded.
 func TestDecodedControlCharactersAreRefused(t *testing.T) {
-	h := &web{ServeMux: http.NewServeMux()}
-	h.Handle("/", &storage{body: content(10)})
-	f := fetcher(t, media.Options{Server: &studio{url: host(t, h)}, AllowPrivate: true})
+	ls, client := newStudio(t, "")
+	ls.Handle("/", &storage{body: content(10)})
+	f := fetcher(t, media.Options{Server: client, AllowPrivate: true})
 	encoded := base64.URLEncoding.EncodeToString([]byte("s3://b/a\x00.wav"))
 	for _, value := range []string{
 		"http://h/a%00.wav", "http://h/a%00/b.wav", "http://h/%1b%5b31m.wav", "http://h/a%0a.wav", "http://h/a%7f.wav", "http://h/a%c2%9b.wav",
@@ -29,15 +29,15 @@ func TestDecodedControlCharactersAreRefused(t *testing.T) {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
-	if asked := h.all(); len(asked) > 0 {
-		t.Errorf("asked for %q", asked)
+	if got := asked(ls); len(got) > 0 {
+		t.Errorf("asked for %q", got)
 	}
 }
 
 func TestNamesAreFitForAScreen(t *testing.T) {
-	h := &web{ServeMux: http.NewServeMux()}
-	h.Handle("/", &storage{body: content(10)})
-	f := fetcher(t, media.Options{Server: &studio{url: host(t, h)}})
+	ls, client := newStudio(t, "")
+	ls.Handle("/", &storage{body: content(10)})
+	f := fetcher(t, media.Options{Server: client})
 	for value, want := range map[string]string{
 		"/data/upload/1/gpj%E2%80%AE.wav":          "gpj.wav",
 		"/data/upload/2/caf%E9.wav":                "caf_.wav",
@@ -53,20 +53,20 @@ func TestNamesAreFitForAScreen(t *testing.T) {
 }
 
 func TestErrorsActOnNoTerminal(t *testing.T) {
-	h := &web{ServeMux: http.NewServeMux()}
-	h.HandleFunc("/data/upload/1/said.wav", func(w http.ResponseWriter, _ *http.Request) {
+	ls, client := newStudio(t, "")
+	ls.Handle("/data/upload/1/said.wav", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(400)
 		io.WriteString(w, "no \x1b[31m\u202e\x00 such")
-	})
-	h.HandleFunc("/data/upload/1/moved.wav", func(w http.ResponseWriter, _ *http.Request) {
+	}))
+	ls.Handle("/data/upload/1/moved.wav", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "http://h\u202e.invalid/%1b%E2%80%AE")
 		w.WriteHeader(302)
-	})
-	h.HandleFunc("/data/upload/1/range.wav", func(w http.ResponseWriter, _ *http.Request) {
+	}))
+	ls.Handle("/data/upload/1/range.wav", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Range", "bytes \u202e")
 		w.WriteHeader(206)
-	})
-	f := fetcher(t, media.Options{Server: &studio{url: host(t, h)}, Tries: 1})
+	}))
+	f := fetcher(t, media.Options{Server: client, Tries: 1})
 	for _, value := range []string{
 		"/data/upload/1/said.wav", "/data/upload/1/moved.wav", "/data/upload/1/range.wav", "\x1b]0;x\x07", "http://h/\u202e\x1b", "data:\u202e\x00",
 		"http://[\u202e", "/data/local-files/?d=../\u202e", "\xff",
@@ -80,9 +80,9 @@ func TestErrorsActOnNoTerminal(t *testing.T) {
 
 func TestErrorsNameNoTemporaryFile(t *testing.T) {
 	dir := t.TempDir()
-	h := &web{ServeMux: http.NewServeMux()}
-	h.Handle("/", &storage{body: content(10)})
-	f := fetcher(t, media.Options{Server: &studio{url: host(t, h)}, CacheDir: dir})
+	ls, client := newStudio(t, "")
+	ls.Handle("/", &storage{body: content(10)})
+	f := fetcher(t, media.Options{Server: client, CacheDir: dir})
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}

@@ -16,17 +16,14 @@ func TestPeekTakesTheHeadOnly(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "here.wav"), body, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	h := &web{ServeMux: http.NewServeMux()}
-	h.Handle("/data/upload/1/long.wav", &storage{body: body})
-	h.Handle("/data/upload/1/short.wav", &storage{body: body[:10], noRanges: true})
-	h.Handle("/static/empty.wav", &storage{})
-	h.Handle("/storage-data/uploaded/", &storage{body: body[:20]})
-	h.HandleFunc("/data/upload/1/page.wav", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/user/login/", http.StatusFound)
-	})
-	h.HandleFunc("/data/upload/1/other.wav", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) })
-	h.HandleFunc("/data/local-files/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) })
-	f := fetcher(t, media.Options{Server: &studio{url: host(t, h), token: "Token abc"}, DocumentRoot: dir, CacheDir: cache})
+	ls, client := newStudio(t, "")
+	ls.Handle("/data/upload/1/long.wav", &storage{body: body})
+	ls.Handle("/data/upload/1/short.wav", &storage{body: body[:10], noRanges: true})
+	ls.Handle("/static/empty.wav", &storage{})
+	ls.Handle("/storage-data/uploaded/", &storage{body: body[:20]})
+	ls.Handle("/data/upload/1/page.wav", http.RedirectHandler("/user/login/", http.StatusFound))
+	ls.Handle("/data/local-files/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }))
+	f := fetcher(t, media.Options{Server: client, DocumentRoot: dir, CacheDir: cache})
 	for _, c := range []struct {
 		name, value string
 		want        media.Glimpse
@@ -62,5 +59,14 @@ func TestPeekTakesTheHeadOnly(t *testing.T) {
 	}
 	if n := len(files(t, cache)); n > 0 {
 		t.Errorf("%d files in the cache folder", n)
+	}
+}
+
+func TestLocalFilesThatLabelStudioDoesNotServe(t *testing.T) {
+	_, client := newStudio(t, "")
+	f := fetcher(t, media.Options{Server: client})
+	_, _, err := get(t, f, media.Request{Value: "/data/local-files/?d=x.wav"})
+	if err == nil || !strings.HasSuffix(err.Error(), "only with LOCAL_FILES_SERVING_ENABLED=true in its environment.") || strings.Contains(err.Error(), "member") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -2,13 +2,11 @@ package media_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -17,6 +15,8 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 
 	"go.uber.org/goleak"
@@ -114,36 +114,33 @@ func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// studio is a Label Studio as the fetcher knows it: an address and a token.
-type studio struct {
-	url   string
-	mu    sync.Mutex // guards token
-	token string
-	next  string // the token after a renewal; empty: none
+// newStudio returns a Label Studio below a path, and a client with its legacy token.
+func newStudio(t testing.TB, below string) (*labelstudiotest.Server, *api.Client) {
+	t.Helper()
+	ls := labelstudiotest.New(t, labelstudiotest.Options{Path: below})
+	return ls, client(t, ls.URL, ls.Token)
 }
 
-func (s *studio) Base() *url.URL {
-	u, err := url.Parse(s.url)
+func client(t testing.TB, url, token string) *api.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	c, err := api.New(api.Options{URL: url, Token: labelstudio.NewSecret(token), Transport: transport})
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
-	return u
+	return c
 }
 
-func (s *studio) Authorization(context.Context) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.token, nil
-}
-
-func (s *studio) Renew(context.Context, string) (string, bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.next == "" {
-		return "", false, nil
+// asked returns what Label Studio was asked for, and with what token.
+func asked(ls *labelstudiotest.Server) []string {
+	var out []string
+	for _, r := range ls.Requests() {
+		if r.Method == "GET" {
+			out = append(out, r.URI+" "+r.Authorization)
+		}
 	}
-	s.token, s.next = s.next, ""
-	return s.token, true, nil
+	return out
 }
 
 // host serves a handler for the time of a test.

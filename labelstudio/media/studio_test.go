@@ -3,7 +3,6 @@ package media_test
 import (
 	"bytes"
 	"encoding/base64"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,30 +11,11 @@ import (
 	"testing"
 
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 var _ media.Server = (*api.Client)(nil)
-
-// web is Label Studio's side: handlers by path, and a note of who asked with what.
-type web struct {
-	mu   sync.Mutex // guards seen
-	seen []string   // "path?query authorization"
-	*http.ServeMux
-}
-
-func (h *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	h.seen = append(h.seen, r.URL.RequestURI()+" "+r.Header.Get("Authorization"))
-	h.mu.Unlock()
-	h.ServeMux.ServeHTTP(w, r)
-}
-
-func (h *web) all() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append([]string(nil), h.seen...)
-}
 
 // TestValuesOnLabelStudio meets every row of values that Label Studio serves, under a path.
 func TestValuesOnLabelStudio(t *testing.T) {
@@ -96,22 +76,22 @@ func TestValuesOnLabelStudio(t *testing.T) {
 		{"a task route with a word for a number", "/tasks/all/resolve/?fileuri=x", map[string]http.Handler{"/ls/tasks/": serve}, nil, "resolve", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := &web{ServeMux: http.NewServeMux()}
+			ls, client := newStudio(t, "/ls")
 			for pattern, handler := range c.routes {
-				h.Handle(pattern, handler)
+				ls.Handle(pattern, handler)
 			}
-			f := fetcher(t, media.Options{Server: &studio{url: host(t, h) + "/ls", token: "Token abc"}})
+			f := fetcher(t, media.Options{Server: client})
 			file, got, err := get(t, f, media.Request{Value: c.value, Task: 61, Project: 49})
 			if err != nil || !bytes.Equal(got, body) || file.Name != c.file {
-				t.Fatalf("%d bytes, file %+v, %v; asked %q", len(got), file, err, h.all())
+				t.Fatalf("%d bytes, file %+v, %v; asked %q", len(got), file, err, asked(ls))
 			}
-			want := " Token abc"
+			want := " Token " + ls.Token
 			if c.untrusted {
 				want = " "
 			}
-			for i, asked := range h.all() {
-				if c.asked != nil && (i >= len(c.asked) || asked != c.asked[i]+want) || !strings.HasSuffix(asked, want) {
-					t.Errorf("request %d: %s", i, asked)
+			for i, got := range asked(ls) {
+				if c.asked != nil && (i >= len(c.asked) || got != c.asked[i]+want) || !strings.HasSuffix(got, want) {
+					t.Errorf("request %d: %s", i, got)
 				}
 			}
 		})
@@ -119,10 +99,10 @@ func TestValuesOnLabelStudio(t *testing.T) {
 }
 
 func TestNamesOfOneLabelStudio(t *testing.T) {
-	h := &web{ServeMux: http.NewServeMux()}
-	h.Handle("/ls/data/", &storage{body: content(10)})
+	ls, client := newStudio(t, "/ls")
+	ls.Handle("/ls/data/", &storage{body: content(10)})
 	f := fetcher(t, media.Options{
-		Server: &studio{url: host(t, h) + "/ls", token: "Token abc"}, Aliases: []string{"https://label.example.com", "http://ls:8080/sub/"},
+		Server: client, Aliases: []string{"https://label.example.com", "http://ls:8080/sub/"},
 	})
 	for _, value := range []string{
 		"https://label.example.com/data/upload/1/a.wav", "http://label.example.com/data/upload/1/b.wav",
@@ -133,16 +113,16 @@ func TestNamesOfOneLabelStudio(t *testing.T) {
 			t.Errorf("%s: %v", value, err)
 		}
 	}
-	if n := len(h.all()); n != 5 {
-		t.Errorf("%d requests: %q", n, h.all())
+	if n := len(asked(ls)); n != 5 {
+		t.Errorf("%d requests: %q", n, asked(ls))
 	}
 	for _, value := range []string{"http://localhost:1/x.wav", "http://127.0.0.1:8080/api/users", "http://ls:8081/data/upload/1/a.wav", "http://localhost/data/upload/../../x.wav"} {
 		_, _, err := get(t, f, media.Request{Value: value})
-		if err == nil || len(h.all()) != 5 {
+		if err == nil || len(asked(ls)) != 5 {
 			t.Errorf("%s counts as Label Studio: %v", value, err)
 		}
 	}
-	if _, err := media.New(media.Options{CacheDir: t.TempDir(), Server: &studio{url: "http://ls"}, Aliases: []string{"label.example.com"}}); err == nil {
+	if _, err := media.New(media.Options{CacheDir: t.TempDir(), Server: client, Aliases: []string{"label.example.com"}}); err == nil {
 		t.Error("an alias without a scheme passes")
 	}
 }
@@ -158,12 +138,12 @@ func TestRedirectToStorageLosesTheToken(t *testing.T) {
 	}))
 	// A signature lives for a minute, so every attempt asks Label Studio for a new one.
 	n := 0
-	h := &web{ServeMux: http.NewServeMux()}
-	h.HandleFunc("/tasks/61/presign/", func(w http.ResponseWriter, r *http.Request) {
+	ls, server := newStudio(t, "")
+	ls.Intercept(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		n++
-		http.Redirect(w, r, bucket+"/dir/x.wav?signature="+strings.Repeat("s", n), http.StatusSeeOther)
+		ls.AddCloudFile("s3://b/x.wav", bucket+"/dir/x.wav?signature="+strings.Repeat("s", n))
+		next.ServeHTTP(w, r)
 	})
-	server := &studio{url: host(t, h), token: "Bearer abc"}
 	f := fetcher(t, media.Options{Server: server, AllowHosts: []string{strings.TrimPrefix(bucket, "http://")}})
 	if _, _, err := get(t, f, media.Request{Value: "s3://b/x.wav", Task: 61}); err != nil {
 		t.Fatal(err)
@@ -180,21 +160,17 @@ func TestRedirectToStorageLosesTheToken(t *testing.T) {
 }
 
 func TestRedirectsOnLabelStudio(t *testing.T) {
-	h := &web{ServeMux: http.NewServeMux()}
-	h.HandleFunc("/data/upload/1/moved.wav", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/data/upload/1/here.wav", http.StatusFound)
-	})
-	h.Handle("/data/upload/1/here.wav", &storage{body: content(10)})
-	h.HandleFunc("/data/upload/1/login.wav", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/user/login/?next=/data", http.StatusFound)
-	})
-	f := fetcher(t, media.Options{Server: &studio{url: host(t, h), token: "Token abc"}})
+	ls, client := newStudio(t, "")
+	ls.Upload(1, "here.wav", content(10))
+	ls.Handle("/data/upload/1/moved.wav", http.RedirectHandler("/data/upload/1/here.wav", http.StatusFound))
+	ls.Handle("/data/upload/1/login.wav", http.RedirectHandler("/user/login/?next=/data", http.StatusFound))
+	f := fetcher(t, media.Options{Server: client})
 	if _, _, err := get(t, f, media.Request{Value: "/data/upload/1/moved.wav"}); err != nil {
 		t.Error(err)
 	}
-	for _, asked := range h.all() {
-		if !strings.HasSuffix(asked, " Token abc") {
-			t.Errorf("request %s", asked)
+	for _, got := range asked(ls) {
+		if !strings.HasSuffix(got, " Token "+ls.Token) {
+			t.Errorf("request %s", got)
 		}
 	}
 	_, _, err := get(t, f, media.Request{Value: "/data/upload/1/login.wav"})
@@ -204,23 +180,26 @@ func TestRedirectsOnLabelStudio(t *testing.T) {
 }
 
 func TestRefusedTokenIsRenewedOnce(t *testing.T) {
-	h := &web{ServeMux: http.NewServeMux()}
-	h.HandleFunc("/data/upload/1/a.wav", func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer new" {
-			w.WriteHeader(401)
-			return
-		}
-		(&storage{body: content(10)}).ServeHTTP(w, r)
-	})
-	h.HandleFunc("/data/upload/1/b.wav", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) })
-	server := &studio{url: host(t, h), token: "Bearer old", next: "Bearer new"}
+	ls := labelstudiotest.New(t, labelstudiotest.Options{})
+	ls.Upload(1, "a.wav", content(10))
+	ls.Handle("/data/upload/1/b.wav", labelstudiotest.Answer(401, `{}`))
+	server := client(t, ls.URL, ls.PersonalToken())
+	if _, err := server.Authorization(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ls.ForgetAccess()
 	f := fetcher(t, media.Options{Server: server})
-	if _, _, err := get(t, f, media.Request{Value: "/data/upload/1/a.wav"}); err != nil || len(h.all()) != 2 {
-		t.Errorf("%v after %q", err, h.all())
+	if _, _, err := get(t, f, media.Request{Value: "/data/upload/1/a.wav"}); err != nil || len(asked(ls)) != 2 {
+		t.Errorf("%v after %q", err, asked(ls))
 	}
 	_, _, err := get(t, f, media.Request{Value: "/data/upload/1/b.wav"})
-	if err == nil || !strings.Contains(err.Error(), "401 Unauthorized. Label Studio does not accept the token: check LABEL_STUDIO_API_KEY.") || len(h.all()) != 3 {
-		t.Errorf("%v after %q", err, h.all())
+	if err == nil || !strings.Contains(err.Error(), "401 Unauthorized. Label Studio does not accept the token: check LABEL_STUDIO_API_KEY.") || len(asked(ls)) != 4 {
+		t.Errorf("%v after %q", err, asked(ls))
+	}
+	// A legacy token cannot be renewed.
+	f = fetcher(t, media.Options{Server: client(t, ls.URL, ls.Token)})
+	if _, _, err := get(t, f, media.Request{Value: "/data/upload/1/b.wav"}); err == nil || len(asked(ls)) != 5 {
+		t.Errorf("%v after %q", err, asked(ls))
 	}
 }
 
@@ -243,14 +222,13 @@ func TestStatusesOfLabelStudio(t *testing.T) {
 		{424, "s3://b/k.wav", "cannot reach the storage", true},
 		{502, "/data/upload/1/a.wav", "502 Bad Gateway", true},
 	} {
-		h := &web{ServeMux: http.NewServeMux()}
-		h.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(c.status)
-			if c.status == 500 {
-				io.WriteString(w, missing)
-			}
-		})
-		f := fetcher(t, media.Options{Server: &studio{url: host(t, h)}, Tries: 2})
+		ls, client := newStudio(t, "")
+		body := "" // of a page
+		if c.status == 500 {
+			body = missing
+		}
+		ls.Handle("/", labelstudiotest.Answer(c.status, body))
+		f := fetcher(t, media.Options{Server: client, Tries: 2})
 		_, _, err := get(t, f, media.Request{Value: c.value, Task: 1})
 		if _, retry := media.Retryable(err); err == nil || !strings.Contains(err.Error(), c.want) || retry != c.retry {
 			t.Errorf("%d for %s: %v (retry %v)", c.status, c.value, err, retry)
@@ -279,10 +257,10 @@ func TestMountedFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h := &web{ServeMux: http.NewServeMux()}
-	h.Handle("/data/", &storage{body: []byte("http")})
+	ls, client := newStudio(t, "")
+	ls.Handle("/data/", &storage{body: []byte("http")})
 	f := fetcher(t, media.Options{
-		Server: &studio{url: host(t, h)}, DocumentRoot: filepath.Join(dir, "docs"), MediaDir: filepath.Join(dir, "media"),
+		Server: client, DocumentRoot: filepath.Join(dir, "docs"), MediaDir: filepath.Join(dir, "media"),
 	})
 	for _, c := range []struct{ name, value, want string }{
 		{"a local file", "/data/local-files/?d=calls/a%20b.wav", "local"},
@@ -335,7 +313,7 @@ func TestValuesWithoutLabelStudio(t *testing.T) {
 			}
 		})
 	}
-	server := fetcher(t, media.Options{Server: &studio{url: "http://ls.invalid"}})
+	server := fetcher(t, media.Options{Server: client(t, "http://ls.invalid", labelstudiotest.DefaultToken)})
 	if _, _, err := get(t, server, media.Request{Value: "s3://b/k"}); err == nil || !strings.Contains(err.Error(), "names neither") {
 		t.Errorf("a URI for no task: %v", err)
 	}

@@ -3,11 +3,11 @@ package results
 import (
 	"encoding/json"
 	"errors"
-	"math"
 	"strings"
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
@@ -44,7 +44,7 @@ func ParseMeta(raw json.RawMessage) Meta {
 		}
 	}
 	if len(w.Heard) == 2 {
-		m.Heard = &labelstudio.Span{Start: duration(w.Heard[0]), End: duration(w.Heard[1])}
+		m.Heard = &labelstudio.Span{Start: timeline.FromSeconds(w.Heard[0]), End: timeline.FromSeconds(w.Heard[1])}
 	}
 	return m
 }
@@ -63,16 +63,8 @@ func parseWord(fields []json.RawMessage) (w transcript.Word, err error) {
 	if len(fields) > 3 {
 		_ = json.Unmarshal(fields[3], &w.Confidence)
 	}
-	w.Start, w.End = duration(start), duration(end)
+	w.Start, w.End = timeline.FromSeconds(start), timeline.FromSeconds(end)
 	return w, nil
-}
-
-// duration converts seconds; beyond a century they are no times.
-func duration(seconds float64) time.Duration {
-	if math.IsNaN(seconds) || math.Abs(seconds) > 3e9 {
-		return 0
-	}
-	return time.Duration(math.Round(seconds * 1e9))
 }
 
 // meta writes words and the stretch they were heard in; nil if there is nothing to say.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 )
@@ -48,7 +49,7 @@ func region(id string) []labelstudio.Item {
 }
 
 func TestOneBadTaskSparesItsNeighbours(t *testing.T) {
-	var log logBuffer
+	var log testlog.Buffer
 	b := start(t, server.Options{
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Model: model{predict: func(_ context.Context, _ *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
@@ -305,7 +306,7 @@ func TestOutOfTimeIsNotNow(t *testing.T) {
 }
 
 func TestModelFailures(t *testing.T) {
-	var log logBuffer
+	var log testlog.Buffer
 	b := start(t, server.Options{
 		Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 		Model: model{predict: func(_ context.Context, _ *labelstudio.Project, tasks []labelstudio.Task, _ *labelstudio.Context) ([]labelstudio.Predictions, error) {
@@ -336,7 +337,7 @@ func TestModelFailures(t *testing.T) {
 }
 
 func TestOneLineARequest(t *testing.T) {
-	var log logBuffer
+	var log testlog.Buffer
 	type seen struct {
 		route  string
 		status int

@@ -1,20 +1,14 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
@@ -143,67 +137,4 @@ func send(t testing.TB, b *server.Server, r *http.Request) (*http.Response, stri
 		t.Fatal(err)
 	}
 	return w, string(raw)
-}
-
-// recorded is a request that a real Label Studio sent.
-type recorded struct {
-	name    string
-	What    string            `json:"what"`
-	Method  string            `json:"method"`
-	Path    string            `json:"path"`
-	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body"`
-}
-
-func (c *recorded) request() *http.Request {
-	body := c.Body
-	if string(body) == "null" {
-		body = nil
-	}
-	r := httptest.NewRequest(c.Method, c.Path, bytes.NewReader(body))
-	for k, v := range c.Headers {
-		if k != "Content-Length" && k != "Host" {
-			r.Header.Set(k, v)
-		}
-	}
-	return r
-}
-
-func captures(t testing.TB) []recorded {
-	t.Helper()
-	files, _ := filepath.Glob(oracle.Data(t, "label-studio", "*.json"))
-	if len(files) != 28 {
-		t.Fatalf("%d captures", len(files))
-	}
-	var out []recorded
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := recorded{name: strings.TrimSuffix(filepath.Base(file), ".json")}
-		if err := json.Unmarshal(raw, &c); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

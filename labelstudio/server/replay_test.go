@@ -14,6 +14,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -75,20 +76,20 @@ func TestRealRequests(t *testing.T) {
 		Open: []string{"/webhook"},
 	})
 	open := start(t, server.Options{Model: model{predict: hears}})
-	for _, c := range captures(t) {
-		t.Run(c.name, func(t *testing.T) {
-			r, to := c.request(), open
-			if strings.Contains(c.name, "basic-auth") {
+	for _, c := range labelstudiotest.Captures() {
+		t.Run(c.Name, func(t *testing.T) {
+			r, to := c.Request(), open
+			if strings.Contains(c.Name, "basic-auth") {
 				to = b
 			}
 			w, got := send(t, to, r)
-			conforms(t, router, c.request(), c.Body, w, got)
+			conforms(t, router, c.Request(), c.Body, w, got)
 			var pretty bytes.Buffer
 			if err := json.Indent(&pretty, []byte(got), "", " "); err != nil {
 				t.Fatalf("%v in %s", err, got)
 			}
 			got = w.Status + "\n" + pretty.String() + "\n"
-			golden := filepath.Join("testdata", "replies", c.name+".txt")
+			golden := filepath.Join("testdata", "replies", c.Name+".txt")
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -108,14 +109,8 @@ func TestRealRequests(t *testing.T) {
 // TestSDKAcceptsReplies has label-studio-sdk judge the golden replies of /predict, under
 // the configuration that came with the request.
 func TestSDKAcceptsReplies(t *testing.T) {
-	type question struct {
-		Name    string          `json:"name"`
-		Config  string          `json:"config"`
-		Results json.RawMessage `json:"results"`
-		Tasks   int             `json:"tasks"`
-	}
-	var questions []question
-	for _, c := range captures(t) {
+	var questions []oracle.Predictions
+	for _, c := range labelstudiotest.Captures() {
 		if c.Path != "/predict" {
 			continue
 		}
@@ -123,7 +118,7 @@ func TestSDKAcceptsReplies(t *testing.T) {
 		if err := json.Unmarshal(c.Body, &r); err != nil {
 			t.Fatal(err)
 		}
-		reply, err := os.ReadFile(filepath.Join("testdata", "replies", c.name+".txt"))
+		reply, err := os.ReadFile(filepath.Join("testdata", "replies", c.Name+".txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,31 +127,11 @@ func TestSDKAcceptsReplies(t *testing.T) {
 			Results json.RawMessage `json:"results"`
 		}
 		if err := json.Unmarshal([]byte(body), &w); err != nil || status != "200 OK" {
-			t.Fatalf("%s: %s, %v", c.name, status, err)
+			t.Fatalf("%s: %s, %v", c.Name, status, err)
 		}
-		questions = append(questions, question{c.name, r.LabelConfig, w.Results, len(r.Tasks)})
+		questions = append(questions, oracle.Predictions{Name: c.Name, Config: r.LabelConfig, Tasks: len(r.Tasks), Results: w.Results})
 	}
-	in, err := json.Marshal(questions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := oracle.RunPython(t, in, `
-import json, sys
-from label_studio_sdk.label_interface import LabelInterface
-from label_studio_sdk.label_interface.objects import PredictionValue
-regions = 0
-for q in json.load(sys.stdin):
-    li = LabelInterface(q["config"])
-    assert len(q["results"]) == q["tasks"], q["name"]
-    for result in q["results"]:
-        for p in result if isinstance(result, list) else [result]:
-            PredictionValue(**p)
-            errors = li.validate_prediction(p, return_errors=True)
-            assert not errors, (q["name"], errors)
-            regions += len(p["result"])
-print(regions)
-`)
-	if n := strings.TrimSpace(string(out)); n == "0" {
+	if oracle.ValidatePredictions(t, questions) == 0 {
 		t.Error("no reply had a region")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/asr-backend/asr-backend/internal/must"
 	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
@@ -105,14 +106,14 @@ func sendJSON(c *fiber.Ctx, status int, body []byte) error {
 
 func (b *Server) ready(c *fiber.Ctx) error {
 	if err := b.options.Ready(); err != nil {
-		return sendJSON(c, http.StatusServiceUnavailable, mustJSON(map[string]string{"status": "STARTING", "detail": err.Error()}))
+		return sendJSON(c, http.StatusServiceUnavailable, must.JSON(map[string]string{"status": "STARTING", "detail": err.Error()}))
 	}
 	return sendJSON(c, http.StatusOK, []byte(`{"status":"READY"}`))
 }
 
 func (b *Server) sendVersions(c *fiber.Ctx) error {
 	b.mu.Lock()
-	body := mustJSON(map[string][]string{"versions": b.versions})
+	body := must.JSON(map[string][]string{"versions": b.versions})
 	b.mu.Unlock()
 	return sendJSON(c, http.StatusOK, body)
 }

@@ -47,6 +47,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/must"
 	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
@@ -139,7 +140,7 @@ func New(o Options) (*Server, error) {
 	b := &Server{options: o, log: o.Logger, versions: []string{}, large: make(chan struct{}, largeBodies)}
 	b.tidy = time.AfterFunc(giveBackAfter, returnMemory)
 	b.credentials = hash(o.User, o.Password.Reveal())
-	b.health = mustJSON(map[string]string{"status": "UP", "model_class": o.Name})
+	b.health = must.JSON(map[string]string{"status": "UP", "model_class": o.Name})
 	b.requests, b.cancelRequests = context.WithCancel(context.Background())
 	if o.Events == nil {
 		b.events = newQueue(o.Model, o.Logger)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/asr-backend/asr-backend/internal/must"
 	"github.com/asr-backend/asr-backend/labelstudio"
 
 	"github.com/gofiber/fiber/v2"
@@ -38,7 +39,7 @@ func (b *Server) setup(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, http.StatusOK, mustJSON(labelstudio.Setup{ModelVersion: version}))
+	return sendJSON(c, http.StatusOK, must.JSON(labelstudio.Setup{ModelVersion: version}))
 }
 
 // version asks the model which version it predicts with for the project, now, and keeps the

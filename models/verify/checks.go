@@ -91,8 +91,7 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 		return nil, nil
 	}
 	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU})
-	var refused *asr.ModelError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*asr.ModelError](err); ok {
 		return []finding.Finding{{Check: "contract", Status: finding.Failure, Detail: refused.Err.Error(), Hint: "see doc/models.md for what a model must be"}}, nil
 	}
 	if err != nil {

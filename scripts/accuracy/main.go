@@ -4,9 +4,11 @@
 //
 //	go run ./scripts/accuracy [-model NAME|PATH] [-write doc/accuracy.md]
 //	go run ./scripts/accuracy -shift
+//	go run ./scripts/accuracy -words [-texts]
 //
 // -write replaces the tables in a file, each between <!-- NAME --> and <!-- end -->.
-// -shift prints only the model's time constant, the word_shift_ms of its model.json.
+// -shift prints only the model's time constant, the word_shift_ms of its model.json, and
+// -words only the word error rates, with -texts what was said and recognized.
 package main
 
 import (
@@ -17,7 +19,6 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"os/exec"
 	"regexp"
 
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -26,7 +27,7 @@ import (
 
 type options struct {
 	model, library, data, write string
-	shift                       bool
+	shift, words, texts         bool
 }
 
 func main() {
@@ -37,6 +38,8 @@ func main() {
 	flag.StringVar(&o.data, "data", "testdata", "folder of the test data")
 	flag.StringVar(&o.write, "write", "", "replace the tables in this file")
 	flag.BoolVar(&o.shift, "shift", false, "measure the model's time constant")
+	flag.BoolVar(&o.words, "words", false, "print only the word error rates")
+	flag.BoolVar(&o.texts, "texts", false, "with -words: print what was said and recognized")
 	flag.Parse()
 	if err := run(&o); err != nil {
 		log.Fatal(err)
@@ -59,6 +62,9 @@ func run(o *options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, model.close()) }()
+	if o.words {
+		return printWords(ctx, os.Stdout, model, o.data, o.texts)
+	}
 	m, err := measureTimes(ctx, model, o.data)
 	if err != nil {
 		return err
@@ -67,16 +73,15 @@ func run(o *options) (err error) {
 		fmt.Printf("\"word_shift_ms\": %d\n", m.constant.Milliseconds())
 		return nil
 	}
-	var times, verdicts bytes.Buffer
+	var times, verdicts, words bytes.Buffer
 	m.print(&times)
 	if err := printVerdicts(ctx, &verdicts, model, o.data); err != nil {
 		return err
 	}
-	wer, err := exec.CommandContext(ctx, "go", "run", "./scripts/wer", "-model", o.model, "-onnxruntime", o.library).Output()
-	if err != nil {
-		return fmt.Errorf("scripts/wer: %w", err)
+	if err := printWords(ctx, &words, model, o.data, false); err != nil {
+		return err
 	}
-	tables := map[string][]byte{"times": times.Bytes(), "verdicts": verdicts.Bytes(), "words": wer}
+	tables := map[string][]byte{"times": times.Bytes(), "verdicts": verdicts.Bytes(), "words": words.Bytes()}
 	if o.write == "" {
 		for _, name := range []string{"times", "verdicts", "words"} {
 			fmt.Printf("%s\n", tables[name])

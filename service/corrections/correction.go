@@ -150,6 +150,3 @@ func timed(words []transcript.Word) []Word {
 	}
 	return out
 }
-
-// duration is the inverse of Seconds, exact to the nanosecond for two thousand hours.
-func duration(seconds float64) time.Duration { return time.Duration(math.Round(seconds * 1e9)) }

@@ -26,7 +26,7 @@ func TestKeptWordsAreExactToTheSample(t *testing.T) {
 		if err := json.Unmarshal(raw, &got); err != nil {
 			t.Fatal(err)
 		}
-		if duration(got[0].Start) != want.Start || duration(got[0].End) != want.End {
+		if timeline.FromSeconds(got[0].Start) != want.Start || timeline.FromSeconds(got[0].End) != want.End {
 			t.Errorf("%v to %v became %s", want.Start, want.End, raw)
 		}
 	})

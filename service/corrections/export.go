@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
@@ -116,7 +117,7 @@ func (t *transcripts) complete(ctx context.Context, c *Correction) {
 
 // within returns the words of a transcript whose middle lies in a passage.
 func within(t *transcript.Transcript, p *Passage) []transcript.Word {
-	start, end := duration(p.Start), duration(cmp.Or(p.End, t.Duration.Seconds()))
+	start, end := timeline.FromSeconds(p.Start), timeline.FromSeconds(cmp.Or(p.End, t.Duration.Seconds()))
 	var out []transcript.Word
 	for i := range t.Segments {
 		s := &t.Segments[i]

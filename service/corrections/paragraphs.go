@@ -13,6 +13,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
 	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
@@ -120,7 +121,7 @@ func paragraphs(correction *Correction, whole *transcript.Transcript, plan *labe
 	}
 	for _, c := range ofPlan(correction.Corrected, plan) {
 		if c.End > 0 {
-			t.Segments = append(t.Segments, transcript.Segment{Start: duration(c.Start), End: duration(c.End), Text: c.Text, Channel: c.Channel})
+			t.Segments = append(t.Segments, transcript.Segment{Start: timeline.FromSeconds(c.Start), End: timeline.FromSeconds(c.End), Text: c.Text, Channel: c.Channel})
 		}
 	}
 	slices.SortStableFunc(t.Segments, func(a, b transcript.Segment) int { return cmp.Compare(a.Start, b.Start) })

@@ -11,6 +11,7 @@ import (
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Kind is the kind of job that finds out when the words of a person's texts are said.
@@ -94,7 +95,7 @@ func (c *Corrections) align(ctx context.Context, a *retime, correction *Correcti
 	texts := make([]recordings.Text, len(a.Passages))
 	for n, i := range a.Passages {
 		p := &correction.Corrected[i]
-		texts[n] = recordings.Text{Start: duration(p.Start), End: duration(p.End), Channel: p.Channel, Text: p.Text}
+		texts[n] = recordings.Text{Start: timeline.FromSeconds(p.Start), End: timeline.FromSeconds(p.End), Channel: p.Channel, Text: p.Text}
 	}
 	alignment, err := c.Recordings.Align(ctx, a.Recording, texts, class)
 	if err != nil {

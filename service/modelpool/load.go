@@ -7,7 +7,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
-	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/internal/hint"
 )
 
 // load loads a model, in the background.
@@ -23,7 +23,7 @@ func (p *Pool) load(m *model) {
 	m.loading = nil
 	if err != nil {
 		if p.ctx.Err() == nil && (before == nil || before.Error() != err.Error()) {
-			p.log.Error("model not loaded", "model", m.name, "error", err, "hint", problems.Hint(err))
+			p.log.Error("model not loaded", "model", m.name, "error", err, "hint", hint.Of(err))
 		}
 		return
 	}

@@ -11,17 +11,13 @@
 // Each is replaced by the next one of its project or task, and dropped when the same thing
 // succeeds. A restart drops them all: Label Studio asks again, and what is still wrong is
 // found again.
-//
-// # Hints
-//
-// An error says what went wrong. Hint says what to do about it, if the error itself does
-// not: how to convert a damaged recording, where to run doctor. Errors of the packages
-// below carry their hints in different ways; this is the one place that knows them all.
 package problems
 
 import (
 	"sync"
 	"time"
+
+	"github.com/asr-backend/asr-backend/internal/hint"
 )
 
 // Problem is something that went wrong with a project, and when.
@@ -89,7 +85,7 @@ func (l *Log) SetTask(project, id int64, state string, err error) {
 	}
 }
 
-func problem(err error) Problem { return Problem{time.Now(), err.Error(), Hint(err)} }
+func problem(err error) Problem { return Problem{time.Now(), err.Error(), hint.Of(err)} }
 
 // Forget drops the problems of tasks that are gone.
 func (l *Log) Forget(project int64, tasks map[int64]bool) {

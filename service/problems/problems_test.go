@@ -2,11 +2,8 @@ package problems_test
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 
-	"github.com/asr-backend/asr-backend/asr/ort"
-	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/service/problems"
 )
 
@@ -45,24 +42,5 @@ func TestTasksOfAProjectAreBounded(t *testing.T) {
 		if task.ID == 7 && task.Problem.What != "changed" {
 			t.Errorf("the task that was known says %q", task.Problem.What)
 		}
-	}
-}
-
-func TestHintsOfAllKindsOfErrorsAreFound(t *testing.T) {
-	for name, c := range map[string]struct {
-		err  error
-		want string
-	}{
-		"recording": {fmt.Errorf("transcribe: %w", &audio.Error{Op: "open", Err: audio.ErrUnsupported, Hint: "convert it"}), "convert it"},
-		"library":   {fmt.Errorf("load: %w", ort.ErrLibrary), "run `asr-backend doctor` where the service runs"},
-		"method":    {fmt.Errorf("store: %w", problems.WithHint(fmt.Errorf("open: %w", ort.ErrCUDA))), "run `asr-backend doctor` where the service runs"},
-		"none":      {errors.New("something else"), ""},
-	} {
-		if got := problems.Hint(c.err); got != c.want {
-			t.Errorf("%s: hint %q, want %q", name, got, c.want)
-		}
-	}
-	if err := problems.WithHint(ort.ErrLibrary); !errors.Is(err, ort.ErrLibrary) || err.Error() != ort.ErrLibrary.Error() {
-		t.Errorf("the error with its hint is %v", err)
 	}
 }

@@ -91,8 +91,7 @@ func ParseSettings(raw json.RawMessage, defaults Settings) (Settings, error) {
 var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 func explainSettings(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field != "" {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
 		return jsonerr.Explain(err)
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {

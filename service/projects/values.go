@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
-	"github.com/asr-backend/asr-backend/service/problems"
 )
 
 const (
@@ -80,7 +80,7 @@ func (r *Registry) Run(ctx context.Context) {
 	for n := 0; ctx.Err() == nil; {
 		var again <-chan time.Time
 		if err := r.save(ctx, q); err != nil && ctx.Err() == nil {
-			r.log.Warn("values of projects were not stored; trying again", "error", err, "hint", problems.Hint(err))
+			r.log.Warn("values of projects were not stored; trying again", "error", err, "hint", hint.Of(err))
 			again = time.After(backoff.Delay(n))
 			n++
 		} else {

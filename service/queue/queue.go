@@ -16,8 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/jobs"
-	"github.com/asr-backend/asr-backend/service/problems"
 )
 
 // Queue is a job queue that is open or will be. It is safe for concurrent use.
@@ -64,7 +64,7 @@ func (q *Queue) Run(ctx context.Context) {
 		q.mu.Lock()
 		q.err = err
 		q.mu.Unlock()
-		q.log.Error("job queue not opened", "error", err, "hint", problems.Hint(err))
+		q.log.Error("job queue not opened", "error", err, "hint", hint.Of(err))
 		select {
 		case <-ctx.Done():
 			return

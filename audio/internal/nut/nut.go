@@ -13,6 +13,7 @@ package nut
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func (d *Reader) packet() error {
 	if _, err := io.ReadFull(d.r, rest[1:]); err != nil {
 		return cut(err)
 	}
-	size, err := d.varint()
+	size, err := varint(d.r)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,8 @@ func (d *Reader) packet() error {
 	if _, err := io.ReadFull(d.r, body); err != nil {
 		return cut(err)
 	}
-	f := fields{b: body}
+	var f fields
+	f.Reset(body)
 	switch binary.BigEndian.Uint64(rest[:]) {
 	case mainCode:
 		d.mainHeader(&f)
@@ -183,7 +185,7 @@ func (d *Reader) mainHeader(f *fields) {
 	}
 	d.elided = [][]byte{nil}
 	for range n {
-		d.elided = append(d.elided, f.bytes())
+		d.elided = append(d.elided, f.text())
 	}
 }
 
@@ -243,13 +245,13 @@ func (d *Reader) streamHeader(f *fields) {
 	if class := f.v(); class != soundClass {
 		f.fail("a stream of class %d", class)
 	}
-	f.bytes() // codec
+	f.text() // codec
 	b := f.v()
 	d.shift = f.v()
-	f.v()     // the greatest distance of positions without a checksum
-	f.v()     // delay
-	f.v()     // flags
-	f.bytes() // of the codec
+	f.v()    // the greatest distance of positions without a checksum
+	f.v()    // delay
+	f.v()    // flags
+	f.text() // of the codec
 	num, den, channels := f.v(), f.v(), f.v()
 	switch {
 	case f.err != nil:
@@ -289,7 +291,7 @@ func (d *Reader) frame(c *code) (pts int64, data []byte, err error) {
 			return 0
 		}
 		var n uint64
-		n, read = d.varint()
+		n, read = varint(d.r)
 		return n
 	}
 	if flags&flagCoded != 0 {
@@ -362,10 +364,10 @@ func (d *Reader) position(coded uint64) int64 {
 }
 
 // varint reads a number of seven bits a byte, the highest first.
-func (d *Reader) varint() (uint64, error) {
+func varint(r io.ByteReader) (uint64, error) {
 	n := uint64(0)
 	for range 10 {
-		b, err := d.r.ReadByte()
+		b, err := r.ReadByte()
 		if err != nil {
 			return 0, cut(err)
 		}
@@ -387,7 +389,7 @@ func cut(err error) error {
 
 // fields are the numbers and strings of a packet. The first error stays.
 type fields struct {
-	b   []byte
+	bytes.Reader
 	err error
 }
 
@@ -398,17 +400,12 @@ func (f *fields) fail(format string, args ...any) {
 }
 
 func (f *fields) v() uint64 {
-	n := uint64(0)
-	for i, b := range f.b[:min(len(f.b), 10)] {
-		n = n<<7 | uint64(b&0x7f)
-		if b < 0x80 {
-			f.b = f.b[i+1:]
-			return n
-		}
+	n, err := varint(f)
+	if err != nil {
+		f.fail("a packet ends within a number")
+		f.Reset(nil)
 	}
-	f.fail("a packet ends within a number")
-	f.b = nil
-	return 0
+	return n
 }
 
 // s reads a number with a sign: 0, 1, -1, 2, -2 are written as 0, 1, 2, 3, 4.
@@ -420,13 +417,13 @@ func (f *fields) s() int64 {
 	return int64(n >> 1)
 }
 
-func (f *fields) bytes() []byte {
+func (f *fields) text() []byte {
 	n := f.v()
-	if n > uint64(len(f.b)) {
+	if n > uint64(f.Len()) {
 		f.fail("a packet ends within a string")
 		return nil
 	}
-	b := f.b[:n]
-	f.b = f.b[n:]
+	b := make([]byte, n)
+	_, _ = f.Read(b) // there is as much
 	return b
 }

@@ -151,12 +151,6 @@ func Length(rate int, n int64) int64 {
 	return whole*Rate + (2*rest*Rate+int64(rate))/(2*int64(rate))
 }
 
-// InputIndex returns the input sample nearest to output sample n: the inverse of Length.
-func InputIndex(rate int, n int64) int64 {
-	whole, rest := n/Rate, n%Rate
-	return whole*int64(rate) + (2*rest*int64(rate)+Rate)/(2*Rate)
-}
-
 func checkRate(rate int) error {
 	if rate < MinRate || rate > MaxRate {
 		return fmt.Errorf("sample rate %d Hz is outside %d to %d Hz", rate, MinRate, MaxRate)

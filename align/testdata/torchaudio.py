@@ -1,4 +1,4 @@
-"""Align tokens with torchaudio on one core: - FOLDER WIDTH. Prints {"seconds": s}."""
+"""Align tokens with torchaudio on one core: FOLDER WIDTH. Prints {"seconds": s}."""
 import json
 import sys
 import time

@@ -1,0 +1,164 @@
+package labelstudiotest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// state is what Label Studio keeps in its database.
+type state struct {
+	projects    table[Project]
+	tasks       table[Task]
+	predictions table[Prediction]
+	annotations table[Annotation]
+	backends    table[Backend]
+	webhooks    table[Webhook]
+	storage     map[string]string // signed addresses by cloud URI
+
+	personal  string
+	access    map[string]time.Time // the ends of access tokens
+	exchanges int
+	revoked   bool
+	noLegacy  bool
+}
+
+func newState() state {
+	return state{
+		projects: newTable[Project](), tasks: newTable[Task](), predictions: newTable[Prediction](), annotations: newTable[Annotation](),
+		backends: newTable[Backend](), webhooks: newTable[Webhook](), storage: map[string]string{}, access: map[string]time.Time{},
+	}
+}
+
+// Segments is the labelling configuration of a project that is added without one: that of
+// the template Automatic Speech Recognition using Segments.
+const Segments = `<View><Labels name="labels" toName="audio"><Label value="Speech"/><Label value="Noise"/></Labels>` +
+	`<Audio name="audio" value="$audio"/><TextArea name="transcription" toName="audio" rows="2" editable="true" perRegion="true" required="true"/></View>`
+
+// Project is a project.
+type Project struct {
+	ID     int64 // 0: the next one
+	Title  string
+	Config string // empty: Segments
+	// Login and Password open the media of its tasks by HTTP Basic authentication.
+	Login, Password string
+	Created         time.Time // zero: now
+}
+
+// AddProject adds a project and returns its identifier. No event is sent.
+func (s *Server) AddProject(p Project) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.assign(&p.ID)
+	if p.Config == "" {
+		p.Config = Segments
+	}
+	if p.Created.IsZero() {
+		p.Created = time.Now()
+	}
+	s.projects.add(p)
+	return p.ID
+}
+
+// Projects returns all projects, the oldest first.
+func (s *Server) Projects() []Project {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.projects.all()
+}
+
+// ChangeProject changes a project. No event is sent: Emit sends PROJECT_UPDATED.
+func (s *Server) ChangeProject(id int64, change func(*Project)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s.projects.rows[id])
+}
+
+// DeleteProject deletes a project and its tasks. Its backends and webhooks stay.
+func (s *Server) DeleteProject(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tasks.owned(id) {
+		s.deleteTask(t.ID)
+	}
+	s.projects.remove(id)
+}
+
+// encodeProject writes a project as replies and events hold it, with the lock held.
+func (s *Server) encodeProject(p *Project) map[string]any {
+	predictions, annotations := 0, 0
+	for _, t := range s.tasks.of[p.ID] {
+		predictions += len(s.predictions.of[t.ID])
+		annotations += len(s.annotations.of[t.ID])
+	}
+	version := ""
+	if b := s.backends.of[p.ID]; len(b) > 0 {
+		version = b[0].Title // the live model
+	}
+	return map[string]any{
+		"id": p.ID, "title": p.Title, "label_config": p.Config, "model_version": version, "created_at": stamp(p.Created),
+		"task_number": len(s.tasks.of[p.ID]), "total_predictions_number": predictions, "total_annotations_number": annotations,
+		"task_data_login": orNull(p.Login), "task_data_password": orNull(p.Password), "show_collab_predictions": true,
+	}
+}
+
+// name is a project as requests to backends name it.
+func (p *Project) name() string {
+	return strconv.FormatInt(p.ID, 10) + "." + strconv.FormatInt(p.Created.Unix(), 10)
+}
+
+func (s *Server) listProjects(r request) reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.projects.all()
+	first, last, ok := page(r, len(all), 30)
+	if !ok {
+		return s.fail(http.StatusNotFound, "Invalid page.")
+	}
+	results := []any{}
+	for _, p := range all[first:last] {
+		results = append(results, s.encodeProject(&p))
+	}
+	return reply{http.StatusOK, map[string]any{"count": len(all), "results": results}}
+}
+
+func (s *Server) getProject(r request) reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.projects.rows[r.number("project")]
+	if p == nil {
+		return s.missing("Project")
+	}
+	return reply{http.StatusOK, s.encodeProject(p)}
+}
+
+// page returns the range of a list that a request asks for, and false if there is no such
+// page. The first page is always there.
+func page(r request, total, size int) (first, last int, ok bool) {
+	q := r.URL.Query()
+	if n, err := strconv.Atoi(q.Get("page_size")); err == nil && n > 0 {
+		size = n
+	}
+	pages := max(1, (total+size-1)/size)
+	n := 1
+	switch text := q.Get("page"); text {
+	case "":
+	case "last":
+		n = pages
+	default:
+		var err error
+		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > pages {
+			return 0, 0, false
+		}
+	}
+	return (n - 1) * size, min(n*size, total), true
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
