@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +76,11 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 			// A claim whose answer came too late: no worker runs the job.
 			return r.release(now())
 		}
-		return r.crash(now(), windows, q.o.MaxCrashes, q.o.cooldown, why)
+		most := q.o.MaxCrashes
+		if slices.Contains(q.o.Tireless, r.Kind) {
+			most = math.MaxInt
+		}
+		return r.crash(now(), windows, most, q.o.cooldown, why)
 	})
 	switch {
 	case errors.Is(err, ErrState), errors.Is(err, ErrNotFound):
@@ -84,6 +90,9 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 	}
 	q.log.Warn("jobs: an attempt crashed", "job", key, "project", j.Project, "state", j.State.String(), "crashes", j.Crashes, "reason", j.Reason)
 	if j.State == Discarded {
+		if q.o.GivenUp != nil {
+			q.o.GivenUp(j)
+		}
 		return q.purge(ctx, bucketWindows, seen.id+".>")
 	}
 	return nil

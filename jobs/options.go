@@ -61,6 +61,12 @@ type Options struct {
 	// before the job is dead.
 	MaxCrashes int
 
+	// GivenUp is called with each job that is dead after MaxCrashes; nil: nobody.
+	GivenUp func(Job)
+	// Tireless are the kinds of jobs that no number of crashes ends: what they do cannot be
+	// what crashes the process.
+	Tireless []string
+
 	// MaxJobs limits the jobs that have not ended; beyond it Enqueue returns ErrFull.
 	MaxJobs int
 	// KeepDone and KeepDiscarded are how long ended jobs are kept, KeepJobs is how many of them,

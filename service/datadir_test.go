@@ -145,7 +145,7 @@ func TestDataDirsOfEarlierVersionsOpen(t *testing.T) {
 		// more, and each task has one prediction, of the present version. Label Studio learns
 		// the version from /setup.
 		for _, id := range []int64{p, locked} {
-			if err := w.connect(id, ""); err != nil {
+			if err := w.connect(id, `{"repredict":"all"}`); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/service"
 )
 
@@ -65,20 +66,25 @@ func TestCorrectionsGiveTheErrorRate(t *testing.T) {
 func TestWhatIsNoCorrectionIsNotCounted(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
+		if err := w.connect(p, `{"reconcile":false}`); err != nil {
+			t.Fatal(err)
+		}
 		ids := w.record(p, 2)
 		w.EmitCreated(p, ids[:1]...)
 		w.settled(time.Minute, ids[:1]...)
 		result := w.Predictions(ids[0])[0].Result
 		w.Annotate(ids[1], result) // of a recording that was not heard
 		w.Annotate(ids[0], nil)    // without a text
-		skipped := map[string]any{"annotation": map[string]any{"id": 999, "task": ids[0], "was_cancelled": true, "result": result}, "task": w.Payload(ids[0])}
+		none := w.AddAnnotation(labelstudiotest.Annotation{Task: ids[0], Skipped: true, Result: result})
+		skipped := map[string]any{"annotation": map[string]any{"id": none, "task": ids[0], "was_cancelled": true, "result": result}, "task": w.Payload(ids[0])}
 		w.Emit(p, "ANNOTATION_CREATED", skipped)
 		time.Sleep(time.Minute)
 		if r := rates(w, p); len(r) != 0 {
 			t.Errorf("counted %+v", r)
 		}
 		// Annotations made from predictions of many tasks come as lists under the singular.
-		many := map[string]any{"annotation": []any{map[string]any{"id": 1000, "task": ids[0], "result": result}}, "task": []any{w.Payload(ids[0])}}
+		one := w.AddAnnotation(labelstudiotest.Annotation{Task: ids[0], Result: result})
+		many := map[string]any{"annotation": []any{map[string]any{"id": one, "task": ids[0], "result": result}}, "task": []any{w.Payload(ids[0])}}
 		w.Emit(p, "ANNOTATIONS_CREATED", many)
 		w.until("counted", time.Minute, func() bool { return len(rates(w, p)) == 1 })
 	})

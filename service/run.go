@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 	"github.com/asr-backend/asr-backend/service/corrections"
@@ -52,6 +53,11 @@ func (s *Service) assemble() (err error) {
 	}
 	s.shutdown.add("models", func(context.Context) error { return s.models.Close() })
 
+	o.Jobs.Tireless = []string{events.Kind}
+	o.Jobs.GivenUp = func(job jobs.Job) {
+		s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
+		s.log.Error("job given up", "job", job.Key, "project", job.Project, "error", job.Reason, "hint", job.Hint)
+	}
 	s.queue = queue.New(o.Jobs)
 	s.shutdown.add("job queue", func(context.Context) error { return s.queue.Close() })
 	o.Registry.MustRegister(&queueCollector{s.queue, s.Ready})

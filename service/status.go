@@ -13,6 +13,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
@@ -43,14 +44,16 @@ type ModelStatus struct {
 
 // ProjectStatus is a project as the service sees it.
 type ProjectStatus struct {
-	ID       int64             `json:"id"`
-	Version  string            `json:"model_version,omitempty"`
-	Serves   []string          `json:"serves,omitempty"`
-	Notes    []string          `json:"notes,omitempty"`
-	Trouble  *problems.Problem `json:"trouble,omitempty"`
-	Tasks    []TaskStatus      `json:"tasks"`
-	Counts   map[string]int    `json:"counts"` // of tasks, by state
-	ErrorsBy []VersionRate     `json:"word_error_rates,omitempty"`
+	ID      int64             `json:"id"`
+	Version string            `json:"model_version,omitempty"`
+	Serves  []string          `json:"serves,omitempty"`
+	Notes   []string          `json:"notes,omitempty"`
+	Trouble *problems.Problem `json:"trouble,omitempty"`
+	Tasks   []TaskStatus      `json:"tasks"`
+	Counts  map[string]int    `json:"counts"` // of tasks, by state
+	// Reconciled is the last look for tasks that no event announced.
+	Reconciled *reconcile.Look `json:"reconciled,omitempty"`
+	ErrorsBy   []VersionRate   `json:"word_error_rates,omitempty"`
 }
 
 // TaskStatus is the state of a task's prediction.
@@ -116,6 +119,11 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) Pr
 	whole, tasks := s.problems.Of(id)
 	out.Trouble = whole
 	s.describe(ctx, &out)
+	if s.reconciler != nil {
+		if look, ok := s.reconciler.Last(id); ok {
+			out.Reconciled = &look
+		}
+	}
 	if q != nil {
 		out.Tasks = append(out.Tasks, predictions.Tasks(q, id)...)
 	}

@@ -87,5 +87,5 @@ func (s *Server) createAnnotation(r request) reply {
 		return s.invalid("result", "This field is required.")
 	}
 	id := s.Annotate(t.ID, in.Result)
-	return reply{http.StatusCreated, Annotation{id, t.ID, in.Result}.encode(t.Project)}
+	return reply{http.StatusCreated, Annotation{id, t.ID, in.Result, false}.encode(t.Project)}
 }

@@ -21,6 +21,8 @@ type Annotation struct {
 	ID     int64             `json:"id"` // 0: the next one
 	Task   int64             `json:"task"`
 	Result []json.RawMessage `json:"result"`
+	// Skipped says that the annotator skipped the task.
+	Skipped bool `json:"was_cancelled,omitempty"`
 }
 
 // AddPrediction stores a prediction and returns its identifier.
@@ -66,7 +68,7 @@ func (p Prediction) encode(project int64) map[string]any {
 }
 
 func (a Annotation) encode(project int64) map[string]any {
-	return map[string]any{"id": a.ID, "task": a.Task, "project": project, "completed_by": 1, "result": list(a.Result), "was_cancelled": false, "ground_truth": false}
+	return map[string]any{"id": a.ID, "task": a.Task, "project": project, "completed_by": 1, "result": list(a.Result), "was_cancelled": a.Skipped, "ground_truth": false}
 }
 
 func encodeAll[T interface{ encode(int64) map[string]any }](all []T, project int64) []map[string]any {

@@ -77,6 +77,9 @@ func (s *Predictions) enqueue(ctx context.Context, p *projects.Project, t *label
 	return out, nil
 }
 
+// answering is how long after the end of its wait a request may take to answer.
+const answering = 5 * time.Second
+
 // enqueuePush enqueues the push. One that has ended is made anew if it stored nothing, or if
 // what it stored is not there any more: it keeps one prediction whatever it finds.
 func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *accepted, r request, dead bool) error {
@@ -88,7 +91,10 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 	for _, plan := range a.plans {
 		args.Plans = append(args.Plans, plan.Index)
 	}
-	o := jobs.InsertOptions{Class: r.class, After: a.keys[len(a.keys)-1], NotBefore: r.until, ReviveAfter: reviveAfter}
+	o := jobs.InsertOptions{Class: r.class, After: a.keys[len(a.keys)-1], ReviveAfter: reviveAfter}
+	if !r.until.IsZero() {
+		o.NotBefore = r.until.Add(answering)
+	}
 	job, _, err := jobs.Insert(ctx, q, args, o)
 	if err != nil || job.State != jobs.Done {
 		return err
