@@ -15,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/finding"
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle/onnx"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/models/verify"
 
@@ -25,22 +26,9 @@ import (
 var library *ort.Runtime
 
 func TestMain(m *testing.M) {
-	if path := oracle.Library(); path != "" {
-		var err error
-		if library, err = ort.Open(path); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if library != nil {
-			if err := library.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = max(code, 1)
-			}
-		}
-		os.Exit(code)
-	}))
+	var exit func(code int)
+	library, exit = onnx.Open()
+	goleak.VerifyTestMain(m, goleak.Cleanup(exit))
 }
 
 // examine runs all checks on a model.
