@@ -7,13 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 )
@@ -21,15 +21,9 @@ import (
 // TestOpenedTask replays what Label Studio 1.23.2 sends when somebody opens a task, with a
 // server in its place that has the recording.
 func TestOpenedTask(t *testing.T) {
-	studio := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/data/upload/45/650c175e-call_one.wav" || r.Header.Get("Authorization") == "" {
-			http.NotFound(w, r)
-			return
-		}
-		w.Write(beep(t))
-	}))
-	defer studio.Close()
-	client, err := api.New(api.Options{URL: studio.URL, Token: labelstudio.NewSecret("0123456789abcdef0123456789abcdef01234567")})
+	studio := labelstudiotest.New(t, labelstudiotest.Options{})
+	studio.Upload(45, "650c175e-call_one.wav", beep(t))
+	client, err := api.New(api.Options{URL: studio.URL, Token: labelstudio.NewSecret(studio.Token)})
 	if err != nil {
 		t.Fatal(err)
 	}
