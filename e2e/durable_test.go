@@ -94,7 +94,7 @@ func survivesKills(t *testing.T, h *house) {
 	t.Logf("%d predictions after the last kill", done)
 	b.settled(t, p, thirty, 6*time.Minute)
 	heardAtMostTwice(t, b, kills)
-	waitDelivered(t, b, p)
+	waitPushed(t, b, p)
 	b.settled(t, p, thirty, 0)
 	b.process.end(syscall.SIGTERM)
 }
@@ -126,7 +126,7 @@ func survivesOutage(t *testing.T, h *house) {
 	t.Logf("Label Studio was away for %.1f s", time.Since(began).Seconds())
 	b.settled(t, p, thirty, 5*time.Minute)
 	heardAtMostTwice(t, b, 0)
-	waitDelivered(t, b, p)
+	waitPushed(t, b, p)
 	b.settled(t, p, thirty, 0)
 	b.process.end(syscall.SIGTERM)
 }
@@ -151,18 +151,18 @@ func answersInTime(t *testing.T, h *house) {
 	t.Logf("answered with nothing after %.1f s", took.Seconds())
 	same(t, h.transcribe(t, long), items(t, b.settled(t, p, 1, 2*time.Minute)[0].Predictions[0].Result))
 	h.retrieve(t, p)
-	waitDelivered(t, b, p)
+	waitPushed(t, b, p)
 	b.settled(t, p, 1, 0)
 	b.process.end(syscall.SIGTERM)
 }
 
-// waitDelivered waits until all deliveries of a project have ended: one follows each
+// waitPushed waits until all pushes of a project have ended: one follows each
 // answer to a request, a while later, and looks for twins.
-func waitDelivered(t *testing.T, b *backend, project int64) {
+func waitPushed(t *testing.T, b *backend, project int64) {
 	t.Helper()
-	eventually(t, "all deliveries have ended", 3*time.Minute, func() bool {
+	eventually(t, "all pushes have ended", 3*time.Minute, func() bool {
 		for state, n := range b.status(t, project).Counts {
-			if state != "delivered" && n > 0 {
+			if state != "pushed" && n > 0 {
 				return false
 			}
 		}
@@ -184,7 +184,7 @@ func storesOnce(t *testing.T, h *house) {
 		if len(h.main.status(t, p.ID).Tasks) == 0 {
 			continue // another backend's
 		}
-		waitDelivered(t, h.main, p.ID)
+		waitPushed(t, h.main, p.ID)
 		for _, k := range h.tasks(t, p.ID) {
 			if len(k.Predictions) > 1 {
 				t.Errorf("%s: task %d has %d predictions", p.Title, k.ID, len(k.Predictions))

@@ -178,7 +178,7 @@ func TestDeletedTasksAreForgotten(t *testing.T) {
 		w.DeleteTasks(late...)
 		w.Emit(p, "TASKS_CREATED", map[string]any{"tasks": []any{map[string]any{"id": late[0], "data": map[string]any{"audio": fmt.Sprintf("/data/upload/%d/r4.wav", p)}}}})
 		time.Sleep(10 * time.Minute)
-		if s := w.state(late[0]); s.State != "unknown" && s.State != "delivered" {
+		if s := w.state(late[0]); s.State != "unknown" && s.State != "pushed" {
 			t.Errorf("a task that is gone: %+v", s)
 		}
 	})

@@ -105,7 +105,7 @@ func TestAnInteractiveAnswerIsAlwaysAnObject(t *testing.T) {
 				t.Errorf("%s: %+v", name, items(got))
 			}
 		}
-		if s := w.state(gone); s.State != "region not heard" || s.Reason == "" {
+		if s := w.state(gone); s.State != "region not transcribed" || s.Reason == "" {
 			t.Errorf("state %+v", s)
 		}
 	})

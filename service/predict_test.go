@@ -49,7 +49,7 @@ func TestPredictAnswersWhatIsReadyInTime(t *testing.T) {
 		// The deliveries come and look, and find everything in place.
 		time.Sleep(5 * time.Minute)
 		w.settled(0, ids...)
-		if s := w.state(ids[0]).State; s != "delivered" {
+		if s := w.state(ids[0]).State; s != "pushed" {
 			t.Errorf("state %q", s)
 		}
 	})
@@ -277,7 +277,7 @@ func TestWithoutATokenAnswersAreTheOnlyWay(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		w.settled(0, ids...)
-		if s := w.status(); s.APITrouble == "" {
+		if s := w.status(); s.APIProblem == "" {
 			t.Error("/status does not say that the token is missing")
 		}
 	})

@@ -226,8 +226,8 @@ func (d *jsonReader) diagnostic(key string) error {
 		return d.value(&g.WindowsSkipped)
 	case "seam_disagreement":
 		return d.value(&g.SeamDisagreement)
-	case "unheard_speech":
-		return d.time(&g.UnheardSpeech)
+	case "unrecognized_speech", "unheard_speech": // the name before
+		return d.time(&g.UnrecognizedSpeech)
 	}
 	return d.skip()
 }

@@ -79,8 +79,8 @@ type Diagnostics struct {
 	// SeamDisagreement is the share (0..1) of rows heard twice, by two neighbouring
 	// windows, for which the two did not agree.
 	SeamDisagreement float64
-	// UnheardSpeech is how much sound as loud as speech got no word.
-	UnheardSpeech time.Duration
+	// UnrecognizedSpeech is how much sound as loud as speech got no word.
+	UnrecognizedSpeech time.Duration
 }
 
 // Text returns the segments' text joined by single spaces.

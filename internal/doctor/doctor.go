@@ -95,7 +95,7 @@ func cuda(rt *ort.Runtime, device int) finding.Finding {
 	return finding.New("cuda", finding.Warning, err.Error(), hint)
 }
 
-// model loads the model on the CPU and hears ten seconds of noise.
+// model loads the model on the CPU and transcribes ten seconds of noise.
 func model(ctx context.Context, rt *ort.Runtime, o Options) finding.Finding {
 	bundle, err := o.Model()
 	if err != nil {
@@ -113,7 +113,7 @@ func model(ctx context.Context, rt *ort.Runtime, o Options) finding.Finding {
 	}
 	speed := seconds / time.Since(start).Seconds()
 	c := r.Contract()
-	return finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; hears %.0f seconds in one second on this CPU", bundle.Card.Name, c.Bands, c.Width-1, c.MaxRows, speed), "")
+	return finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; transcribes %.0f seconds of audio per second on this CPU", bundle.Card.Name, c.Bands, c.Width-1, c.MaxRows, speed), "")
 }
 
 // hiss is a recording of so many seconds of noise.

@@ -44,10 +44,10 @@ type visit struct {
 	http    *http.Client
 	base    *url.URL
 	client  *api.Client
-	// refused says that Label Studio asks nobody at private addresses, unheard that it
-	// sends no events there.
-	refused, unheard bool
-	findings         []finding.Finding
+	// refused says that Label Studio sends no requests to private addresses, noEvents that
+	// it sends no webhook events there.
+	refused, noEvents bool
+	findings          []finding.Finding
 }
 
 // examine looks at Label Studio from here, and at the service from there.

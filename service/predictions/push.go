@@ -151,7 +151,7 @@ func (s *Predictions) store(ctx context.Context, p *projects.Project, args *push
 		// What it stored is gone, and would be wanted again if the settings went back.
 		s.Queue.Discard(ctx, push{TaskID: args.TaskID, ProjectID: args.ProjectID, Version: version}.Key())
 	}
-	return delivered, nil
+	return pushed, nil
 }
 
 // goneOr distinguishes a request that failed because the task is gone, for which Label
