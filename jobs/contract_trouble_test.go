@@ -88,7 +88,7 @@ var contractTrouble = []promise{
 			return err1 == nil && err2 == nil && len(small)+len(large) == 2
 		})
 	}},
-	{"foreign and broken records are shown and never handed out", func(t *testing.T, open func(Options) *Queue) {
+	{"foreign and broken records are shown and never taken", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		if _, err := q.jobs.Put(ctx, escape("poison"), []byte(`{"v":1,"state":"queued"}`)); err != nil {
 			t.Fatal(err)

@@ -31,7 +31,7 @@ func TestFiveThousandTasksAreTakenAtOnce(t *testing.T) {
 		}
 		w.settled(time.Hour, ids...)
 		if n := w.log.Count("recording transcribed"); n != 1 {
-			t.Errorf("the one recording was heard %d times", n)
+			t.Errorf("the one recording was transcribed %d times", n)
 		}
 		if jobs := w.metric("asr_backend_jobs"); jobs != n+1 {
 			t.Errorf("%v jobs are kept, want one a task and one for the recording", jobs)
@@ -211,7 +211,7 @@ func TestAHugeAnnotationIsReadFromLabelStudio(t *testing.T) {
 	})
 }
 
-// Events are worked on after Label Studio's own trouble is over.
+// Events are worked on once Label Studio works again.
 func TestEventsOutlastLabelStudio(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")

@@ -35,14 +35,14 @@ def measure(sessions, clips, pieces):
     """-> {kind: (seconds, Agreement, {set: (errors, words)})}; "full" comes first in sessions."""
     out = {kind: [0.0, rows.Agreement(pieces), {}] for kind in sessions}
     for name, text, cuts in clips:
-        heard = {kind: [] for kind in sessions}
+        outputs = {kind: [] for kind in sessions}
         for x in cuts:
             for kind, s in sessions.items():
                 began = time.thread_time()
-                heard[kind].append(rows.run(s, x))
+                outputs[kind].append(rows.run(s, x))
                 out[kind][0] += time.thread_time() - began
-        for kind, parts in heard.items():
-            for want, got in zip(heard["full"], parts):
+        for kind, parts in outputs.items():
+            for want, got in zip(outputs["full"], parts):
                 out[kind][1].add(want, got)
             if text:
                 errors, total = out[kind][2].get(name, (0, 0))

@@ -61,7 +61,7 @@ func files(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	return findings, nil
 }
 
-// licence tells under which conditions the model may be used.
+// licence reports under which conditions the model may be used.
 func licence(_ context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil
@@ -85,7 +85,7 @@ func licence(_ context.Context, s *Subject) ([]finding.Finding, error) {
 	return findings, nil
 }
 
-// contract loads the model on the CPU, which probes it, and tells what was found.
+// contract loads the model on the CPU, which probes it, and reports what was found.
 func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil

@@ -27,7 +27,7 @@ type story struct {
 	Imported bool          // a webhook asked for it before anybody came
 	Visits   []visit
 	Latency  time.Duration // of Label Studio's API
-	Fails    int           // deliveries that fail, before one that does not
+	Fails    int           // pushes that fail, before one that does not
 	Deleted  time.Duration // when somebody deletes what there is, or zero
 }
 
@@ -278,7 +278,7 @@ func TestTasksAreForgottenInTime(t *testing.T) {
 	})
 }
 
-func TestAnAnswerDoesNotWaitForADeliveryBeyondItsTime(t *testing.T) {
+func TestAnAnswerDoesNotWaitForAPushBeyondItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(DefaultStoring)
 		_, end := d.Push(theTask)
