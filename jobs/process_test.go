@@ -199,7 +199,7 @@ func TestALostAnswerIsNotALostJob(t *testing.T) {
 	}
 }
 
-// The watch may bring a write whose answer was lost before the writer has asked again.
+// The watch may deliver a write whose answer was lost before the writer has asked again.
 func TestAWriteOfOnesOwnIsNotTakenForTheLossOfTheLease(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir()})
 	enqueue(t, q, spec("k"))

@@ -105,7 +105,7 @@ func (d *jsonReader) transcript() error {
 	return d.join()
 }
 
-// join brings together what the outer object has beside its segments.
+// join combines what the outer object has beside its segments.
 func (d *jsonReader) join() error {
 	t := d.t
 	if d.keys["audio_url"] || d.keys["acoustic_model"] {

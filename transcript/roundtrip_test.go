@@ -219,7 +219,7 @@ func inCTM(tr *transcript.Transcript) *transcript.Transcript {
 		out.Duration = max(out.Duration, s.End)
 	}
 	if len(out.Segments) == 1 && out.Segments[0].Channel == 0 {
-		out.Segments[0].Channel = transcript.Mixed // the format cannot tell
+		out.Segments[0].Channel = transcript.Mixed // the format has no channels
 	}
 	if len(out.Segments) > 0 {
 		out.Source = "a"

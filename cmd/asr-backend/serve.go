@@ -49,7 +49,7 @@ type serveCommand struct {
 	engineFlags
 }
 
-// Run serves until it is told to stop.
+// Run serves until ctx ends.
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	o, err := c.options(std)
 	if err != nil {

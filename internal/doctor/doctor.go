@@ -6,8 +6,8 @@
 //	here           the library, the GPU, the model, ffmpeg, folders and the space in them
 //	the service    its port, and how it is if it runs already
 //	Label Studio   its address, version, token, the projects that the token opens
-//	from there     whether it would ask the service, whether it does, whether it tells
-//	               it what happens, and whether a task's recording can be had
+//	from there     whether it would ask the service, whether it does, whether it sends
+//	               events, and whether a task's recording can be had
 //
 // # From both ends
 //

@@ -75,7 +75,7 @@ func said(err error) string {
 	return detail
 }
 
-// webhook looks whether Label Studio tells the service what happens in a project.
+// webhook looks whether Label Studio sends the service the events of a project.
 func (v *visit) webhook(ctx context.Context, c connection) {
 	const check = "webhook"
 	list, err := v.client.Webhooks(ctx, c.project.ID)

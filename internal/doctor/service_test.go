@@ -10,7 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/finding"
 )
 
-// TestSeenFromTheService meets the cases that only the service's own memory tells.
+// TestSeenFromTheService meets the cases that only the service's own memory shows.
 func TestSeenFromTheService(t *testing.T) {
 	for _, c := range []struct {
 		name   string

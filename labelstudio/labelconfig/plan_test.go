@@ -149,12 +149,12 @@ func labelled(labels, text string) string {
 
 func TestLabelForSpeech(t *testing.T) {
 	for _, c := range []struct{ name, labels, text, want string }{
-		{"the exact word beats one that has it", `<Label value="Speech overlap"/><Label value="speech"/>`, "", "speech"},
+		{"the exact word wins over one that contains it", `<Label value="Speech overlap"/><Label value="speech"/>`, "", "speech"},
 		{"a word of noise spoils the label", `<Label value="Non-speech"/><Label value="Clean speech"/>`, "", "Clean speech"},
-		{"a hint beats all words", `<Label value="Speech"/><Label value="B" predicted_values="x, Speech"/>`, "", "B"},
+		{"a hint wins over all words", `<Label value="Speech"/><Label value="B" predicted_values="x, Speech"/>`, "", "B"},
 		{"the only label left beside noise", `<Label value="Call"/><Label value="Background music"/>`, "", "Call"},
-		{"two speakers are not told apart", `<Label value="Agent"/><Label value="Customer"/>`, "", ""},
-		{"one speaker beside noise is not told either", `<Label value="Agent"/><Label value="Noise"/>`, "", ""},
+		{"two speakers are not distinguished", `<Label value="Agent"/><Label value="Customer"/>`, "", ""},
+		{"one speaker beside noise is not distinguished either", `<Label value="Agent"/><Label value="Noise"/>`, "", ""},
 		{"noise alone is not speech", `<Label value="Noise"/>`, "", ""},
 		{"words are compared from their beginning", `<Label value="Caring string"/><Label value="Ringtone"/>`, "", "Caring string"},
 		{"other languages", `<Label value="Шум"/><Label value="Речь"/>`, "", "Речь"},

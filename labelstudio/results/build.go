@@ -190,7 +190,7 @@ func (b *builder) span(s *transcript.Segment) labelstudio.Span {
 	return labelstudio.Span{Start: start, End: end, Channel: channel}
 }
 
-// unit brings a confidence into 0..1 with four decimals; what is not a number is doubt.
+// unit limits a confidence to 0..1 with four decimals; what is not a number is doubt.
 func unit(c float64) float64 {
 	if math.IsNaN(c) {
 		return 0

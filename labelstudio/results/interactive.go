@@ -18,7 +18,7 @@ type Wanted struct {
 	items []labelstudio.Item
 }
 
-// Wants tells which regions on an annotator's page want a text, the latest first. The
+// Wants returns which regions on an annotator's page want a text, the latest first. The
 // page sends all regions of the label at hand whenever one is drawn, moved or deleted,
 // and does not say which. A region wants a text if it is on the plan's audio and
 //

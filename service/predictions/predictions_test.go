@@ -420,7 +420,7 @@ func TestMediaPasswordsStandInNoJob(t *testing.T) {
 			t.Errorf("job %s holds %s, %v", job.Key, job.Payload, err)
 		}
 	}
-	// What webhooks bring is opened with the same credentials, by the same job.
+	// Recordings of webhooks are opened with the same credentials, by the same job.
 	loaded, err := f.Projects.Load(t.Context(), 1)
 	if err != nil || loaded.Login != "studio" || loaded.Password.Reveal() != "open-sesame" {
 		t.Fatalf("loaded %+v, %v", loaded, err)
