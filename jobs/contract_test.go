@@ -45,7 +45,7 @@ func TestContract(t *testing.T) {
 				}
 				servers = cluster(t)
 			}
-			for _, c := range slices.Concat(contractLife, contractOrder, contractData, contractTrouble) {
+			for _, c := range slices.Concat(contractLife, contractOrder, contractData, contractFaults) {
 				t.Run(c.name, func(t *testing.T) { c.test(t, func(o Options) *Queue { return b.open(t, o) }) })
 			}
 		})

@@ -32,7 +32,7 @@ const (
 //	warnings   their number and the strings; likewise those of reading
 //	numbers    windows, windows skipped
 //	score      disagreement at seams
-//	samples    unheard speech
+//	samples    unrecognized speech
 //
 // Numbers are varints of encoding/binary, signed where they can be negative. Times are in
 // samples: of a segment from the start of the recording, of a word from the start of its

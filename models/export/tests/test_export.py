@@ -180,7 +180,7 @@ def test_a_graph_that_computes_something_else_is_not_handed_out(saved, tmp_path,
     refused(saved, tmp_path, "self-test fails: its log-probabilities differ by up to")
 
 
-def test_features_that_the_configuration_does_not_tell_are_found(saved, tmp_path, monkeypatch):
+def test_features_that_the_configuration_does_not_show_are_found(saved, tmp_path, monkeypatch):
     usual = checkpoint.load
 
     def periodic(path):

@@ -11,7 +11,7 @@ import (
 	"github.com/asr-backend/asr-backend/priority"
 )
 
-var contractTrouble = []promise{
+var contractFaults = []promise{
 	{"a worker whose job is removed learns so and is refused", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, spec("k"))
