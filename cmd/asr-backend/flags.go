@@ -34,7 +34,7 @@ type recordingFlags struct {
 	FFmpeg string        `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:""`
 	regionFlags
 	cueFlags
-	engineFlags
+	modelFlags
 
 	Quiet   bool `help:"Print only errors and warnings." short:"q"`
 	JSONLog bool `help:"Log to standard error as JSON lines."`
@@ -87,30 +87,30 @@ func source(ctx context.Context, in cli.Input, std streams) transcribe.Source {
 // work is a command that turns recordings into transcripts, ready to run.
 type work struct {
 	report      *cli.Report
-	engine      *engine
+	model       *loadedModel
 	transcriber *transcribe.Transcriber
 }
 
 // begin makes what a command works with; the caller closes it.
 func (f *recordingFlags) begin(ctx context.Context, std streams, channels audio.Channels) (*work, error) {
 	report := cli.NewReport(std.err, cli.ReportOptions{Terminal: term.IsTerminal(int(std.err.Fd())), Quiet: f.Quiet, JSON: f.JSONLog})
-	engine, err := f.open(ctx)
+	model, err := f.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	report.Event(engine.String(), "library", engine.runtime.Path())
-	t := transcribe.New(engine.recognizer, transcribe.Options{Channels: channels, Track: f.Track, Regions: f.regionFlags.options(), FFmpeg: f.FFmpeg})
-	return &work{report, engine, t}, nil
+	report.Event(model.String(), "library", model.runtime.Path())
+	t := transcribe.New(model.recognizer, transcribe.Options{Channels: channels, Track: f.Track, Regions: f.regionFlags.options(), FFmpeg: f.FFmpeg})
+	return &work{report, model, t}, nil
 }
 
 func (w *work) close() error {
 	w.report.Close()
-	return w.engine.close()
+	return w.model.close()
 }
 
 // writer returns what writes a command's outputs. Standard input is an input like others,
 // and so are the library and the files of the model.
-func (f *engineFlags) writer(std streams) *output.Writer {
+func (f *modelFlags) writer(std streams) *output.Writer {
 	w := output.New(std.out)
 	w.ProtectFile(std.in, "standard input")
 	w.Protect(f.Library)

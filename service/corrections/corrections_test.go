@@ -49,7 +49,7 @@ func newFixture(t *testing.T, config string) *fixture {
 	t.Helper()
 	oracle.NeedLibrary(t)
 	dir := t.TempDir()
-	pool, err := modelpool.New(modelpool.Options{Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
+	pool, err := modelpool.New(modelpool.Options{Library: oracle.Library(), Recognizer: asr.Options{Provider: ort.CPU, Threads: 1},
 		Open: func(name, variant string) (*asr.Bundle, error) {
 			return asr.OpenBundle(oracle.Data(t, "models", "toys", name), variant)
 		}})

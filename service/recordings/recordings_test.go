@@ -67,7 +67,7 @@ func newFixtureWith(t *testing.T, o fixtureOptions) *fixture {
 	if o.jobs == "" {
 		o.jobs = filepath.Join(dir, "jobs")
 	}
-	pool, err := modelpool.New(modelpool.Options{Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
+	pool, err := modelpool.New(modelpool.Options{Library: oracle.Library(), Recognizer: asr.Options{Provider: ort.CPU, Threads: 1},
 		Open: func(name, variant string) (*asr.Bundle, error) {
 			if name == models.EmbeddedName {
 				return models.Open(name, variant)
