@@ -79,7 +79,7 @@ def main():
         found = measure(sessions, clips, pieces)
         sizes = {k: sum(os.path.getsize(p + end) for end in ("", ".data") if os.path.exists(p + end)) for k, p in paths.items()}
     sets = list(found["full"][2])
-    row(["graph", "MB", "speed", "rows as in full", "words other"] + [f"{s} ({found['full'][2][s][1]} words)" for s in sets])
+    row(["graph", "MB", "speed", "same rows as full", "different words"] + [f"{s} ({found['full'][2][s][1]} words)" for s in sets])
     row(["---"] * (5 + len(sets)))
     for kind, (seconds, agreement, errors) in found.items():
         row([kind, f"{sizes[kind] / 1e6:.1f}", f"{found['full'][0] / seconds:.2f}", f"{100 * agreement.row_share:.2f} %",

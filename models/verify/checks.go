@@ -115,7 +115,7 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 		padding = "changes the text (exported before NeMo 2.5): the last window of a recording is run by itself"
 	}
 	return []finding.Finding{
-		ok("contract", fmt.Sprintf("kept; at most %d rows (%.0f s) in one run", c.MaxRows, c.MaxRows.Duration().Seconds())),
+		ok("contract", fmt.Sprintf("met; at most %d rows (%.0f s) in one run", c.MaxRows, c.MaxRows.Duration().Seconds())),
 		ok("features", fmt.Sprintf("%d mel bands, %s", c.Bands, features)),
 		ok("vocabulary", fmt.Sprintf("%d pieces and blank", c.Width-1)),
 		ok("output", output),
