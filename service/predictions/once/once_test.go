@@ -57,7 +57,7 @@ type player struct {
 	rows   []int
 	next   int
 	queued bool      // the delivery waits or runs
-	done   bool      // it has delivered
+	done   bool      // it has pushed
 	ended  time.Time // when
 	wake   chan struct{}
 	wrong  []string
@@ -82,19 +82,19 @@ func (s *player) has() bool {
 }
 
 // order is Predictions.enqueuePush: it reports whether the delivery ended a moment ago.
-func (s *player) order(lacks bool) (delivered bool) {
+func (s *player) order(lacks bool) (pushed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.queued || s.done && !lacks {
 		return false
 	}
-	delivered = s.done && time.Since(s.ended) < Remembered
+	pushed = s.done && time.Since(s.ended) < Remembered
 	s.queued, s.done = true, false
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return delivered
+	return pushed
 }
 
 // request is Predictions.Predict for the one task.
