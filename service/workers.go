@@ -25,7 +25,7 @@ type crew struct {
 	// model says that nothing can be done without one.
 	model bool
 	// access says that jobs which Label Studio refuses wait for a token that is renewed or a
-	// membership that is given: what they bring took long to make.
+	// membership that is given: their results took long to compute.
 	access bool
 }
 
@@ -132,7 +132,7 @@ func retry(cause error, job jobs.Job, access bool) (time.Duration, bool) {
 	case errors.As(cause, &outdated), errors.Is(cause, jobs.ErrTooLarge):
 		return 0, false
 	case errors.As(cause, &store):
-		return delay, true // its disk or network is in trouble, and nothing is wrong with the job
+		return delay, true // its disk or network has failed, and nothing is wrong with the job
 	case errors.Is(cause, ort.ErrLibrary), errors.Is(cause, ort.ErrCUDA), errors.As(cause, &model):
 		return delay, true // somebody may install what is missing
 	case errors.As(cause, &damaged), errors.As(cause, &unfetched), api.Status(cause) != 0:

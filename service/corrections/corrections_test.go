@@ -7,13 +7,16 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/asr-backend/asr-backend/internal/tones"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/internal/servicetest"
 	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 const (
@@ -254,5 +257,26 @@ func TestCorrectionsAreReadWithTheTimesOfAllWords(t *testing.T) {
 		if status, _ := get(query); status != 400 {
 			t.Errorf("%q: %d", query, status)
 		}
+	}
+}
+
+// What the service answers is what export-manifest --words reads.
+func TestCorrectionsCompleteAManifest(t *testing.T) {
+	f := newFixture(t, segments)
+	f.annotate(9, "0.6 2.2 one two", "4.6 6.2 two")
+	f.work(f.Worker())
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, httptest.NewRequest("GET", "/corrections?project=1", nil))
+	words, err := manifest.ReadWords(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := manifest.Spoken{Annotation: 9, Transcript: &transcript.Transcript{Duration: time.Minute, Segments: []transcript.Segment{
+		{Start: 600 * time.Millisecond, End: 2200 * time.Millisecond, Text: "one two", Channel: transcript.Mixed},
+		{Start: 4600 * time.Millisecond, End: 6200 * time.Millisecond, Text: "two", Channel: transcript.Mixed},
+		{Start: 8 * time.Second, End: 9 * time.Second, Text: "another annotation's", Channel: transcript.Mixed},
+	}}}
+	if n := words.Fill(&s); n != 1 || len(s.Transcript.Segments[0].Words) != 2 || len(s.Transcript.Segments[1].Words) != 1 {
+		t.Errorf("%d segments are left without words in %+v", n, s.Transcript.Segments)
 	}
 }

@@ -120,7 +120,7 @@ func TestAPreparedTaskIsTranscribedAndPushed(t *testing.T) {
 		t.Errorf("stored %q, want %q", got, p.Version)
 	}
 	tasks := Tasks(f.Jobs, 1)
-	if len(tasks) != 1 || tasks[0].ID != 5 || tasks[0].State != "delivered" || tasks[0].Version != p.Version {
+	if len(tasks) != 1 || tasks[0].ID != 5 || tasks[0].State != "pushed" || tasks[0].Version != p.Version {
 		t.Errorf("status %+v", tasks)
 	}
 	if err := f.Forget(t.Context(), 1, []labelstudio.Task{{ID: 5}}); err != nil {
@@ -215,10 +215,10 @@ func TestStatesOfTasks(t *testing.T) {
 		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Queued}, "waiting "},
 		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Queued, Reason: "unreachable"}, "waiting unreachable"},
 		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Running}, "transcribing "},
-		{jobs.Job{State: jobs.Queued, Reason: "502"}, jobs.Job{State: jobs.Done}, "to be delivered 502"},
-		{jobs.Job{State: jobs.Done, Reason: "502"}, jobs.Job{State: jobs.Done}, "delivered "},
+		{jobs.Job{State: jobs.Queued, Reason: "502"}, jobs.Job{State: jobs.Done}, "to be pushed 502"},
+		{jobs.Job{State: jobs.Done, Reason: "502"}, jobs.Job{State: jobs.Done}, "pushed "},
 		{jobs.Job{State: jobs.Done}, jobs.Job{State: jobs.Discarded, Reason: "no audio"}, "failed no audio"},
-		{jobs.Job{State: jobs.Discarded, Reason: "401"}, jobs.Job{State: jobs.Done}, "not delivered 401"},
+		{jobs.Job{State: jobs.Discarded, Reason: "401"}, jobs.Job{State: jobs.Done}, "not pushed 401"},
 	} {
 		if got := taskState(c.push, c.transcription); fmt.Sprint(got.State, " ", got.Reason) != c.want {
 			t.Errorf("%v and %v: %+v, want %s", c.push.State, c.transcription.State, got, c.want)
@@ -312,7 +312,7 @@ func TestMediaPasswordsStandInNoJob(t *testing.T) {
 			t.Errorf("job %s holds %s, %v", job.Key, job.Payload, err)
 		}
 	}
-	// What webhooks bring is opened with the same credentials, by the same job.
+	// Recordings of webhooks are opened with the same credentials, by the same job.
 	loaded, err := f.Registry.Load(t.Context(), 1)
 	if err != nil || loaded.Login != "studio" || loaded.Password.Reveal() != "open-sesame" {
 		t.Fatalf("loaded %+v, %v", loaded, err)

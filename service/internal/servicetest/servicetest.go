@@ -60,7 +60,7 @@ func New(t *testing.T, o Options) *Fixture {
 		o.JobsDir = filepath.Join(dir, "jobs")
 	}
 	f := &Fixture{t: t, Studio: labelstudiotest.New(t, labelstudiotest.Options{})}
-	pool := modelpool.Options{Engine: asr.Options{Provider: ort.CPU, Threads: 1}, Open: open(t)}
+	pool := modelpool.Options{Recognizer: asr.Options{Provider: ort.CPU, Threads: 1}, Open: open(t)}
 	if !o.NoLibrary {
 		oracle.NeedLibrary(t)
 		pool.Library = oracle.Library()

@@ -27,7 +27,7 @@ type story struct {
 	Imported bool          // a webhook asked for it before anybody came
 	Visits   []visit
 	Latency  time.Duration // of Label Studio's API
-	Fails    int           // deliveries that fail, before one that does not
+	Fails    int           // pushes that fail, before one that does not
 	Deleted  time.Duration // when somebody deletes what there is, or zero
 }
 
@@ -57,7 +57,7 @@ type player struct {
 	rows   []int
 	next   int
 	queued bool      // the delivery waits or runs
-	done   bool      // it has delivered
+	done   bool      // it has pushed
 	ended  time.Time // when
 	wake   chan struct{}
 	wrong  []string
@@ -82,19 +82,19 @@ func (s *player) has() bool {
 }
 
 // order is Predictions.enqueuePush: it reports whether the delivery ended a moment ago.
-func (s *player) order(lacks bool) (delivered bool) {
+func (s *player) order(lacks bool) (pushed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.queued || s.done && !lacks {
 		return false
 	}
-	delivered = s.done && time.Since(s.ended) < Remembered
+	pushed = s.done && time.Since(s.ended) < Remembered
 	s.queued, s.done = true, false
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return delivered
+	return pushed
 }
 
 // request is Predictions.Predict for the one task.
@@ -278,7 +278,7 @@ func TestTasksAreForgottenInTime(t *testing.T) {
 	})
 }
 
-func TestAnAnswerDoesNotWaitForADeliveryBeyondItsTime(t *testing.T) {
+func TestAnAnswerDoesNotWaitForAPushBeyondItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(DefaultStoring)
 		_, end := d.Push(theTask)

@@ -69,7 +69,7 @@ func TestWhatIsNoCorrectionIsNotCounted(t *testing.T) {
 		w.EmitCreated(p, ids[:1]...)
 		w.settled(time.Minute, ids[:1]...)
 		result := w.Predictions(ids[0])[0].Result
-		w.Annotate(ids[1], result) // of a recording that was not heard
+		w.Annotate(ids[1], result) // of a recording that was not transcribed
 		w.Annotate(ids[0], nil)    // without a text
 		skipped := map[string]any{"annotation": map[string]any{"id": 999, "task": ids[0], "was_cancelled": true, "result": result}, "task": w.Payload(ids[0])}
 		w.Emit(p, "ANNOTATION_CREATED", skipped)
