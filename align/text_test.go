@@ -270,7 +270,7 @@ func TestAWordIsNotTornByAPause(t *testing.T) {
 
 // A word between two others that the text lacks is reported if the model was sure of it, also
 // where the best path passes it over as blank: at 8 nats that costs less than an exception.
-func TestAShortWordThatTheTextLacksIsTold(t *testing.T) {
+func TestAShortWordThatTheTextLacksIsReported(t *testing.T) {
 	for _, c := range []struct {
 		rows  string
 		blank float32 // of rows in which something was recognized
@@ -310,7 +310,7 @@ func TestAShortWordThatTheTextLacksIsTold(t *testing.T) {
 }
 
 // Words in whose place something else was recognized are there, and not in the silence around it.
-func TestWordsThatDifferStandWhereSomethingWasHeard(t *testing.T) {
+func TestWordsThatDifferStandWhereSomethingWasRecognized(t *testing.T) {
 	for name, rows := range map[string]string{
 		"silence before": "_a" + strings.Repeat("_", 40) + "x__y___d_",
 		"silence after":  "_a_x__y" + strings.Repeat("_", 40) + "d_",

@@ -3,7 +3,6 @@ package asr_test
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle/onnx"
 	"github.com/asr-backend/asr-backend/timeline"
 
 	"go.uber.org/goleak"
@@ -21,22 +21,9 @@ import (
 var library *ort.Runtime
 
 func TestMain(m *testing.M) {
-	if path := oracle.Library(); path != "" {
-		var err error
-		if library, err = ort.Open(path); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if library != nil {
-			if err := library.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = max(code, 1)
-			}
-		}
-		os.Exit(code)
-	}))
+	var exit func(code int)
+	library, exit = onnx.Open()
+	goleak.VerifyTestMain(m, goleak.Cleanup(exit))
 }
 
 // bundle opens a model of testdata/models.

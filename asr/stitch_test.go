@@ -92,7 +92,7 @@ func TestNoWordIsLostOrDoubledAtASeam(t *testing.T) {
 	})
 }
 
-func TestSeamsLieWhereBothWindowsHearNothing(t *testing.T) {
+func TestSeamsLieWhereBothWindowsAreBlank(t *testing.T) {
 	rows := func(best ...ctc.Piece) []ctc.Row {
 		out := make([]ctc.Row, len(best))
 		for i, b := range best {

@@ -226,7 +226,7 @@ func TestAStretchHasItsPlaceInTheRecording(t *testing.T) {
 	}
 }
 
-func TestChannelsAreHeardByThemselves(t *testing.T) {
+func TestChannelsAreTranscribedByThemselves(t *testing.T) {
 	b := bundle(t, "toys", "tones")
 	r := recognizer(t, b, asr.Options{Window: small})
 	left, right := &recording{n: 20 * timeline.SampleRate, sample: bleeps},

@@ -27,7 +27,7 @@ const demuxers = "aac,ac3,adx,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,dt
 	"flac,flv,gxf,iff,loas,matroska,mlp,mmf,mov,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere," +
 	"nut,ogg,oma,pva,qcp,rm,rso,sds,sol,sox,tak,truehd,tta,vag,voc,vqf,w64,wav,wsd,wtv,wv,xa,xwma"
 
-// headerless are formats that nothing but their name tells.
+// headerless are formats that only their file name identifies.
 var headerless = map[string]format{
 	".g722": {name: "G.722", demuxer: "g722"},
 	".gsm":  {name: "GSM 06.10", demuxer: "gsm"},
@@ -287,7 +287,7 @@ func (d *ffmpegDecoder) failed(f format) error {
 	case f.name == "":
 		return &Error{
 			Err:  fmt.Errorf("%w: neither this program nor ffmpeg knows what it is", ErrNotAudio),
-			Hint: "sound without a header cannot be told from other data; convert it to WAV",
+			Hint: "sound without a header cannot be distinguished from other data; convert it to WAV",
 		}
 	case strings.Contains(said, "Decoder") && strings.Contains(said, "not found"),
 		strings.Contains(said, "Unknown input format"):

@@ -36,7 +36,7 @@ func TestTheSameSpeechHasTheSamePlaceInEveryFormat(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		path string
-		late int // samples by which players hear it late, for what no header tells
+		late int // samples by which players play it late, since no header gives the delay
 	}{
 		{"MP3", data(t, "formats-jfk", "jfk.mp3"), 0},
 		{"Opus", data(t, "formats-jfk", "jfk.opus"), 0},

@@ -113,7 +113,7 @@ func (f *ffmpegFacts) aboutSound(c complaint) bool {
 	})
 }
 
-// line takes a fact and says whether it was the last. Indentation tells ffmpeg's own
+// line takes a fact and says whether it was the last. Indentation separates ffmpeg's own
 // lines from a title that looks like one.
 func (p *ffmpegReport) line(s string) (last bool) {
 	f := &p.facts

@@ -130,7 +130,7 @@ func TestChannelsThatDoNotCancelAreMixedAsEver(t *testing.T) {
 			t.Errorf("%s: got %v", name, mix.diagnostics)
 		}
 		if name == "opposite hum" {
-			continue // which of the two is heard in pauses does not matter
+			continue // which of the two is taken in pauses does not matter
 		}
 		for i, v := range mix.channels[0] {
 			mean := float32(0)

@@ -44,7 +44,7 @@ type mp3Decoder struct {
 	out [][]float32
 }
 
-// mp3Damage counts what was lost, to be told once for each stretch.
+// mp3Damage counts what was lost, to be reported once for each stretch.
 type mp3Damage struct {
 	frames int
 	at     timeline.Sample

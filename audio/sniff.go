@@ -29,7 +29,7 @@ type format struct {
 // unknown is content that says nothing about itself.
 var unknown = format{}
 
-// magic lists formats that a fixed string at a fixed place tells.
+// magic lists formats that a fixed string at a fixed place identifies.
 var magic = []struct {
 	at   int
 	mark string
@@ -76,7 +76,7 @@ var magic = []struct {
 	{0, "\x7fELF", format{name: "a program", not: true}},
 }
 
-// sniff tells the format from the first bytes of a file; whole says that there are no
+// sniff identifies the format by the first bytes of a file; whole says that there are no
 // others.
 func sniff(head []byte, whole bool) format {
 	if len(head) >= 12 && string(head[8:12]) == "WAVE" {

@@ -26,7 +26,7 @@ type Info struct {
 	// Declared is the length that the header claims, -1 if it claims none.
 	Declared timeline.Sample
 	// Estimate is the length to expect, good for a progress bar: Declared, or what size
-	// and bit rate or the last page tell; -1 if nothing does.
+	// and bit rate or the last page give; -1 if nothing does.
 	Estimate timeline.Sample
 }
 

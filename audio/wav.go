@@ -19,7 +19,7 @@ type wavDecoder struct {
 	encoding pcm.Encoding
 	frame    int // bytes
 
-	left   int64 // bytes of sound not read yet, riff.Unknown if only the end will tell
+	left   int64 // bytes of sound not read yet, riff.Unknown if only the end will show
 	at     int64 // frames given or skipped
 	bytes  []byte
 	dst    [][]float32

@@ -37,7 +37,7 @@ func (d *wavDecoder) extent() {
 	}
 }
 
-// chunkFollows tells an empty data chunk from one whose length was left at zero: after
+// chunkFollows distinguishes an empty data chunk from one whose length was left at zero: after
 // the first comes what writers put behind the sound.
 func chunkFollows(b []byte) bool {
 	if len(b) < 8 {

@@ -67,8 +67,8 @@ func (d *wavDecoder) format() error {
 	return nil
 }
 
-// sampleBytes returns how many bytes a sample takes, or 0 if nothing tells. The depth
-// tells: the block alignment is wrong more often, and other programs ignore it. Only 24
+// sampleBytes returns how many bytes a sample takes, or 0 if it is unknown. The depth
+// decides: the block alignment is wrong more often, and other programs ignore it. Only 24
 // bits may well lie in four bytes.
 func (d *wavDecoder) sampleBytes() int {
 	f := d.header.Format
@@ -87,7 +87,7 @@ func (d *wavDecoder) sampleBytes() int {
 	return (f.Bits + 7) / 8
 }
 
-// packed tells 24 bits in three bytes from those in four, by the size of steps from one
+// packed distinguishes 24 bits in three bytes from those in four, by the size of steps from one
 // sample to the next: read wrongly, the top byte is noise.
 func (d *wavDecoder) packed() bool {
 	b, _ := d.in.peek(4096)
@@ -164,7 +164,7 @@ func formatBehind(in *input, h *riff.Header) error {
 	return err
 }
 
-// inLowBytes tells the two layouts of 24 bits in four bytes apart. The standard puts
+// inLowBytes distinguishes the two layouts of 24 bits in four bytes. The standard puts
 // them at the top, over a zero byte; some writers at the bottom, under a copy of the
 // sign or zero. The first samples that are not silence decide.
 func (d *wavDecoder) inLowBytes() bool {

@@ -14,7 +14,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
-// program is the command line as the program itself tells it.
+// program is the command line as the program itself describes it.
 type program struct {
 	commands  map[string]map[string]bool // flags, by command such as "models list"
 	variables map[string]bool

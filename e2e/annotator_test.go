@@ -10,7 +10,7 @@ import (
 )
 
 // connected makes a project with tasks that are there before the backend is, so that
-// nothing has been heard of them.
+// nothing has been transcribed of them.
 func connected(t *testing.T, h *house, title, config string, tasks int) (project int64, c connection) {
 	t.Helper()
 	server := clips(t)
@@ -72,7 +72,7 @@ func interacts(t *testing.T, h *house) {
 		}
 		return items(t, reply.Data.Result)
 	}
-	for _, when := range []string{"before the recording was heard", "after it was heard"} {
+	for _, when := range []string{"before the recording is transcribed", "after it is transcribed"} {
 		got := ask()
 		if len(got) != 2 || got[0].Type != "labels" || got[1].Type != "textarea" {
 			t.Fatalf("%s: %+v", when, got)

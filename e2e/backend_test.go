@@ -31,7 +31,7 @@ type backend struct {
 	process *process
 }
 
-// serving tells how a backend is started.
+// serving says how a backend is started.
 type serving struct {
 	token   string
 	library string   // path of ONNX Runtime; empty is that of the tests
@@ -167,7 +167,7 @@ func (h *house) transcribe(t *testing.T, path string) *transcript.Transcript {
 		t.Fatal(err)
 	}
 	if len(tr.Segments) == 0 {
-		t.Fatalf("nothing was heard in %s", path)
+		t.Fatalf("nothing was recognized in %s", path)
 	}
 	return tr
 }

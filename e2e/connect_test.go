@@ -13,7 +13,7 @@ import (
 
 // connectsWithoutModel connects a backend that cannot load its model yet, as when the
 // model is large: connecting succeeds at the first click, tasks are accepted, and what was
-// asked for meanwhile is delivered once there is a model. What is missing here is the
+// asked for meanwhile is pushed once there is a model. What is missing here is the
 // library, so that the moment is the test's to choose.
 func connectsWithoutModel(t *testing.T, h *house) {
 	library := filepath.Join(t.TempDir(), "libonnxruntime.so")
@@ -87,7 +87,7 @@ func tokens(t *testing.T, h *house) {
 		p := h.project(t, "wrong token", template(t, "automatic-speech-recognition"))
 		h.connect(t, p, b)
 		h.upload(t, p, "reading.flac", reading(t, 2))
-		eventually(t, "the trouble is said", 30*time.Second, func() bool {
+		eventually(t, "the problem shows", 30*time.Second, func() bool {
 			s := b.status(t, p)
 			return len(s.Tasks) == 1 && strings.Contains(s.Tasks[0].Reason, "401") && strings.Contains(s.Tasks[0].Reason, "check LABEL_STUDIO_API_KEY")
 		})

@@ -41,9 +41,9 @@ func addSonnets(t *testing.T, h *house, project int64) {
 	h.add(t, project, data...)
 }
 
-// heardAtMostTwice looks at how often each recording was heard to its end. A kill may come
+// transcribedAtMostTwice looks at how often each recording was transcribed to its end. A kill may come
 // between the end, which is stored, and the line in the log that is counted here.
-func heardAtMostTwice(t *testing.T, b *backend, kills int) {
+func transcribedAtMostTwice(t *testing.T, b *backend, kills int) {
 	t.Helper()
 	times := map[string]int{}
 	for _, line := range b.lines(t, "recording transcribed") {
@@ -57,13 +57,13 @@ func heardAtMostTwice(t *testing.T, b *backend, kills int) {
 		again += n - 1
 	}
 	if len(times) < thirty-kills {
-		t.Errorf("the log tells of %d recordings, want %d", len(times), thirty)
+		t.Errorf("the log has %d recordings, want %d", len(times), thirty)
 	}
 	t.Logf("%d of %d recordings were transcribed twice", again, len(times))
 }
 
-// survivesKills kills the backend at random moments while it hears thirty recordings and
-// stores what it heard.
+// survivesKills kills the backend at random moments while it transcribes thirty recordings and
+// stores the transcripts.
 func survivesKills(t *testing.T, h *house) {
 	b := h.serve(t, "killed", serving{token: legacy, args: []string{"--predict-wait", "2s"}})
 	p := h.project(t, "kills", template(t, "asr-using-segments"))
@@ -93,13 +93,13 @@ func survivesKills(t *testing.T, h *house) {
 	}
 	t.Logf("%d predictions after the last kill", done)
 	b.settled(t, p, thirty, 6*time.Minute)
-	heardAtMostTwice(t, b, kills)
-	waitDelivered(t, b, p)
+	transcribedAtMostTwice(t, b, kills)
+	waitPushed(t, b, p)
 	b.settled(t, p, thirty, 0)
 	b.process.end(syscall.SIGTERM)
 }
 
-// survivesOutage stops Label Studio while thirty recordings are heard and stored.
+// survivesOutage stops Label Studio while thirty recordings are transcribed and stored.
 func survivesOutage(t *testing.T, h *house) {
 	outage := 5 * time.Second
 	if text := os.Getenv("ASR_BACKEND_OUTAGE"); text != "" {
@@ -125,8 +125,8 @@ func survivesOutage(t *testing.T, h *house) {
 	h.start(t)
 	t.Logf("Label Studio was away for %.1f s", time.Since(began).Seconds())
 	b.settled(t, p, thirty, 5*time.Minute)
-	heardAtMostTwice(t, b, 0)
-	waitDelivered(t, b, p)
+	transcribedAtMostTwice(t, b, 0)
+	waitPushed(t, b, p)
 	b.settled(t, p, thirty, 0)
 	b.process.end(syscall.SIGTERM)
 }
@@ -146,23 +146,23 @@ func answersInTime(t *testing.T, h *house) {
 	took := time.Since(start)
 	k := h.tasks(t, p)[0]
 	if len(k.Predictions) != 0 {
-		t.Skipf("the recording was heard within the deadline, in %v", took)
+		t.Skipf("the recording was transcribed within the deadline, in %v", took)
 	}
 	t.Logf("answered with nothing after %.1f s", took.Seconds())
 	same(t, h.transcribe(t, long), items(t, b.settled(t, p, 1, 2*time.Minute)[0].Predictions[0].Result))
 	h.retrieve(t, p)
-	waitDelivered(t, b, p)
+	waitPushed(t, b, p)
 	b.settled(t, p, 1, 0)
 	b.process.end(syscall.SIGTERM)
 }
 
-// waitDelivered waits until all deliveries of a project have ended: one follows each
+// waitPushed waits until all pushes of a project have ended: one follows each
 // answer to a request, a while later, and looks for twins.
-func waitDelivered(t *testing.T, b *backend, project int64) {
+func waitPushed(t *testing.T, b *backend, project int64) {
 	t.Helper()
-	eventually(t, "all deliveries have ended", 3*time.Minute, func() bool {
+	eventually(t, "all pushes have ended", 3*time.Minute, func() bool {
 		for state, n := range b.status(t, project).Counts {
-			if state != "delivered" && n > 0 {
+			if state != "pushed" && n > 0 {
 				return false
 			}
 		}
@@ -184,7 +184,7 @@ func storesOnce(t *testing.T, h *house) {
 		if len(h.main.status(t, p.ID).Tasks) == 0 {
 			continue // another backend's
 		}
-		waitDelivered(t, h.main, p.ID)
+		waitPushed(t, h.main, p.ID)
 		for _, k := range h.tasks(t, p.ID) {
 			if len(k.Predictions) > 1 {
 				t.Errorf("%s: task %d has %d predictions", p.Title, k.ID, len(k.Predictions))

@@ -20,7 +20,7 @@ import (
 )
 
 // TestLoad measures what doc/performance-service.md says: how fast requests are answered
-// with nothing to do, and with a thousand recordings waiting and every core hearing. It
+// with nothing to do, and with a thousand recordings waiting and every core transcribing. It
 // asserts no time. Label Studio is played by a server that takes what it is given, since
 // a real one would take most of the machine. `make load` runs it.
 //
@@ -42,7 +42,7 @@ func TestLoad(t *testing.T) {
 	l := &load{backend: b, recordings: sonnets(t), config: template(t, "asr-using-segments")}
 	l.post(t, "/setup", object{"project": "1.0", "schema": l.config})
 
-	// One recording is heard beforehand, so that there is a cached answer.
+	// One recording is transcribed beforehand, so that there is a cached answer.
 	l.post(t, "/webhook", l.created(1, 1))
 	b.process.until(t, "the first is stored", time.Minute, func() bool { return stored.Load() == 1 })
 	t.Logf("resident before: %s", memory(t, b))
@@ -54,8 +54,8 @@ func TestLoad(t *testing.T) {
 	b.process.until(t, "the tasks are queued", 2*time.Minute, func() bool { return l.status(t).Waiting > int64(waiting)*8/10 })
 	t.Logf("%d recordings queued after %.1f s", l.status(t).Waiting, time.Since(start).Seconds())
 	before := stored.Load()
-	l.measure(t, fmt.Sprintf("%d recordings waiting, all cores hearing", waiting), 500, func() bool { return len(l.status(t).Running) > 0 && l.status(t).Waiting > 0 })
-	t.Logf("resident while hearing: %s; %d were stored meanwhile", memory(t, b), stored.Load()-before)
+	l.measure(t, fmt.Sprintf("%d recordings waiting, all cores transcribing", waiting), 500, func() bool { return len(l.status(t).Running) > 0 && l.status(t).Waiting > 0 })
+	t.Logf("resident while transcribing: %s; %d were stored meanwhile", memory(t, b), stored.Load()-before)
 }
 
 // load asks a backend as Label Studio does: with a new connection each time.

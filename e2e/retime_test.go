@@ -15,10 +15,10 @@ func corrects(t *testing.T, h *house) {
 	h.connect(t, p, h.main)
 	h.add(t, p, object{"audio": clips(t) + "/clip-0.flac?correct", "alignment": []any{}, "pred_text": ""})
 	k := h.main.settled(t, p, 1, time.Minute)[0]
-	heard, _ := k.Data["pred_text"].(string)
-	words := strings.Fields(heard)
+	text, _ := k.Data["pred_text"].(string)
+	words := strings.Fields(text)
 	if len(words) < 4 {
-		t.Fatalf("heard %q", heard)
+		t.Fatalf("recognized %q", text)
 	}
 	words[1] = "corrected"
 	said := strings.Join(words, " ")

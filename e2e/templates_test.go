@@ -23,7 +23,7 @@ func templates(t *testing.T, h *house) {
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d templates: %v", len(files), err)
 	}
-	told := h.transcribe(t, reading(t, 1))
+	direct := h.transcribe(t, reading(t, 1))
 	for i, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".xml")
 		t.Run(name, func(t *testing.T) {
@@ -48,13 +48,13 @@ func templates(t *testing.T, h *house) {
 				return
 			case "long-audio":
 				k := h.main.settled(t, p, 1, 30*time.Second)[0]
-				inData(t, told.Text(), k, "alignment")
-				if got := k.Data["pred_text"]; got != told.Text() {
-					t.Errorf("pred_text %q, want %q", got, told.Text())
+				inData(t, direct.Text(), k, "alignment")
+				if got := k.Data["pred_text"]; got != direct.Text() {
+					t.Errorf("pred_text %q, want %q", got, direct.Text())
 				}
 				return
 			case "conversational-analysis", "contextual-scrolling":
-				inData(t, told.Text(), h.main.settled(t, p, 1, 30*time.Second)[0], "text")
+				inData(t, direct.Text(), h.main.settled(t, p, 1, 30*time.Second)[0], "text")
 				// Paragraphs that somebody wrote stay.
 				written := []any{object{"author": "A", "text": "Somebody wrote this.", "start": 0.0, "end": 1.0}}
 				h.add(t, p, object{"audio": url, "url": url, "text": written})
@@ -72,8 +72,8 @@ func templates(t *testing.T, h *house) {
 				t.Fatal("an empty prediction")
 			}
 			if name != "own-two-recordings" {
-				if said := texts(got); len(said) > 0 && !slices.Contains(said, told.Text()) && strings.Join(said, " ") != told.Text() {
-					t.Errorf("texts %q, want %q", said, told.Text())
+				if said := texts(got); len(said) > 0 && !slices.Contains(said, direct.Text()) && strings.Join(said, " ") != direct.Text() {
+					t.Errorf("texts %q, want %q", said, direct.Text())
 				}
 			}
 			h.accept(t, k)

@@ -14,11 +14,11 @@ import (
 // BenchmarkBacklog measures a queue with that many jobs of 100 projects waiting:
 //
 //	enqueued/s  jobs accepted by 16 callers at once, each synced to the disk
-//	open-ms     opening the directory again, until jobs are handed out
+//	open-ms     opening the directory again, until jobs can be taken
 //	heap-B/job  what the process holds for every waiting job
 //	disk-B/job  what the data directory takes
 //
-// One operation is the life of an interactive job among them: enqueued, handed out, its
+// One operation is the life of an interactive job among them: enqueued, taken, its
 // result stored and waited for.
 func BenchmarkBacklog(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
@@ -143,11 +143,11 @@ func BenchmarkStatusPage(b *testing.B) {
 	q, now := &Queue{index: newIndex(5)}, time.Now()
 	for i := range tasks {
 		project := fmt.Sprint(i % projects)
-		hear := readyJob(fmt.Sprintf("recording %d of a model and settings", i), project, priority.Batch)
+		transcribe := readyJob(fmt.Sprintf("recording %d of a model and settings", i), project, priority.Batch)
 		push := readyJob(fmt.Sprintf("task %d and a version", i), project, priority.Batch)
-		hear.Kind, push.Kind = "transcribe", "deliver"
-		push.After, push.AfterID = hear.Key, hear.ID
-		q.index.apply(hear, uint64(2*i+1), now)
+		transcribe.Kind, push.Kind = "transcribe", "deliver"
+		push.After, push.AfterID = transcribe.Key, transcribe.ID
+		q.index.apply(transcribe, uint64(2*i+1), now)
 		q.index.apply(push, uint64(2*i+2), now)
 	}
 	for b.Loop() {

@@ -159,7 +159,7 @@ func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {
 				}
 			}
 		}
-		// Whoever is told that the store does not answer asks again.
+		// Whoever learns that the store does not answer asks again.
 		until(t, "the job is accepted", func() bool {
 			_, _, err := q.Enqueue(ctx, spec(fmt.Sprint(i)))
 			return err == nil

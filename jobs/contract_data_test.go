@@ -15,7 +15,7 @@ import (
 )
 
 var contractData = []promise{
-	{"windows stay through hand-outs and go with the end", func(t *testing.T, open func(Options) *Queue) {
+	{"windows stay through attempts and go with the end", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, spec("k"))
 		enqueue(t, q, spec("other"))
@@ -92,7 +92,7 @@ var contractData = []promise{
 			}
 		}
 	}},
-	{"lists and counts tell the state of every project", func(t *testing.T, open func(Options) *Queue) {
+	{"lists and counts give the state of every project", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		for i := range 4 {
 			enqueue(t, q, Spec{Key: fmt.Sprint("a", i), Project: "a", Kind: "asr"})

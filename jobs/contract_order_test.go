@@ -137,7 +137,7 @@ var contractOrder = []promise{
 		enqueue(t, q, Spec{Key: "push", Project: "p", Kind: "push", After: "asr"})
 		l := take(t, q, "asr")
 		if _, err := tryTake(ctx, q, "push", priority.Batch); !errors.Is(err, errEmpty) {
-			t.Fatalf("handed out while the other runs: %v", err)
+			t.Fatalf("taken while the other runs: %v", err)
 		}
 		if err := l.Finish(ctx, []byte("text")); err != nil {
 			t.Fatal(err)

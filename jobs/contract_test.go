@@ -45,7 +45,7 @@ func TestContract(t *testing.T) {
 				}
 				servers = cluster(t)
 			}
-			for _, c := range slices.Concat(contractLife, contractOrder, contractData, contractTrouble) {
+			for _, c := range slices.Concat(contractLife, contractOrder, contractData, contractFaults) {
 				t.Run(c.name, func(t *testing.T) { c.test(t, func(o Options) *Queue { return b.open(t, o) }) })
 			}
 		})
@@ -66,7 +66,7 @@ var contractLife = []promise{
 		l := take(t, q, "asr")
 		j := l.Job()
 		if j.Key != s.Key || j.Project != s.Project || j.Class != priority.Opened || !bytes.Equal(j.Payload, s.Payload) || j.State != Running || j.Attempts != 1 {
-			t.Errorf("handed out: %+v", j)
+			t.Errorf("taken: %+v", j)
 		}
 		if err := l.Finish(ctx, []byte("text")); err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ var contractLife = []promise{
 			}
 		}
 		if n != 1 || len(q.List(Filter{})) != 1 {
-			t.Errorf("%d were told that they created it; %d jobs listed", n, len(q.List(Filter{})))
+			t.Errorf("%d got that they created it; %d jobs listed", n, len(q.List(Filter{})))
 		}
 	}},
 	{"retry hands out later, release at once and uncounted", func(t *testing.T, open func(Options) *Queue) {
@@ -155,7 +155,7 @@ var contractLife = []promise{
 		}
 		j := take(t, q, "asr").Job()
 		if waited := time.Since(before); waited < delay-time.Millisecond {
-			t.Errorf("handed out again after %v", waited)
+			t.Errorf("taken again after %v", waited)
 		}
 		if j.Key != "k" || j.Retries != 1 || j.Attempts != 3 || j.Crashes != 0 || j.Reason != `push: jobs: send: refused` || j.Hint != "look at Label Studio" {
 			t.Errorf("after a retry: %+v", j)
@@ -176,13 +176,13 @@ var contractLife = []promise{
 		}
 		j := take(t, q, "asr").Job()
 		if waited := time.Since(before); waited < delay-time.Millisecond {
-			t.Errorf("handed out again after %v", waited)
+			t.Errorf("taken again after %v", waited)
 		}
 		if j.Retries != 0 || j.Crashes != 0 || j.Reason != "" {
 			t.Errorf("after a postponement: %+v", j)
 		}
 	}},
-	{"requeue brings a waiting or dead job forward and nothing else", func(t *testing.T, open func(Options) *Queue) {
+	{"requeue moves a waiting or dead job forward and nothing else", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, Spec{Key: "k", Project: "p", Kind: "asr", NotBefore: time.Now().Add(time.Hour)})
 		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {

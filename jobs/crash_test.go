@@ -22,7 +22,7 @@ import (
 )
 
 // What the child processes do, by environment variables: the role, the directory, a file
-// that every computation is written to, how many hand-outs a job may cost, and how many
+// that every computation is written to, how many attempts a job may cost, and how many
 // windows a job has (0: it is computed in one piece).
 type crew struct {
 	dir, log            string

@@ -73,7 +73,7 @@ func TestJobsSurviveAnOrderlyStop(t *testing.T) {
 	}
 	l = take(t, q, "asr")
 	if j := l.Job(); j.Key != "running" || j.Crashes != 0 || j.Attempts != 2 {
-		t.Errorf("handed out again: %+v", j)
+		t.Errorf("taken again: %+v", j)
 	}
 	if w, err := l.Windows(ctx); err != nil || string(w[2]) != "window" {
 		t.Errorf("windows: %v, %v", w, err)

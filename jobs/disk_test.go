@@ -87,7 +87,7 @@ func TestAFullDiskIsReportedAndRecovers(t *testing.T) {
 	if _, created, err := q.Enqueue(ctx, spec("next")); created || err != nil {
 		t.Errorf("a job that is there: %v, %v", created, err)
 	}
-	until(t, "Health tells", func() bool { return errors.Is(q.Health(), ErrNoSpace) })
+	until(t, "Health reports it", func() bool { return errors.Is(q.Health(), ErrNoSpace) })
 	if s := q.Stats(); s.Free > 4<<20 || s.Free < 0 {
 		t.Errorf("Stats: %d bytes free", s.Free)
 	}
@@ -147,7 +147,7 @@ func TestAWriteThatFailsIsOvercome(t *testing.T) {
 	if !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrNoSpace) {
 		t.Errorf("the write that failed: %v", err)
 	}
-	until(t, "Health tells", func() bool { return q.Health() != nil })
+	until(t, "Health reports it", func() bool { return q.Health() != nil })
 	lie.Store(false)
 	remount(t, dir, "size=32m", 0)
 	until(t, "Health is well", func() bool { return q.Health() == nil })

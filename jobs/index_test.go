@@ -285,9 +285,9 @@ func TestSuspectsRunOneAtATime(t *testing.T) {
 		rev++
 		x.apply(r, rev, now)
 	}
-	lost := func(key string, losses int) record {
+	lost := func(key string, crashes int) record {
 		r := readyJob(key, "p", priority.Batch)
-		r.Crashes = losses
+		r.Crashes = crashes
 		return r
 	}
 	put(lost("often", 4))

@@ -31,7 +31,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			clock = clock.Add(time.Second)
 			before := r
-			step := rapid.SampledFrom([]string{"take", "beat", "finish", "fail", "retry", "postpone", "release", "lose", "requeue", "raise", "hold", "wait"}).Draw(t, "step")
+			step := rapid.SampledFrom([]string{"take", "heartbeat", "finish", "fail", "retry", "snooze", "release", "lose", "requeue", "raise", "hold", "wait"}).Draw(t, "step")
 			var err error
 			var next record
 			allowed := before.State == Running
@@ -39,7 +39,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 			case "take":
 				allowed = before.State == Queued && !before.NotBefore.After(clock)
 				next, err = r.take(clock, "owner", "lease")
-			case "beat":
+			case "heartbeat":
 				next, err = r.heartbeat(clock)
 			case "finish":
 				next, err = r.finish(clock, resultRef{Name: "id.lease"})
@@ -47,7 +47,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 				next, err = r.fail(clock, hinted{errors.New(rapid.String().Draw(t, "reason"))})
 			case "retry":
 				next, err = r.retry(clock, clock.Add(time.Hour), errors.New("refused"))
-			case "postpone":
+			case "snooze":
 				next, err = r.snooze(clock, clock.Add(time.Hour))
 			case "release":
 				next, err = r.release(clock)
@@ -96,7 +96,7 @@ func TestSuspectsRestLongerAndLonger(t *testing.T) {
 		r, _ = r.take(now.Add(time.Hour), "o", "l")
 		r, _ = r.crash(now, 0, 100, time.Second, "killed")
 		if got := max(0, r.NotBefore.Sub(now)); r.State != Queued || got != want {
-			t.Errorf("after %d losses: %s, not before %v; want %v", i+1, r.State, got, want)
+			t.Errorf("after %d crashes: %s, not before %v; want %v", i+1, r.State, got, want)
 		}
 	}
 	r, _ = r.take(now.Add(time.Hour), "o", "l")
@@ -109,17 +109,17 @@ func TestCrashesCountOnlyWithoutProgress(t *testing.T) {
 	now := time.Now().UTC()
 	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: now, Updated: now}}
 	for i, c := range []struct {
-		windows, losses int
-		state           State
+		windows, crashes int
+		state            State
 	}{{0, 1, Queued}, {4, 0, Queued}, {4, 1, Queued}, {5, 0, Queued}, {5, 1, Queued}, {5, 2, Discarded}} {
 		r, _ = r.take(now, "o", "l")
 		r, _ = r.crash(now, c.windows, 2, time.Minute, "killed")
-		if r.Crashes != c.losses || r.State != c.state {
-			t.Fatalf("loss %d with %d windows: got %d losses, %s; want %d, %s", i, c.windows, r.Crashes, r.State, c.losses, c.state)
+		if r.Crashes != c.crashes || r.State != c.state {
+			t.Fatalf("crash %d with %d windows: got %d crashes, %s; want %d, %s", i, c.windows, r.Crashes, r.State, c.crashes, c.state)
 		}
 	}
 	if r.Reason == "" || r.Hint == "" {
-		t.Errorf("a job dead of losses has reason %q, hint %q", r.Reason, r.Hint)
+		t.Errorf("a job dead of crashes has reason %q, hint %q", r.Reason, r.Hint)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestRecordsThatBreakTheRulesAreRefused(t *testing.T) {
 		"a result of negative size":     {done, func(r *record) { r.Result = &resultRef{Name: "id.r", Size: -1} }},
 		"dead without a reason":         {dead, func(r *record) { r.Reason = "" }},
 		"dead and waiting for its time": {dead, func(r *record) { r.NotBefore = now }},
-		"negative losses":               {queued, func(r *record) { r.Crashes = -1 }},
+		"negative crashes":              {queued, func(r *record) { r.Crashes = -1 }},
 		"waits for nobody in special":   {queued, func(r *record) { r.After = "x" }},
 		"never created":                 {queued, func(r *record) { r.Created = time.Time{} }},
 	} {

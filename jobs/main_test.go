@@ -62,7 +62,7 @@ func open(t testing.TB, o Options) *Queue {
 }
 
 // serve starts a NATS server with a socket on the loopback, a process of its own as far as
-// the client can tell.
+// the client can detect.
 func serve(t testing.TB, change ...func(*server.Options)) *server.Server {
 	t.Helper()
 	o := &server.Options{

@@ -132,7 +132,7 @@ func TestALateResultIsRefusedByRevision(t *testing.T) {
 	q, ctx := open(t, Options{Dir: t.TempDir()}), t.Context()
 	enqueue(t, q, spec("k"))
 	late := take(t, q, "asr")
-	// What another process would do when the lease ran out, without this one hearing of it.
+	// What another process would do when the lease ran out, while this one knows nothing of it.
 	late.turn <- struct{}{}
 	if _, err := q.change(ctx, "k", func(r record) (record, error) { return r.crash(now(), 0, 5, time.Second, "silent") }); err != nil {
 		t.Fatal(err)
@@ -199,7 +199,7 @@ func TestALostAnswerIsNotALostJob(t *testing.T) {
 	}
 }
 
-// The watch may bring a write whose answer was lost before the writer has asked again.
+// The watch may deliver a write whose answer was lost before the writer has asked again.
 func TestAWriteOfOnesOwnIsNotTakenForTheLossOfTheLease(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir()})
 	enqueue(t, q, spec("k"))
@@ -228,7 +228,7 @@ func TestAClaimWithoutAWorkerIsReleased(t *testing.T) {
 	delete(q.held, "k")
 	q.mu.Unlock()
 	if j := take(t, q, "asr").Job(); j.Crashes != 0 || j.Attempts != 2 {
-		t.Errorf("handed out again: %+v", j)
+		t.Errorf("taken again: %+v", j)
 	}
 }
 
@@ -352,7 +352,7 @@ func TestAServerThatRestartsIsFoundAgain(t *testing.T) {
 	l := take(t, q, "asr")
 	s.Shutdown()
 	s.WaitForShutdown()
-	until(t, "the trouble is told", func() bool { return errors.Is(q.Health(), ErrUnavailable) })
+	until(t, "the fault shows", func() bool { return errors.Is(q.Health(), ErrUnavailable) })
 	_, _, err := q.Enqueue(ctx, spec("meanwhile"))
 	wantErr(t, err, ErrUnavailable)
 	finished := make(chan error, 1)

@@ -36,8 +36,8 @@ type Args interface {
 	Project() string
 }
 
-// InsertOptions are what Insert may be told beside the arguments. The zero value is right
-// for a job that may run at once and that nobody waits for.
+// InsertOptions configure Insert. The zero value is right for a job that may run at once and
+// that nobody waits for.
 type InsertOptions struct {
 	Class     priority.Class
 	After     string    // see Spec.After

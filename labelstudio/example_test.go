@@ -15,7 +15,7 @@ import (
 )
 
 // parrot is a whole backend: it says the same thing about every recording, until somebody
-// starts the training; then it says what it was told.
+// starts the training; then it prints what it received.
 type parrot struct{}
 
 func (parrot) phrase(ctx context.Context, p *labelstudio.Project) string {

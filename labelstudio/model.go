@@ -10,7 +10,7 @@ import (
 
 // Model is what one implements to serve a model to Label Studio. Methods are called
 // concurrently. The context ends when the request's time is up or the server stops, never
-// because the client left: nobody can tell.
+// because the client left: the two look the same.
 type Model interface {
 	// Setup says with which version predictions for the project are stamped. It is called
 	// before every batch and answers from what it knows: it neither loads nor waits. The
@@ -24,7 +24,7 @@ type Model interface {
 	// result is drawn on the annotator's page.
 	Predict(ctx context.Context, p *Project, tasks []Task, c *Context) ([]Predictions, error)
 
-	// Fit is told what happened in the project, after Label Studio got its answer and in
+	// Fit receives what happened in the project, after Label Studio got its answer and in
 	// the order of arrival. An error is logged.
 	Fit(ctx context.Context, p *Project, e *Event) error
 }
@@ -130,7 +130,7 @@ func (p *Project) Set(ctx context.Context, key, value string) error {
 	return p.store.Set(ctx, p.ID, key, value)
 }
 
-// LoadExtraParams sets ExtraParams from the store, unless the request brought some.
+// LoadExtraParams sets ExtraParams from the store, unless the request contained some.
 func (p *Project) LoadExtraParams(ctx context.Context) error {
 	if p.ExtraParams != nil {
 		return nil

@@ -80,7 +80,7 @@ type PredictRequest struct {
 type Context struct {
 	// Result holds the regions on the page, those just drawn among them.
 	Result []Item
-	// AnnotationID, DraftID and UserID are zero where the sender does not tell.
+	// AnnotationID, DraftID and UserID are zero where the sender does not give them.
 	AnnotationID, DraftID, UserID int64
 }
 

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,12 +38,22 @@ type card struct {
 	SelfTest *SelfTest `json:"selftest,omitempty"`
 }
 
-// SelfTest is what a model's exporter noted for others to hear again.
+// SelfTest lets others check an exported model against its checkpoint.
 type SelfTest struct {
 	// Sample is the SHA-256 of a recording, in hex.
 	Sample string `json:"sample"`
-	// Heard is the greedy text of the recording by the checkpoint that was exported.
-	Heard string `json:"heard"`
+	// Text is the greedy transcript of the recording by the checkpoint that was exported.
+	Text string `json:"text"`
+}
+
+// UnmarshalJSON accepts the cards of earlier exporters, which called the text "heard".
+func (s *SelfTest) UnmarshalJSON(raw []byte) error {
+	var card struct{ Sample, Text, Heard string }
+	if err := json.Unmarshal(raw, &card); err != nil {
+		return err
+	}
+	s.Sample, s.Text = card.Sample, cmp.Or(card.Text, card.Heard)
+	return nil
 }
 
 func newCard(m *Model, b *Build) *card {

@@ -60,7 +60,7 @@ func text(m *models.Model) string {
 	return s
 }
 
-// download tells which builds there are, how large they are, and by a star whose files
+// download describes which builds there are, how large they are, and by a star whose files
 // are not all pinned.
 func download(m *models.Model) string {
 	var builds []string

@@ -34,7 +34,7 @@ func lock(ctx context.Context, path string, waiting func()) (release func() erro
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(context.Cause(ctx), f.Close())
-		case <-time.After(200 * time.Millisecond): // the system tells nobody
+		case <-time.After(200 * time.Millisecond): // the system does not notify waiters
 		}
 	}
 }

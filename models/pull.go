@@ -17,7 +17,7 @@ import (
 	"github.com/asr-backend/asr-backend/models/internal/unpack"
 )
 
-// PullOptions tell how to pull. The zero value is useful.
+// PullOptions configure Pull. The zero value is useful.
 type PullOptions struct {
 	// Mirror, HuggingFace and UserAgent are as in fetch.Options: a server that holds files
 	// under HOST/PATH of their address; what stands for https://huggingface.co; the
@@ -46,7 +46,7 @@ type PullResult struct {
 	Already bool
 }
 
-// Pull brings a model of the catalogue to this machine. What an earlier pull has brought
+// Pull downloads a model of the catalogue. What an earlier pull has downloaded
 // is kept; the model appears when all is there and right. Errors are *asr.ModelError,
 // except when ctx has ended.
 func (s *Store) Pull(ctx context.Context, name string, o PullOptions) (*PullResult, error) {
@@ -146,7 +146,7 @@ func (p *pull) stage(ctx context.Context) error {
 }
 
 // space refuses to begin what cannot end. What is unknown is not counted; the download
-// looks again when the server has told.
+// looks again when the server has reported it.
 func (p *pull) space() error {
 	need := p.build.Size()
 	if p.build.Archive != nil {
@@ -165,7 +165,7 @@ func (p *pull) space() error {
 	if err == nil && need > free {
 		return &fetch.SpaceError{Folder: p.store.Dir, Need: need, Free: free}
 	}
-	return nil // if nobody can tell, the disk will
+	return nil // if it is unknown, the disk will fail
 }
 
 // fetch downloads a file of the model.
@@ -180,21 +180,21 @@ func (p *pull) progress(file string, have, total int64) {
 	}
 }
 
-// counted is a reader that tells how much has been read.
+// counted is a reader that reports how much has been read.
 type counted struct {
-	r    io.Reader
-	tell func(int64)
-	n    int64
+	r      io.Reader
+	report func(int64)
+	n      int64
 }
 
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
 	c.n += int64(n)
-	c.tell(c.n)
+	c.report(c.n)
 	return n, err
 }
 
-// single brings the files of a build one by one.
+// single downloads the files of a build one by one.
 func (p *pull) single(ctx context.Context) error {
 	for _, f := range p.build.Files {
 		r, err := p.fetch(ctx, f.Name, p.build.URL(&f), filepath.Join(p.staging(), f.Name), f.Size, f.SHA256)
@@ -208,7 +208,7 @@ func (p *pull) single(ctx context.Context) error {
 	return nil
 }
 
-// packed brings the archive of a build and takes its files out.
+// packed downloads the archive of a build and takes its files out.
 func (p *pull) packed(ctx context.Context) error {
 	a := p.build.Archive
 	r, err := p.fetch(ctx, filepath.Base(a.URL), a.URL, p.archive(), a.Size, a.SHA256)
@@ -258,7 +258,7 @@ func (p *pull) clean() error {
 	return errors.Join(err, os.RemoveAll(p.staging()))
 }
 
-// syncFolder brings a rename to the disk. Some file systems cannot, which is no error.
+// syncFolder writes a rename to the disk. Some file systems cannot, which is no error.
 func syncFolder(path string) {
 	if d, err := os.Open(path); err == nil {
 		_ = d.Sync()

@@ -2,9 +2,9 @@
 # The way of the default model in small, from recordings to a transcript: small.sh WORK [SPEECH]
 #
 # A slice of speech, two minutes of training, export, the proof against NeMo, once more through NeMo's own export,
-# verification, a transcript. What is made is a model of two minutes, which hears nothing; that all steps work together
+# verification, a transcript. What is made is a model of two minutes, which recognizes nothing; that all steps work together
 # is what this shows. SPEECH: a folder as models/train/README.md describes it; the repository's own recordings if missing.
-# Run it by make model, which brings the Python environment and the program.
+# Run it by make model, which provides the Python environment and the program.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$1 speech=${2:-}
@@ -27,8 +27,8 @@ python3 "$here/export/validate.py" "$work/again" "$work/small.nemo" --clips $cli
 echo "== verified"
 "$program" models verify "$work/export"
 "$program" models verify "$work/again"
-echo "== heard after two minutes of training"
+echo "== recognized after two minutes of training"
 "$program" transcribe -q --model "$work/again" -f text $clips
-echo "== heard by the model inside the program"
+echo "== recognized by the model inside the program"
 "$program" transcribe -q --model default -f text $clips
 echo "== $work/export and $work/again are the same model, of two minutes"

@@ -222,7 +222,7 @@ def show(running):
   4. {backend}/status: what asr-backend does, and how many words were wrong.
 
 Your own recordings: Import, in the project. The model inside the program is a small one,
-for trying out: it knows the first voice, and mishears others. doc/models.md has better
+for trying out: it knows the first voice and makes many errors on others. doc/models.md has better
 ones. Logs are in {STATE.relative_to(ROOT)}. Ctrl-C stops everything.""")
     while True:
         for p in running:

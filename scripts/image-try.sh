@@ -43,7 +43,7 @@ serve() {
 	[ "$uid" = $user ] || die "it runs as user $uid"
 }
 
-# until_ready: wait until it can hear recordings.
+# until_ready: wait until it can transcribe.
 until_ready() {
 	for _ in $(seq 300); do
 		if inside $program health --ready 2>/dev/null; then return; fi
@@ -58,9 +58,9 @@ stop() {
 	wait $service || { cat "$log" >&2; die "it did not stop well"; }
 }
 
-# hear FILE WORD: transcribe a recording, which must have the word in it.
-hear() {
-	inside $program transcribe - <"$samples/$1" 2>"$log" | grep -q "$2" || { cat "$log" >&2; die "$1 was not heard"; }
+# transcribe FILE WORD: transcribe a recording; the transcript must contain the word.
+transcribe() {
+	inside $program transcribe - <"$samples/$1" 2>"$log" | grep -q "$2" || { cat "$log" >&2; die "the transcript of $1 lacks \"$2\""; }
 }
 
 mount -t proc proc /proc # of this namespace
@@ -69,8 +69,8 @@ case $target in
 cpu)
 	until_ready
 	stop
-	hear samples/reading.opus comparatively
-	hear testdata/audio/formats-jfk/jfk.m4a what # which takes ffmpeg
+	transcribe samples/reading.opus comparatively
+	transcribe testdata/audio/formats-jfk/jfk.m4a what # which takes ffmpeg
 	;;
 cuda)
 	# Without the CUDA libraries the provider must say which one it misses: then it was

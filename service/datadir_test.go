@@ -133,7 +133,7 @@ func TestDataDirsOfEarlierVersionsOpen(t *testing.T) {
 		w.ready()
 
 		// What is known from before, without a look at Label Studio.
-		if s := w.state(done[0]); s.State != "delivered" {
+		if s := w.state(done[0]); s.State != "pushed" {
 			t.Errorf("a task that was done: %+v", s)
 		}
 		if r := rates(w, p); len(r) != 1 || r[0].Words != 4 {

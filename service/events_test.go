@@ -31,7 +31,7 @@ func TestFiveThousandTasksAreTakenAtOnce(t *testing.T) {
 		}
 		w.settled(time.Hour, ids...)
 		if n := w.log.Count("recording transcribed"); n != 1 {
-			t.Errorf("the one recording was heard %d times", n)
+			t.Errorf("the one recording was transcribed %d times", n)
 		}
 		if jobs := w.metric("asr_backend_jobs"); jobs != n+1 {
 			t.Errorf("%v jobs are kept, want one a task and one for the recording", jobs)
@@ -175,7 +175,7 @@ func TestDeletedTasksAreForgotten(t *testing.T) {
 		w.DeleteTasks(late...)
 		w.Emit(p, "TASKS_CREATED", map[string]any{"tasks": []any{map[string]any{"id": late[0], "data": map[string]any{"audio": fmt.Sprintf("/data/upload/%d/r4.wav", p)}}}})
 		time.Sleep(10 * time.Minute)
-		if s := w.state(late[0]); s.State != "unknown" && s.State != "delivered" {
+		if s := w.state(late[0]); s.State != "unknown" && s.State != "pushed" {
 			t.Errorf("a task that is gone: %+v", s)
 		}
 	})
@@ -208,7 +208,7 @@ func TestAHugeAnnotationIsReadFromLabelStudio(t *testing.T) {
 	})
 }
 
-// Events are worked on after Label Studio's own trouble is over.
+// Events are worked on once Label Studio works again.
 func TestEventsOutlastLabelStudio(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")

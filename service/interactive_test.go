@@ -40,9 +40,9 @@ func items(r labelstudiotest.Prediction) []item {
 }
 
 func TestADrawnRegionGetsItsText(t *testing.T) {
-	for _, heard := range []bool{false, true} {
-		name := "before the recording was heard"
-		if heard {
+	for _, transcribed := range []bool{false, true} {
+		name := "before the recording is transcribed"
+		if transcribed {
 			name = "from the recording's transcript"
 		}
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestADrawnRegionGetsItsText(t *testing.T) {
 				w.ready()
 				r := tones.Recording{Seconds: 60}
 				id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "a.wav", r.WAV())})[0]
-				if heard {
+				if transcribed {
 					w.EmitCreated(p, id)
 					w.settled(time.Minute, id)
 				}
@@ -105,7 +105,7 @@ func TestAnInteractiveAnswerIsAlwaysAnObject(t *testing.T) {
 				t.Errorf("%s: %+v", name, items(got))
 			}
 		}
-		if s := w.state(gone); s.State != "region not heard" || s.Reason == "" {
+		if s := w.state(gone); s.State != "region not transcribed" || s.Reason == "" {
 			t.Errorf("state %+v", s)
 		}
 	})
@@ -129,7 +129,7 @@ func TestSeveralDrawnRegionsAreAnsweredTogether(t *testing.T) {
 	})
 }
 
-// Long recordings are being heard by every worker, and an annotator draws a region: it is
+// Long recordings are being transcribed by every worker, and an annotator draws a region: it is
 // run before what waits.
 func TestADrawnRegionGoesAheadOfEverythingElse(t *testing.T) {
 	inWorld(t, func(w *world, _ *service.Options) { w.slow = 2 * time.Second }, func(w *world) {
@@ -142,7 +142,7 @@ func TestADrawnRegionGoesAheadOfEverythingElse(t *testing.T) {
 		}
 		ids := w.AddTasks(p, data...)
 		w.EmitCreated(p, ids...)
-		w.until("hearing", time.Minute, func() bool { return len(w.status().Running) >= 2 })
+		w.until("transcribing", time.Minute, func() bool { return len(w.status().Running) >= 2 })
 		id := w.AddTasks(p, map[string]any{"audio": w.Upload(p, "drawn.wav", tones.Recording{Seconds: 30}.WAV())})[0]
 		time.Sleep(10 * time.Second)
 		before := w.metric("asr_backend_model_runs_total")
@@ -156,7 +156,7 @@ func TestADrawnRegionGoesAheadOfEverythingElse(t *testing.T) {
 			t.Errorf("the region was answered after %v runs and %v", runs, time.Since(start))
 		}
 		if n := w.log.Count("recording transcribed"); n > 2 {
-			t.Errorf("%d recordings were heard meanwhile: nothing was in the way", n)
+			t.Errorf("%d recordings were transcribed meanwhile: nothing was in the way", n)
 		}
 	})
 }

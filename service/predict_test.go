@@ -46,16 +46,16 @@ func TestPredictAnswersWhatIsReadyInTime(t *testing.T) {
 			t.Errorf("the answer took %v", took)
 		}
 		w.settled(0, ids...)
-		// The deliveries come and look, and find everything in place.
+		// The pushes run, look, and find everything in place.
 		time.Sleep(5 * time.Minute)
 		w.settled(0, ids...)
-		if s := w.state(ids[0]).State; s != "delivered" {
+		if s := w.state(ids[0]).State; s != "pushed" {
 			t.Errorf("state %q", s)
 		}
 	})
 }
 
-func TestPredictAnswersNotNowInTimeAndDeliversLater(t *testing.T) {
+func TestPredictAnswersNotNowInTimeAndPushesLater(t *testing.T) {
 	inWorld(t, func(w *world, o *service.Options) { w.slow, o.PredictWait = 4*time.Minute, 10*time.Second }, func(w *world) {
 		p := w.connected("")
 		w.ready()
@@ -148,7 +148,7 @@ func TestParallelVisitsGiveOneRow(t *testing.T) {
 	}
 }
 
-func TestARecordingInManyTasksIsHeardOnce(t *testing.T) {
+func TestARecordingInManyTasksIsTranscribedOnce(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p, other := w.connected(""), w.connected("")
 		value := w.Upload(p, "a.wav", tones.Recording{Seconds: 5}.WAV())
@@ -167,7 +167,7 @@ func TestARecordingInManyTasksIsHeardOnce(t *testing.T) {
 			t.Errorf("%v runs of the model for one recording", n)
 		}
 		if n := w.log.Count("recording transcribed"); n != 1 {
-			t.Errorf("%d recordings were heard", n)
+			t.Errorf("%d recordings were transcribed", n)
 		}
 	})
 }
@@ -198,7 +198,7 @@ func TestADeletedPredictionIsGivenAgain(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				w.settled(0, ids...)
 				if n := w.log.Count("recording transcribed"); n != 1 {
-					t.Errorf("heard %d times", n)
+					t.Errorf("transcribed %d times", n)
 				}
 			})
 		})
@@ -206,7 +206,7 @@ func TestADeletedPredictionIsGivenAgain(t *testing.T) {
 }
 
 // Label Studio may have read the task before the delivery and ask after it.
-func TestARequestThatMissedTheDeliveryAddsNoRow(t *testing.T) {
+func TestARequestThatMissedThePushAddsNoRow(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 1)
@@ -253,7 +253,7 @@ func TestRequestsByHand(t *testing.T) {
 	})
 }
 
-func TestWithoutWaitingEverythingIsDelivered(t *testing.T) {
+func TestWithoutWaitingEverythingIsPushed(t *testing.T) {
 	inWorld(t, func(_ *world, o *service.Options) { o.PredictWait = -1 }, func(w *world) {
 		p := w.connected("")
 		w.ready()
@@ -277,7 +277,7 @@ func TestWithoutATokenAnswersAreTheOnlyWay(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		w.settled(0, ids...)
-		if s := w.status(); s.APITrouble == "" {
+		if s := w.status(); s.APIProblem == "" {
 			t.Error("/status does not say that the token is missing")
 		}
 	})

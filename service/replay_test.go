@@ -51,7 +51,7 @@ func (w *world) uploads(r predictRequest) {
 
 // TestRealRequests replays what a real Label Studio sent, in its order, and holds the
 // replies of the service with the toy model to testdata/replies. The tasks are none of the
-// fake Label Studio's, so that nothing is delivered. label-studio-sdk then judges the
+// fake Label Studio's, so that nothing is pushed. label-studio-sdk then judges the
 // replies under the configuration that came with the request.
 func TestRealRequests(t *testing.T) {
 	var questions []oracle.Predictions

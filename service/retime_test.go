@@ -77,7 +77,7 @@ func TestWordsOfTextsThatPeopleWroteAreTimed(t *testing.T) {
 		a = w.Annotate(ids[1], append(written("x", 4.6, 6.2, "one two"), written("y", 2.3, 2.9, "three")...))
 		w.timed(p, a, "three 2.6", "one 5.0, two 5.8")
 		if n := w.metric("asr_backend_jobs"); n != 3+1 {
-			t.Errorf("%v jobs are left; want two deliveries, and a transcription of each recording", n)
+			t.Errorf("%v jobs are left; want two pushes, and a transcription of each recording", n)
 		}
 	})
 }
@@ -119,7 +119,7 @@ func TestTheLastTextIsTimed(t *testing.T) {
 		w.EmitCreated(p, ids...)
 		w.settled(5*time.Minute, ids...)
 		a := w.Annotate(ids[0], written("x", 0.6, 2.2, "one"))
-		time.Sleep(10 * time.Second) // while it is heard
+		time.Sleep(10 * time.Second) // while it is transcribed
 		w.UpdateAnnotation(a, written("x", 0.6, 2.2, "two"))
 		w.UpdateAnnotation(a, written("x", 0.6, 2.2, "one two"))
 		w.timed(p, a, "one 1.0, two 1.8")
@@ -135,7 +135,7 @@ func TestTheLastTextIsTimed(t *testing.T) {
 }
 
 // A recording that cannot be had for a while costs no words.
-func TestTimesOutlastTroubleWithTheRecording(t *testing.T) {
+func TestTimesOutlastARecordingThatCannotBeFetched(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p := w.connected("")
 		ids := w.record(p, 1)

@@ -41,13 +41,13 @@ func New(o Options) (*Service, error) {
 // assemble makes what the service is made of, each part of those before it.
 func (s *Service) assemble() (err error) {
 	o := &s.options
-	engine := o.Engine
-	engine.Background = true // requests must be answered while every core transcribes
+	recognizer := o.Recognizer
+	recognizer.Background = true // requests must be answered while every core transcribes
 	digests := ""
 	if o.Jobs.Dir != "" {
 		digests = filepath.Join(o.Jobs.Dir, "model-digests.json")
 	}
-	if s.models, err = modelpool.New(modelpool.Options{Open: o.OpenModel, Variant: o.Variant, Library: o.Library, Engine: engine,
+	if s.models, err = modelpool.New(modelpool.Options{Open: o.OpenModel, Variant: o.Variant, Library: o.Library, Recognizer: recognizer,
 		MaxModels: o.MaxModels, DigestFile: digests, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}

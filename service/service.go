@@ -63,8 +63,8 @@ type Options struct {
 	Address string
 	// Library is the ONNX Runtime library, see ort.Open.
 	Library string
-	// Engine says how models are run.
-	Engine asr.Options
+	// Recognizer says how models are run.
+	Recognizer asr.Options
 	// Variant is the variant of models that is run, such as "fp16"; empty is the usual one.
 	Variant string
 	// OpenModel finds a model by the name that a project or Defaults.Model gives.

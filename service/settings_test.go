@@ -44,8 +44,8 @@ func TestWhatIsTypedAtConnectionIsJudged(t *testing.T) {
 			}
 			said := ""
 			for _, s := range w.status().Projects {
-				if s.ID == p && s.Trouble != nil {
-					said = s.Trouble.What
+				if s.ID == p && s.Problem != nil {
+					said = s.Problem.What
 				}
 			}
 			if !strings.Contains(said, c.want) || (said == "") != (c.want == "") {
@@ -190,7 +190,7 @@ func TestVersionsOfTheStockTemplatesDiffer(t *testing.T) {
 			}
 			s := w.status().Projects
 			at := slices.IndexFunc(s, func(s service.ProjectStatus) bool { return s.ID == p })
-			if at < 0 || len(s[at].Serves)+len(s[at].Notes) == 0 && s[at].Trouble == nil {
+			if at < 0 || len(s[at].Serves)+len(s[at].Notes) == 0 && s[at].Problem == nil {
 				t.Errorf("%s: /status says neither what is served nor why nothing is", filepath.Base(file))
 			}
 		}

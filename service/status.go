@@ -26,7 +26,7 @@ type Status struct {
 	Model      ModelStatus          `json:"model"`
 	Store      string               `json:"store,omitempty"` // what is wrong with it
 	API        string               `json:"label_studio,omitempty"`
-	APITrouble string               `json:"label_studio_trouble,omitempty"`
+	APIProblem string               `json:"label_studio_problem,omitempty"`
 	Running    []recordings.Running `json:"running"`
 	Waiting    int64                `json:"waiting"` // recordings
 	Projects   []ProjectStatus      `json:"projects"`
@@ -48,7 +48,7 @@ type ProjectStatus struct {
 	Version string            `json:"model_version,omitempty"`
 	Serves  []string          `json:"serves,omitempty"`
 	Notes   []string          `json:"notes,omitempty"`
-	Trouble *problems.Problem `json:"trouble,omitempty"`
+	Problem *problems.Problem `json:"problem,omitempty"`
 	Tasks   []TaskStatus      `json:"tasks"`
 	Counts  map[string]int    `json:"counts"` // of tasks, by state
 	// Reconciled is the last look for tasks that no event announced.
@@ -91,7 +91,7 @@ func (s *Service) Status(ctx context.Context) Status {
 	if s.client != nil {
 		out.API = s.client.Base().Redacted()
 	} else {
-		out.APITrouble = s.noClient.Error()
+		out.APIProblem = s.noClient.Error()
 	}
 	if err := s.queue.Health(); err != nil {
 		out.Store = err.Error()
@@ -117,7 +117,7 @@ func (s *Service) Status(ctx context.Context) Status {
 func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) ProjectStatus {
 	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}, Counts: map[string]int{}}
 	whole, tasks := s.problems.Of(id)
-	out.Trouble = whole
+	out.Problem = whole
 	s.describe(ctx, &out)
 	if s.reconciler != nil {
 		if look, ok := s.reconciler.Last(id); ok {

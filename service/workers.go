@@ -134,7 +134,7 @@ func retry(cause error, job jobs.Job) (time.Duration, bool) {
 	case errors.As(cause, &outdated), errors.Is(cause, jobs.ErrTooLarge):
 		return 0, false
 	case errors.As(cause, &store):
-		return delay, true // its disk or network is in trouble, and nothing is wrong with the job
+		return delay, true // its disk or network has failed, and nothing is wrong with the job
 	case errors.Is(cause, ort.ErrLibrary), errors.Is(cause, ort.ErrCUDA), errors.As(cause, &model):
 		return delay, true // somebody may install what is missing
 	case errors.As(cause, &damaged), errors.As(cause, &unfetched), api.Status(cause) != 0:

@@ -86,7 +86,7 @@ func inWorld(t *testing.T, change func(w *world, o *service.Options), test func(
 		w := &world{t: t, log: &testlog.Buffer{}}
 		w.Server = labelstudiotest.New(t, labelstudiotest.Options{URL: "http://label-studio.test", Token: token, MediaDir: dir + "/media", Backends: w})
 		w.options = options(t, dir, w.Server, w.log)
-		w.options.Engine.Observe = func(asr.Run) { time.Sleep(w.slow) }
+		w.options.Recognizer.Observe = func(asr.Run) { time.Sleep(w.slow) }
 		if change != nil {
 			change(w, &w.options)
 		}
@@ -115,7 +115,7 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) { return w.se
 func options(t testing.TB, dir string, ls *labelstudiotest.Server, log *testlog.Buffer) service.Options {
 	t.Helper()
 	return service.Options{
-		Address: "127.0.0.1:0", Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
+		Address: "127.0.0.1:0", Library: oracle.Library(), Recognizer: asr.Options{Provider: ort.CPU, Threads: 1},
 		OpenModel: func(name, variant string) (*asr.Bundle, error) {
 			path := oracle.Data(t, "models", "toys", name)
 			if _, err := os.Stat(path); err != nil {

@@ -1,4 +1,4 @@
-// Package timeline holds the units in which asr-backend tells the time of a recording.
+// Package timeline holds the units in which asr-backend measures time in a recording.
 //
 // There is one clock: the sample index at 16 kHz, counted from the first sample of the
 // file as a player shows it. Everything coarser is a fixed multiple of it:

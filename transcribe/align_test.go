@@ -228,8 +228,8 @@ type faults struct {
 	changed    map[int]string // paragraphs with a word that was not said so
 }
 
-// fault changes ten words between others that the model recognizes, since nobody can tell a wrong
-// word from right ones that are misrecognized. It removes a paragraph after them, and adds one
+// fault changes ten words between others that the model recognizes, since a wrong
+// word cannot be separated from right ones that are misrecognized. It removes a paragraph after them, and adds one
 // after that. Words are those of the right text.
 func (c *chapter) fault(words []placed) faults {
 	n := len(c.paragraphs)

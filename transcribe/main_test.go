@@ -8,6 +8,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle/onnx"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/transcribe"
 
@@ -21,33 +22,22 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	if err := open(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	var exit func(code int)
+	if library, exit = onnx.Open(); library != nil {
+		if err := open(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if recognizer != nil {
-			if err := recognizer.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = max(code, 1)
-			}
-			if err := library.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = max(code, 1)
-			}
+			code = onnx.Close(recognizer.Close, code)
 		}
-		os.Exit(code)
+		exit(code)
 	}), goleak.IgnoreAnyFunction("github.com/asr-backend/asr-backend/asr.(*worker).work"))
 }
 
-func open() (err error) {
-	path := oracle.Library()
-	if path == "" {
-		return nil
-	}
-	if library, err = ort.Open(path); err != nil {
-		return err
-	}
+func open() error {
 	bundle, err := models.Open(models.DefaultName, "")
 	if err != nil {
 		return err

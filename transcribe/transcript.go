@@ -25,7 +25,7 @@ func (r *Recognition) Transcript() *transcript.Transcript {
 		c := &channels[i]
 		e := c.emissions()
 		words := e.Words()
-		d.UnheardSpeech += e.Unrecognized(words).Duration()
+		d.UnrecognizedSpeech += e.Unrecognized(words).Duration()
 		for _, region := range align.Regions(r.wanted(words), r.t.options.Regions) {
 			seg := segment(region, c.number)
 			count += len(region)
@@ -43,7 +43,7 @@ func (r *Recognition) Transcript() *transcript.Transcript {
 	default:
 		d.Warnings = append(d.Warnings, "No words were recognised in this recording.")
 	}
-	if n := d.UnheardSpeech; n >= unrecognizedWorthWarning {
+	if n := d.UnrecognizedSpeech; n >= unrecognizedWorthWarning {
 		d.Warnings = append(d.Warnings,
 			fmt.Sprintf("%s of sound as loud as speech got no words: music, noise, another language, or speech the model missed.", timeline.SampleAt(n.Round(time.Second)).Clock()))
 	}

@@ -16,7 +16,7 @@ type atom struct {
 	space      bool // a space stands before it
 	glued      bool // a line may not begin with it
 	cut        bool // a cue may begin with it
-	word       bool // a word that was heard begins here, so that start is a known time
+	word       bool // a recognized word begins here, so that start is a known time
 }
 
 // A span is a part of a text with the times of the word in it. The space between two

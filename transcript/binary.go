@@ -32,7 +32,7 @@ const (
 //	warnings   their number and the strings; likewise those of reading
 //	numbers    windows, windows skipped
 //	score      disagreement at seams
-//	samples    unheard speech
+//	samples    unrecognized speech
 //
 // Numbers are varints of encoding/binary, signed where they can be negative. Times are in
 // samples: of a segment from the start of the recording, of a word from the start of its
@@ -63,7 +63,7 @@ func (t *Transcript) MarshalBinary() ([]byte, error) {
 	e.int(int64(d.Windows))
 	e.int(int64(d.WindowsSkipped))
 	e.score(d.SeamDisagreement)
-	e.time(d.UnheardSpeech)
+	e.time(d.UnrecognizedSpeech)
 	if e.err != nil {
 		return nil, fmt.Errorf("transcript: marshal: %w", e.err)
 	}
@@ -144,7 +144,7 @@ func (t *Transcript) UnmarshalBinary(data []byte) error {
 	g := &out.Diagnostics
 	g.Warnings, g.ReadWarnings = d.strings(), d.strings()
 	g.Windows, g.WindowsSkipped = int(d.int()), int(d.int())
-	g.SeamDisagreement, g.UnheardSpeech = d.score(), d.time()
+	g.SeamDisagreement, g.UnrecognizedSpeech = d.score(), d.time()
 	if d.bad || len(d.b) > 0 {
 		return errors.New("transcript: unmarshal: the stored transcript is damaged")
 	}

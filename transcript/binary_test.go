@@ -82,7 +82,7 @@ func TestTheStoredFormStays(t *testing.T) {
 				}},
 			{Start: 4 * time.Second, End: 5 * time.Second, Text: "é"},
 		},
-		Diagnostics: transcript.Diagnostics{Warnings: []string{"w"}, Windows: 3, WindowsSkipped: 1, UnheardSpeech: sample}}
+		Diagnostics: transcript.Diagnostics{Warnings: []string{"w"}, Windows: 3, WindowsSkipped: 1, UnrecognizedSpeech: sample}}
 	const want = "ASRT\x01" + "\x05a.wav\x02en\x01m\x03m-1" + "\x80\xc0\xa8\xa5\x04" + "\xbf\xd0\x03" + "\x02" +
 		"\x80\xee\x05\x14\x01\xbf\xe0\x03\x00\x02" + "\x00\x08\x02Ah\x01\x06\xbf\xc0\x03" + "\x0a\x0a\x02so\x00\x00\xbf\xc0\x03" +
 		"\x80\xe8\x07\x80\xfa\x01\x00\x00\x03é\x00" +

@@ -44,7 +44,7 @@ func plain() *transcript.Transcript {
 		},
 		Diagnostics: transcript.Diagnostics{
 			Warnings: []string{"the file ends in the middle of a frame at 31.5 s"},
-			Windows:  2, WindowsSkipped: 1, SeamDisagreement: 0.0125, UnheardSpeech: 250 * time.Millisecond,
+			Windows:  2, WindowsSkipped: 1, SeamDisagreement: 0.0125, UnrecognizedSpeech: 250 * time.Millisecond,
 		},
 	}
 }

@@ -24,7 +24,7 @@ func (t *Transcript) channels() []int {
 	return out
 }
 
-// severalChannels tells whether the channels of t must be told apart: whether something
+// severalChannels reports whether the channels of t must be distinguished: whether something
 // was said on more than one.
 func (t *Transcript) severalChannels() bool {
 	first := -1

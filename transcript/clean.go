@@ -32,7 +32,7 @@ func oneLine(text string) string {
 	return string(b)
 }
 
-// isOneLine tells whether oneLine has nothing to do, which is the usual case.
+// isOneLine reports whether oneLine has nothing to do, which is the usual case.
 func isOneLine(text string) bool {
 	before := ' '
 	for i, r := range text {

@@ -110,7 +110,7 @@ func isCTM(line string) bool {
 	return err1 == nil && err2 == nil && strings.Contains(f[2]+f[3], ".")
 }
 
-// detectTable tells tables of seconds, Audacity's labels, from those of milliseconds.
+// detectTable distinguishes tables of seconds, Audacity's labels, from those of milliseconds.
 func detectTable(lines []string) Format {
 	tsv := isTSVHeader(lines[0])
 	if tsv {

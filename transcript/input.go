@@ -91,7 +91,7 @@ func newLineReader(r io.Reader) *lineReader {
 }
 
 // next returns the next line without its end; false is the end of the file or an error,
-// which err tells.
+// which err reports.
 func (l *lineReader) next() (string, bool) {
 	if l.invalid || !l.s.Scan() || l.s.Err() != nil {
 		return "", false // after an error of the reader the last line is not whole

@@ -103,8 +103,8 @@ func putDiagnostics(w *bufio.Writer, d *Diagnostics) {
 	for i, s := range d.Warnings {
 		warnings[i] = string(appendString(nil, s))
 	}
-	fmt.Fprintf(w, ",\n  \"diagnostics\": {\n    \"warnings\": [%s],\n    \"windows\": %d,\n    \"windows_skipped\": %d,\n    \"seam_disagreement\": %.4f,\n    \"unheard_speech\": %s\n  }",
-		strings.Join(warnings, ", "), d.Windows, d.WindowsSkipped, unit(d.SeamDisagreement), fixed(max(d.UnheardSpeech, 0), 3))
+	fmt.Fprintf(w, ",\n  \"diagnostics\": {\n    \"warnings\": [%s],\n    \"windows\": %d,\n    \"windows_skipped\": %d,\n    \"seam_disagreement\": %.4f,\n    \"unrecognized_speech\": %s\n  }",
+		strings.Join(warnings, ", "), d.Windows, d.WindowsSkipped, unit(d.SeamDisagreement), fixed(max(d.UnrecognizedSpeech, 0), 3))
 }
 
 // appendString appends s as a JSON string.

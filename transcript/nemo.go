@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// writeNeMoManifest writes the JSON lines from which NVIDIA NeMo trains: one sample a
-// segment, a stretch of the recording by offset and duration in seconds, with its text.
-// Times are exact, so that no sample reaches beyond its recording. Segments without a
-// length are left out: there is nothing to train on. The zero-based channel, if known, is a
-// field of its own, which NeMo passes over.
+// writeNeMoManifest writes the JSON lines from which NVIDIA NeMo trains: one sample per
+// segment, with its offset and duration in seconds and its text. Times are exact, so that no
+// sample extends beyond its recording. Segments without a length are omitted: there is
+// nothing to train on. NeMo ignores the other fields: the zero-based channel, if known, and
+// with WordTimes the words, if they are those of the text.
 func writeNeMoManifest(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	for i := range t.Segments {
 		s := &t.Segments[i]
@@ -22,6 +22,18 @@ func writeNeMoManifest(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 		b = appendString(append(b, `, "text": `...), s.text())
 		if s.Channel != Mixed {
 			b = strconv.AppendInt(append(b, `, "channel": `...), int64(s.Channel), 10)
+		}
+		if o.WordTimes && locate(s.text(), s.Words) != nil {
+			b = append(b, `, "words": [`...)
+			for j, word := range s.Words {
+				if j > 0 {
+					b = append(b, ", "...)
+				}
+				// Times count from the start of the sample, which is all that a trainer has.
+				word.Text, word.Start, word.End = oneLine(word.Text), word.Start-s.Start, word.End-s.Start
+				b = appendWord(b, &word)
+			}
+			b = append(b, ']')
 		}
 		w.Write(append(b, "}\n"...))
 	}

@@ -20,7 +20,8 @@ type WriteOptions struct {
 	CueLines int
 	// CueDuration is how long a subtitle may stand; zero is 7 seconds.
 	CueDuration time.Duration
-	// WordTimes puts a timestamp before each word inside WebVTT cues.
+	// WordTimes puts a timestamp before each word inside WebVTT cues, and adds the words with
+	// their times to the lines of NeMoManifest.
 	WordTimes bool
 }
 

@@ -262,7 +262,7 @@ func clock(d time.Duration) string {
 var assDialogue = regexp.MustCompile(`(?m)^Dialogue: 0,([0-9:.]+),([0-9:.]+),Default,,0,0,0,,(.*)$`)
 
 // Files that our writers would not write: what ffmpeg finds in them we find, too. It writes
-// them as ASS, a line a cue, which has no trouble with blank lines.
+// them as ASS, a line a cue, which can hold blank lines.
 func TestWeReadSubtitlesAsFFmpegDoes(t *testing.T) {
 	ffmpeg := oracle.FFmpeg(t)
 	for name, c := range map[string]struct {

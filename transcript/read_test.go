@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
@@ -229,5 +230,15 @@ func TestReadSaysWhatIsWrongAndWhere(t *testing.T) {
 				t.Errorf("got error %q (and %v), want %q in it", err, tr, c.want)
 			}
 		})
+	}
+}
+
+// Transcripts of earlier versions, which are on users' disks, have another name for what is
+// unrecognized_speech now.
+func TestReadTakesTheNamesOfEarlierVersions(t *testing.T) {
+	const earlier = `{"duration": 2, "diagnostics": {"unheard_speech": 0.25}, "segments": []}`
+	got, err := transcript.Read(strings.NewReader(earlier), transcript.JSON)
+	if err != nil || got.Diagnostics.UnrecognizedSpeech != 250*time.Millisecond {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }

@@ -105,7 +105,7 @@ func (d *jsonReader) transcript() error {
 	return d.join()
 }
 
-// join brings together what the outer object has beside its segments.
+// join combines what the outer object has beside its segments.
 func (d *jsonReader) join() error {
 	t := d.t
 	if d.keys["audio_url"] || d.keys["acoustic_model"] {
@@ -226,8 +226,8 @@ func (d *jsonReader) diagnostic(key string) error {
 		return d.value(&g.WindowsSkipped)
 	case "seam_disagreement":
 		return d.value(&g.SeamDisagreement)
-	case "unheard_speech":
-		return d.time(&g.UnheardSpeech)
+	case "unrecognized_speech", "unheard_speech": // the name before
+		return d.time(&g.UnrecognizedSpeech)
 	}
 	return d.skip()
 }

@@ -42,8 +42,8 @@ func transcripts(s shape) *rapid.Generator[*transcript.Transcript] {
 			Model: "m", ModelVersion: "v1", Confidence: rapid.Float64Range(0, 1).Draw(t, "confidence"),
 			Diagnostics: transcript.Diagnostics{
 				Warnings: rapid.SliceOfN(token, 0, 2).Draw(t, "warnings"), Windows: rapid.IntRange(0, 9).Draw(t, "windows"),
-				SeamDisagreement: rapid.Float64Range(0, 1).Draw(t, "seams"),
-				UnheardSpeech:    sample * time.Duration(rapid.Int64Range(0, 1e6).Draw(t, "unheard")),
+				SeamDisagreement:   rapid.Float64Range(0, 1).Draw(t, "seams"),
+				UnrecognizedSpeech: sample * time.Duration(rapid.Int64Range(0, 1e6).Draw(t, "unrecognized")),
 			},
 		}
 		channels := rapid.SampledFrom([][]int{{transcript.Mixed}, {0, 1}, {0, 1, 11}, {transcript.Mixed, 2}}).Draw(t, "channels")
@@ -167,7 +167,7 @@ func inJSON(tr *transcript.Transcript) *transcript.Transcript {
 	out := *tr
 	ms := time.Millisecond
 	out.Duration = tr.Duration.Round(ms)
-	out.Diagnostics.UnheardSpeech = tr.Diagnostics.UnheardSpeech.Round(ms)
+	out.Diagnostics.UnrecognizedSpeech = tr.Diagnostics.UnrecognizedSpeech.Round(ms)
 	out.Segments = slices.Clone(tr.Segments)
 	for i := range out.Segments {
 		s := &out.Segments[i]
@@ -219,7 +219,7 @@ func inCTM(tr *transcript.Transcript) *transcript.Transcript {
 		out.Duration = max(out.Duration, s.End)
 	}
 	if len(out.Segments) == 1 && out.Segments[0].Channel == 0 {
-		out.Segments[0].Channel = transcript.Mixed // the format cannot tell
+		out.Segments[0].Channel = transcript.Mixed // the format has no channels
 	}
 	if len(out.Segments) > 0 {
 		out.Source = "a"

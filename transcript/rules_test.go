@@ -28,6 +28,7 @@ func TestOutputKeepsTheRulesOfItsFormat(t *testing.T) {
 		{"W3C's WebVTT", transcript.VTT, transcript.WriteOptions{}, checkVTT},
 		{"W3C's WebVTT with times of words", transcript.VTT, transcript.WriteOptions{WordTimes: true}, checkVTT},
 		{"NeMo's manifest reader", transcript.NeMoManifest, transcript.WriteOptions{Audio: "/data/a.wav"}, checkManifest},
+		{"NeMo's manifest reader, with words", transcript.NeMoManifest, transcript.WriteOptions{Audio: "/data/a.wav", WordTimes: true}, checkManifest},
 		{"lines of text", transcript.Timed, transcript.WriteOptions{}, checkLines},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -169,6 +170,10 @@ func checkManifest(t rapid.TB, text string, tr *transcript.Transcript) {
 			Offset   *float64 `json:"offset"`
 			Duration *float64 `json:"duration"`
 			Text     *string  `json:"text"`
+			Words    []struct {
+				Word       string
+				Start, End float64
+			}
 		}
 		if err := json.Unmarshal([]byte(line), &item); err != nil {
 			t.Fatalf("%v in %q", err, line)
@@ -176,6 +181,14 @@ func checkManifest(t rapid.TB, text string, tr *transcript.Transcript) {
 		if *item.Path != "/data/a.wav" || *item.Offset < 0 || *item.Duration <= 0 || item.Text == nil ||
 			*item.Offset+*item.Duration > tr.Duration.Seconds()+1e-9 {
 			t.Errorf("bad sample %q", line)
+		}
+		last := 0.0
+		for _, w := range item.Words {
+			const rounding = 0.0005 + 1e-9
+			if w.Start < last || w.End < w.Start || w.End > *item.Duration+rounding || !strings.Contains(*item.Text, w.Word) {
+				t.Errorf("bad word %+v in sample %q", w, line)
+			}
+			last = w.Start
 		}
 	}
 	want := 0

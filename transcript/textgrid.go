@@ -15,7 +15,7 @@ import (
 //
 // A tier covers the recording without gap or overlap, so silence is an interval without
 // text. An interval must have a length: what has none is made a millisecond long, and
-// where two overlap the first yields. Segments without text cannot be told from silence.
+// where two overlap the first yields. Segments without text cannot be distinguished from silence.
 func writeTextGrid(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	var tiers []tier
 	channels := t.channels()

@@ -1,4 +1,4 @@
-// Package transcript defines what asr-backend knows about a recording once it has heard
+// Package transcript defines what asr-backend knows about a recording once it has transcribed
 // it, and reads and writes that in the formats people use.
 //
 //	Transcript   the whole recording
@@ -31,7 +31,7 @@ type Transcript struct {
 	Duration time.Duration
 	// Language is a BCP 47 tag, or empty if the model does not say.
 	Language string
-	// Model names the model that heard the recording.
+	// Model names the model that transcribed the recording.
 	Model string
 	// ModelVersion is a digest of model and settings; equal versions give equal text.
 	ModelVersion string
@@ -54,7 +54,7 @@ type Segment struct {
 	Words []Word
 }
 
-// Mixed is the Channel of a segment that was heard on all channels mixed together.
+// Mixed is the Channel of a segment that was transcribed from all channels mixed together.
 const Mixed = -1
 
 // Word is one word, with the punctuation written at it.
@@ -76,11 +76,11 @@ type Diagnostics struct {
 	ReadWarnings []string
 	// Windows and WindowsSkipped count model runs, and windows with no sound in them.
 	Windows, WindowsSkipped int
-	// SeamDisagreement is the share (0..1) of rows heard twice, by two neighbouring
+	// SeamDisagreement is the share (0..1) of rows covered twice, by two neighbouring
 	// windows, for which the two did not agree.
 	SeamDisagreement float64
-	// UnheardSpeech is how much sound as loud as speech got no word.
-	UnheardSpeech time.Duration
+	// UnrecognizedSpeech is the duration of audio as loud as speech for which no word was recognized.
+	UnrecognizedSpeech time.Duration
 }
 
 // Text returns the segments' text joined by single spaces.

@@ -31,7 +31,7 @@ func wide(r rune) bool {
 	return k == width.EastAsianWide || k == width.EastAsianFullwidth
 }
 
-// spaceless tells whether r belongs to a script that is written without spaces and may
+// spaceless reports whether r belongs to a script that is written without spaces and may
 // be broken between any two characters: Chinese and Japanese, with their punctuation,
 // but not Korean. (Thai, Lao and Khmer have no spaces either, but need a dictionary.)
 func spaceless(r rune) bool {
@@ -39,7 +39,7 @@ func spaceless(r rune) bool {
 		(unicode.IsLetter(r) || unicode.IsPunct(r) || unicode.IsDigit(r))
 }
 
-// breaksBetween tells whether a line may end after a and go on with b with no space in
+// breaksBetween reports whether a line may end after a and go on with b with no space in
 // between. Closing marks, small kana and repetition marks do not begin a line, opening
 // marks do not end one (the kinsoku rules in short).
 func breaksBetween(a, b rune) bool {

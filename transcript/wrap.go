@@ -10,7 +10,7 @@ type liner struct {
 	total  int // of all lines
 }
 
-// add puts a at the end of the last line or on a new one, and tells how many lines more
+// add puts a at the end of the last line or on a new one, and returns how many lines more
 // there are. The first atom always goes on the line that is there.
 func (l *liner) add(a *atom, first bool) int {
 	w := a.width

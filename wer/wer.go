@@ -49,9 +49,9 @@ func CompareWords(truth, recognised []string) Errors {
 	for _, word := range truth {
 		diagonal := row[0]
 		row[0].Deletions++
-		for j, heard := range recognised {
+		for j, other := range recognised {
 			best := diagonal
-			if heard != word {
+			if other != word {
 				best.Substitutions++
 			}
 			if deleted := row[j+1]; deleted.count()+1 < best.count() {

@@ -15,19 +15,19 @@ import (
 
 func TestErrorsAreCounted(t *testing.T) {
 	for _, c := range []struct {
-		name, truth, heard string
-		want               wer.Errors
+		name, reference, hypothesis string
+		want                        wer.Errors
 	}{
 		{"the same", "a b c", "a b c", wer.Errors{Words: 3}},
 		{"case and punctuation do not count", "Hello, world!", "hello world", wer.Errors{Words: 2}},
 		{"one wrong", "a b c", "a x c", wer.Errors{Words: 3, Substitutions: 1}},
 		{"one missing", "a b c", "a c", wer.Errors{Words: 3, Deletions: 1}},
 		{"one too many", "a b c", "a b b c", wer.Errors{Words: 3, Insertions: 1}},
-		{"nothing heard", "a b", "", wer.Errors{Words: 2, Deletions: 2}},
+		{"nothing recognized", "a b", "", wer.Errors{Words: 2, Deletions: 2}},
 		{"nothing said", "", "a b", wer.Errors{Insertions: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := wer.Compare(c.truth, c.heard); got != c.want {
+			if got := wer.Compare(c.reference, c.hypothesis); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
@@ -36,10 +36,10 @@ func TestErrorsAreCounted(t *testing.T) {
 
 func TestRateOfNothingSaid(t *testing.T) {
 	if got := wer.Compare("", "").Rate(); got != 0 {
-		t.Errorf("nothing heard: got %v", got)
+		t.Errorf("nothing recognized: got %v", got)
 	}
 	if got := wer.Compare("", "a b").Rate(); got != 1 {
-		t.Errorf("two words heard: got %v", got)
+		t.Errorf("two words recognized: got %v", got)
 	}
 }
 
@@ -57,13 +57,13 @@ func TestWordsAreNormalised(t *testing.T) {
 
 // The number of errors is that of jiwer, which counts by another algorithm.
 func TestRatesAreJiwers(t *testing.T) {
-	var truths, heards []string
+	var truths, recognized []string
 	words := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 1, 12)
 	for i := range 300 {
 		truths = append(truths, strings.Join(words.Example(i), " "))
-		heards = append(heards, strings.Join(words.Example(i+1000), " "))
+		recognized = append(recognized, strings.Join(words.Example(i+1000), " "))
 	}
-	input, err := json.Marshal([][]string{truths, heards})
+	input, err := json.Marshal([][]string{truths, recognized})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +73,8 @@ func TestRatesAreJiwers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range want {
-		if got := wer.Compare(truths[i], heards[i]).Rate(); math.Abs(got-want[i]) > 1e-9 {
-			t.Errorf("%q heard as %q: got %v, want %v", truths[i], heards[i], got, want[i])
+		if got := wer.Compare(truths[i], recognized[i]).Rate(); math.Abs(got-want[i]) > 1e-9 {
+			t.Errorf("%q recognized as %q: got %v, want %v", truths[i], recognized[i], got, want[i])
 		}
 	}
 }

@@ -3,7 +3,6 @@ package ort_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle/onnx"
 
 	"go.uber.org/goleak"
 )
@@ -22,25 +22,12 @@ import (
 var library *ort.Runtime
 
 func TestMain(m *testing.M) {
-	if path := oracle.Library(); path != "" {
-		var err error
-		if library, err = ort.Open(path); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
+	var exit func(code int)
+	library, exit = onnx.Open()
 	if os.Getenv(hold) != "" {
 		io.Copy(io.Discard, os.Stdin)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if library != nil {
-			if err := library.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = max(code, 1)
-			}
-		}
-		os.Exit(code)
-	}))
+	goleak.VerifyTestMain(m, goleak.Cleanup(exit))
 }
 
 func TestTheLibraryIsFoundWhereItIsNamed(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 // longest of the usual rules has 33.
 const maxRule = 256
 
-// normalizer brings text into the form in which it was seen in training.
+// normalizer converts text to the form that the model was trained on.
 type normalizer struct {
 	trie     []uint32 // units of a Darts double array
 	replaced []byte   // replacements, each ended by a zero

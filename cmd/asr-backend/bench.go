@@ -18,7 +18,7 @@ type benchCommand struct {
 	Memory []time.Duration `help:"Transcribe generated recordings of these lengths, such as 10m,10h, and print the memory used." min:"1s"`
 	JSON   bool            `help:"Print JSON."`
 	FFmpeg string          `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:""`
-	engineFlags
+	modelFlags
 }
 
 // Run measures and prints.
@@ -26,18 +26,18 @@ func (c *benchCommand) Run(ctx context.Context, std streams) error {
 	if c.File == "" && len(c.Memory) == 0 {
 		return &cli.UsageError{Err: errors.New("nothing to measure: give a recording, or lengths with --memory")}
 	}
-	engine, err := c.engineFlags.open(ctx)
+	model, err := c.modelFlags.open(ctx)
 	if err != nil {
 		return err
 	}
 	if len(c.Memory) > 0 {
-		return errors.Join(c.memory(ctx, std, engine), engine.close())
+		return errors.Join(c.memory(ctx, std, model), model.close())
 	}
-	report, err := bench.Run(ctx, engine.recognizer, bench.Options{Recording: c.File, Rounds: c.Rounds, FFmpeg: c.FFmpeg})
+	report, err := bench.Run(ctx, model.recognizer, bench.Options{Recording: c.File, Rounds: c.Rounds, FFmpeg: c.FFmpeg})
 	if err != nil {
-		return errors.Join(err, engine.close())
+		return errors.Join(err, model.close())
 	}
-	report.Runtime = engine.runtime.Version()
+	report.Runtime = model.runtime.Version()
 	if c.JSON {
 		for _, f := range []*float64{&report.AudioS, &report.Read, &report.Features, &report.Bare, &report.Whole, &report.WholeToBare, &report.Lowest, &report.Highest} {
 			*f = cli.Rounded(*f, 3)
@@ -52,13 +52,13 @@ bare ONNX Runtime     %8.1fx
 whole                 %8.1fx
 whole / bare          %8.3f   (%.3f to %.3f)
 peak memory           %8.0f MB
-`, engine, c.Rounds, timeline.Clock(report.Audio), report.Windows, report.Read, report.Features, report.Bare, report.Whole,
+`, model, c.Rounds, timeline.Clock(report.Audio), report.Windows, report.Read, report.Features, report.Bare, report.Whole,
 			report.WholeToBare, report.Lowest, report.Highest, float64(report.PeakBytes)/(1<<20))
 	}
-	return errors.Join(err, engine.close())
+	return errors.Join(err, model.close())
 }
 
-func (c *benchCommand) memory(ctx context.Context, std streams, e *engine) error {
+func (c *benchCommand) memory(ctx context.Context, std streams, e *loadedModel) error {
 	sizes, err := bench.Memory(ctx, e.recognizer, c.Memory)
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ type doctorCommand struct {
 	Project    int64  `help:"Check only the project with this number." group:"Label Studio"`
 	studioFlags
 	placeFlags
-	engineFlags
+	modelFlags
 }
 
 // Run examines the machine, the service and Label Studio.

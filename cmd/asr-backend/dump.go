@@ -25,7 +25,7 @@ type dumpCommand struct {
 	Library    string   `help:"ONNX Runtime library, as file or folder. Default: searched for beside the program, then in the system's library folders." name:"onnxruntime" type:"path"`
 }
 
-// Run hears one recording after another and writes what was computed.
+// Run transcribes one recording after another and writes what was computed.
 func (c *dumpCommand) Run(ctx context.Context, parent *modelsCommand, std streams) (err error) {
 	store, err := models.NewStore(parent.ModelsDir)
 	if err != nil {

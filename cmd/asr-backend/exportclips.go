@@ -25,7 +25,7 @@ import (
 const (
 	layoutNeMo        = "nemo"        // the manifest is the output of the command
 	layoutAudioFolder = "audiofolder" // metadata.jsonl beside the clips
-	layoutKaldi       = "kaldi"       // wav.scp, text, utt2spk and spk2utt beside the clips
+	layoutKaldi       = "kaldi"       // wav.scp, text, utt2spk, spk2utt and ctm beside the clips
 )
 
 // clipped is what is known about the clips of a run.
@@ -37,7 +37,7 @@ type clipped struct {
 }
 
 // utterance is a clip for Kaldi.
-type utterance struct{ id, path, text string }
+type utterance struct{ id, path, text, ctm string }
 
 // folder makes the folder for clips. One that has files in it is refused: they would be
 // taken for clips of this run, and a recording could be among them.
@@ -115,7 +115,7 @@ func (e *exporter) clips(ctx context.Context, s *manifest.Spoken, path string) e
 		}
 		e.lines++
 		e.speech += c.Duration()
-		if err := e.line(names[i], c.Duration(), segments[i].Text); err != nil {
+		if err := e.line(names[i], c.Duration(), &segments[i]); err != nil {
 			return err
 		}
 	}
@@ -137,29 +137,41 @@ func (e *exporter) clipName(task int64, start, end time.Duration) string {
 	return name
 }
 
-// line writes what the layout says about a clip.
-func (e *exporter) line(name string, length time.Duration, text string) error {
+// line writes what the layout says about the clip of a segment.
+func (e *exporter) line(name string, length time.Duration, s *transcript.Segment) error {
 	path := filepath.Join(e.command.Clips, name+".wav")
-	t := &transcript.Transcript{Duration: length, Segments: []transcript.Segment{{End: length, Text: text, Channel: transcript.Mixed}}}
+	t := &transcript.Transcript{Duration: length, Segments: []transcript.Segment{{End: length, Text: s.Text, Channel: transcript.Mixed}}}
+	if e.words != nil {
+		t.Segments[0].Words = within(s, length)
+	}
 	if e.command.Layout == layoutNeMo {
-		return transcript.Write(e.out, transcript.NeMoManifest, t, transcript.WriteOptions{Audio: path})
+		return transcript.Write(e.out, transcript.NeMoManifest, t, transcript.WriteOptions{Audio: path, WordTimes: true})
 	}
 	var line strings.Builder
 	if err := transcript.Write(&line, transcript.Text, t, transcript.WriteOptions{}); err != nil {
 		return err
 	}
-	text = strings.TrimSuffix(line.String(), "\n")
+	text := strings.TrimSuffix(line.String(), "\n")
 	if e.command.Layout == layoutKaldi {
 		text = strings.Join(strings.Fields(text), " ") // its scripts refuse spaces beyond ASCII
-		e.clipped.utterances = append(e.clipped.utterances, utterance{name, path, text})
+		u := utterance{id: name, path: path, text: text}
+		if len(t.Segments[0].Words) > 0 {
+			var ctm strings.Builder
+			if err := transcript.Write(&ctm, transcript.CTM, t, transcript.WriteOptions{Audio: name}); err != nil {
+				return err
+			}
+			u.ctm = ctm.String()
+		}
+		e.clipped.utterances = append(e.clipped.utterances, u)
 		return nil
 	}
 	j := json.NewEncoder(e.out)
 	j.SetEscapeHTML(false)
 	return j.Encode(struct {
-		File string `json:"file_name"`
-		Text string `json:"transcription"`
-	}{name + ".wav", text})
+		File  string     `json:"file_name"`
+		Text  string     `json:"transcription"`
+		Words []clipWord `json:"words,omitempty"`
+	}{name + ".wav", text, clipWords(t.Segments[0].Words)})
 }
 
 // kaldi writes Kaldi's files, sorted as its scripts demand. Who speaks is not known, so
@@ -168,16 +180,21 @@ func (e *exporter) kaldi(ctx context.Context) error {
 	slices.SortFunc(e.clipped.utterances, func(a, b utterance) int { return cmp.Compare(a.id, b.id) })
 	write := func(out io.Writer, value func(utterance) string) error {
 		for _, u := range e.clipped.utterances {
-			if _, err := fmt.Fprintf(out, "%s %s\n", u.id, value(u)); err != nil {
+			if _, err := io.WriteString(out, value(u)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	for file, value := range map[string]func(utterance) string{
-		"wav.scp": func(u utterance) string { return u.path },
-		"utt2spk": func(u utterance) string { return u.id }, "spk2utt": func(u utterance) string { return u.id },
-	} {
+	speaker := func(u utterance) string { return u.id + " " + u.id + "\n" }
+	files := map[string]func(utterance) string{
+		"wav.scp": func(u utterance) string { return u.id + " " + u.path + "\n" },
+		"utt2spk": speaker, "spk2utt": speaker,
+	}
+	if e.words != nil {
+		files["ctm"] = func(u utterance) string { return u.ctm }
+	}
+	for file, value := range files {
 		target, err := e.writer.Claim(filepath.Join(e.command.Clips, file))
 		if err != nil {
 			return err
@@ -186,5 +203,5 @@ func (e *exporter) kaldi(ctx context.Context) error {
 			return err
 		}
 	}
-	return write(e.out, func(u utterance) string { return u.text })
+	return write(e.out, func(u utterance) string { return u.id + " " + u.text + "\n" })
 }

@@ -23,12 +23,14 @@ import (
 type exporter struct {
 	command *exportManifestCommand
 	reader  *manifest.Reader
-	fetcher *media.Fetcher // nil if only names of recordings are wanted
+	words   *manifest.Words // nil if they are not wanted
+	fetcher *media.Fetcher  // nil if only names of recordings are wanted
 	writer  *output.Writer
 	out     io.Writer
 	std     streams
 
 	tasks, lines, recordings, failed int
+	untimed                          int // regions without word times, where these are wanted
 	speech                           time.Duration
 	named                            map[string]string // which recording has a file name
 	clipped                          clipped
@@ -66,6 +68,9 @@ func (e *exporter) summary() error {
 	if e.lines > 0 {
 		fmt.Fprintf(e.std.err, "%s, %s of speech, from %s\n", plural.Count(e.lines, e.command.unit()), timeline.Clock(e.speech), plural.Count(e.recordings, "recording"))
 	}
+	if e.untimed > 0 {
+		fmt.Fprintf(e.std.err, "without word times: %s\n", plural.Count(e.untimed, "region"))
+	}
 	tally := e.reader.Tally()
 	tally[manifest.Beyond] += e.clipped.beyond
 	tally[manifest.Shortened] += e.clipped.shortened
@@ -95,6 +100,10 @@ func (e *exporter) one(ctx context.Context, s *manifest.Spoken) error {
 	if len(s.Transcript.Segments) == 0 {
 		return nil
 	}
+	untimed := 0
+	if e.words != nil {
+		untimed = e.words.Fill(s)
+	}
 	audio, release, err := e.recording(ctx, s)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -104,6 +113,7 @@ func (e *exporter) one(ctx context.Context, s *manifest.Spoken) error {
 		return nil
 	}
 	defer release()
+	e.untimed += untimed
 	if e.command.Clips != "" {
 		return e.clips(ctx, s, audio)
 	}
@@ -112,7 +122,7 @@ func (e *exporter) one(ctx context.Context, s *manifest.Spoken) error {
 		e.lines++
 		e.speech += seg.End - seg.Start
 	}
-	return transcript.Write(e.out, transcript.NeMoManifest, s.Transcript, transcript.WriteOptions{Audio: audio})
+	return transcript.Write(e.out, transcript.NeMoManifest, s.Transcript, transcript.WriteOptions{Audio: audio, WordTimes: e.words != nil})
 }
 
 // fail reports a recording that is missing, or some of it.

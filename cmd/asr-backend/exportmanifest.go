@@ -25,6 +25,10 @@ type exportManifestCommand struct {
 	OriginalRate bool   `help:"Keep the sample rate of each recording; without it, clips have 16 kHz." group:"Clips"`
 	FFmpeg       string `help:"Path of ffmpeg, used for formats that need it; \"off\" never runs it." name:"ffmpeg" default:"" group:"Clips"`
 
+	Words         string             `help:"Add the words with their times; those of corrected texts come from the service at this address, or from a file with its answer to GET /corrections." placeholder:"URL|FILE" group:"Words"`
+	BasicUser     string             `help:"User name of the service." env:"BASIC_AUTH_USER" placeholder:"USER" group:"Words"`
+	BasicPassword labelstudio.Secret `help:"Password of the service." env:"BASIC_AUTH_PASS" placeholder:"PASSWORD" group:"Words"`
+
 	Annotations string `help:"Of several annotations of a task, take the one changed last (latest) or each (all)." enum:"latest,all" default:"latest"`
 
 	LabelStudioURL   string             `help:"Where Label Studio is." env:"LABEL_STUDIO_URL,LABEL_STUDIO_HOST" name:"label-studio-url"`
@@ -70,6 +74,10 @@ func (c *exportManifestCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	words, err := c.words(ctx)
+	if err != nil {
+		return err
+	}
 	export, err := c.open(ctx, client, std)
 	if err != nil {
 		return err
@@ -79,6 +87,7 @@ func (c *exportManifestCommand) Run(ctx context.Context, std streams) error {
 	writer.ProtectFile(std.in, "standard input")
 	writer.Protect(c.Export)
 	writer.Protect(c.Config)
+	writer.Protect(c.Words)
 	if err := c.folder(); err != nil {
 		return err
 	}
@@ -86,7 +95,7 @@ func (c *exportManifestCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	e := exporter{command: c, reader: reader, writer: writer, std: std, named: map[string]string{}, clipped: clipped{names: map[string]bool{}}}
+	e := exporter{command: c, reader: reader, words: words, writer: writer, std: std, named: map[string]string{}, clipped: clipped{names: map[string]bool{}}}
 	fetcher, end, err := c.fetcher(client)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ type recordingFlags struct {
 	FFmpeg string        `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:""`
 	regionFlags
 	cueFlags
-	engineFlags
+	modelFlags
 
 	Quiet   bool `help:"Print only errors and warnings." short:"q"`
 	JSONLog bool `help:"Log to standard error as JSON lines."`
@@ -56,7 +56,7 @@ type cueFlags struct {
 	LineWidth   int           `help:"Characters in a line of SRT and VTT, 42 if not given; wide ones, as in Chinese, count as two." placeholder:"N" min:"10" max:"1000" group:"Subtitles"`
 	CueLines    int           `help:"Lines shown at once, 2 if not given." placeholder:"N" min:"1" max:"100" group:"Subtitles"`
 	CueDuration time.Duration `help:"Longest time that a subtitle is shown, 7s if not given." placeholder:"TIME" min:"1s" group:"Subtitles"`
-	WordTimes   bool          `help:"Put a timestamp before each word of VTT, for players that show words as they are spoken." group:"Subtitles"`
+	WordTimes   bool          `help:"Put a timestamp before each word of VTT, for players that show words as they are spoken, and list the words with their times in NeMo manifests." group:"Subtitles"`
 }
 
 func (f *cueFlags) options() transcript.WriteOptions {
@@ -87,30 +87,30 @@ func source(ctx context.Context, in cli.Input, std streams) transcribe.Source {
 // work is a command that turns recordings into transcripts, ready to run.
 type work struct {
 	report      *cli.Report
-	engine      *engine
+	model       *loadedModel
 	transcriber *transcribe.Transcriber
 }
 
 // begin makes what a command works with; the caller closes it.
 func (f *recordingFlags) begin(ctx context.Context, std streams, channels audio.Channels) (*work, error) {
 	report := cli.NewReport(std.err, cli.ReportOptions{Terminal: term.IsTerminal(int(std.err.Fd())), Quiet: f.Quiet, JSON: f.JSONLog})
-	engine, err := f.open(ctx)
+	model, err := f.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	report.Event(engine.String(), "library", engine.runtime.Path())
-	t := transcribe.New(engine.recognizer, transcribe.Options{Channels: channels, Track: f.Track, Regions: f.regionFlags.options(), FFmpeg: f.FFmpeg})
-	return &work{report, engine, t}, nil
+	report.Event(model.String(), "library", model.runtime.Path())
+	t := transcribe.New(model.recognizer, transcribe.Options{Channels: channels, Track: f.Track, Regions: f.regionFlags.options(), FFmpeg: f.FFmpeg})
+	return &work{report, model, t}, nil
 }
 
 func (w *work) close() error {
 	w.report.Close()
-	return w.engine.close()
+	return w.model.close()
 }
 
 // writer returns what writes a command's outputs. Standard input is an input like others,
 // and so are the library and the files of the model.
-func (f *engineFlags) writer(std streams) *output.Writer {
+func (f *modelFlags) writer(std streams) *output.Writer {
 	w := output.New(std.out)
 	w.ProtectFile(std.in, "standard input")
 	w.Protect(f.Library)

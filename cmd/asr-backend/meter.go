@@ -18,7 +18,7 @@ type meter struct {
 	drawn    bool
 	shown    time.Time
 	// began and first are when the current connection's first byte was seen and how many
-	// bytes were there then: what an earlier run brought does not count as speed.
+	// bytes were there then: what an earlier run downloaded does not count as speed.
 	began time.Time
 	first int64
 	have  int64

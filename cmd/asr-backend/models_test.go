@@ -21,7 +21,7 @@ import (
 type mirror struct {
 	*httptest.Server
 	graph, vocabulary []byte
-	sent              chan struct{} // told when half of the Dutch model is sent
+	sent              chan struct{} // receives when half of the Dutch model is sent
 }
 
 func newMirror(t *testing.T) *mirror {

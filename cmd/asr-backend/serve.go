@@ -46,10 +46,10 @@ type serveCommand struct {
 	LogLevel  slog.Level `help:"Lowest level to log: debug, info, warn or error." default:"info" group:"Log"`
 
 	regionFlags
-	engineFlags
+	modelFlags
 }
 
-// Run serves until it is told to stop.
+// Run serves until ctx ends.
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	o, err := c.options(std)
 	if err != nil {
@@ -109,7 +109,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	if (c.BasicUser == "") != (c.BasicPassword.Reveal() == "") {
 		return service.Options{}, &cli.UsageError{Err: errors.New("--basic-user (BASIC_AUTH_USER) and --basic-password (BASIC_AUTH_PASS) go together")}
 	}
-	variant, engine := c.engineFlags.options()
+	variant, recognizer := c.modelFlags.options()
 	wait := c.PredictWait
 	if wait <= 0 {
 		wait = -1
@@ -118,7 +118,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	fetch := c.mediaOptions()
 	fetch.CacheDir, fetch.CacheBytes, fetch.MaxBytes = filepath.Join(c.DataDir, "recordings"), c.CacheSize<<20, c.MaxFile<<20
 	o := service.Options{
-		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Library: c.Library, Engine: engine, Variant: variant,
+		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Library: c.Library, Recognizer: recognizer, Variant: variant,
 		OpenModel: store.Open, MaxModels: c.MaxModels,
 		Defaults:    service.Settings{Model: c.Model, Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences},
 		FFmpeg:      c.FFmpeg,

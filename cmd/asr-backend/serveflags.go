@@ -28,7 +28,7 @@ type studioFlags struct {
 	AllowPrivate bool     `help:"Allow recordings to be downloaded from any private address." group:"Recordings"`
 }
 
-// mediaOptions tell how recordings are fetched.
+// mediaOptions configure how recordings are downloaded.
 func (f *studioFlags) mediaOptions() media.Options {
 	return media.Options{Aliases: f.Alias, DocumentRoot: f.DocumentRoot, MediaDir: f.MediaDir, AllowHosts: f.AllowHost, AllowPrivate: f.AllowPrivate}
 }

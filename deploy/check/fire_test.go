@@ -43,9 +43,9 @@ const (
 func TestAlertsFireWhenTheyShould(t *testing.T) {
 	const (
 		waits = `asr_backend_oldest_job_seconds{instance="a", kind="transcribe", class="%s"} %s`
-		heard = `asr_backend_audio_seconds_total{instance="a"} `
+		audio = `asr_backend_audio_seconds_total{instance="a"} `
 		under = `asr_backend_audio_seconds_under_way{instance="a"} `
-		tries = `asr_backend_deliveries_total{instance="a", outcome="%s"} %s`
+		tries = `asr_backend_pushes_total{instance="a", outcome="%s"} %s`
 	)
 	lines := func(s ...string) string { return strings.Join(s, "\n") }
 	alerts := expressions(t)
@@ -73,12 +73,12 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 			},
 		},
 		"AsrBackendStandsStill": {
-			calls: []string{lines(fmt.Sprintf(waits, "batch", "0+60x1440"), heard+"100x1440", under+zero)},
+			calls: []string{lines(fmt.Sprintf(waits, "batch", "0+60x1440"), audio+"100x1440", under+zero)},
 			calm: []string{
-				lines(fmt.Sprintf(waits, "batch", "0+60x1440"), heard+"0+600x1440", under+zero),       // others are heard
-				lines(fmt.Sprintf(waits, "batch", "0+60x1440"), heard+"100x1440", under+"36000x1440"), // a long one is
-				lines(fmt.Sprintf(waits, "batch", "60x1440"), heard+"100x1440", under+zero),           // it has just come
-				lines(`asr_backend_oldest_job_seconds{instance="a", kind="deliver", class="batch"} 9e9x1440`, heard+"100x1440", under+zero),
+				lines(fmt.Sprintf(waits, "batch", "0+60x1440"), audio+"0+600x1440", under+zero),       // others are transcribed
+				lines(fmt.Sprintf(waits, "batch", "0+60x1440"), audio+"100x1440", under+"36000x1440"), // a long one is
+				lines(fmt.Sprintf(waits, "batch", "60x1440"), audio+"100x1440", under+zero),           // it has just come
+				lines(`asr_backend_oldest_job_seconds{instance="a", kind="deliver", class="batch"} 9e9x1440`, audio+"100x1440", under+zero),
 			},
 		},
 		"AsrBackendOpenedTasksWait": {
@@ -97,14 +97,14 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 			calls: []string{`asr_backend_model_run_errors_total{instance="a"} 0+1x1440`},
 			calm:  []string{`asr_backend_model_run_errors_total{instance="a"} 3x1440`},
 		},
-		"AsrBackendCannotDeliver": {
+		"AsrBackendCannotPush": {
 			calls: []string{
 				fmt.Sprintf(tries, "error", "0+1x1440"),
-				lines(fmt.Sprintf(tries, "error", "0+1x1440"), fmt.Sprintf(tries, "delivered", "9x1440")),
+				lines(fmt.Sprintf(tries, "error", "0+1x1440"), fmt.Sprintf(tries, "pushed", "9x1440")),
 			},
 			calm: []string{
-				lines(fmt.Sprintf(tries, "error", "0+1x1440"), fmt.Sprintf(tries, "delivered", "0+1x1440")),
-				fmt.Sprintf(tries, "delivered", "0+1x1440"),
+				lines(fmt.Sprintf(tries, "error", "0+1x1440"), fmt.Sprintf(tries, "pushed", "0+1x1440")),
+				fmt.Sprintf(tries, "pushed", "0+1x1440"),
 			},
 		},
 		"AsrBackendCannotFetch": {
@@ -132,12 +132,12 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 		"AsrBackendTranscriptsDoubtful": {
 			calls: []string{
 				lines(`asr_backend_confidence_sum{instance="a"} 0+0.4x1440`, `asr_backend_confidence_count{instance="a"} 0+1x1440`),
-				lines(`asr_backend_unheard_speech_seconds_total{instance="a"} 0+30x1440`, heard+"0+100x1440"),
+				lines(`asr_backend_unrecognized_speech_seconds_total{instance="a"} 0+30x1440`, audio+"0+100x1440"),
 			},
 			calm: []string{
 				lines(`asr_backend_confidence_sum{instance="a"} 0+0.9x1440`, `asr_backend_confidence_count{instance="a"} 0+1x1440`,
-					`asr_backend_unheard_speech_seconds_total{instance="a"} 0+3x1440`, heard+"0+100x1440"),
-				lines(`asr_backend_confidence_sum{instance="a"} 9x1440`, `asr_backend_confidence_count{instance="a"} 10x1440`), // nothing was heard
+					`asr_backend_unrecognized_speech_seconds_total{instance="a"} 0+3x1440`, audio+"0+100x1440"),
+				lines(`asr_backend_confidence_sum{instance="a"} 9x1440`, `asr_backend_confidence_count{instance="a"} 10x1440`), // nothing was transcribed
 			},
 		},
 	}

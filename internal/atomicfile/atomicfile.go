@@ -1,7 +1,7 @@
 // Package atomicfile writes files that are either whole or not there.
 //
 // The content goes to a hidden temporary file in the same folder, ".NAME.NUMBER.part";
-// Commit brings it to the disk and renames it, which replaces the final name in one step.
+// Commit syncs it to the disk and renames it, which replaces the final name in one step.
 // Whatever happens before (a full disk, a cancelled job, a killed process) leaves an older
 // file under the final name as it was; a killed process leaves its temporary file behind.
 package atomicfile
@@ -90,7 +90,7 @@ func (f *File) Close() error {
 	return errors.Join(f.f.Close(), os.Remove(f.f.Name()))
 }
 
-// syncFolder brings a rename to the disk. Some file systems cannot, which is no error.
+// syncFolder writes a rename to the disk. Some file systems cannot, which is no error.
 func syncFolder(path string) error {
 	d, err := os.Open(path)
 	if err != nil {

@@ -170,7 +170,7 @@ func median(x []float64) float64 {
 	}
 }
 
-// Memory hears generated recordings of the given lengths, one after the other, and
+// Memory transcribes generated recordings of the given lengths, one after the other, and
 // returns the resident size of the process, in bytes, at the end of each.
 func Memory(ctx context.Context, r *asr.Recognizer, lengths []time.Duration) ([]int64, error) {
 	var sizes []int64

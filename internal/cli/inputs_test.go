@@ -22,7 +22,7 @@ func TestResultsOfEqualNamesAreKeptApart(t *testing.T) {
 		want map[string]string // path to name
 	}{
 		"a folder keeps its tree": {[]string{"day1"}, map[string]string{"day1/call.wav": "call", "day1/x/call.wav": "x/call"}},
-		"several folders are told apart": {[]string{"day1", "day2"}, map[string]string{
+		"several folders are kept apart": {[]string{"day1", "day2"}, map[string]string{
 			"day1/call.wav": "day1/call", "day1/x/call.wav": "day1/x/call",
 			"day2/call.wav": "day2/call.wav", "day2/call.mp3": "day2/call.mp3", "day2/talk.wav": "day2/talk"}},
 		"files in folders": {[]string{"day1/call.wav", "day2/call.wav", "day2/talk.wav"}, map[string]string{

@@ -16,8 +16,8 @@ import (
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
-// Report tells a person or a program how work goes on: one line a recording and, on a
-// terminal, a line that follows the one being heard. It may be used by many goroutines.
+// Report shows a person or a program how work goes on: one line a recording and, on a
+// terminal, a line that follows the one being transcribed. It may be used by many goroutines.
 type Report struct {
 	mu       sync.Mutex
 	w        io.Writer
@@ -27,12 +27,12 @@ type Report struct {
 	started  time.Time
 	shown    time.Time // when the moving line was last drawn
 	drawn    bool
-	heard    map[string]time.Duration // of recordings under way
+	progress map[string]time.Duration // of recordings under way
 	lengths  map[string]time.Duration // as declared, where known
 	finished time.Duration            // audio of recordings that are done
 }
 
-// ReportOptions tell how a Report speaks.
+// ReportOptions configure a Report.
 type ReportOptions struct {
 	Terminal bool // w is a terminal: draw a moving line
 	Quiet    bool // only failures
@@ -42,7 +42,7 @@ type ReportOptions struct {
 // NewReport returns a report that writes to w, usually standard error.
 func NewReport(w io.Writer, o ReportOptions) *Report {
 	r := &Report{w: w, terminal: o.Terminal && !o.JSON, quiet: o.Quiet, started: time.Now(),
-		heard: map[string]time.Duration{}, lengths: map[string]time.Duration{}}
+		progress: map[string]time.Duration{}, lengths: map[string]time.Duration{}}
 	if o.JSON {
 		r.log = slog.New(slog.NewJSONHandler(w, nil))
 	}
@@ -62,7 +62,7 @@ func (r *Report) Event(message string, attributes ...any) {
 	}
 }
 
-// Length tells how long a recording claims to be.
+// Length reports how long a recording claims to be.
 func (r *Report) Length(name string, declared time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,11 +72,11 @@ func (r *Report) Length(name string, declared time.Duration) {
 // redraw is how often the moving line changes.
 const redraw = 200 * time.Millisecond
 
-// Progress tells how far a recording has been heard.
-func (r *Report) Progress(name string, heard time.Duration) {
+// Progress reports how much of a recording has been transcribed.
+func (r *Report) Progress(name string, done time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.heard[name] = heard
+	r.progress[name] = done
 	now := time.Now()
 	if !r.terminal || r.quiet || now.Sub(r.shown) < redraw {
 		return
@@ -88,14 +88,14 @@ func (r *Report) Progress(name string, heard time.Duration) {
 // moving is the text of the moving line.
 func (r *Report) moving(name string, now time.Time) string {
 	done, left, known := r.finished, time.Duration(0), true
-	for n, heard := range r.heard {
-		done += heard
+	for n, transcribed := range r.progress {
+		done += transcribed
 		length := r.lengths[n]
 		known = known && length > 0
-		left += max(length-heard, 0)
+		left += max(length-transcribed, 0)
 	}
 	rtfx := done.Seconds() / max(now.Sub(r.started).Seconds(), 1e-3)
-	text := fmt.Sprintf("%s  %s", name, timeline.Clock(r.heard[name]))
+	text := fmt.Sprintf("%s  %s", name, timeline.Clock(r.progress[name]))
 	if length := r.lengths[name]; length > 0 {
 		text += " of " + timeline.Clock(length)
 	}
@@ -106,12 +106,12 @@ func (r *Report) moving(name string, now time.Time) string {
 	return text
 }
 
-// Done tells that a recording is finished; paths are where its result went, none for
+// Done reports that a recording is finished; paths are where its result went, none for
 // standard output.
 func (r *Report) Done(name string, paths []string, t *transcript.Transcript, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.heard, name)
+	delete(r.progress, name)
 	r.finished += t.Duration
 	rtfx := t.Duration.Seconds() / max(took.Seconds(), 1e-3)
 	if r.log != nil {
@@ -138,7 +138,7 @@ func Rounded(v float64, decimals int) float64 {
 	return math.Round(v*scale) / scale
 }
 
-// Left tells what was not worked on.
+// Left reports what was not worked on.
 func (r *Report) Left(skipped []Skipped) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,11 +157,11 @@ func (r *Report) Left(skipped []Skipped) {
 	}
 }
 
-// Failed tells, in one line, that a recording could not be done and what can be done.
+// Failed reports, in one line, that a recording could not be done and what can be done.
 func (r *Report) Failed(name string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.heard, name)
+	delete(r.progress, name)
 	advice := hint.Of(err)
 	if r.log != nil {
 		r.log.Error("failed", "file", name, "error", err.Error(), "hint", advice)

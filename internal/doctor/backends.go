@@ -41,7 +41,7 @@ func (v *visit) backends(ctx context.Context, projects []api.Project) {
 		mine = append(mine, found...)
 	}
 	if v.running != nil && v.running.status != nil {
-		_ = v.running.refresh(ctx) // what it told before will do
+		_ = v.running.refresh(ctx) // what it reported before will do
 	}
 	private := v.probeAll(ctx, mine)
 	for _, c := range mine {

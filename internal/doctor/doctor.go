@@ -6,8 +6,8 @@
 //	here           the library, the GPU, the model, ffmpeg, folders and the space in them
 //	the service    its port, and how it is if it runs already
 //	Label Studio   its address, version, token, the projects that the token opens
-//	from there     whether it would ask the service, whether it does, whether it tells
-//	               it what happens, and whether a task's recording can be had
+//	from there     whether it would ask the service, whether it does, whether it sends
+//	               events, and whether a task's recording can be had
 //
 // # From both ends
 //
@@ -95,7 +95,7 @@ func cuda(rt *ort.Runtime, device int) finding.Finding {
 	return finding.New("cuda", finding.Warning, err.Error(), hint)
 }
 
-// model loads the model on the CPU and hears ten seconds of noise.
+// model loads the model on the CPU and transcribes ten seconds of noise.
 func model(ctx context.Context, rt *ort.Runtime, o Options) finding.Finding {
 	bundle, err := o.Model()
 	if err != nil {
@@ -113,7 +113,7 @@ func model(ctx context.Context, rt *ort.Runtime, o Options) finding.Finding {
 	}
 	speed := seconds / time.Since(start).Seconds()
 	c := r.Contract()
-	return finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; hears %.0f seconds in one second on this CPU", bundle.Card.Name, c.Bands, c.Width-1, c.MaxRows, speed), "")
+	return finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; transcribes %.0f seconds of audio per second on this CPU", bundle.Card.Name, c.Bands, c.Width-1, c.MaxRows, speed), "")
 }
 
 // hiss is a recording of so many seconds of noise.

@@ -84,7 +84,7 @@ func (s studio) refuse(route string, status int, body string) {
 	s.Handle(route, labelstudiotest.Answer(status, body))
 }
 
-// backendServer is a service that answers with a class, and tells that these projects
+// backendServer is a service that answers with a class, and reports that these projects
 // asked it; it wants a password if there is one.
 func backendServer(t *testing.T, class, password, notReady string, projects ...int) string {
 	t.Helper()

@@ -25,7 +25,7 @@ type LabelStudio struct {
 	BackendURL string
 	// Project is the only project to look at; 0: all that the token's user sees.
 	Project int64
-	// Media tells how the service fetches recordings. Server and CacheDir are set here.
+	// Media configures how the service downloads recordings. Server and CacheDir are set here.
 	Media media.Options
 }
 
@@ -44,10 +44,10 @@ type visit struct {
 	http    *http.Client
 	base    *url.URL
 	client  *api.Client
-	// refused says that Label Studio asks nobody at private addresses, unheard that it
-	// sends no events there.
-	refused, unheard bool
-	findings         []finding.Finding
+	// refused says that Label Studio sends no requests to private addresses, noEvents that
+	// it sends no webhook events there.
+	refused, noEvents bool
+	findings          []finding.Finding
 }
 
 // examine looks at Label Studio from here, and at the service from there.
@@ -151,12 +151,12 @@ func (v *visit) version(ctx context.Context) {
 		err = getJSON(ctx, v.http, r, &said)
 	}
 	if err != nil || said.Release == "" {
-		v.add(check, finding.Warning, fmt.Sprintf("Label Studio does not tell its version: %v", err), "")
+		v.add(check, finding.Warning, fmt.Sprintf("Label Studio does not report its version: %v", err), "")
 		return
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(said.Release, "%d.%d", &major, &minor); err == nil && (major < 1 || major == 1 && minor < 13) {
-		v.add(check, finding.Warning, "Label Studio "+said.Release, "update it to 1.13 or later: older ones cannot be told \"not yet\", so a recording that takes longer than the wait of a request stays without a prediction")
+		v.add(check, finding.Warning, "Label Studio "+said.Release, "update it to 1.13 or later: older versions do not accept the answer \"not yet\", so a recording that takes longer than the wait of a request stays without a prediction")
 		return
 	}
 	v.add(check, finding.OK, "Label Studio "+said.Release, "")

@@ -57,7 +57,7 @@ func (v *visit) probe(ctx context.Context, address string) bool {
 	}
 	// A webhook at a name without a dot is refused for that; see webhook.
 	if err := v.client.CheckWebhook(ctx, strings.TrimRight(address, "/")+"/webhook"); api.PrivateRefused(err) {
-		v.unheard = true
+		v.noEvents = true
 		v.add(check, finding.Failure, fmt.Sprintf("Label Studio would ask %s, but refuses to send it events: %s", at, said(err)),
 			"set SSRF_PROTECTION_ENABLED=false in the environment of Label Studio too, and restart it. Until then connecting ends with an error although the backend is saved and asked, and each further attempt makes another one")
 		return false
@@ -75,7 +75,7 @@ func said(err error) string {
 	return detail
 }
 
-// webhook looks whether Label Studio tells the service what happens in a project.
+// webhook looks whether Label Studio sends the service the events of a project.
 func (v *visit) webhook(ctx context.Context, c connection) {
 	const check = "webhook"
 	list, err := v.client.Webhooks(ctx, c.project.ID)
@@ -101,7 +101,7 @@ func (v *visit) webhook(ctx context.Context, c connection) {
 		v.add(check, finding.Warning, fmt.Sprintf("%s%d webhooks go to %s", at, len(active), plain(want)), "remove all but one under Settings, Webhooks: each event is sent so many times. Removing a backend leaves its webhook behind")
 	case !active[0].SendPayload || !active[0].AllActions:
 		v.add(check, finding.Warning, at+"the webhook to "+plain(want)+" sends no payload, or not all events", "change it under Settings, Webhooks")
-	case v.refused || v.unheard: // said already
+	case v.refused || v.noEvents: // said already
 	default:
 		v.add(check, finding.OK, at+"events are sent to "+plain(want), "")
 	}

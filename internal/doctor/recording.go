@@ -18,7 +18,7 @@ import (
 
 const checkRecording = "recording"
 
-// headBytes is enough of a recording to tell what it is.
+// headBytes is enough of a recording to identify it.
 const headBytes = 64 << 10
 
 // recording fetches the head of one task's recording, as the service would: of a project
@@ -108,7 +108,7 @@ func (v *visit) peek(ctx context.Context, r media.Request) (*media.Glimpse, erro
 	return f.Peek(ctx, r, headBytes)
 }
 
-// sound tells the format by the head of a recording, as far as a head can tell, and
+// sound identifies the format by the head of a recording, as far as a head allows, and
 // returns an error only if it is certainly none.
 func sound(ctx context.Context, seen *media.Glimpse) (string, error) {
 	s, err := audio.OpenReader(ctx, bytes.NewReader(seen.Head), seen.Name, audio.Options{FFmpeg: "off"})

@@ -29,26 +29,26 @@ type Service struct {
 // running is a service that answers on this machine.
 type running struct {
 	service *Service
-	status  *serviceStatus // nil if it does not tell
+	status  *serviceStatus // nil if it does not report one
 }
 
-// serviceStatus is what is read of a service's /status.
+// serviceStatus is the part that is read of a service's /status.
 type serviceStatus struct {
 	Version  string `json:"version"`
 	NotReady string `json:"not_ready"`
 	Store    string `json:"store"`
-	API      string `json:"label_studio_trouble"`
+	API      string `json:"label_studio_problem"`
 	Projects []struct {
 		ID      int64 `json:"id"`
-		Trouble *struct {
+		Problem *struct {
 			What string `json:"what"`
 			Hint string `json:"hint"`
-		} `json:"trouble"`
+		} `json:"problem"`
 	} `json:"projects"`
 }
 
 // asked reports whether a project has asked the service, and false for known when the
-// service does not tell.
+// service does not report its status.
 func (r *running) asked(project int64) (asked, known bool) {
 	if r == nil || r.status == nil {
 		return false, false
@@ -76,8 +76,8 @@ func (s *Service) examine(ctx context.Context) ([]finding.Finding, *running) {
 		findings = append(findings, finding.New("service", finding.Warning, found.status.API, "set both in the environment of the service and restart it"))
 	}
 	for _, p := range found.status.Projects {
-		if p.Trouble != nil {
-			findings = append(findings, finding.New("service", finding.Warning, fmt.Sprintf("project %d is not served: %s", p.ID, p.Trouble.What), p.Trouble.Hint))
+		if p.Problem != nil {
+			findings = append(findings, finding.New("service", finding.Warning, fmt.Sprintf("project %d is not served: %s", p.ID, p.Problem.What), p.Problem.Hint))
 		}
 	}
 	return findings, found
@@ -113,7 +113,7 @@ func (s *Service) folder() finding.Finding {
 	}
 	free, err := diskspace.Free(dir)
 	if err != nil {
-		return finding.New(check, finding.Warning, fmt.Sprintf("cannot tell how much space %s has: %v", dir, err), "")
+		return finding.New(check, finding.Warning, fmt.Sprintf("cannot find out how much space %s has: %v", dir, err), "")
 	}
 	detail := fmt.Sprintf("can write to %s, %s are free", s.DataDir, size(free))
 	if missing {
@@ -169,11 +169,11 @@ func (s *Service) port(ctx context.Context) (finding.Finding, *running) {
 	return s.answers(ctx, address)
 }
 
-// answers tells how the service is that answers on the port.
+// answers reports the state of the service on the port.
 func (s *Service) answers(ctx context.Context, address string) (finding.Finding, *running) {
 	found := &running{service: s}
 	if err := found.refresh(ctx); err != nil {
-		return finding.New("port", finding.OK, fmt.Sprintf("asr-backend answers on %s, but does not tell its status: %v", address, err), "if it asks for a user and a password, give its own (BASIC_AUTH_USER, BASIC_AUTH_PASS)"), found
+		return finding.New("port", finding.OK, fmt.Sprintf("asr-backend answers on %s, but does not report its status: %v", address, err), "if it asks for a user and a password, give its own (BASIC_AUTH_USER, BASIC_AUTH_PASS)"), found
 	}
 	detail := fmt.Sprintf("asr-backend %s answers on %s", found.status.Version, address)
 	if why := found.status.NotReady; why != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/finding"
 )
 
-// TestSeenFromTheService meets the cases that only the service's own memory tells.
+// TestSeenFromTheService meets the cases that only the service's own memory shows.
 func TestSeenFromTheService(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -84,7 +84,7 @@ func TestPorts(t *testing.T) {
 		{"the service", backendServer(t, "asr-backend", "", ""), "", "", "OK port: asr-backend 2.0 answers on 127.0.0.1"},
 		{"the service, not ready", backendServer(t, "asr-backend", "", "the model loads"), "", "", "WARNING port: is not ready: the model loads -> wait"},
 		{"the service behind a password", backendServer(t, "asr-backend", "hush", ""), "operator", "hush", "OK port: asr-backend 2.0 answers"},
-		{"the service behind another password", backendServer(t, "asr-backend", "hush", ""), "operator", "guess", "OK port: does not tell its status: 401 -> BASIC_AUTH_USER"},
+		{"the service behind another password", backendServer(t, "asr-backend", "hush", ""), "operator", "guess", "OK port: does not report its status: 401 -> BASIC_AUTH_USER"},
 		{"another backend", backendServer(t, "SomeModel", "", ""), "", "", `FAILURE port: taken by a machine learning backend ("SomeModel") -> another port`},
 		{"Label Studio", newStudio(t).URL, "", "", "FAILURE port: taken by a Label Studio -> another port"},
 		{"no HTTP", "http://" + silent.Addr().String(), "", "", "FAILURE port: does not speak HTTP -> another port"},

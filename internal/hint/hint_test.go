@@ -33,7 +33,7 @@ func TestHintsOfAllKindsOfErrorsAreFound(t *testing.T) {
 	}
 }
 
-func TestTextAndHintCanBeToldApart(t *testing.T) {
+func TestTextAndHintAreSeparable(t *testing.T) {
 	for err, want := range map[error][2]string{
 		&api.Error{Op: "list projects", Method: "GET", URL: "http://a", Hint: "Check the address.", Err: errors.New("no answer")}: {"list projects: GET http://a: no answer", "Check the address."},
 		&api.Error{Op: "list projects", Method: "GET", URL: "http://a", Err: errors.New("no answer")}:                             {"list projects: GET http://a: no answer", ""},

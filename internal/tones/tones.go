@@ -1,5 +1,5 @@
 // Package tones makes recordings of which it is known what the toy model
-// testdata/models/toys/tones hears in them, word by word: tests of everything around a
+// testdata/models/toys/tones recognizes in them, word by word: tests of everything around a
 // model compare texts exactly with it.
 //
 // A recording holds short tones. Each says "one", "two", "three" or "four", in turns: the
@@ -69,7 +69,7 @@ func (r Recording) WAV() []byte {
 	return content
 }
 
-// Regions returns the texts that are heard, one a region.
+// Regions returns the texts of the tones, one a region.
 func (r Recording) Regions() []string {
 	var regions []string
 	var said []string
@@ -83,7 +83,7 @@ func (r Recording) Regions() []string {
 	return regions
 }
 
-// Text returns all that is heard.
+// Text returns the text of all tones.
 func (r Recording) Text() string { return strings.Join(r.Regions(), " ") }
 
 // Duration returns the length.

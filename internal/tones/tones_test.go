@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheModelHearsWhatIsSaidToBeHeard(t *testing.T) {
+func TestTheModelRecognizesTheTones(t *testing.T) {
 	oracle.NeedLibrary(t)
 	runtime, err := ort.Open(oracle.Library())
 	if err != nil {
@@ -35,16 +35,16 @@ func TestTheModelHearsWhatIsSaidToBeHeard(t *testing.T) {
 		if err := os.WriteFile(path, recording.WAV(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		heard, err := transcribe.New(r, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
+		transcript, err := transcribe.New(r, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, s := range heard.Segments {
+		for _, s := range transcript.Segments {
 			got = append(got, s.Text)
 		}
-		if d := cmp.Diff(recording.Regions(), got); d != "" || heard.Duration != recording.Duration() {
-			t.Errorf("%+v, want (-), got (+):\n%s\nlength %v", recording, d, heard.Duration)
+		if d := cmp.Diff(recording.Regions(), got); d != "" || transcript.Duration != recording.Duration() {
+			t.Errorf("%+v, want (-), got (+):\n%s\nlength %v", recording, d, transcript.Duration)
 		}
 	}
 }

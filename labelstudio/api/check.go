@@ -34,7 +34,7 @@ func (c *Client) check(ctx context.Context, q call) error {
 }
 
 // PrivateRefused reports whether Label Studio refused an address because it lies inside
-// the network, as it does unless it is told otherwise. The error's hint says how.
+// the network, as it does unless it is configured otherwise. The error's hint says how.
 func PrivateRefused(err error) bool {
 	var failed *Error
 	return errors.As(err, &failed) && failed.Status == http.StatusForbidden && privateRefused(failed.Detail)

@@ -3,7 +3,7 @@
 //
 // # Tokens
 //
-// There are two kinds, told apart by their form:
+// There are two kinds, distinguished by their form:
 //
 //	legacy                 40 letters and digits; sent as "Authorization: Token <it>"
 //	personal access token  a JWT that lasts for centuries and opens nothing by itself: it is
@@ -24,7 +24,7 @@
 // # Errors
 //
 // An Error names the operation, the address without secrets, the status and what to do
-// about it. Retryable tells whether asking again can help. Requests are not repeated
+// about it. Retryable reports whether a retry can help. Requests are not repeated
 // here, except for the one renewal of a token: whoever has a queue knows better.
 //
 // Reference: https://api.labelstud.io, tried with Label Studio 1.23.2.
@@ -80,7 +80,7 @@ type Client struct {
 	tokens  *tokens
 }
 
-// New returns a client. It talks to nobody yet, but tells a token that cannot work.
+// New returns a client. It talks to nobody yet, but rejects a token that cannot work.
 func New(o Options) (*Client, error) {
 	or(&o.URLName, DefaultURLName)
 	or(&o.TokenName, DefaultTokenName)

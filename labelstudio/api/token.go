@@ -32,7 +32,7 @@ func (k TokenKind) String() string {
 	return "legacy token"
 }
 
-// claims are the parts of a JWT that tell what it is good for. Times are Unix seconds.
+// claims are the parts of a JWT that say what it is good for. Times are Unix seconds.
 type claims struct {
 	Type     string   `json:"token_type"`
 	Expires  *float64 `json:"exp"`
@@ -70,7 +70,7 @@ func (c claims) end() (time.Time, bool) {
 	return time.Unix(int64(*c.Expires), 0), true
 }
 
-// KindOf tells what a token is, and what is wrong with one that cannot work.
+// KindOf returns what a token is, and what is wrong with one that cannot work.
 func KindOf(token labelstudio.Secret, now time.Time) (TokenKind, error) {
 	text := token.Reveal()
 	switch {

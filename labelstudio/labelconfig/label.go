@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// Which label says "speech"? A configuration does not tell, so the words of its labels
+// Which label says "speech"? A configuration does not say, so the words of its labels
 // decide, and a person can: by the option Label or by the attribute
 // predicted_values="speech" on a Label.
 
 // The lists below hold beginnings of words, in a few languages.
 //
-// speech is for labels of speech. A label that is such a word beats one that has it
+// speech is for labels of speech. A label that is such a word wins over one that contains it
 // among others.
 var speech = []string{
 	"speech", "voice", "talk", "talking", "spoken", "utterance", "transcri", "sentence",
@@ -22,7 +22,7 @@ var speech = []string{
 	"fala", "parlato", "voce", "речь", "голос", "mowa", "語音", "语音", "音声", "발화", "음성",
 }
 
-// other is for labels of anything but clean speech. It beats speech: "non-speech",
+// other is for labels of anything but clean speech. It wins over speech: "non-speech",
 // "background voices" and "speech over music" are not where text goes.
 var other = []string{
 	"non speech", "nonspeech", "not speech", "no speech", "no voice", "without", "noise",
@@ -32,7 +32,7 @@ var other = []string{
 	"музыка", "geräusch", "stille", "bruit", "silencio", "ruido", "噪", "静音",
 }
 
-// speakers is for labels that say who speaks. Which of them it is cannot be told, so
+// speakers is for labels that say who speaks. Which of them it is cannot be known, so
 // such regions are left without a label.
 var speakers = []string{
 	"speaker", "spk", "agent", "customer", "caller", "callee", "client", "operator",

@@ -101,7 +101,7 @@ func (p *Plan) String() string {
 // configuration.
 const undefinedKey = "$undefined$"
 
-// Recording returns the value that tells where a task's recording is, and whether the
+// Recording returns the value that says where a task's recording is, and whether the
 // task has one.
 func (p *Plan) Recording(data map[string]json.RawMessage) (string, bool) {
 	if s, ok := textOf(p.Audio.Value, data); ok {

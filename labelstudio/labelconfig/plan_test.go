@@ -57,7 +57,7 @@ func TestPlansOfTemplates(t *testing.T) {
 Regions get no label: none of "label" (Speaker one, Speaker two) says speech.`,
 		"intent-classification": `"audio": regions labelled "Segment"`,
 		"sound-event-detection": `None of the labels of "label" (Event A, Event B) says speech: name one Speech, ` +
-			`add predicted_values="speech" to it, or set the option "label".`,
+			`add predicted_values="speech" to it, or set "label" in the extra params.`,
 		"signal-quality-detection": `Nothing on Audio "audio" takes a transcript. Add <TextArea name="transcription" ` +
 			`toName="audio"/> for the whole text, or the same with perRegion="true" and a Labels tag for regions.`,
 		"voice-activity-detection": `"audio": regions labelled "possible-speech"`,
@@ -149,12 +149,12 @@ func labelled(labels, text string) string {
 
 func TestLabelForSpeech(t *testing.T) {
 	for _, c := range []struct{ name, labels, text, want string }{
-		{"the exact word beats one that has it", `<Label value="Speech overlap"/><Label value="speech"/>`, "", "speech"},
+		{"the exact word wins over one that contains it", `<Label value="Speech overlap"/><Label value="speech"/>`, "", "speech"},
 		{"a word of noise spoils the label", `<Label value="Non-speech"/><Label value="Clean speech"/>`, "", "Clean speech"},
-		{"a hint beats all words", `<Label value="Speech"/><Label value="B" predicted_values="x, Speech"/>`, "", "B"},
+		{"a hint wins over all words", `<Label value="Speech"/><Label value="B" predicted_values="x, Speech"/>`, "", "B"},
 		{"the only label left beside noise", `<Label value="Call"/><Label value="Background music"/>`, "", "Call"},
-		{"two speakers are not told apart", `<Label value="Agent"/><Label value="Customer"/>`, "", ""},
-		{"one speaker beside noise is not told either", `<Label value="Agent"/><Label value="Noise"/>`, "", ""},
+		{"two speakers are not distinguished", `<Label value="Agent"/><Label value="Customer"/>`, "", ""},
+		{"one speaker beside noise is not distinguished either", `<Label value="Agent"/><Label value="Noise"/>`, "", ""},
 		{"noise alone is not speech", `<Label value="Noise"/>`, "", ""},
 		{"words are compared from their beginning", `<Label value="Caring string"/><Label value="Ringtone"/>`, "", "Caring string"},
 		{"other languages", `<Label value="Шум"/><Label value="Речь"/>`, "", "Речь"},
@@ -261,7 +261,7 @@ func TestPlansOfOddConfigurations(t *testing.T) {
 		{"a text that waits for a choice about the whole", `<View><Audio name="a" value="$a"/><Choices name="c" toName="a"><Choice value="Y"/></Choices><TextArea name="x" toName="a" perRegion="true" whenTagName="c" whenChoiceValue="Y,Z"/></View>`,
 			"\"a\": regions with text in \"x\"\nTextArea \"x\" shows its text only after the choice Y or Z is made."},
 		{"labels of events beside a whole text", `<View><Audio name="a" value="$a"/><Labels name="l" toName="a"><Label value="Dog"/><Label value="Cat"/></Labels><TextArea name="x" toName="a"/></View>`,
-			"\"a\": the whole text in \"x\"\nNone of the labels of \"l\" (Dog, Cat) says speech: name one Speech, add predicted_values=\"speech\" to it, or set the option \"label\"."},
+			"\"a\": the whole text in \"x\"\nNone of the labels of \"l\" (Dog, Cat) says speech: name one Speech, add predicted_values=\"speech\" to it, or set \"label\" in the extra params."},
 		{"paragraphs by URL cannot be filled", `<View><Audio name="a" value="$a"/><TextArea name="x" toName="a"/><Paragraphs name="p" value="$p" valueType="url" audioUrl="$a"/></View>`,
 			`"a": the whole text in "x"`},
 		{"the second Labels has speech", `<View><Audio name="a" value="$a"/><Labels name="l" toName="a"><Label value="Dog"/><Label value="Cat"/></Labels><Labels name="m" toName="a"><Label value="Voice"/></Labels></View>`,

@@ -20,7 +20,7 @@ func (p *Plan) regions(c *Config, labels []*Control, text *Control, o Options) (
 		unlabelled := r.label == "" && !r.Labels.Dynamic()
 		if text == nil && unlabelled && !r.speakers() {
 			return nil, "None of the labels of " + quoted(r.Labels) + " says speech: name one Speech, " +
-				`add predicted_values="speech" to it, or set the option "label".`
+				`add predicted_values="speech" to it, or set "label" in the extra params.`
 		}
 		if unlabelled {
 			p.note("Regions get no label: none of %s says speech.", quoted(r.Labels))

@@ -38,7 +38,7 @@
 //   - Errors have the body that Label Studio's REST framework gives them.
 //
 // The requests to backends are held to the recorded ones of Captures. The replies of the
-// API are held to testdata/conversation.json, which is a conversation with a real server:
+// API are held to testdata/conversation.jsonl, which is a conversation with a real server:
 //
 //	go test ./labelstudio/labelstudiotest -record http://localhost:8080 -token TOKEN
 //

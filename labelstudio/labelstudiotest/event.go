@@ -121,7 +121,7 @@ func (s *Server) Train(project int64) error {
 func (w Webhook) encode(int64) map[string]any {
 	return map[string]any{
 		"id": w.ID, "project": w.Project, "url": w.URL, "send_payload": w.SendPayload, "send_for_all_actions": w.AllActions,
-		"headers": map[string]string{}, "is_active": w.Active, "actions": slices.Concat([]string{}, w.Actions),
+		"headers": map[string]string{}, "is_active": w.Active, "actions": append([]string{}, w.Actions...),
 	}
 }
 

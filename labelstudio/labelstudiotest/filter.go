@@ -28,6 +28,9 @@ type selection struct {
 	Excluded []int64 `json:"excluded"`
 }
 
+// versionColumn is the one column that is not a number.
+const versionColumn = "filter:tasks:predictions_model_versions"
+
 type filter struct {
 	Column   string `json:"filter"`
 	Operator string `json:"operator"`
@@ -35,36 +38,37 @@ type filter struct {
 }
 
 // choose returns the tasks of a project that a request's parameters ask for, in their
-// order, with the lock held. Errors are those of the real server, which are its own.
-func (s *Server) choose(project int64, values url.Values) ([]*Task, error) {
+// order, and whether by their versions, with the lock held. Errors are internal errors of
+// the real server too.
+func (s *Server) choose(project int64, values url.Values) (out []*Task, byVersion bool, err error) {
 	var q query
 	if text := values.Get("query"); text != "" {
 		if err := json.Unmarshal([]byte(text), &q); err != nil {
-			return nil, fmt.Errorf("query: %w", err)
+			return nil, false, fmt.Errorf("query: %w", err)
 		}
 	}
 	if q.Filters != nil && q.Filters.Conjunction != "or" && q.Filters.Conjunction != "and" {
-		return nil, errors.New("1 validation error for PrepareParams\nfilters.conjunction\n  Input should be 'or' or 'and'")
+		return nil, false, errors.New("1 validation error for PrepareParams\nfilters.conjunction\n  Input should be 'or' or 'and'")
 	}
-	var out []*Task
 	for _, t := range s.tasks.of[project] {
 		ok := q.Selected == nil || q.Selected.has(t.ID)
 		if ok && q.Filters != nil && len(q.Filters.Items) > 0 {
-			any, all := false, true
+			some, every := false, true
 			for _, f := range q.Filters.Items {
 				one, err := s.passes(t, f)
 				if err != nil {
-					return nil, err
+					return nil, false, err
 				}
-				any, all = any || one, all && one
+				byVersion = byVersion || f.Column == versionColumn
+				some, every = some || one, every && one
 			}
-			ok = all || any && q.Filters.Conjunction == "or"
+			ok = every || some && q.Filters.Conjunction == "or"
 		}
 		if ok {
 			out = append(out, t)
 		}
 	}
-	return out, s.order(out, q.Ordering)
+	return out, byVersion, s.order(out, q.Ordering)
 }
 
 func (c *selection) has(id int64) bool {
@@ -80,13 +84,13 @@ func (s *Server) passes(t *Task, f filter) (bool, error) {
 	if !ok {
 		return false, errors.New("reduce() of empty iterable with no initial value")
 	}
-	if column == "predictions_model_versions" {
+	if f.Column == versionColumn {
 		return s.passesVersions(t, f), nil
 	}
 	n, ok := s.count(t, column)
 	if !ok {
 		s.errorf("no filter for %q; see Server for those that there are", f.Column)
-		return false, fmt.Errorf("Cannot resolve keyword '%s' into field.", column)
+		return false, fmt.Errorf("no column %q", column)
 	}
 	switch f.Operator {
 	case "less":
@@ -157,7 +161,7 @@ func (s *Server) order(tasks []*Task, columns []string) error {
 	for _, name := range columns {
 		if _, ok := s.count(&Task{}, columnOf(name)); !ok {
 			s.errorf("no order by %q", name)
-			return fmt.Errorf("Cannot resolve keyword '%s' into field.", columnOf(name))
+			return fmt.Errorf("no column %q", columnOf(name))
 		}
 	}
 	slices.SortFunc(tasks, func(a, b *Task) int {

@@ -14,6 +14,8 @@ type Prediction struct {
 	Version string            `json:"model_version"`
 	Score   float64           `json:"score"`
 	Result  []json.RawMessage `json:"result"`
+
+	scoreless bool // the API shows null
 }
 
 // Annotation is an annotation of the one user.
@@ -64,7 +66,11 @@ func (s *Server) versions(task int64) []string {
 }
 
 func (p Prediction) encode(project int64) map[string]any {
-	return map[string]any{"id": p.ID, "task": p.Task, "project": project, "model_version": p.Version, "score": p.Score, "result": list(p.Result), "cluster": nil, "neighbors": nil}
+	out := map[string]any{"id": p.ID, "task": p.Task, "project": project, "model_version": p.Version, "score": p.Score, "result": list(p.Result), "cluster": nil, "neighbors": nil}
+	if p.scoreless {
+		out["score"] = nil
+	}
+	return out
 }
 
 func (a Annotation) encode(project int64) map[string]any {
@@ -109,13 +115,16 @@ func (s *Server) listPredictions(r request) reply {
 type taken struct {
 	Task    int64             `json:"task"`
 	Version json.RawMessage   `json:"model_version"`
-	Score   float64           `json:"score"`
+	Score   *float64          `json:"score"`
 	Result  []json.RawMessage `json:"result"`
 }
 
 // prediction returns what is stored of it. A version that is not given is absent.
 func (t taken) prediction(absent string) Prediction {
-	p := Prediction{Task: t.Task, Version: absent, Score: t.Score, Result: t.Result}
+	p := Prediction{Task: t.Task, Version: absent, Result: t.Result, scoreless: t.Score == nil}
+	if t.Score != nil {
+		p.Score = *t.Score
+	}
 	_ = json.Unmarshal(t.Version, &p.Version) // checked or absent
 	return p
 }

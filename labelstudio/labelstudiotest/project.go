@@ -132,6 +132,24 @@ func (s *Server) getProject(r request) reply {
 	return reply{http.StatusOK, s.encodeProject(p)}
 }
 
+func (s *Server) createProject(r request) reply {
+	var in struct {
+		Title  string `json:"title"`
+		Config string `json:"label_config"`
+	}
+	if err := r.parse(&in); err != nil {
+		return s.fail(http.StatusBadRequest, err.Error())
+	}
+	id := s.AddProject(Project{Title: in.Title, Config: in.Config})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body := s.encodeProject(s.projects.rows[id])
+	for _, count := range []string{"task_number", "total_predictions_number", "total_annotations_number"} {
+		body[count] = nil // not counted yet
+	}
+	return reply{http.StatusCreated, body}
+}
+
 // page returns the range of a list that a request asks for, and false if there is no such
 // page. The first page is always there.
 func page(r request, total, size int) (first, last int, ok bool) {

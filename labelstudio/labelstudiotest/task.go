@@ -112,7 +112,7 @@ func (s *Server) listTasks(r request) reply {
 	case s.projects.rows[id] == nil:
 		return s.missing("Project")
 	}
-	tasks, err := s.choose(id, r.URL.Query())
+	tasks, byVersion, err := s.choose(id, r.URL.Query())
 	if err != nil {
 		return s.fail(http.StatusInternalServerError, err.Error())
 	}
@@ -131,7 +131,7 @@ func (s *Server) listTasks(r request) reply {
 		// What is neither asked for nor filtered or ordered by is left out or empty.
 		row := s.encodeTask(t, all)
 		row["predictions_model_versions"] = ""
-		if all || strings.Contains(r.URL.Query().Get("query"), "predictions_model_versions") {
+		if all || byVersion {
 			row["predictions_model_versions"] = strings.Join(s.versions(t.ID), ",")
 		}
 		list = append(list, row)
@@ -167,6 +167,19 @@ func (s *Server) patchTask(r request) reply {
 		t.Data = change.Data // all of it
 	}
 	return reply{http.StatusOK, s.encodeTask(t, true)}
+}
+
+// removeTask deletes a task and sends the event TASKS_DELETED.
+func (s *Server) removeTask(r request) reply {
+	s.mu.Lock()
+	t := s.tasks.rows[r.number("task")]
+	s.mu.Unlock()
+	if t == nil {
+		return s.missing("Task")
+	}
+	s.DeleteTasks(t.ID)
+	s.EmitDeleted(t.Project, t.ID)
+	return reply{status: http.StatusNoContent}
 }
 
 // importTasks takes tasks with or without "data" around their data.
@@ -209,7 +222,15 @@ func (s *Server) exportTasks(r request) reply {
 	}
 	for _, t := range s.tasks.of[id] {
 		if len(s.annotations.of[t.ID]) > 0 || r.URL.Query().Get("download_all_tasks") == "true" {
-			list = append(list, s.encodeTask(t, true))
+			row := s.encodeTask(t, true)
+			ids := []int64{}
+			for _, p := range s.predictions.of[t.ID] {
+				ids = append(ids, p.ID)
+			}
+			row["predictions"] = ids // the annotations whole, the predictions by number
+			delete(row, "is_labeled")
+			delete(row, "overlap")
+			list = append(list, row)
 		}
 	}
 	return reply{http.StatusOK, list}

@@ -17,10 +17,12 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/labelstudio/results"
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
@@ -59,7 +61,10 @@ func (r *Reader) Tally() Tally { return r.tally }
 type Spoken struct {
 	Task       int64
 	Annotation int64
+	Plan       int    // which recording of the page, by the configuration; 0 without one
 	Value      string // where the recording is, as the task has it
+	// Transcript has the texts as segments. Those that are as they were predicted have their
+	// words; Words has those of the others.
 	Transcript *transcript.Transcript
 }
 
@@ -129,7 +134,8 @@ const Rounding = 10 * time.Millisecond
 
 // add adds a region's text. The page's channel means something only if it shows channels
 // apart.
-func (r *Reader) add(s *Spoken, span labelstudio.Span, text string, split bool) {
+func (r *Reader) add(s *Spoken, region *results.Region, split bool) {
+	span, text := region.Span, region.Text
 	length := s.Transcript.Duration
 	if length <= 0 {
 		length = max(span.Start, span.End) // nothing says where the recording ends
@@ -154,7 +160,22 @@ func (r *Reader) add(s *Spoken, span labelstudio.Span, text string, split bool) 
 	if split {
 		seg.Channel = span.Channel
 	}
+	if region.HasWordTimes() {
+		seg.Words = inside(&seg, region.Words)
+	}
 	s.Transcript.Segments = append(s.Transcript.Segments, seg)
+}
+
+// inside returns words whose times do not reach beyond their segment: what reads a sample has
+// nothing beyond its ends.
+func inside(s *transcript.Segment, words []transcript.Word) []transcript.Word {
+	out := slices.Clone(words)
+	for i := range out {
+		w := &out[i]
+		w.Start = min(max(w.Start, s.Start), s.End)
+		w.End = min(max(w.End, w.Start), s.End)
+	}
+	return out
 }
 
 // whole adds a text for the whole recording, if there are no regions.

@@ -56,7 +56,7 @@ func (r *Reader) plain(t *labelstudio.Task, a *labelstudio.Annotation) []Spoken 
 			r.tally[OtherText]++
 		case it.Value.Span != nil:
 			written[it.ID] = true
-			regions = append(regions, results.Region{Span: *it.Value.Span, Text: text})
+			regions = append(regions, results.Region{Span: *it.Value.Span, Text: text, Words: results.ParseMeta(it.Meta).Words})
 		case it.Value.Extra["start"] != nil || it.Value.Extra["end"] != nil:
 			r.tally[Untimed]++
 		case whole == "":
@@ -67,8 +67,8 @@ func (r *Reader) plain(t *labelstudio.Task, a *labelstudio.Annotation) []Spoken 
 	}
 	r.tally[NoText] += unwritten(a.Result, about, written)
 	slices.SortStableFunc(regions, func(a, b results.Region) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
-	for _, region := range regions {
-		r.add(&s, region.Span, region.Text, region.Span.Channel > 0)
+	for i := range regions {
+		r.add(&s, &regions[i], regions[i].Span.Channel > 0)
 	}
 	r.whole(&s, whole)
 	return []Spoken{s}

@@ -37,8 +37,9 @@ func (r *Reader) planned(t *labelstudio.Task, a *labelstudio.Annotation) []Spoke
 		about := func(it *labelstudio.Item) bool { return it.ToName == plan.Audio.Name }
 		s := newSpoken(t, a, value, about)
 		r.untimed(a.Result, plan)
-		for _, region := range read.Regions {
-			r.add(&s, region.Span, region.Text, plan.Split)
+		s.Plan = plan.Index
+		for i := range read.Regions {
+			r.add(&s, &read.Regions[i], plan.Split)
 		}
 		whole := read.Whole
 		if whole == "" {

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// cache keeps complete recordings in a folder of bounded size. A file's name tells its
+// cache keeps complete recordings in a folder of bounded size. A file's name gives its
 // key's digest, its size and its own name:
 //
 //	3f2a...-1048576-9c01d2e4-call.wav

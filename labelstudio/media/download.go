@@ -19,10 +19,10 @@ type download struct {
 	source  source
 	file    *os.File
 
-	have, total int64 // bytes; total is negative while nobody told it
+	have, total int64 // bytes; total is negative while it is unknown
 	// validator is what If-Range compares, so that parts of two versions never mix.
 	validator string
-	// asking for a byte behind the end, because nobody told where the end is.
+	// asking for a byte behind the end, because the end is not known.
 	probing  bool
 	restarts int
 	warnings []string
@@ -268,7 +268,7 @@ func (d *download) accept(w *http.Response, at string) (done bool, err error) {
 
 // unsure ends a download whose length cannot be made sure of.
 func (d *download) unsure() bool {
-	d.warnings = append(d.warnings, "The server did not tell the recording's length, so it may be cut off.")
+	d.warnings = append(d.warnings, "The server did not give the recording's length, so it may be cut off.")
 	return true
 }
 
@@ -283,7 +283,7 @@ func (d *download) anew(at string) (bool, error) {
 // errChanged makes another attempt.
 var errChanged = errors.New("the recording changed while it was read")
 
-// validator returns what tells one version of the content from another: a strong ETag,
+// validator returns what distinguishes one version of the content from another: a strong ETag,
 // else the time of its last change.
 func validator(h http.Header) string {
 	if tag := h.Get("Etag"); tag != "" && !strings.HasPrefix(tag, "W/") {
@@ -295,7 +295,7 @@ func validator(h http.Header) string {
 func changed(before, now string) bool { return before != "" && now != "" && before != now }
 
 // contentRange reads "bytes 0-99/1000", "bytes 0-99/*" and "bytes */1000"; what is not
-// told is negative.
+// given is negative.
 func contentRange(s string) (start, total int64, ok bool) {
 	unit, rest, _ := strings.Cut(strings.TrimSpace(s), " ")
 	span, of, found := strings.Cut(rest, "/")

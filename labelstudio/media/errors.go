@@ -175,7 +175,7 @@ func shown(value string) string {
 	} else if u, err := url.Parse(value); err == nil && u.Host != "" {
 		value = redact(u)
 	} else if path, query, ok := strings.Cut(value, "?"); ok {
-		// What stands behind d= and filepath= is a path, and the only thing that tells.
+		// What stands behind d= and filepath= is a path, and the only thing that shows it.
 		values, _ := url.ParseQuery(query)
 		value = path
 		for _, key := range []string{"d", "filepath"} {

@@ -19,10 +19,10 @@
 // # Downloads
 //
 // Label Studio proxies cloud media for twenty seconds and then stops in silence, and cuts
-// later ranges to 8 MiB; its uploads tell no length unless asked for a range. So every
+// later ranges to 8 MiB; its uploads give no length unless asked for a range. So every
 // download asks for "bytes=0-", knows the length from the answer, and goes on from where
 // it was cut (Range with If-Range) until all bytes are there. A recording whose length
-// nobody told is asked for a byte behind its end. What is shorter than promised is an
+// is unknown is asked for a byte behind its end. What is shorter than promised is an
 // error, never a short recording.
 //
 // # Trust
@@ -106,7 +106,7 @@ type Options struct {
 	AllowPrivate bool
 
 	Transport *http.Transport // nil: like http.DefaultTransport; its dialer is not used
-	// Observe is told of every recording that was asked for; nil: nobody. Bytes counts
+	// Observe is called for every recording that was asked for; nil: nobody. Bytes counts
 	// what came over the network.
 	Observe func(kind Kind, bytes int64, err error)
 }

@@ -8,11 +8,11 @@ import (
 	"os"
 )
 
-// Glimpse is what can be told of a recording without fetching all of it.
+// Glimpse is what can be known of a recording without fetching all of it.
 type Glimpse struct {
 	Kind Kind
 	Name string // for people, without a path
-	Size int64  // in bytes; negative if nobody tells
+	Size int64  // in bytes; negative if it is unknown
 	Head []byte // the first bytes
 	// Mounted says that it was read from a mounted folder, not asked for.
 	Mounted bool

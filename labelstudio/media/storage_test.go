@@ -34,7 +34,7 @@ func content(n int) []byte {
 	return b.Bytes()[:n]
 }
 
-// storage is a host of one recording that behaves as badly as it is told.
+// storage is a host of one recording that behaves as badly as its fields say.
 type storage struct {
 	body []byte
 	// noRanges ignores Range. noLength sends no Content-Length where HTTP allows that.
@@ -43,7 +43,7 @@ type storage struct {
 	cutClean           bool   // and makes it look like the end
 	maxRange           int    // of ranges that do not start at zero
 	etag               string // empty: none
-	promise            int    // a length to tell in place of the real one
+	promise            int    // a length to give in place of the real one
 	stall              int    // stops after so many bytes, once
 	// before may answer in place of the storage; it reports whether it did.
 	before func(w http.ResponseWriter, r *http.Request) bool

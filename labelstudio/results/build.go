@@ -1,5 +1,5 @@
-// Package results turns transcripts into what Label Studio shows, and what people made
-// of it back into texts.
+// Package results turns transcripts into Label Studio's results, and annotations back into
+// texts.
 //
 // # Regions
 //
@@ -7,14 +7,14 @@
 //
 //	{"id":"s0001","type":"labels",  "value":{"start":12.34,"end":17.9,"channel":0,"labels":["Speech"]}, ...}
 //	{"id":"s0001","type":"textarea","value":{"start":12.34,"end":17.9,"channel":0,"text":["hello world"]},
-//	 "meta":{"words":[["hello",12.4,12.8,0.98],["world",12.9,13.4,0.95]],"heard":[12.34,17.9]}, ...}
+//	 "meta":{"words":[["hello",12.4,12.8,0.98],["world",12.9,13.4,0.95]],"span":[12.34,17.9]}, ...}
 //
 // The labels item comes first, because the editor decides by the first item of an id what
 // kind of region it is. There is one string in a text list: several would show as several
 // submissions. Word times live in the textarea item's meta, the one place that survives a
 // submit: as [word, start, end, confidence] in seconds from the start of the recording.
-// "heard" is the stretch that the text was made from, so that a region that was moved
-// later can be told from one that was not.
+// "span" is the part of the recording that was transcribed. It differs from the region once
+// somebody moves the region.
 //
 // # Texts and task data
 //
@@ -190,7 +190,7 @@ func (b *builder) span(s *transcript.Segment) labelstudio.Span {
 	return labelstudio.Span{Start: start, End: end, Channel: channel}
 }
 
-// unit brings a confidence into 0..1 with four decimals; what is not a number is doubt.
+// unit limits a confidence to 0..1 with four decimals; what is not a number is doubt.
 func unit(c float64) float64 {
 	if math.IsNaN(c) {
 		return 0

@@ -135,7 +135,7 @@ func TestPatchKeepsWhatOthersWrote(t *testing.T) {
 		{"our own, of a version that was written", `{"alignment":` + ours + `,"pred_text":"old"}`, results.Options{Ours: func(v string) bool { return v == "fc-old" }}, []string{"alignment", "pred_text"}, 0},
 		{"other people's paragraphs", `{"alignment":` + theirs + `,"pred_text":""}`, results.Options{}, []string{"pred_text"}, 1},
 		{"other people's everything", `{"alignment":` + theirs + `,"pred_text":"typed"}`, results.Options{}, nil, 2},
-		{"unless told to", `{"alignment":` + theirs + `,"pred_text":"typed"}`, results.Options{Overwrite: true}, []string{"alignment", "pred_text"}, 0},
+		{"unless configured to", `{"alignment":` + theirs + `,"pred_text":"typed"}`, results.Options{Overwrite: true}, []string{"alignment", "pred_text"}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var data labelstudio.Data

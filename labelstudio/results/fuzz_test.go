@@ -12,9 +12,9 @@ import (
 
 // FuzzRead feeds what reads a page's or an export's results with anything.
 func FuzzRead(f *testing.F) {
-	label, text := fmt.Sprintf(labelItem, "a", 1, 2, "Speech"), fmt.Sprintf(textItem, "a", 1, 2, "hello world", heard)
+	label, text := fmt.Sprintf(labelItem, "a", 1, 2, "Speech"), fmt.Sprintf(textItem, "a", 1, 2, "hello world", ours)
 	f.Add([]byte(`{"result":[`+label+","+text+`]}`), []byte(`{"id":1,"data":{"audio":"x"},"predictions":[{"result":[`+text+`]}]}`))
-	f.Add([]byte(`{"result":[{"id":"a","to_name":"audio","from_name":"transcription","type":"textarea","value":{"start":-1,"end":1e9,"text":[1]},"meta":{"words":[["x",1e300,-1,"y"],[]],"heard":[1]}}]}`), []byte(`{"predictions":3}`))
+	f.Add([]byte(`{"result":[{"id":"a","to_name":"audio","from_name":"transcription","type":"textarea","value":{"start":-1,"end":1e9,"text":[1]},"meta":{"words":[["x",1e300,-1,"y"],[]],"span":[1]}}]}`), []byte(`{"predictions":3}`))
 	type served struct {
 		plan   *labelconfig.Plan
 		config *labelconfig.Config

@@ -18,7 +18,7 @@ type Wanted struct {
 	items []labelstudio.Item
 }
 
-// Wants tells which regions on an annotator's page want a text, the latest first. The
+// Wants returns which regions on an annotator's page want a text, the latest first. The
 // page sends all regions of the label at hand whenever one is drawn, moved or deleted,
 // and does not say which. A region wants a text if it is on the plan's audio and
 //
@@ -106,17 +106,17 @@ const sameStretch = 5 * time.Millisecond
 // moved reports whether the item holds a predicted text for a stretch other than span.
 func moved(text *labelstudio.Item, span labelstudio.Span, earlier map[string]labelstudio.Item) bool {
 	was := ParseMeta(text.Meta)
-	heard, said := was.Heard, was.text()
-	if heard == nil {
+	from, predicted := was.Span, was.text()
+	if from == nil {
 		it, ok := earlier[text.ID]
 		if !ok {
 			return false
 		}
-		heard, said = it.Value.Span, strings.Join(it.Value.Text, " ")
+		from, predicted = it.Value.Span, strings.Join(it.Value.Text, " ")
 	}
 	near := func(a, b time.Duration) bool { return (a - b).Abs() <= sameStretch }
-	return strings.Join(text.Value.Text, " ") == said &&
-		!(near(heard.Start, span.Start) && near(heard.End, span.End))
+	return strings.Join(text.Value.Text, " ") == predicted &&
+		!(near(from.Start, span.Start) && near(from.End, span.End))
 }
 
 // predicted returns the text items of the task's predictions by region.
@@ -134,7 +134,7 @@ func predicted(task *labelstudio.Task, text *labelconfig.Control) map[string]lab
 	return out
 }
 
-// Answer returns the region with what was heard in it. The answer replaces the region on
+// Answer returns the region with its transcript. The answer replaces the region on
 // the page, so everything else that it had is in it too: its id, its labels, its choices.
 // The transcript's times count from the start of the recording and it may reach beyond
 // the region: of segments across its edges only the words count whose middle is inside.

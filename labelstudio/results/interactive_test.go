@@ -20,7 +20,8 @@ const (
 	labelItem = `{"id":%q,"from_name":"label","to_name":"audio","type":"labels","value":{"start":%v,"end":%v,"channel":0,"labels":[%q]}}`
 	textItem  = `{"id":%q,"from_name":"transcription","to_name":"audio","type":"textarea","value":{"start":%v,"end":%v,"channel":0,"text":[%q]},"meta":%s}`
 	feeling   = `{"id":%q,"from_name":"sentiment","to_name":"audio","type":"choices","value":{"start":%v,"end":%v,"channel":0,"choices":["Neutral"]}}`
-	heard     = `{"words":[["hello",1.1,1.4,0.9],["world",1.5,1.9,0.8]],"heard":[1,2]}`
+	ours      = `{"words":[["hello",1.1,1.4,0.9],["world",1.5,1.9,0.8]],"span":[1,2]}`
+	earlier   = `{"words":[["hello",1.1,1.4,0.9],["world",1.5,1.9,0.8]],"heard":[1,2]}` // of earlier versions
 )
 
 func context(t *testing.T, items ...string) *labelstudio.Context {
@@ -49,18 +50,20 @@ func TestWantedRegions(t *testing.T) {
 	}{
 		{"one was just drawn", nil, []string{f(labelItem, "n", 3.3, 7.7, "Speech")}, []string{"n"}},
 		{"drawn beside others that have their text", nil, []string{
-			f(labelItem, "a", 1, 2, "Speech"), f(textItem, "a", 1, 2, "hello world", heard),
+			f(labelItem, "a", 1, 2, "Speech"), f(textItem, "a", 1, 2, "hello world", ours),
 			f(labelItem, "n", 3.3, 7.7, "Speech")}, []string{"n"}},
 		{"several were drawn, the latest comes first", nil, []string{
 			f(labelItem, "n", 3, 4, "Speech"), f(labelItem, "m", 5, 6, "Speech")}, []string{"m", "n"}},
 		{"its text was emptied", nil, []string{
-			f(labelItem, "a", 1, 2, "Speech"), f(textItem, "a", 1, 2, " ", heard)}, []string{"a"}},
+			f(labelItem, "a", 1, 2, "Speech"), f(textItem, "a", 1, 2, " ", ours)}, []string{"a"}},
 		{"a predicted one was moved", nil, []string{
-			f(labelItem, "a", 1, 2.5, "Speech"), f(textItem, "a", 1, 2.5, "hello world", heard)}, []string{"a"}},
+			f(labelItem, "a", 1, 2.5, "Speech"), f(textItem, "a", 1, 2.5, "hello world", ours)}, []string{"a"}},
+		{"one of an earlier version was moved", nil, []string{
+			f(labelItem, "a", 1, 2.5, "Speech"), f(textItem, "a", 1, 2.5, "hello world", earlier)}, []string{"a"}},
 		{"moved by less than anybody can", nil, []string{
-			f(labelItem, "a", 1, 2.004, "Speech"), f(textItem, "a", 1, 2.004, "hello world", heard)}, nil},
+			f(labelItem, "a", 1, 2.004, "Speech"), f(textItem, "a", 1, 2.004, "hello world", ours)}, nil},
 		{"corrected and then moved", nil, []string{
-			f(labelItem, "a", 1, 2.5, "Speech"), f(textItem, "a", 1, 2.5, "Hello, world!", heard)}, nil},
+			f(labelItem, "a", 1, 2.5, "Speech"), f(textItem, "a", 1, 2.5, "Hello, world!", ours)}, nil},
 		{"moved, its meta lost, known from the prediction", stored, []string{
 			f(labelItem, "a", 1, 2.5, "Speech"), f(textItem, "a", 1, 2.5, "hello world", "null")}, []string{"a"}},
 		{"not moved, its meta lost", stored, []string{
@@ -130,7 +133,7 @@ func TestAnswerKeepsTheRegion(t *testing.T) {
 	p, c := plan(t, "speech-transcription")
 	f := fmt.Sprintf
 	wants := results.Wants(context(t,
-		f(labelItem, "a", 1, 2.5, "Speech"), f(textItem, "a", 1, 2.5, "hello world", heard), f(feeling, "a", 1, 2.5)),
+		f(labelItem, "a", 1, 2.5, "Speech"), f(textItem, "a", 1, 2.5, "hello world", ours), f(feeling, "a", 1, 2.5)),
 		new(labelstudio.Task), p)
 	if len(wants) != 1 {
 		t.Fatalf("%d regions wanted", len(wants))
@@ -145,10 +148,10 @@ func TestAnswerKeepsTheRegion(t *testing.T) {
 	across.Words = []transcript.Word{
 		{Start: ms(2000), End: ms(2400), Text: "there"}, {Start: ms(2440), End: ms(2600), Text: "and"}, {Start: ms(2600), End: ms(3000), Text: "after"},
 	}
-	heard := &transcript.Transcript{Duration: 11 * time.Second, Segments: []transcript.Segment{
+	recognized := &transcript.Transcript{Duration: 11 * time.Second, Segments: []transcript.Segment{
 		at(0, ms(1000), "before"), at(ms(1100), ms(2000), "hello"), across, at(ms(2500), ms(3000), "behind"),
 	}}
-	items := wants[0].Answer(heard, p, results.Options{})
+	items := wants[0].Answer(recognized, p, results.Options{})
 	if err := results.Validate(items, c); err != nil {
 		t.Error(err)
 	}
@@ -161,7 +164,7 @@ func TestAnswerKeepsTheRegion(t *testing.T) {
 		`{"id":"a","from_name":"sentiment","to_name":"audio","type":"choices","value":{"start":1,"end":2.5,"channel":0,"choices":["Neutral"]}},` +
 		`{"id":"a","from_name":"transcription","to_name":"audio","type":"textarea","original_length":11,"score":0.5,` +
 		`"value":{"start":1,"end":2.5,"channel":0,"text":["hello there"]},` +
-		`"meta":{"words":[["hello",1.1,2,0],["there",2,2.4,0]],"heard":[1,2.5]}}]`
+		`"meta":{"words":[["hello",1.1,2,0],["there",2,2.4,0]],"span":[1,2.5]}}]`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
-// Meta is what the meta of a textarea item says.
+// Meta is the meta of a textarea item.
 type Meta struct {
 	Words []transcript.Word // text, times and confidence only
-	// Heard is the stretch that the text was made from, or nil.
-	Heard *labelstudio.Span
+	// Span is the part of the recording that was transcribed, or nil.
+	Span *labelstudio.Span
 }
 
 // text returns the words joined by spaces.
@@ -32,7 +32,8 @@ func (m *Meta) text() string {
 func ParseMeta(raw json.RawMessage) Meta {
 	var w struct {
 		Words [][]json.RawMessage `json:"words"`
-		Heard []float64           `json:"heard"`
+		Span  []float64           `json:"span"`
+		Heard []float64           `json:"heard"` // the span's name in predictions of earlier versions
 	}
 	var m Meta
 	if json.Unmarshal(raw, &w) != nil {
@@ -43,8 +44,12 @@ func ParseMeta(raw json.RawMessage) Meta {
 			m.Words = append(m.Words, word)
 		}
 	}
-	if len(w.Heard) == 2 {
-		m.Heard = &labelstudio.Span{Start: timeline.FromSeconds(w.Heard[0]), End: timeline.FromSeconds(w.Heard[1])}
+	span := w.Span
+	if span == nil {
+		span = w.Heard
+	}
+	if len(span) == 2 {
+		m.Span = &labelstudio.Span{Start: timeline.FromSeconds(span[0]), End: timeline.FromSeconds(span[1])}
 	}
 	return m
 }
@@ -67,12 +72,12 @@ func parseWord(fields []json.RawMessage) (w transcript.Word, err error) {
 	return w, nil
 }
 
-// meta writes words and the stretch they were heard in; nil if there is nothing to say.
-func (b *builder) meta(words []transcript.Word, heard *labelstudio.Span) json.RawMessage {
+// meta writes words and the span that was transcribed, or returns nil if there is neither.
+func (b *builder) meta(words []transcript.Word, span *labelstudio.Span) json.RawMessage {
 	if b.options.NoWords {
 		words = nil
 	}
-	if len(words) == 0 && heard == nil {
+	if len(words) == 0 && span == nil {
 		return nil
 	}
 	const typical = 40 // bytes a word
@@ -93,12 +98,12 @@ func (b *builder) meta(words []transcript.Word, heard *labelstudio.Span) json.Ra
 	if len(words) > 0 {
 		m = append(m, `]]`...)
 	}
-	if heard != nil {
+	if span != nil {
 		if len(words) > 0 {
 			m = append(m, ',')
 		}
-		m = append(labelstudio.AppendSeconds(append(m, `"heard":[`...), heard.Start), ',')
-		m = append(labelstudio.AppendSeconds(m, heard.End), ']')
+		m = append(labelstudio.AppendSeconds(append(m, `"span":[`...), span.Start), ',')
+		m = append(labelstudio.AppendSeconds(m, span.End), ']')
 	}
 	return append(m, '}')
 }

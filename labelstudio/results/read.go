@@ -27,6 +27,19 @@ type Region struct {
 	Words  []transcript.Word
 }
 
+// HasWordTimes reports whether the region's words are those of its text and lie within it:
+// nobody has changed the text or moved the region since they were found.
+func (r *Region) HasWordTimes() bool {
+	texts := make([]string, len(r.Words))
+	for i, w := range r.Words {
+		texts[i] = w.Text
+		if middle := w.Start + (w.End-w.Start)/2; middle < r.Span.Start || middle > r.Span.End {
+			return false
+		}
+	}
+	return strings.Join(texts, " ") == strings.Join(strings.Fields(r.Text), " ")
+}
+
 // Read returns the words of a result list under a plan: the inverse of Build, for
 // learning what people corrected. Items of other controls are passed over.
 func Read(items []labelstudio.Item, p *labelconfig.Plan) Text {

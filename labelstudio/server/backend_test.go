@@ -106,7 +106,7 @@ func TestInteractiveReplyIsAnObject(t *testing.T) {
 }
 
 func TestToleratedRequests(t *testing.T) {
-	b := start(t, server.Options{Model: model{predict: hears}})
+	b := start(t, server.Options{Model: model{predict: transcribes}})
 	for _, c := range []struct {
 		name, method, path, body string
 		status                   int

@@ -57,9 +57,9 @@ func (m model) Fit(ctx context.Context, p *labelstudio.Project, e *labelstudio.E
 	return nil
 }
 
-// hears answers every task that has a recording with one sentence, and wanted regions
+// transcribes answers every task that has a recording with one sentence, and wanted regions
 // with another.
-func hears(_ context.Context, p *labelstudio.Project, tasks []labelstudio.Task, c *labelstudio.Context) ([]labelstudio.Predictions, error) {
+func transcribes(_ context.Context, p *labelstudio.Project, tasks []labelstudio.Task, c *labelstudio.Context) ([]labelstudio.Predictions, error) {
 	out := make([]labelstudio.Predictions, len(tasks))
 	plans, _ := p.Config.Plans(labelconfig.Options{})
 	for i := range tasks {

@@ -72,10 +72,10 @@ func conforms(t testing.TB, router routers.Router, r *http.Request, body []byte,
 func TestRealRequests(t *testing.T) {
 	router := router(t)
 	b := start(t, server.Options{
-		Model: model{predict: hears}, User: "mluser", Password: labelstudio.NewSecret("ml-password"),
+		Model: model{predict: transcribes}, User: "mluser", Password: labelstudio.NewSecret("ml-password"),
 		Open: []string{"/webhook"},
 	})
-	open := start(t, server.Options{Model: model{predict: hears}})
+	open := start(t, server.Options{Model: model{predict: transcribes}})
 	for _, c := range labelstudiotest.Captures() {
 		t.Run(c.Name, func(t *testing.T) {
 			r, to := c.Request(), open

@@ -26,7 +26,7 @@ var known = []string{
 	"/train", "/is_training", "/job_status", "/delete", "/duplicate_model", "/validate",
 }
 
-// retired are routes of older SDKs, which Label Studio can still call or be told to, and
+// retired are routes of older SDKs, which Label Studio can still call or be configured to call, and
 // answers that keep it going.
 var retired = map[string]struct {
 	status int

@@ -98,7 +98,7 @@ type Options struct {
 	// Private are further routes for GET, by path. They show what belongs to people, so they
 	// are refused while there are no User and Password.
 	Private map[string]http.Handler
-	// Observe is told of every answer, with route "unknown" for unknown ones; nil: nobody.
+	// Observe is called with every answer, with route "unknown" for unknown ones; nil: nobody.
 	Observe func(route string, status int, took time.Duration)
 }
 
@@ -202,7 +202,7 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// openable are the routes that can do without authentication: they neither tell what is
+// openable are the routes that can do without authentication: they neither reveal what is
 // in a project nor make the model work.
 var openable = []string{"/webhook", "/health", "/ready", "/metrics", "/openapi.yaml"}
 

@@ -254,7 +254,7 @@ func TestBodyLimit(t *testing.T) {
 // TestManyAtOnce has health checks, setups and predictions run together; with -race it
 // looks for what they share.
 func TestManyAtOnce(t *testing.T) {
-	url, _, _ := serve(t, server.Options{Model: model{predict: hears}})
+	url, _, _ := serve(t, server.Options{Model: model{predict: transcribes}})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {

@@ -140,7 +140,7 @@ func (q *queue) run() {
 	}
 }
 
-// fit tells the model. A panic there must not end the worker.
+// fit informs the model. A panic there must not end the worker.
 func (q *queue) fit(e event) {
 	defer func() {
 		if p := recover(); p != nil {

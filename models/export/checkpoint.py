@@ -118,13 +118,13 @@ def text(model, logprobs):
 
 
 def prepare(model):
-    """Brings the encoder into a form that can be exported and computes the same. Returns what was done, as sentences."""
+    """Changes the encoder into a form that can be exported and computes the same. Returns what was done, as sentences."""
     encoder, done = model.encoder, []
     context = list(encoder.att_context_size)
     if encoder.self_attention_model != "rel_pos" or encoder.max_audio_length != encoder.pos_emb_max_len:
         if encoder.self_attention_model != "rel_pos":
             done.append(f"local attention became full attention behind a mask of {context[0]} + {context[1]} rows: the same values")
-        # Also makes the table of positions again, which grows when something longer is heard.
+        # Also makes the table of positions again, which grows with longer audio.
         encoder.change_attention_model("rel_pos", att_context_size=context)
         encoder.eval()
     for module in encoder.modules():

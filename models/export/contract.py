@@ -1,8 +1,8 @@
-"""Which checkpoints can work, told from their configuration alone: one sentence for each that cannot.
+"""Which checkpoints can work, judged by their configuration alone: one sentence for each that cannot.
 
 The program computes log-mel features in one way (features.py), runs whole windows, and counts a row for every eight frames
 (asr/contract.go). What a checkpoint's configuration says against that is found here before its weights are loaded; what a
-configuration does not tell is found by selftest.py.
+configuration does not show is found by selftest.py.
 """
 CTC = ("EncDecCTCModel", "EncDecCTCModelBPE")
 HYBRID = ("EncDecHybridRNNTCTCModel", "EncDecHybridRNNTCTCBPEModel")
@@ -52,7 +52,7 @@ def _check_encoder(e):
     if (e.get("causal_downsampling") or e.get("conv_context_size") not in (None, "regular")
             or e.get("att_context_style", "regular") != "regular" or e.get("conv_context_style", "regular") != "regular"):
         raise Unusable("the encoder is made for streaming (causal convolutions or chunked attention with caches); only models "
-                       "that hear whole utterances can be used")
+                       "that read whole utterances can be used")
     attention = e.get("self_attention_model", "rel_pos")
     if attention not in ("rel_pos", "rel_pos_local_attn"):
         raise Unusable(f"the encoder's attention is {attention}; only rel_pos and rel_pos_local_attn can be exported")
@@ -66,7 +66,7 @@ def _check_features(p):
         raise Unusable(f"the features are made by {kind or 'nothing'}, not by AudioToMelSpectrogramPreprocessor")
     rate = p.get("sample_rate", 16000)
     if rate != 16000:
-        raise Unusable(f"the model hears audio at {rate} Hz; only 16,000 Hz can be used")
+        raise Unusable(f"the model takes audio at {rate} Hz; only 16,000 Hz can be used")
     if p.get("features", 64) not in (80, 128):
         raise Unusable(f"the model takes {p.get('features', 64)} mel bands; only 80 and 128 can be made")
     if p.get("normalize", "per_feature") not in ("per_feature", None, "NA", "None", ""):

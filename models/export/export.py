@@ -5,8 +5,8 @@
 CHECKPOINT is a .nemo file, or the name under which one is published (nvidia/parakeet-tdt_ctc-110m), which is downloaded.
 OUTDIR gets model.onnx (and model.onnx.data if the weights are over 2 GB), tokens.txt, tokenizer.model, model.json, and the
 variants that hold. Hybrids are exported by their CTC head. Nothing is written unless the graph passes its self-test, which
-compares it with the checkpoint; exit status 1 and a sentence say why not. What the checkpoint heard of one recording goes
-into model.json, for `asr-backend models verify OUTDIR` to hear it again.
+compares it with the checkpoint; exit status 1 and a sentence say why not. The text that the checkpoint recognizes in
+one recording goes into model.json, for `asr-backend models verify OUTDIR` to compare with.
 """
 import argparse
 import os
@@ -24,7 +24,7 @@ import selftest
 import variants
 
 SECONDS = 25.6      # of each clip that is compared with the checkpoint
-HEARD = 3           # clips that are
+CLIPS = 3           # of the clips given, how many are compared
 
 
 def about(a, path, config, model, pieces):
@@ -46,7 +46,7 @@ def compared(model, a, raw):
     """What the checkpoint computes before anything in it changes: [features], [rows], [texts], of clips and of noise. The
     first clip is the recording that `asr-backend models verify` plays."""
     bands = model.cfg.preprocessor.get("features", 64)
-    paths = [variants.SAMPLE] + [p for p, _ in variants.clips(a.clips)][:HEARD] * bool(a.clips)
+    paths = [variants.SAMPLE] + [p for p, _ in variants.clips(a.clips)][:CLIPS] * bool(a.clips)
     clips = [features.read(p)[:int(SECONDS * features.RATE)] for p in paths]
     clips = [c for c in clips if len(c) >= features.HOP]
     for c in clips:
@@ -98,20 +98,20 @@ def build(a, say, work, model, config, facts, pieces, feats, expected, texts):
     worst, padded = selftest.likeness(s, feats, expected), selftest.padding(s, feats)
     say(f"log-probabilities are within {worst:.1e} of the checkpoint's on {len(feats)} inputs; padded batches change them by {padded:.1e}")
     for f, text in zip(feats, texts):
-        heard = checkpoint.text(model, rows.run(s, f))
-        selftest.require(heard == text, f"it hears {heard!r} where the checkpoint hears {text!r}")
-        say(f"heard as by the checkpoint: {text!r}")
+        got = checkpoint.text(model, rows.run(s, f))
+        selftest.require(got == text, f"it recognizes {got!r} where the checkpoint recognizes {text!r}")
+        say(f"same text as the checkpoint: {text!r}")
     facts["selftest"] = {"log_probs_within": float(f"{worst:.1e}"), "padding_within": float(f"{padded:.1e}"),
-                         "sample": card.digest(variants.SAMPLE), "heard": texts[0]}
+                         "sample": card.digest(variants.SAMPLE), "text": texts[0]}
     card.write_tokens(work, pieces)
     for name, raw_bytes in checkpoint.tokenizers(model).items():
         with open(f"{work}/{name}", "wb") as f:
             f.write(raw_bytes)
     del model, s
     if a.variants:
-        hearing = variants.Hearing(work, a.clips, facts["mels"], raw, facts["language"])
+        reference = variants.Reference(work, a.clips, facts["mels"], raw, facts["language"])
         for kind in a.variants.split(","):
-            say(variants.offer(kind, work, hearing)[1])
+            say(variants.offer(kind, work, reference)[1])
     card.write(work, facts)
 
 

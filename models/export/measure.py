@@ -35,14 +35,14 @@ def measure(sessions, clips, pieces):
     """-> {kind: (seconds, Agreement, {set: (errors, words)})}; "full" comes first in sessions."""
     out = {kind: [0.0, rows.Agreement(pieces), {}] for kind in sessions}
     for name, text, cuts in clips:
-        heard = {kind: [] for kind in sessions}
+        outputs = {kind: [] for kind in sessions}
         for x in cuts:
             for kind, s in sessions.items():
                 began = time.thread_time()
-                heard[kind].append(rows.run(s, x))
+                outputs[kind].append(rows.run(s, x))
                 out[kind][0] += time.thread_time() - began
-        for kind, parts in heard.items():
-            for want, got in zip(heard["full"], parts):
+        for kind, parts in outputs.items():
+            for want, got in zip(outputs["full"], parts):
                 out[kind][1].add(want, got)
             if text:
                 errors, total = out[kind][2].get(name, (0, 0))
@@ -79,7 +79,7 @@ def main():
         found = measure(sessions, clips, pieces)
         sizes = {k: sum(os.path.getsize(p + end) for end in ("", ".data") if os.path.exists(p + end)) for k, p in paths.items()}
     sets = list(found["full"][2])
-    row(["graph", "MB", "speed", "rows as in full", "words other"] + [f"{s} ({found['full'][2][s][1]} words)" for s in sets])
+    row(["graph", "MB", "speed", "same rows as full", "different words"] + [f"{s} ({found['full'][2][s][1]} words)" for s in sets])
     row(["---"] * (5 + len(sets)))
     for kind, (seconds, agreement, errors) in found.items():
         row([kind, f"{sizes[kind] / 1e6:.1f}", f"{found['full'][0] / seconds:.2f}", f"{100 * agreement.row_share:.2f} %",

@@ -1,4 +1,4 @@
-"""What an exported graph must do before it is handed out: load, count, mask, and compute what the checkpoint computes."""
+"""What an exported graph must do before it is published: load, count, mask, and compute what the checkpoint computes."""
 import numpy as np
 import onnx
 

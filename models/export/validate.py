@@ -45,7 +45,7 @@ class Clip:
     rounding: float     # between the two, both NeMo's
     wanted: str         # NeMo's text on float64 features
     wanted_single: str  # ... on float32 features
-    heard: str
+    got: str
 
     @property
     def allowed(self):
@@ -53,7 +53,7 @@ class Clip:
 
     @property
     def verdict(self):
-        if self.wanted != self.heard:
+        if self.wanted != self.got:
             return "another"
         return "the same" if self.wanted_single == self.wanted else "the same; NeMo's rounding changes its own"
 
@@ -66,8 +66,8 @@ class Clip:
                                  ("log-probabilities on float32 features", self.single, self.allowed)):
             if not got <= bound:
                 out.append(f"{what} differ by {got:.2g}, {bound:.2g} is allowed")
-        if self.wanted != self.heard:
-            out.append(f"heard {self.heard!r}, NeMo {self.wanted!r}")
+        if self.wanted != self.got:
+            out.append(f"recognized {self.got!r}, NeMo {self.wanted!r}")
         return out
 
 
@@ -144,7 +144,7 @@ def main():
     faults = [f"{c.name}: {fault}" for c in clips for fault in c.faults()]
     if faults:
         sys.exit("\n".join(faults))
-    print("all within bounds: the program hears what NeMo hears")
+    print("all within bounds: the program recognizes what NeMo recognizes")
 
 
 if __name__ == "__main__":

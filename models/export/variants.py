@@ -1,4 +1,4 @@
-"""Graphs of reduced precision beside model.onnx, each kept only if it hears what the full one hears.
+"""Graphs of reduced precision beside model.onnx, each kept only if it recognizes what the full one recognizes.
 
   python variants.py FOLDER [--variants int8,fp16] [--clips FILE|FOLDER ...]
 
@@ -85,8 +85,8 @@ def clips(paths=(), language="en"):
     return out
 
 
-class Hearing:
-    """What the full graph hears of clips, to compare variants with."""
+class Reference:
+    """What the full graph recognizes in clips, to compare variants with."""
 
     def __init__(self, folder, some, bands, raw, language="en", limit=15 * 6000):
         self.pieces = rows.read_tokens(os.path.join(folder, "tokens.txt"))
@@ -103,8 +103,8 @@ class Hearing:
                 break
 
     def _errors(self, text, parts):
-        heard = " ".join(rows.text(self.pieces, rows.greedy(r)) for r in parts)
-        return rows.word_errors(words(text), words(heard))
+        got = " ".join(rows.text(self.pieces, rows.greedy(r)) for r in parts)
+        return rows.word_errors(words(text), words(got))
 
     def judge(self, path):
         """(share of rows with the same best piece, points by which the word error rate rises) of the graph at path."""
@@ -123,15 +123,15 @@ class Hearing:
         return agreement, 100 * rise / max(total, 1)
 
 
-def offer(kind, folder, hearing):
+def offer(kind, folder, reference):
     """Makes a variant in a model's folder and keeps it if it holds. Returns (kept, a sentence)."""
     path = os.path.join(folder, f"model.{kind}.onnx")
     made = make(kind, os.path.join(folder, "model.onnx"), path)
-    agreement, rise = hearing.judge(path)
+    agreement, rise = reference.judge(path)
     kept = agreement.row_share >= ROWS[kind] and rise <= POINTS and agreement.worst < float("inf")
     said = (f"{kind}: {100 * agreement.row_share:.2f} % of rows as in full (at least {100 * ROWS[kind]:g} wanted), "
             f"{100 * agreement.word_share:.2f} % of words other, word error rate {rise:+.2f} points (at most {POINTS:+g} wanted), "
-            f"on {hearing.minutes:.1f} minutes")
+            f"on {reference.minutes:.1f} minutes")
     if not kept:
         for name in made:
             os.remove(os.path.join(folder, name))
@@ -146,9 +146,9 @@ def main():
     ap.add_argument("--clips", nargs="+", default=[], help="recordings or folders of them, with texts if you have them")
     a = ap.parse_args()
     facts, about = graph.facts(onnx.load(f"{a.folder}/model.onnx", load_external_data=False)), card.read(a.folder)
-    hearing = Hearing(a.folder, a.clips, about.get("mels", 80), facts.get("normalize_type") == "NA", about.get("language", ""))
+    reference = Reference(a.folder, a.clips, about.get("mels", 80), facts.get("normalize_type") == "NA", about.get("language", ""))
     for kind in a.variants.split(","):
-        print(offer(kind, a.folder, hearing)[1])
+        print(offer(kind, a.folder, reference)[1])
     card.write(a.folder, about)
 
 

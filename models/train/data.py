@@ -26,7 +26,7 @@ HELD = {"librispeech-mini": ("32", "1737", "3242", "3664"), "common-voice": 20, 
 
 
 def ffmpeg():
-    """The system's, or the one that a Python package brings."""
+    """The system's, or the one that a Python package provides."""
     found = shutil.which("ffmpeg")
     if not found:
         import imageio_ffmpeg

@@ -2,7 +2,7 @@
 
   python export.py CHECKPOINT.pt [...] --work WORK --out FOLDER
 
-Of several checkpoints of one run, each cooled by itself, the mean is taken: it hears better than the best of them.
+Of several checkpoints of one run, each cooled by itself, the mean is taken: it makes fewer errors than the best of them.
 
 Batch norm statistics are measured again for the averaged weights, weights are stored as float16 and cast in the graph.
 The result is compared with the PyTorch network before it is kept.

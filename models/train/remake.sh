@@ -2,7 +2,7 @@
 # Remake the default model from nothing: data, sentences, synthetic speech, training, export, table of word error rates.
 #   remake.sh SPEECH WORK [--smoke|--small]
 # SPEECH: the human speech (README.md); WORK: a folder for everything made on the way (20 GB).
-# --smoke: the whole chain in a few minutes on a handful of clips; the model it makes hears nothing.
+# --smoke: the whole chain in a few minutes on a handful of clips; the model it makes recognizes nothing.
 # --small: the same without synthetic speech and pronunciations, which need Debian packages; sets may be missing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -36,11 +36,11 @@ def whole(path):
 def listing(speech):
     """{set: [(path, model text)]} of what exists."""
     sets = {"librispeech-test-other": [], "kennedy": [], "radio": [], "sonnets": [], "digits (8 kHz)": [],
-            "ljspeech (reader heard)": [], "prompts (8 kHz)": []}
+            "ljspeech (reader in training)": [], "prompts (8 kHz)": []}
     for path in glob.glob(f"{speech}/librispeech-test-other/transcripts.tsv"):
         sets["librispeech-test-other"] += table(path)
     for path in glob.glob(f"{speech}/ljspeech-ch1-32/transcripts.tsv"):
-        sets["ljspeech (reader heard)"] += table(path)
+        sets["ljspeech (reader in training)"] += table(path)
     for path in glob.glob(f"{speech}/formats-jfk/jfk.wav"):
         sets["kennedy"].append((path, whole(f"{os.path.dirname(path)}/transcript.txt")))
     for path in glob.glob(f"{speech}/gwb-radio-*/gb0.wav"):

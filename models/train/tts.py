@@ -3,7 +3,7 @@
   python tts.py --sentences sentences.tsv --out WORK/tts --hours flite=12 festival=6 espeak=5 piper=10
 
 Every clip gets a voice, a rate and a pitch of its own. The first 40 clips of every engine are held out (their sentences
-are heard nowhere else): OUT/<engine>-held. With --kind K the stores are called OUT/<engine>-K and OUT/<engine>-K-held.
+occur nowhere else): OUT/<engine>-held. With --kind K the stores are called OUT/<engine>-K and OUT/<engine>-K-held.
 """
 import argparse
 import io
@@ -121,7 +121,7 @@ def main():
     hours = dict(h.split("=") for h in a.hours)
     rng = random.Random(a.seed)
     sentences = read_sentences(a.sentences, rng)
-    # Engines take their sentences from different places of the list, so that none is heard twice before all are.
+    # Engines take their sentences from different places of the list, so that none is spoken twice before all are.
     share = len(sentences) // len(ENGINES)
     for n, engine in enumerate(ENGINES):
         if engine not in hours:

@@ -61,7 +61,7 @@ func files(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	return findings, nil
 }
 
-// licence tells under which conditions the model may be used.
+// licence reports under which conditions the model may be used.
 func licence(_ context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil
@@ -85,7 +85,7 @@ func licence(_ context.Context, s *Subject) ([]finding.Finding, error) {
 	return findings, nil
 }
 
-// contract loads the model on the CPU, which probes it, and tells what was found.
+// contract loads the model on the CPU, which probes it, and reports what was found.
 func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil
@@ -112,10 +112,10 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	}
 	padding := "harmless: windows of any length share a run"
 	if !c.Padding {
-		padding = "changes what is heard (exported before NeMo 2.5): the last window of a recording is run by itself"
+		padding = "changes the text (exported before NeMo 2.5): the last window of a recording is run by itself"
 	}
 	return []finding.Finding{
-		ok("contract", fmt.Sprintf("kept; at most %d rows (%.0f s) in one run", c.MaxRows, c.MaxRows.Duration().Seconds())),
+		ok("contract", fmt.Sprintf("met; at most %d rows (%.0f s) in one run", c.MaxRows, c.MaxRows.Duration().Seconds())),
 		ok("features", fmt.Sprintf("%d mel bands, %s", c.Bands, features)),
 		ok("vocabulary", fmt.Sprintf("%d pieces and blank", c.Width-1)),
 		ok("output", output),
@@ -133,12 +133,12 @@ const (
 	// useless is the word error rate from which on a model has understood nothing.
 	useless = 0.8
 	// other is the rate of letters from which on a text is not the one that the exported
-	// checkpoint heard.
+	// checkpoint recognized.
 	other = 0.5
 )
 
-// sample lets a model hear the recording, if it knows English or if its card says what
-// its checkpoint heard.
+// sample transcribes the recording, if the model knows English or if its card holds the
+// checkpoint's text.
 func sample(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Recognizer == nil {
 		return nil, nil
@@ -148,7 +148,7 @@ func sample(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	if noted != nil && (noted.Heard == "" || noted.Sample != fmt.Sprintf("%x", sha256.Sum256(recording))) {
+	if noted != nil && (noted.Text == "" || noted.Sample != fmt.Sprintf("%x", sha256.Sum256(recording))) {
 		noted = nil // of a recording that this program does not have
 	}
 	if !english && noted == nil {
@@ -160,7 +160,7 @@ func sample(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	}
 	var findings []finding.Finding
 	if noted != nil {
-		findings = append(findings, asExported(t.Text(), noted.Heard))
+		findings = append(findings, asExported(t.Text(), noted.Text))
 	}
 	if english {
 		findings = append(findings, asSpoken(t))
@@ -168,32 +168,32 @@ func sample(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	return findings, nil
 }
 
-// asSpoken judges what was heard by what is said.
+// asSpoken compares the transcript with what is said in the recording.
 func asSpoken(t *transcript.Transcript) finding.Finding {
 	text := t.Text()
 	rate := wer.Compare(spoken, text).Rate()
-	f := finding.Finding{Check: "sample", Status: finding.OK, Detail: fmt.Sprintf("heard %q: word error rate %.0f %%, confidence %.2f", text, 100*rate, t.Confidence)}
+	f := finding.Finding{Check: "sample", Status: finding.OK, Detail: fmt.Sprintf("recognized %q: word error rate %.0f %%, confidence %.2f", text, 100*rate, t.Confidence)}
 	if rate >= useless {
 		f.Status = finding.Failure
-		f.Detail = fmt.Sprintf("heard %q where %q is said", text, spoken)
+		f.Detail = fmt.Sprintf("recognized %q where %q is said", text, spoken)
 		f.Hint = "the model may want other features, or its vocabulary belongs to another; or its card names the wrong language"
 	}
 	return f
 }
 
-// asExported judges what was heard by what the checkpoint heard in NeMo. Decoders of
+// asExported compares the transcript with that of the checkpoint in NeMo. Decoders of
 // Opus and resamplers differ in the last digits, and so may a piece. Letters are
 // compared, since some languages and models write no words.
 func asExported(text, noted string) finding.Finding {
 	rate := wer.CompareWords(letters(noted), letters(text)).Rate()
-	f := finding.Finding{Check: "selftest", Status: finding.OK, Detail: fmt.Sprintf("hears what the exported checkpoint heard: %q", text)}
+	f := finding.Finding{Check: "selftest", Status: finding.OK, Detail: fmt.Sprintf("same text as the exported checkpoint: %q", text)}
 	switch {
 	case rate >= other:
 		f.Status = finding.Failure
-		f.Detail = fmt.Sprintf("heard %q where the exported checkpoint heard %q", text, noted)
+		f.Detail = fmt.Sprintf("recognized %q where the exported checkpoint recognized %q", text, noted)
 		f.Hint = "the graph or the vocabulary is not the one that was exported; export the model again"
 	case rate > 0:
-		f.Detail = fmt.Sprintf("hears nearly what the exported checkpoint heard: %q, not %q", text, noted)
+		f.Detail = fmt.Sprintf("nearly the text of the exported checkpoint: %q, not %q", text, noted)
 	}
 	return f
 }

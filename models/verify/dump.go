@@ -29,7 +29,7 @@ type Dump struct {
 	Text string
 }
 
-// NewDump hears all channels of the recording at path as one.
+// NewDump computes on all channels of the recording at path, mixed.
 func NewDump(ctx context.Context, r *asr.Recognizer, path string) (_ *Dump, err error) {
 	stream, err := audio.Open(ctx, path, audio.Options{})
 	if err != nil {

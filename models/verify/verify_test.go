@@ -15,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/finding"
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle/onnx"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/models/verify"
 
@@ -25,22 +26,9 @@ import (
 var library *ort.Runtime
 
 func TestMain(m *testing.M) {
-	if path := oracle.Library(); path != "" {
-		var err error
-		if library, err = ort.Open(path); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if library != nil {
-			if err := library.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = max(code, 1)
-			}
-		}
-		os.Exit(code)
-	}))
+	var exit func(code int)
+	library, exit = onnx.Open()
+	goleak.VerifyTestMain(m, goleak.Cleanup(exit))
 }
 
 // examine runs all checks on a model.
@@ -91,7 +79,7 @@ func toy(t *testing.T, folder, toy string, card map[string]any) {
 	}
 }
 
-func TestTheEmbeddedModelHearsTheSample(t *testing.T) {
+func TestTheEmbeddedModelRecognizesTheSample(t *testing.T) {
 	findings := examine(t, store(t), "default")
 	if err := finding.Verdict(findings); err != nil {
 		t.Error(err)
@@ -150,7 +138,7 @@ func TestWhatIsWrongWithAModelIsSaid(t *testing.T) {
 		"a model of another kind":            {toy: "two-rows", check: "contract", status: finding.Failure, say: "subsample"},
 		"a model that makes no numbers":      {toy: "nan", check: "contract", status: finding.Failure, say: "not numbers"},
 		"a model that streams":               {toy: "cached", check: "contract", status: finding.Failure, say: "streaming"},
-		"padding that leaks":                 {toy: "leaky", check: "padding", status: finding.OK, say: "changes what is heard"},
+		"padding that leaks":                 {toy: "leaky", check: "padding", status: finding.OK, say: "changes the text"},
 		"outputs that are not normalised":    {toy: "logits", check: "output", status: finding.OK, say: "logits"},
 		"a model that does not know English": {toy: "tones", card: map[string]any{"language": "en"}, check: "sample", status: finding.Failure, say: "is said"},
 		"a model that knows German":          {toy: "tones", card: map[string]any{"language": "de"}, check: "padding", status: finding.OK, say: "harmless"},
@@ -182,28 +170,29 @@ func TestWhatIsWrongWithAModelIsSaid(t *testing.T) {
 	}
 }
 
-// What a checkpoint heard of the sample is in the card of its export.
-func TestTheExportersSelfTestIsHeardAgain(t *testing.T) {
+// The card of an export holds the checkpoint's text of the sample.
+func TestAnExportIsComparedWithItsCheckpoint(t *testing.T) {
 	sample, err := os.ReadFile("sample.opus")
 	if err != nil {
 		t.Fatal(err)
 	}
 	digest := fmt.Sprintf("%x", sha256.Sum256(sample))
-	heard := heardOfSample(t)
+	text := textOfSample(t)
 	for name, test := range map[string]struct {
-		sample, heard string
-		status        finding.Status // none if there is no finding
-		say           string
+		key, sample, text string
+		status            finding.Status // none if there is no finding
+		say               string
 	}{
-		"the same":                  {digest, heard, finding.OK, "what the exported checkpoint heard"},
-		"a word that differs":       {digest, heard + " indeed", finding.OK, "nearly"},
-		"another text":              {digest, "quite another text", finding.Failure, "where the exported checkpoint heard"},
-		"nothing was heard":         {digest, "", "", ""},
-		"another program's example": {strings.Repeat("0", 64), "quite another text", "", ""},
+		"the same":                        {"text", digest, text, finding.OK, "same text as the exported checkpoint"},
+		"a word that differs":             {"text", digest, text + " indeed", finding.OK, "nearly"},
+		"another text":                    {"text", digest, "quite another text", finding.Failure, "where the exported checkpoint recognized"},
+		"nothing was recognized":          {"text", digest, "", "", ""},
+		"the card of an earlier exporter": {"heard", digest, text, finding.OK, "same text as the exported checkpoint"},
+		"another program's example":       {"text", strings.Repeat("0", 64), "quite another text", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join(t.TempDir(), "m")
-			embedded(t, folder, map[string]any{"selftest": map[string]any{"sample": test.sample, "heard": test.heard, "log_probs_within": 1e-5}})
+			embedded(t, folder, map[string]any{"selftest": map[string]any{"sample": test.sample, test.key: test.text, "log_probs_within": 1e-5}})
 			findings := examine(t, store(t), folder)
 			if test.status == "" {
 				if slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Check == "selftest" }) {
@@ -234,9 +223,9 @@ func embedded(t *testing.T, folder string, card map[string]any) {
 	}
 }
 
-// heardOfSample is what the embedded model hears, between the quotation marks of the
-// finding.
-func heardOfSample(t *testing.T) string {
+// textOfSample is the embedded model's transcript of the sample, between the quotation marks
+// of the finding.
+func textOfSample(t *testing.T) string {
 	t.Helper()
 	text := strings.Split(find(t, examine(t, store(t), "default"), "sample").Detail, `"`)
 	if len(text) != 3 {

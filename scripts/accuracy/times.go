@@ -13,7 +13,7 @@ import (
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
-// method is a way to tell where a word is.
+// method is a way to find where a word is.
 type method int
 
 const (
@@ -24,7 +24,7 @@ const (
 	methods
 )
 
-// subset is whether the model hears the word as it is written.
+// subset is whether the model recognizes the word as it is written.
 type subset int
 
 const (

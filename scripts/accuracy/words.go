@@ -42,16 +42,16 @@ func printSet(ctx context.Context, w io.Writer, t *transcribe.Transcriber, speec
 	var audio time.Duration
 	confidence := 0.0
 	for _, row := range rows {
-		heard, err := t.Transcribe(ctx, transcribe.Source{Path: filepath.Join(speech, row[0], row[1])}, transcribe.Request{})
+		got, err := t.Transcribe(ctx, transcribe.Source{Path: filepath.Join(speech, row[0], row[1])}, transcribe.Request{})
 		if err != nil {
 			return err
 		}
-		e := wer.Compare(row[2], heard.Text())
+		e := wer.Compare(row[2], got.Text())
 		errors.Add(e)
-		audio += heard.Duration
-		confidence += heard.Confidence / float64(len(rows))
+		audio += got.Duration
+		confidence += got.Confidence / float64(len(rows))
 		if show {
-			fmt.Fprintf(w, "%s %.0f %%\n  said  %s\n  heard %s\n", row[1], 100*e.Rate(), row[2], heard.Text())
+			fmt.Fprintf(w, "%s %.0f %%\n  reference  %s\n  recognized %s\n", row[1], 100*e.Rate(), row[2], got.Text())
 		}
 	}
 	fmt.Fprintf(w, "| %s | %d | %.1f | %d | %.1f %% | %.2f |\n", rows[0][0], len(rows), audio.Minutes(), errors.Words, 100*errors.Rate(), confidence)

@@ -103,7 +103,7 @@ func passages(items []labelstudio.Item, plan *labelconfig.Plan, shown []string, 
 	read := results.Read(items, plan)
 	for _, r := range read.Regions {
 		if r.Text != "" {
-			out = append(out, Passage{Start: r.Span.Start.Seconds(), End: r.Span.End.Seconds(), Text: r.Text, Plan: plan.Index, Channel: r.Span.Channel, untimed: !hasWords(&r)})
+			out = append(out, Passage{Start: r.Span.Start.Seconds(), End: r.Span.End.Seconds(), Text: r.Text, Plan: plan.Index, Channel: r.Span.Channel, untimed: !r.HasWordTimes()})
 		}
 	}
 	if len(out) == 0 && read.HasWhole {
@@ -120,18 +120,6 @@ func passages(items []labelstudio.Item, plan *labelconfig.Plan, shown []string, 
 		}
 	}
 	return out
-}
-
-// hasWords reports whether a region's words are those of its text and lie within it.
-func hasWords(r *results.Region) bool {
-	texts := make([]string, len(r.Words))
-	for i, w := range r.Words {
-		texts[i] = w.Text
-		if middle := w.Start + (w.End-w.Start)/2; middle < r.Span.Start || middle > r.Span.End {
-			return false
-		}
-	}
-	return strings.Join(texts, " ") == strings.Join(strings.Fields(r.Text), " ")
 }
 
 func text(passages []Passage) string {

@@ -1,35 +1,26 @@
 package corrections
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/asr/ort"
-	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/tones"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
-	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio/manifest"
 	"github.com/asr-backend/asr-backend/priority"
-	"github.com/asr-backend/asr-backend/service/modelpool"
-	"github.com/asr-backend/asr-backend/service/projects"
-	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/internal/servicetest"
 	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 const (
-	segments = `<View><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>` +
-		`<Audio name="audio" value="$audio"/><TextArea name="transcription" toName="audio" perRegion="true"/></View>`
+	segments  = servicetest.Segments
 	wholeText = `<View><Audio name="audio" value="$audio"/><TextArea name="transcription" toName="audio"/></View>`
 )
 
@@ -37,83 +28,45 @@ const (
 // Label Studio.
 type fixture struct {
 	*Corrections
+	*servicetest.Fixture
 	t       *testing.T
-	queue   *jobs.Queue
 	project *labelstudio.Project
 	task    labelstudio.Task
 }
 
 func newFixture(t *testing.T, config string) *fixture {
 	t.Helper()
-	oracle.NeedLibrary(t)
-	dir := t.TempDir()
-	pool, err := modelpool.New(modelpool.Options{Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
-		Open: func(name, variant string) (*asr.Bundle, error) {
-			return asr.OpenBundle(oracle.Data(t, "models", "toys", name), variant)
-		}})
+	f := &fixture{Fixture: servicetest.New(t, servicetest.Options{}), t: t}
+	value := f.Upload("a.wav", tones.Recording{Seconds: 60}.WAV())
+	f.task = labelstudio.Task{ID: 5, Project: 1, Data: labelstudio.Data{"audio": json.RawMessage(fmt.Sprintf("%q", value))}}
+	var err error
+	if f.Corrections, err = New(Options{Queue: f.Queue, Projects: f.Registry, Recordings: f.Fixture.Recordings}); err != nil {
+		t.Fatal(err)
+	}
+	if f.project, err = f.Registry.Configure(t.Context(), 1, config); err != nil {
+		t.Fatal(err)
+	}
+	p, err := f.Registry.Resolve(t.Context(), f.project)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := queue.New(jobs.Options{Dir: filepath.Join(dir, "jobs"), Reserve: 1 << 20})
-	q.Run(t.Context())
-	f := &fixture{t: t, task: labelstudio.Task{ID: 5, Project: 1, Data: labelstudio.Data{"audio": json.RawMessage(`"/data/upload/1/a.wav"`)}}}
-	if f.queue, err = q.Get(); err != nil {
+	if _, err := f.Fixture.Recordings.Enqueue(t.Context(), recordings.Of(p, 5, value), priority.Batch); err != nil {
 		t.Fatal(err)
 	}
-	registry, err := projects.New(projects.Options{Queue: q, Models: pool, Defaults: projects.Settings{Model: "tones"}, FFmpeg: "off"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec, err := recordings.New(recordings.Options{Queue: q, Projects: registry, Models: pool, FFmpeg: "off", Media: media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: dir}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		rec.Close()
-		if err := errors.Join(q.Close(), pool.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	if f.Corrections, err = New(Options{Queue: q, Projects: registry, Recordings: rec}); err != nil {
-		t.Fatal(err)
-	}
-	if f.project, err = registry.Configure(t.Context(), 1, config); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "upload", "1"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "upload", "1", "a.wav"), tones.Recording{Seconds: 60}.WAV(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p, err := registry.Resolve(t.Context(), f.project)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := rec.Enqueue(t.Context(), recordings.Of(p, 5, "/data/upload/1/a.wav"), priority.Batch); err != nil {
-		t.Fatal(err)
-	}
-	f.work(rec.Worker())
+	f.work(f.Fixture.Recordings.Worker())
 	return f
 }
 
 // work works on the next job of a worker.
 func (f *fixture) work(w jobs.Worker) {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), 30*time.Second)
-	defer cancel()
-	l, err := f.queue.Take(ctx, w.Kind(), priority.Batch)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer l.Release()
-	if err := w.Work(l.Context(), f.t.Context(), l); err != nil {
+	if err := f.Work(w); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
 // waiting returns how many jobs want words.
-func (f *fixture) waiting() int { return len(f.queue.List(jobs.Filter{Kind: Kind})) }
+func (f *fixture) waiting() int { return len(f.Jobs.List(jobs.Filter{Kind: Kind})) }
 
 // annotate records an annotation with these regions: "START END TEXT".
 func (f *fixture) annotate(id int64, regions ...string) {
@@ -304,5 +257,26 @@ func TestCorrectionsAreReadWithTheTimesOfAllWords(t *testing.T) {
 		if status, _ := get(query); status != 400 {
 			t.Errorf("%q: %d", query, status)
 		}
+	}
+}
+
+// What the service answers is what export-manifest --words reads.
+func TestCorrectionsCompleteAManifest(t *testing.T) {
+	f := newFixture(t, segments)
+	f.annotate(9, "0.6 2.2 one two", "4.6 6.2 two")
+	f.work(f.Worker())
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, httptest.NewRequest("GET", "/corrections?project=1", nil))
+	words, err := manifest.ReadWords(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := manifest.Spoken{Annotation: 9, Transcript: &transcript.Transcript{Duration: time.Minute, Segments: []transcript.Segment{
+		{Start: 600 * time.Millisecond, End: 2200 * time.Millisecond, Text: "one two", Channel: transcript.Mixed},
+		{Start: 4600 * time.Millisecond, End: 6200 * time.Millisecond, Text: "two", Channel: transcript.Mixed},
+		{Start: 8 * time.Second, End: 9 * time.Second, Text: "another annotation's", Channel: transcript.Mixed},
+	}}}
+	if n := words.Fill(&s); n != 1 || len(s.Transcript.Segments[0].Words) != 2 || len(s.Transcript.Segments[1].Words) != 1 {
+		t.Errorf("%d segments are left without words in %+v", n, s.Transcript.Segments)
 	}
 }

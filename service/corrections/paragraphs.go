@@ -36,7 +36,7 @@ const (
 	annotator = "Annotator"
 )
 
-// showParagraphs brings the text of a correction into its task's Paragraphs. Whole is its
+// showParagraphs writes the text of a correction to its task's Paragraphs. Whole is its
 // transcript if it is a text of the whole recording.
 func (c *Corrections) showParagraphs(ctx context.Context, project int64, index int, correction *Correction, whole *transcript.Transcript) error {
 	loaded, err := c.Projects.Load(ctx, project)

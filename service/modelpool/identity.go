@@ -50,7 +50,7 @@ func (p *Pool) identify(m *model) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.nameErr = err; err == nil && m.identity == nil {
-		id := p.options.Engine.Identity(bundle, digest)
+		id := p.options.Recognizer.Identity(bundle, digest)
 		m.identity = &id
 	}
 	close(m.naming)

@@ -56,7 +56,7 @@ func (p *Pool) open(name string) (*asr.Recognizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return asr.New(p.ctx, runtime, bundle, p.options.Engine)
+	return asr.New(p.ctx, runtime, bundle, p.options.Recognizer)
 }
 
 // makeRoom closes the models used longest ago until there is room for one more. A model

@@ -51,8 +51,8 @@ type Options struct {
 	Variant string
 	// Library is the ONNX Runtime library, see ort.Open. It is opened with the first model.
 	Library string
-	// Engine says how models are run.
-	Engine asr.Options
+	// Recognizer says how models are run.
+	Recognizer asr.Options
 	// MaxModels is how many models may be loaded at once; 0 means DefaultMaxModels.
 	MaxModels int
 	// DigestFile remembers digests of models between restarts; empty remembers none.
@@ -113,8 +113,8 @@ func New(o Options) (*Pool, error) {
 	p := &Pool{options: o, log: o.Logger, attempted: make(chan struct{}), models: map[string]*model{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	m := newMetrics(o.Registry)
-	observe := o.Engine.Observe
-	p.options.Engine.Observe = func(r asr.Run) {
+	observe := o.Recognizer.Observe
+	p.options.Recognizer.Observe = func(r asr.Run) {
 		m.ran(r)
 		if observe != nil {
 			observe(r)

@@ -39,7 +39,7 @@ func (y *toys) open(name, variant string) (*asr.Bundle, error) {
 
 func newPool(t *testing.T, o modelpool.Options) *modelpool.Pool {
 	t.Helper()
-	o.Library, o.Engine = oracle.Library(), asr.Options{Provider: ort.CPU, Threads: 1}
+	o.Library, o.Recognizer = oracle.Library(), asr.Options{Provider: ort.CPU, Threads: 1}
 	p, err := modelpool.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestAFailureStandsForAWhileAndIsThenTriedAgain(t *testing.T) {
 func TestClosingStopsWhatIsBeingLoaded(t *testing.T) {
 	oracle.NeedLibrary(t)
 	y := &toys{t: t}
-	p, err := modelpool.New(modelpool.Options{Open: y.open, Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1}})
+	p, err := modelpool.New(modelpool.Options{Open: y.open, Library: oracle.Library(), Recognizer: asr.Options{Provider: ort.CPU, Threads: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 	if err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
 		return err
 	}
-	switch done := string(outcome) == delivered; {
+	switch done := string(outcome) == pushed || string(outcome) == delivered; {
 	case done && !r.missing, !done && dead:
 		return nil
 	case done:

@@ -8,13 +8,14 @@ import (
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
-// Kind is the kind of job that stores a prediction in Label Studio. Its name, like that of
-// the outcomes, is on disks of users.
+// Kind is the kind of job that stores a prediction in Label Studio. Its name, like those
+// of the outcomes, is on users' disks.
 const Kind = "deliver"
 
 // Outcomes of pushes, as their jobs' results.
 const (
-	delivered      = "delivered"
+	pushed         = "pushed"
+	delivered      = "delivered"       // "pushed" in the stores of earlier versions
 	superseded     = "superseded"      // the project wants another version now
 	gone           = "gone"            // the task no longer exists
 	notTranscribed = "not transcribed" // a recording was given up, which its own job says

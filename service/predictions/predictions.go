@@ -30,7 +30,7 @@
 //
 //	deliver/<project>/<task>/<version>
 //
-// A push ends with an outcome: delivered, superseded (the project has another version by
+// A push ends with an outcome: pushed, superseded (the project has another version by
 // now), gone (the task is), or "not transcribed" (its recording was given up, which the
 // transcription says). Superseded and gone leave no job behind, so that the push is made
 // anew if it is asked for again.
@@ -95,7 +95,7 @@ func New(o Options) (*Predictions, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
-		Namespace: "asr_backend", Name: "deliveries_total", Help: "Predictions brought to Label Studio, by outcome."}, []string{"outcome"})}, nil
+		Namespace: "asr_backend", Name: "pushes_total", Help: "Attempts to push predictions to Label Studio, by outcome."}, []string{"outcome"})}, nil
 }
 
 // together is how many writes to the queue are made at once: writes that come together share

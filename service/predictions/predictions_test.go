@@ -5,167 +5,76 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
-	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/priority"
-	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/internal/servicetest"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
-	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 const (
-	token    = "5ec4e75ec4e75ec4e75ec4e75ec4e75ec4e75ec4"
-	segments = `<View><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>` +
-		`<Audio name="audio" value="$audio"/><TextArea name="transcription" toName="audio" perRegion="true"/></View>`
+	segments    = servicetest.Segments
 	transcribed = `{"version":1,"model_version":"v","duration":2,"segments":[{"start":0.5,"end":1.5,"text":"one two","channel":-1,"confidence":0.9,"words":[]}]}`
 )
 
-// rows is a Label Studio with one task in one project, as far as predictions go.
-type rows struct {
-	mu   sync.Mutex
-	next int64
-	all  map[int64]string // versions
-	gone bool             // the task is
+// fixture is a queue, the identity of the toy model, and Predictions above them, with a
+// Label Studio in which project 1 has task 5. Nothing is transcribed: tests store
+// transcripts themselves.
+type fixture struct {
+	*Predictions
+	*servicetest.Fixture
+	t *testing.T
 }
 
-func (r *rows) add(version string) int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.next++
-	r.all[r.next] = version
-	return r.next
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{Fixture: servicetest.New(t, servicetest.Options{NoLibrary: true}), t: t}
+	f.Studio.AddProject(labelstudiotest.Project{ID: 1, Config: segments})
+	f.Studio.AddTask(labelstudiotest.Task{ID: 5, Project: 1, Data: map[string]any{"audio": "/data/upload/1/a.wav"}})
+	client, err := api.New(api.Options{URL: f.Studio.URL, Token: labelstudio.NewSecret(f.Studio.Token)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Predictions, err = New(Options{Queue: f.Queue, Projects: f.Registry, Recordings: f.Recordings, Problems: problems.NewLog(), Due: projects.NewDue(), Client: client, Wait: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
-func (r *rows) versions() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// store stores a prediction of a version, as somebody else would.
+func (f *fixture) store(version string) {
+	f.Studio.AddPrediction(labelstudiotest.Prediction{Task: 5, Version: version, Result: []json.RawMessage{}})
+}
+
+// versions returns those of the predictions that are stored, in order.
+func (f *fixture) versions() []string {
 	var out []string
-	for _, v := range r.all {
-		out = append(out, v)
+	for _, p := range f.Studio.Predictions(5) {
+		out = append(out, p.Version)
 	}
 	slices.Sort(out)
 	return out
 }
 
-func (r *rows) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	reply := func(status int, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(v)
-	}
-	switch q.Method + " " + q.URL.Path {
-	case "GET /api/predictions/":
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		list := []any{}
-		for id, version := range r.all {
-			list = append(list, map[string]any{"id": id, "task": 5, "model_version": version, "result": []any{}})
-		}
-		reply(200, list)
-	case "POST /api/predictions/":
-		var row struct {
-			Version string `json:"model_version"`
-		}
-		if r.gone {
-			reply(400, map[string]any{"validation_errors": map[string]any{"task": []string{"Invalid pk - object does not exist."}}})
-			return
-		}
-		_ = json.NewDecoder(q.Body).Decode(&row)
-		reply(201, map[string]any{"id": r.add(row.Version)})
-	case "GET /api/tasks", "GET /api/tasks/":
-		tasks := []any{}
-		if !r.gone {
-			tasks = append(tasks, map[string]any{"id": 5, "project": 1, "data": map[string]any{"audio": "/data/upload/1/a.wav"}})
-		}
-		reply(200, map[string]any{"total": len(tasks), "tasks": tasks})
-	default:
-		id, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(q.URL.Path, "/api/predictions/"), "/"), 10, 64)
-		if q.Method != "DELETE" || err != nil {
-			reply(404, map[string]any{"detail": "Not found."})
-			return
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.all, id)
-		w.WriteHeader(http.StatusNoContent)
-	}
-}
-
-// fixture is a queue, the identity of the toy model, and Predictions above them. Nothing is
-// transcribed: tests store transcripts themselves.
-type fixture struct {
-	*Predictions
-	t     *testing.T
-	queue *jobs.Queue
-	rows  *rows
-}
-
-func newFixture(t *testing.T) *fixture {
-	t.Helper()
-	dir := t.TempDir()
-	f := &fixture{t: t, rows: &rows{all: map[int64]string{}}}
-	server := httptest.NewServer(f.rows)
-	t.Cleanup(server.Close)
-	client, err := api.New(api.Options{URL: server.URL, Token: labelstudio.NewSecret(token)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool, err := modelpool.New(modelpool.Options{Open: func(name, variant string) (*asr.Bundle, error) {
-		return asr.OpenBundle(oracle.Data(t, "models", "toys", name), variant)
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := queue.New(jobs.Options{Dir: filepath.Join(dir, "jobs"), Reserve: 1 << 20})
-	q.Run(t.Context())
-	if f.queue, err = q.Get(); err != nil {
-		t.Fatal(err)
-	}
-	registry, err := projects.New(projects.Options{Queue: q, Models: pool, Defaults: projects.Settings{Model: "tones"}, FFmpeg: "off"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec, err := recordings.New(recordings.Options{Queue: q, Projects: registry, Models: pool, Media: media.Options{CacheDir: filepath.Join(dir, "cache")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if f.Predictions, err = New(Options{Queue: q, Projects: registry, Recordings: rec, Problems: problems.NewLog(), Due: projects.NewDue(), Client: client, Wait: time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		rec.Close()
-		if err := errors.Join(q.Close(), pool.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return f
-}
-
 func (f *fixture) project(extra string) *labelstudio.Project {
 	f.t.Helper()
-	p, err := f.Projects.Configure(f.t.Context(), 1, segments)
+	p, err := f.Registry.Configure(f.t.Context(), 1, segments)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	if extra != "" {
-		if err := f.Projects.Set(f.t.Context(), 1, labelstudio.KeyExtraParams, extra); err != nil {
+		if err := f.Registry.Set(f.t.Context(), 1, labelstudio.KeyExtraParams, extra); err != nil {
 			f.t.Fatal(err)
 		}
 		p.ExtraParams = json.RawMessage(extra)
@@ -177,17 +86,10 @@ func task() labelstudio.Task {
 	return labelstudio.Task{ID: 5, Project: 1, Data: labelstudio.Data{"audio": json.RawMessage(`"/data/upload/1/a.wav"`)}}
 }
 
-// take takes the next job of a kind.
-func (f *fixture) take(kind string) (*jobs.Lease, error) {
-	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Second)
-	f.t.Cleanup(cancel)
-	return f.queue.Take(ctx, kind, priority.Batch)
-}
-
 // transcribe ends the next transcription with a transcript.
 func (f *fixture) transcribe() {
 	f.t.Helper()
-	l, err := f.take(recordings.Kind)
+	l, err := f.Take(recordings.Kind)
 	if err == nil {
 		err = l.Finish(f.t.Context(), []byte(transcribed))
 	}
@@ -199,12 +101,7 @@ func (f *fixture) transcribe() {
 // work works on the next push.
 func (f *fixture) work() error {
 	f.t.Helper()
-	l, err := f.take(Kind)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer l.Release()
-	return f.Worker().Work(l.Context(), f.t.Context(), l)
+	return f.Work(f.Worker())
 }
 
 func (f *fixture) push(extra string) {
@@ -221,28 +118,28 @@ func (f *fixture) push(extra string) {
 func TestAPreparedTaskIsTranscribedAndPushed(t *testing.T) {
 	f := newFixture(t)
 	f.push("")
-	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	p, err := f.Registry.Resolve(t.Context(), f.project(""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := f.rows.versions(); !slices.Equal(got, []string{p.Version}) {
+	if got := f.versions(); !slices.Equal(got, []string{p.Version}) {
 		t.Errorf("stored %q, want %q", got, p.Version)
 	}
-	tasks := Tasks(f.queue, 1)
-	if len(tasks) != 1 || tasks[0].ID != 5 || tasks[0].State != "delivered" || tasks[0].Version != p.Version {
+	tasks := Tasks(f.Jobs, 1)
+	if len(tasks) != 1 || tasks[0].ID != 5 || tasks[0].State != "pushed" || tasks[0].Version != p.Version {
 		t.Errorf("status %+v", tasks)
 	}
 	if err := f.Forget(t.Context(), 1, map[int64]bool{5: true}); err != nil {
 		t.Fatal(err)
 	}
-	if tasks := Tasks(f.queue, 1); len(tasks) != 0 {
+	if tasks := Tasks(f.Jobs, 1); len(tasks) != 0 {
 		t.Errorf("after the task was deleted: %+v", tasks)
 	}
 }
 
 func TestPredictAnswersWhatIsReadyAndNothingElse(t *testing.T) {
 	f := newFixture(t)
-	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	p, err := f.Registry.Resolve(t.Context(), f.project(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,10 +171,10 @@ func TestAPushOfAnOldVersionMakesItsProjectDue(t *testing.T) {
 	if err := f.work(); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.rows.versions(); len(got) != 0 {
+	if got := f.versions(); len(got) != 0 {
 		t.Errorf("stored %q of an old version", got)
 	}
-	if n := len(f.queue.List(jobs.Filter{Kind: Kind})); n != 0 {
+	if n := len(f.Jobs.List(jobs.Filter{Kind: Kind})); n != 0 {
 		t.Errorf("%d pushes are kept", n)
 	}
 	if project, err := f.Due.Next(t.Context()); err != nil || project != 1 {
@@ -292,23 +189,23 @@ func TestAPushWaitsForAConfigurationThatAsksForText(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.transcribe()
-	if _, err := f.Projects.Configure(t.Context(), 1, `<View><Audio name="audio" value="$audio"/></View>`); err != nil {
+	if _, err := f.Registry.Configure(t.Context(), 1, `<View><Audio name="audio" value="$audio"/></View>`); err != nil {
 		t.Fatal(err)
 	}
 	var unserved *projects.NotServedError
 	if err := f.work(); !errors.As(err, &unserved) {
 		t.Fatalf("error %v", err)
 	}
-	if list := f.queue.List(jobs.Filter{Kind: Kind}); len(list) != 1 || list[0].State.Ended() {
+	if list := f.Jobs.List(jobs.Filter{Kind: Kind}); len(list) != 1 || list[0].State.Ended() {
 		t.Errorf("pushes %+v", list)
 	}
 }
 
 func TestAPushToATaskThatIsGoneEnds(t *testing.T) {
 	f := newFixture(t)
-	f.rows.gone = true
+	f.Studio.DeleteTasks(5)
 	f.push("")
-	if n := len(f.queue.List(jobs.Filter{Kind: Kind})); n != 0 {
+	if n := len(f.Jobs.List(jobs.Filter{Kind: Kind})); n != 0 {
 		t.Errorf("%d pushes are kept", n)
 	}
 }
@@ -340,10 +237,10 @@ func TestStatesOfTasks(t *testing.T) {
 		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Queued}, "waiting "},
 		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Queued, Reason: "unreachable"}, "waiting unreachable"},
 		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Running}, "transcribing "},
-		{jobs.Job{State: jobs.Queued, Reason: "502"}, jobs.Job{State: jobs.Done}, "to be delivered 502"},
-		{jobs.Job{State: jobs.Done, Reason: "502"}, jobs.Job{State: jobs.Done}, "delivered "},
+		{jobs.Job{State: jobs.Queued, Reason: "502"}, jobs.Job{State: jobs.Done}, "to be pushed 502"},
+		{jobs.Job{State: jobs.Done, Reason: "502"}, jobs.Job{State: jobs.Done}, "pushed "},
 		{jobs.Job{State: jobs.Done}, jobs.Job{State: jobs.Discarded, Reason: "no audio"}, "failed no audio"},
-		{jobs.Job{State: jobs.Discarded, Reason: "401"}, jobs.Job{State: jobs.Done}, "not delivered 401"},
+		{jobs.Job{State: jobs.Discarded, Reason: "401"}, jobs.Job{State: jobs.Done}, "not pushed 401"},
 	} {
 		if got := taskState(c.push, c.transcription); fmt.Sprint(got.State, " ", got.Reason) != c.want {
 			t.Errorf("%v and %v: %+v, want %s", c.push.State, c.transcription.State, got, c.want)
@@ -358,15 +255,15 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 		"exp-550e8400-e29b-41d4-a716-446655440000", "nemo-202311171530", "tones-0123456789ab", "whisper-large-v3", "",
 	}
 	for _, version := range foreign {
-		f.rows.add(version)
+		f.store(version)
 	}
 	f.push("")
-	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	p, err := f.Registry.Resolve(t.Context(), f.project(""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	first := p.Version
-	if got, want := f.rows.versions(), slices.Sorted(slices.Values(append(slices.Clone(foreign), first))); !slices.Equal(got, want) {
+	if got, want := f.versions(), slices.Sorted(slices.Values(append(slices.Clone(foreign), first))); !slices.Equal(got, want) {
 		t.Fatalf("stored %q, want %q", got, want)
 	}
 	// A change of settings replaces what was written before, and nothing else.
@@ -376,10 +273,10 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 	if err := f.work(); err != nil {
 		t.Fatal(err)
 	}
-	if p, err = f.Projects.Resolve(t.Context(), f.project(`{"words":false}`)); err != nil || p.Version == first {
+	if p, err = f.Registry.Resolve(t.Context(), f.project(`{"words":false}`)); err != nil || p.Version == first {
 		t.Fatalf("version %s, %v", p.Version, err)
 	}
-	if got, want := f.rows.versions(), slices.Sorted(slices.Values(append(slices.Clone(foreign), p.Version))); !slices.Equal(got, want) {
+	if got, want := f.versions(), slices.Sorted(slices.Values(append(slices.Clone(foreign), p.Version))); !slices.Equal(got, want) {
 		t.Errorf("stored %q, want %q", got, want)
 	}
 }
@@ -387,7 +284,7 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 // An answer is stored by Label Studio, and so is one of ours as well.
 func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 	f := newFixture(t)
-	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	p, err := f.Registry.Resolve(t.Context(), f.project(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -399,7 +296,7 @@ func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 	if err != nil || len(out[0]) != 1 {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	f.rows.add(out[0][0].ModelVersion)
+	f.store(out[0][0].ModelVersion)
 	if err := f.Prepare(t.Context(), f.project(`{"words":false}`), []labelstudio.Task{task()}); err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +306,7 @@ func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 	if err := f.work(); err != nil { // the new push; the old one is held
 		t.Fatal(err)
 	}
-	if got := f.rows.versions(); len(got) != 1 || got[0] == p.Version {
+	if got := f.versions(); len(got) != 1 || got[0] == p.Version {
 		t.Errorf("stored %q", got)
 	}
 }
@@ -417,7 +314,7 @@ func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 // Two processes on one store, and one that follows another, know of each other's answers.
 func TestOfManyRequestsOneIsAnswered(t *testing.T) {
 	f := newFixture(t)
-	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	p, err := f.Registry.Resolve(t.Context(), f.project(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,10 +346,10 @@ func TestOfManyRequestsOneIsAnswered(t *testing.T) {
 	// Label Studio has not stored it yet, and the push must wait for that.
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if l, err := f.queue.Take(ctx, Kind, priority.Batch); err == nil {
+	if l, err := f.Jobs.Take(ctx, Kind, priority.Batch); err == nil {
 		t.Errorf("job %s is pushed beside the answer", l.Job().Key)
 	}
-	if list := f.queue.List(jobs.Filter{Kind: Kind}); len(list) != 1 || time.Until(list[0].NotBefore) < storing {
+	if list := f.Jobs.List(jobs.Filter{Kind: Kind}); len(list) != 1 || time.Until(list[0].NotBefore) < storing {
 		t.Errorf("pushes %+v", list)
 	}
 }
@@ -460,7 +357,7 @@ func TestOfManyRequestsOneIsAnswered(t *testing.T) {
 // A push that is under way or done answers no request.
 func TestNothingIsAnsweredBesideAPush(t *testing.T) {
 	f := newFixture(t)
-	p, err := f.Projects.Resolve(t.Context(), f.project(""))
+	p, err := f.Registry.Resolve(t.Context(), f.project(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -468,7 +365,7 @@ func TestNothingIsAnsweredBesideAPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.transcribe()
-	l, err := f.take(Kind)
+	l, err := f.Take(Kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -481,7 +378,7 @@ func TestNothingIsAnsweredBesideAPush(t *testing.T) {
 	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out[0]) != 0 {
 		t.Errorf("answered after the push: %+v, %v", out, err)
 	}
-	if got := f.rows.versions(); len(got) != 1 {
+	if got := f.versions(); len(got) != 1 {
 		t.Errorf("stored %q", got)
 	}
 }
@@ -490,40 +387,40 @@ func TestMediaPasswordsStandInNoJob(t *testing.T) {
 	f := newFixture(t)
 	lp := f.project("")
 	lp.Login, lp.Password = "studio", labelstudio.NewSecret("open-sesame")
-	p, err := f.Projects.Resolve(t.Context(), lp)
+	p, err := f.Registry.Resolve(t.Context(), lp)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil {
 		t.Fatal(err)
 	}
-	list := f.queue.List(jobs.Filter{})
+	list := f.Jobs.List(jobs.Filter{})
 	if len(list) != 2 {
 		t.Errorf("%d jobs", len(list))
 	}
 	for _, one := range list {
-		job, err := f.queue.Get(t.Context(), one.Key)
+		job, err := f.Jobs.Get(t.Context(), one.Key)
 		if err != nil || strings.Contains(string(job.Payload), "sesame") {
 			t.Errorf("job %s holds %s, %v", job.Key, job.Payload, err)
 		}
 	}
-	// What webhooks bring is opened with the same credentials, by the same job.
-	loaded, err := f.Projects.Load(t.Context(), 1)
+	// Recordings of webhooks are opened with the same credentials, by the same job.
+	loaded, err := f.Registry.Load(t.Context(), 1)
 	if err != nil || loaded.Login != "studio" || loaded.Password.Reveal() != "open-sesame" {
 		t.Fatalf("loaded %+v, %v", loaded, err)
 	}
 	if err := f.Prepare(t.Context(), loaded, []labelstudio.Task{task()}); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(f.queue.List(jobs.Filter{})); n != 2 {
+	if n := len(f.Jobs.List(jobs.Filter{})); n != 2 {
 		t.Errorf("%d jobs after the webhook", n)
 	}
 	// A project that needs none any more.
 	lp.Login, lp.Password = "", labelstudio.Secret{}
-	if err := f.Projects.SetLogin(t.Context(), lp); err != nil {
+	if err := f.Registry.SetLogin(t.Context(), lp); err != nil {
 		t.Fatal(err)
 	}
-	if loaded, err = f.Projects.Load(t.Context(), 1); err != nil || loaded.Login != "" || !loaded.Password.IsZero() {
+	if loaded, err = f.Registry.Load(t.Context(), 1); err != nil || loaded.Login != "" || !loaded.Password.IsZero() {
 		t.Errorf("loaded %+v, %v", loaded, err)
 	}
 }

@@ -129,7 +129,7 @@ func (s *Predictions) store(ctx context.Context, p *projects.Project, args *push
 		replaced = append(replaced, version)
 		return true
 	}
-	// A plan that only changes the task's data gets an empty prediction, which tells Label
+	// A plan that only changes the task's data gets an empty prediction, which shows Label
 	// Studio that the task has been seen to.
 	if _, err := s.Client.PutPrediction(ctx, args.TaskID, built.Prediction(args.Version), older); err != nil {
 		return s.goneOr(ctx, args, err)
@@ -138,7 +138,7 @@ func (s *Predictions) store(ctx context.Context, p *projects.Project, args *push
 		// What it stored is gone, and would be wanted again if the settings went back.
 		s.Queue.Discard(ctx, push{TaskID: args.TaskID, ProjectID: args.ProjectID, Version: version}.Key())
 	}
-	return delivered, nil
+	return pushed, nil
 }
 
 // goneOr distinguishes a request that failed because the task is gone, for which Label

@@ -44,11 +44,11 @@ func taskState(push, transcription jobs.Job) TaskStatus {
 	case push.State == jobs.Done && transcription.State == jobs.Discarded:
 		t.State, t.Reason, t.Hint, t.Updated = "failed", transcription.Reason, transcription.Hint, transcription.Updated
 	case push.State == jobs.Done:
-		t.State, t.Reason = "delivered", ""
+		t.State, t.Reason = "pushed", ""
 	case push.State == jobs.Discarded:
-		t.State = "not delivered"
+		t.State = "not pushed"
 	case transcription.State == jobs.Done:
-		t.State = "to be delivered"
+		t.State = "to be pushed"
 	case transcription.State == jobs.Running:
 		t.State = "transcribing"
 	case transcription.State == jobs.Discarded:

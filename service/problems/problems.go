@@ -5,7 +5,7 @@
 // restart. Three kinds have no job to belong to, and are kept here, in memory:
 //
 //   - a project whose settings or labelling configuration cannot be served;
-//   - a task that was not accepted, because it has no recording or the queue is in trouble;
+//   - a task that was not accepted, because it has no recording or the queue does not work;
 //   - a region that an annotator waited for and did not get.
 //
 // Each is replaced by the next one of its project or task, and dropped when the same thing
@@ -38,7 +38,7 @@ type Task struct {
 const (
 	NotAccepted = "not accepted"
 	// NotAnswered is for a region whose text an annotator waits for.
-	NotAnswered = "region not heard"
+	NotAnswered = "region not transcribed"
 )
 
 // mostTasks bounds how many tasks of a project are remembered.

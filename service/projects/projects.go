@@ -19,7 +19,7 @@
 // # Values
 //
 // Registry is also the labelstudio.Store in which the HTTP server keeps what requests say of
-// a project. It writes behind: a request only changes memory, and Run brings changes to the
+// a project. It writes behind: a request only changes memory, and Run writes changes to the
 // queue's store. Connecting a project therefore works on a full disk and while the queue
 // opens, and costs no sync.
 package projects
@@ -37,7 +37,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/queue"
 )
 
-// Models tells what a model's answers depend on.
+// Models reports what a model's output depends on.
 type Models interface {
 	Identity(ctx context.Context, model string) (asr.Identity, error)
 }
@@ -77,7 +77,7 @@ type Written map[string]bool
 // mostConfigs bounds how many parsed configurations are remembered.
 const mostConfigs = 256
 
-// New returns a registry. Run writes what it is told.
+// New returns a registry. Run writes its changes.
 func New(o Options) (*Registry, error) {
 	if err := o.Defaults.Validate(); err != nil {
 		return nil, fmt.Errorf("projects: default settings: %w", err)

@@ -23,7 +23,7 @@ const (
 )
 
 // Get implements labelstudio.Store. A value that cannot be read counts as unknown: the next
-// request brings it again.
+// request reads it again.
 func (r *Registry) Get(ctx context.Context, project int64, key string) (string, bool, error) {
 	k := valueKey{project, key}
 	r.mu.Lock()
@@ -88,7 +88,7 @@ func (r *Registry) Run(ctx context.Context) {
 		}
 		changed := r.changed
 		if again != nil {
-			changed = nil // a change brings no disk back
+			changed = nil // a change repairs no disk
 		}
 		select {
 		case <-changed:

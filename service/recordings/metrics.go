@@ -12,15 +12,15 @@ import (
 
 // metrics are figures of recordings; doc/metrics.md explains each.
 type metrics struct {
-	audio       prometheus.Counter
-	speed       prometheus.Histogram
-	windows     *prometheus.CounterVec
-	seams       prometheus.Histogram
-	confidence  prometheus.Histogram
-	unheard     prometheus.Counter
-	regions     prometheus.Histogram
-	mediaBytes  *prometheus.CounterVec
-	mediaErrors *prometheus.CounterVec
+	audio        prometheus.Counter
+	speed        prometheus.Histogram
+	windows      *prometheus.CounterVec
+	seams        prometheus.Histogram
+	confidence   prometheus.Histogram
+	unrecognized prometheus.Counter
+	regions      prometheus.Histogram
+	mediaBytes   *prometheus.CounterVec
+	mediaErrors  *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer, p *progress) *metrics {
@@ -35,17 +35,17 @@ func newMetrics(r prometheus.Registerer, p *progress) *metrics {
 		return auto.NewHistogram(prometheus.HistogramOpts{Namespace: "asr_backend", Name: name, Help: help, Buckets: buckets})
 	}
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "asr_backend", Name: "audio_seconds_under_way",
-		Help: "Seconds of audio, as declared, of recordings that are being heard and not heard yet."}, func() float64 { return p.left().Seconds() })
+		Help: "Seconds of audio, as declared, that remain in the recordings being transcribed."}, func() float64 { return p.left().Seconds() })
 	return &metrics{
-		audio:       counter("audio_seconds_total", "Seconds of audio transcribed."),
-		speed:       histogram("rtfx", "Seconds of audio a second, of each recording, fetching included.", prometheus.ExponentialBuckets(1, 2, 14)),
-		windows:     counters("windows_total", "Windows of recordings, by whether they were heard or held no sound.", "outcome"),
-		seams:       histogram("seam_disagreement_ratio", "Share of rows heard twice on which neighbouring windows differ, of each recording.", []float64{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5}),
-		confidence:  histogram("confidence", "Confidence of each recording.", prometheus.LinearBuckets(0.1, 0.1, 9)),
-		unheard:     counter("unheard_speech_seconds_total", "Seconds as loud as speech that got no words."),
-		regions:     histogram("interactive_seconds", "Time to hear a region for an annotator.", []float64{0.1, 0.25, 0.5, 1, 2, 5, 10, 25}),
-		mediaBytes:  counters("media_bytes_total", "Bytes fetched over the network, by kind of media.", "kind"),
-		mediaErrors: counters("media_errors_total", "Recordings that could not be fetched, by kind of media.", "kind"),
+		audio:        counter("audio_seconds_total", "Seconds of audio transcribed."),
+		speed:        histogram("rtfx", "Seconds of audio per second, of each recording, including the download.", prometheus.ExponentialBuckets(1, 2, 14)),
+		windows:      counters("windows_total", "Windows of recordings, by whether they were transcribed or silent.", "outcome"),
+		seams:        histogram("seam_disagreement_ratio", "Share of the rows covered by two neighbouring windows on which they disagree, of each recording.", []float64{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5}),
+		confidence:   histogram("confidence", "Confidence of each recording.", prometheus.LinearBuckets(0.1, 0.1, 9)),
+		unrecognized: counter("unrecognized_speech_seconds_total", "Seconds of audio as loud as speech for which no words were recognized."),
+		regions:      histogram("interactive_seconds", "Seconds to transcribe a region for an annotator.", []float64{0.1, 0.25, 0.5, 1, 2, 5, 10, 25}),
+		mediaBytes:   counters("media_bytes_total", "Bytes fetched over the network, by kind of media.", "kind"),
+		mediaErrors:  counters("media_errors_total", "Recordings that could not be fetched, by kind of media.", "kind"),
 	}
 }
 
@@ -53,11 +53,11 @@ func newMetrics(r prometheus.Registerer, p *progress) *metrics {
 func (m *metrics) transcribed(t *transcript.Transcript, took time.Duration) {
 	m.audio.Add(t.Duration.Seconds())
 	m.speed.Observe(t.Duration.Seconds() / max(took.Seconds(), 1e-3))
-	m.windows.WithLabelValues("heard").Add(float64(t.Diagnostics.Windows - t.Diagnostics.WindowsSkipped))
+	m.windows.WithLabelValues("transcribed").Add(float64(t.Diagnostics.Windows - t.Diagnostics.WindowsSkipped))
 	m.windows.WithLabelValues("silent").Add(float64(t.Diagnostics.WindowsSkipped))
 	m.seams.Observe(t.Diagnostics.SeamDisagreement)
 	m.confidence.Observe(t.Confidence)
-	m.unheard.Add(t.Diagnostics.UnheardSpeech.Seconds())
+	m.unrecognized.Add(t.Diagnostics.UnrecognizedSpeech.Seconds())
 }
 
 // fetched counts a recording that was asked for.

@@ -28,7 +28,7 @@ type Running struct {
 	Since   time.Time     `json:"since"`
 	Done    time.Duration `json:"-"`
 	Length  time.Duration `json:"-"` // as declared; zero if unknown
-	DoneS   float64       `json:"heard_s"`
+	DoneS   float64       `json:"transcribed_s"`
 	LengthS float64       `json:"length_s,omitempty"`
 }
 

@@ -2,7 +2,6 @@ package recordings_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,19 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/asr/ort"
-	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/tones"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
-	"github.com/asr-backend/asr-backend/labelstudio/media"
-	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/priority"
-	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/internal/servicetest"
 	"github.com/asr-backend/asr-backend/service/projects"
-	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/transcript"
 
@@ -36,91 +29,26 @@ import (
 // fixture is a folder of recordings, the toy model and a queue.
 type fixture struct {
 	*recordings.Recordings
-	t        *testing.T
-	queue    *jobs.Queue
-	models   *modelpool.Pool
-	registry *projects.Registry
-	dir      string // of uploads
+	*servicetest.Fixture
+	t *testing.T
 }
 
-// segments is the stock template ASR using Segments.
-const segments = `<View><Labels name="labels" toName="audio"><Label value="Speech"/></Labels>` +
-	`<Audio name="audio" value="$audio"/><TextArea name="transcription" toName="audio" perRegion="true"/></View>`
+const segments = servicetest.Segments
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return newFixtureWith(t, fixtureOptions{})
+	return newFixtureWith(t, servicetest.Options{})
 }
 
-type fixtureOptions struct {
-	model string // of the project; empty is the toy model
-	jobs  string // the directory of the queue; empty is a new one
-}
-
-func newFixtureWith(t *testing.T, o fixtureOptions) *fixture {
+func newFixtureWith(t *testing.T, o servicetest.Options) *fixture {
 	t.Helper()
-	oracle.NeedLibrary(t)
-	dir := t.TempDir()
-	if o.model == "" {
-		o.model = "tones"
-	}
-	if o.jobs == "" {
-		o.jobs = filepath.Join(dir, "jobs")
-	}
-	pool, err := modelpool.New(modelpool.Options{Library: oracle.Library(), Engine: asr.Options{Provider: ort.CPU, Threads: 1},
-		Open: func(name, variant string) (*asr.Bundle, error) {
-			if name == models.EmbeddedName {
-				return models.Open(name, variant)
-			}
-			return asr.OpenBundle(oracle.Data(t, "models", "toys", name), variant)
-		}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const century = 100 * 365 * 24 * time.Hour // jobs of testdata ended in the year 2000
-	q := queue.New(jobs.Options{Dir: o.jobs, Reserve: 1 << 20, KeepDone: century})
-	q.Run(t.Context())
-	f := &fixture{t: t, models: pool, dir: filepath.Join(dir, "media")}
-	if f.registry, err = projects.New(projects.Options{Queue: q, Models: pool, Defaults: projects.Settings{Model: o.model}, FFmpeg: "off"}); err != nil {
-		t.Fatal(err)
-	}
-	if f.queue, err = q.Get(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(f.dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	f.Recordings, err = recordings.New(recordings.Options{Queue: q, Projects: f.registry, Models: pool, FFmpeg: "off",
-		Media: media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: f.dir, AllowPrivate: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		f.Close()
-		if err := errors.Join(q.Close(), pool.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return f
-}
-
-// upload puts a recording where Label Studio keeps uploads and returns its address.
-func (f *fixture) upload(name string, wav []byte) string {
-	f.t.Helper()
-	path := filepath.Join(f.dir, "upload", "1", name)
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
-	if err == nil {
-		err = os.WriteFile(path, wav, 0o600)
-	}
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return "/data/upload/1/" + name
+	f := servicetest.New(t, o)
+	return &fixture{f.Recordings, f, t}
 }
 
 func (f *fixture) project(config string) *projects.Project {
 	f.t.Helper()
-	p, err := f.registry.Resolve(f.t.Context(), labelstudio.NewProject(1, config, nil))
+	p, err := f.Registry.Resolve(f.t.Context(), labelstudio.NewProject(1, config, nil))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -130,20 +58,13 @@ func (f *fixture) project(config string) *projects.Project {
 // work takes the next transcription and works on it.
 func (f *fixture) work() error {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Minute)
-	defer cancel()
-	l, err := f.queue.Take(ctx, f.Worker().Kind(), priority.Batch)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer l.Release()
-	return f.Worker().Work(l.Context(), f.t.Context(), l)
+	return f.Work(f.Worker())
 }
 
 func TestARecordingIsTranscribedOnceForAllTasks(t *testing.T) {
 	f := newFixture(t)
 	tone := tones.Recording{Seconds: 8}
-	p, value := f.project(segments), f.upload("a.wav", tone.WAV())
+	p, value := f.project(segments), f.Upload("a.wav", tone.WAV())
 	first, second := recordings.Of(p, 10, value), recordings.Of(p, 11, value)
 	if first.Key() != second.Key() {
 		t.Fatalf("keys %s and %s", first.Key(), second.Key())
@@ -197,7 +118,7 @@ func TestKeysStayThoseOfEarlierPrograms(t *testing.T) {
 func TestAVersionThatCanNoLongerBeMadeFails(t *testing.T) {
 	f := newFixture(t)
 	p := f.project(segments)
-	rec := recordings.Of(p, 10, f.upload("a.wav", tones.Recording{Seconds: 3}.WAV()))
+	rec := recordings.Of(p, 10, f.Upload("a.wav", tones.Recording{Seconds: 3}.WAV()))
 	rec.Version = "tones-000000000000"
 	if _, err := f.Enqueue(t.Context(), rec, priority.Batch); err != nil {
 		t.Fatal(err)
@@ -212,7 +133,7 @@ func hasText(t *transcript.Transcript) bool { return t.Text() != "" }
 
 func TestARegionComesFromTheTranscriptThatIsThere(t *testing.T) {
 	f := newFixture(t)
-	p, value := f.project(segments), f.upload("a.wav", tones.Recording{Seconds: 8}.WAV())
+	p, value := f.project(segments), f.Upload("a.wav", tones.Recording{Seconds: 8}.WAV())
 	rec := recordings.Of(p, 10, value)
 	span := labelstudio.Span{Start: 4 * time.Second, End: 7 * time.Second} // one at 5.0 s, two at 5.8 s, three at 6.6 s
 	now, err := f.Region(t.Context(), p, rec, span, hasText)
@@ -225,7 +146,7 @@ func TestARegionComesFromTheTranscriptThatIsThere(t *testing.T) {
 	if err := f.work(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.RemoveAll(filepath.Join(f.dir, "upload")); err != nil { // not needed any more
+	if err := os.RemoveAll(filepath.Join(f.Studio.MediaDir, "upload")); err != nil { // not needed any more
 		t.Fatal(err)
 	}
 	stored, err := f.Region(t.Context(), p, rec, span, hasText)
@@ -237,7 +158,7 @@ func TestARegionComesFromTheTranscriptThatIsThere(t *testing.T) {
 func TestWordsOfTextsGetTheirTimes(t *testing.T) {
 	f := newFixture(t)
 	p := f.project(segments)
-	rec := recordings.Of(p, 10, f.upload("a.wav", tones.Recording{Seconds: 60}.WAV())) // one at 1.0 s, every 0.8 s
+	rec := recordings.Of(p, 10, f.Upload("a.wav", tones.Recording{Seconds: 60}.WAV())) // one at 1.0 s, every 0.8 s
 	second := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	a, err := f.Align(t.Context(), rec, []recordings.Text{
 		{Start: second(4.6), End: second(6.2), Text: "one two"},
@@ -272,7 +193,7 @@ func TestResultsOfSeveralRecordingsScoreByLength(t *testing.T) {
 	}
 	var keys []string
 	for i, seconds := range []int{3, 8} {
-		rec := recordings.Of(p, 10, f.upload(fmt.Sprint(i, ".wav"), tones.Recording{Seconds: seconds}.WAV()))
+		rec := recordings.Of(p, 10, f.Upload(fmt.Sprint(i, ".wav"), tones.Recording{Seconds: seconds}.WAV()))
 		if _, err := f.Enqueue(t.Context(), rec, priority.Batch); err != nil {
 			t.Fatal(err)
 		}
@@ -324,7 +245,7 @@ func TestProtectedMediaAreOpenedWithTheProjectsPassword(t *testing.T) {
 	p.Login, p.Password = "studio", labelstudio.NewSecret("open-sesame")
 	set := func() {
 		t.Helper()
-		if err := f.registry.SetLogin(t.Context(), p.Project); err != nil {
+		if err := f.Registry.SetLogin(t.Context(), p.Project); err != nil {
 			t.Fatal(err)
 		}
 	}

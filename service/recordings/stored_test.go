@@ -18,6 +18,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/internal/servicetest"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/timeline"
@@ -72,12 +73,12 @@ func (f *fixture) transcribed(p *projects.Project, value string) *transcript.Tra
 }
 
 func TestAStoredTranscriptIsTheOneThatWasMade(t *testing.T) {
-	f := newFixtureWith(t, fixtureOptions{model: models.EmbeddedName})
-	p, value := f.project(segments), f.upload("a.wav", nil)
-	path := filepath.Join(f.dir, "upload", "1", "a.wav")
+	f := newFixtureWith(t, servicetest.Options{Model: models.EmbeddedName})
+	p, value := f.project(segments), f.Upload("a.wav", nil)
+	path := filepath.Join(f.Studio.MediaDir, "upload", "1", "a.wav")
 	silentBut(t, path, speech(t), timeline.SampleRate, 30*timeline.SampleRate)
 	got := f.transcribed(p, value)
-	recognizer, release, err := f.models.Use(t.Context(), models.EmbeddedName)
+	recognizer, release, err := f.Models.Use(t.Context(), models.EmbeddedName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,9 +103,9 @@ func TestResultsOfEarlierProgramsAreRead(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("../testdata/datadir/jobs")); err != nil {
 		t.Fatal(err)
 	}
-	f := newFixtureWith(t, fixtureOptions{jobs: dir})
+	f := newFixtureWith(t, servicetest.Options{JobsDir: dir})
 	var read []string
-	for job := range f.queue.Jobs(jobs.Filter{Kind: recordings.Kind, States: []jobs.State{jobs.Done}}) {
+	for job := range f.Jobs.Jobs(jobs.Filter{Kind: recordings.Kind, States: []jobs.State{jobs.Done}}) {
 		got, err := f.Transcript(t.Context(), job.Key)
 		if err != nil {
 			t.Fatal(err)
@@ -154,7 +155,7 @@ func silentBut(t *testing.T, path string, clip []byte, at, length timeline.Sampl
 // A clip of speech comes to lie a whole number of windows later, so that the model sees the
 // same: each word must lie exactly so many samples later.
 func TestWordsAtHourTenAreExactToTheSample(t *testing.T) {
-	f := newFixtureWith(t, fixtureOptions{model: models.EmbeddedName})
+	f := newFixtureWith(t, servicetest.Options{Model: models.EmbeddedName})
 	p, clip := f.project(segments), speech(t)
 	step := (asr.DefaultWindow.Rows - 2*asr.DefaultWindow.Context).Sample()
 	const early, tail = 40 * timeline.SampleRate, 60 * timeline.SampleRate
@@ -164,8 +165,8 @@ func TestWordsAtHourTenAreExactToTheSample(t *testing.T) {
 	}
 	transcribed := func(name string, at timeline.Sample) *transcript.Transcript {
 		t.Helper()
-		value := f.upload(name, nil)
-		silentBut(t, filepath.Join(f.dir, "upload", "1", name), clip, at, at+tail)
+		value := f.Upload(name, nil)
+		silentBut(t, filepath.Join(f.Studio.MediaDir, "upload", "1", name), clip, at, at+tail)
 		return f.transcribed(p, value)
 	}
 	first, last := transcribed("first.wav", early), transcribed("last.wav", early+later)

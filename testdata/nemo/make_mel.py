@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the log-mel fixtures of asr/mel with NeMo itself: make_mel.py OUTDIR
 
-Needs nemo_toolkit[asr]==3.0.0 and librosa (which NeMo brings). Writes, float32:
+Needs nemo_toolkit[asr]==3.0.0 and librosa (which NeMo installs). Writes, float32:
   signals.npy         [signals, samples]        test signals at 16 kHz
   logmel{80,128}.npy  [signals, bands, frames]  raw log-mel, valid frames, as NeMo computes it (float32)
   exact{80,128}.npy   [signals, bands, frames]  the same by NeMo in float64

@@ -90,7 +90,7 @@ func parseHeader(r *reader, info *Info) (header, error) {
 	return h, nil
 }
 
-// failure tells data that end from data that are wrong.
+// failure distinguishes data that end from data that are wrong.
 func (r *reader) failure() error {
 	if r.short {
 		return errShort

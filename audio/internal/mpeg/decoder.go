@@ -85,7 +85,7 @@ func (d *Decoder) decode(h Header, frame []byte, out [2][]float32) error {
 }
 
 // Skip passes over a frame without decoding it, and keeps the main data that frames
-// after it may refer to. After two more frames were decoded, nothing tells that others
+// after it may refer to. After two more frames were decoded, nothing shows that others
 // were skipped.
 func (d *Decoder) Skip(h Header, frame []byte) {
 	at := HeaderSize + h.sideInfoSize()

@@ -106,7 +106,7 @@ func (h Header) Samples() int {
 }
 
 // Size returns the length of the whole frame in bytes, or 0 in free format, where only
-// the distance to the next header tells.
+// the distance to the next header gives.
 func (h Header) Size() int {
 	if h.Bitrate == 0 {
 		return 0

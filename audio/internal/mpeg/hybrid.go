@@ -91,7 +91,7 @@ func unalias(x *[lines]float32, n int) {
 	}
 }
 
-// reorder brings short bands from window by window to line by line.
+// reorder changes short bands from window by window to line by line.
 func (l *layout) reorder(x, scratch *[lines]float32) {
 	at := 0
 	for _, w := range l.widths[:l.long] {

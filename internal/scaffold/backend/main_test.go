@@ -7,13 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 )
@@ -21,15 +21,9 @@ import (
 // TestOpenedTask replays what Label Studio 1.23.2 sends when somebody opens a task, with a
 // server in its place that has the recording.
 func TestOpenedTask(t *testing.T) {
-	studio := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/data/upload/45/650c175e-call_one.wav" || r.Header.Get("Authorization") == "" {
-			http.NotFound(w, r)
-			return
-		}
-		w.Write(beep(t))
-	}))
-	defer studio.Close()
-	client, err := api.New(api.Options{URL: studio.URL, Token: labelstudio.NewSecret("0123456789abcdef0123456789abcdef01234567")})
+	studio := labelstudiotest.New(t, labelstudiotest.Options{})
+	studio.Upload(45, "650c175e-call_one.wav", beep(t))
+	client, err := api.New(api.Options{URL: studio.URL, Token: labelstudio.NewSecret(studio.Token)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +63,7 @@ func TestOpenedTask(t *testing.T) {
 	// The second second of three is loud. Both items of the region share their id.
 	const want = `{"results":[[{"model_version":"loud-1","score":1,"result":[` +
 		`{"id":"s0001","from_name":"labels","to_name":"audio","type":"labels","original_length":3,"score":1,"value":{"start":1,"end":2,"channel":0,"labels":["Speech"]}},` +
-		`{"id":"s0001","from_name":"transcription","to_name":"audio","type":"textarea","original_length":3,"score":1,"value":{"start":1,"end":2,"channel":0,"text":["loud, -9 dB at first"]},"meta":{"heard":[1,2]}}]}]]}`
+		`{"id":"s0001","from_name":"transcription","to_name":"audio","type":"textarea","original_length":3,"score":1,"value":{"start":1,"end":2,"channel":0,"text":["loud, -9 dB at first"]},"meta":{"span":[1,2]}}]}]]}`
 	if reply.StatusCode != 200 || string(body) != want {
 		t.Errorf("got  %s %s\nwant %s", reply.Status, body, want)
 	}

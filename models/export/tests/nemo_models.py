@@ -154,7 +154,7 @@ def weights_of(path):
 
 
 def scales(path, width):
-    """Whether the network multiplies what enters its layers by the root of its width: no weight tells."""
+    """Whether the network multiplies what enters its layers by the root of its width: no weight shows it."""
     model = onnx.load(path)
     values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     values |= {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in model.graph.node if n.op_type == "Constant" and n.attribute[0].name == "value"}

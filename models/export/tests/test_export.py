@@ -1,4 +1,4 @@
-"""Checkpoints of every form that NeMo can save -> folders that the program hears the same with."""
+"""Checkpoints of every form that NeMo can save -> folders with which the program recognizes the same."""
 import json
 import os
 import subprocess
@@ -64,14 +64,14 @@ def exported(tmp_path_factory, speech, pieces128):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_program_hears_what_nemo_hears(exported, program, form):
+def test_the_program_recognizes_what_nemo_recognizes(exported, program, form):
     saved, folder, said = exported(form)
     model = nemo_models.restore(saved)      # as saved, not as export.py changes it
     model.preprocessor.featurizer.dither = 0.0
     clips = validate.compare(model, folder, CLIPS, program)
     print(validate.table(clips))
     assert [f for c in clips for f in c.faults()] == []
-    assert all(c.heard for c in clips)
+    assert all(c.got for c in clips)
     if form == "local attention":
         assert "local attention became full attention behind a mask of 16 + 16 rows" in said
 
@@ -180,7 +180,7 @@ def test_a_graph_that_computes_something_else_is_not_handed_out(saved, tmp_path,
     refused(saved, tmp_path, "self-test fails: its log-probabilities differ by up to")
 
 
-def test_features_that_the_configuration_does_not_tell_are_found(saved, tmp_path, monkeypatch):
+def test_features_that_the_configuration_does_not_show_are_found(saved, tmp_path, monkeypatch):
     usual = checkpoint.load
 
     def periodic(path):

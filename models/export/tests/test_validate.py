@@ -33,10 +33,10 @@ def holds(clips):
     assert [f"{c.name}: {fault}" for c in clips for fault in c.faults()] == []
 
 
-def test_the_embedded_model_hears_what_nemo_hears(default, program):
+def test_the_embedded_model_recognizes_what_nemo_recognizes(default, program):
     clips = validate.compare(default, DEFAULT, validate.usual_clips(), program)
     holds(clips)
-    assert sum(len(c.heard.split()) for c in clips) > 50
+    assert sum(len(c.got.split()) for c in clips) > 50
 
 
 def test_the_embedded_model_goes_through_nemo_and_back(default, program, tmp_path):
@@ -45,7 +45,7 @@ def test_the_embedded_model_goes_through_nemo_and_back(default, program, tmp_pat
     holds(validate.compare(nemo_models.restore(f"{tmp_path}/default.nemo"), f"{tmp_path}/m", validate.usual_clips()[:3], program))
     done = subprocess.run([program, "models", "verify", f"{tmp_path}/m", "--json"], capture_output=True, text=True)
     found = {f["check"]: f for f in json.loads(done.stdout)["findings"]}
-    assert done.returncode == 0 and found["selftest"]["detail"].startswith("hears what the exported checkpoint heard"), done.stdout
+    assert done.returncode == 0 and found["selftest"]["detail"].startswith("same text as the exported checkpoint"), done.stdout
 
 
 def test_whole_recordings_in_one_run(default, program):
@@ -86,7 +86,7 @@ def large(tmp_path_factory, speech, program):
     return checkpoint.load(f"{work}/large.nemo"), f"{work}/m", "\n".join(said)
 
 
-def test_a_model_of_the_full_size_hears_what_nemo_hears(large, program):
+def test_a_model_of_the_full_size_recognizes_what_nemo_recognizes(large, program):
     model, folder, said = large
     print(said)
     holds(validate.compare(model, folder, validate.usual_clips(), program))

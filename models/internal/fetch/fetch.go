@@ -12,7 +12,7 @@
 // A file is right if its length is the one that was declared and its SHA-256 is, in this
 // order, the one the caller knows, the one the server publishes (Hugging Face gives it
 // for large files as X-Linked-ETag), or, failing both, what it is: then the Origin says
-// FirstUse and the caller should tell.
+// FirstUse and the caller should say so.
 //
 // Failures that may pass (5xx, 429, time-outs, cut connections) are tried again after
 // 1, 2, 4, ... seconds, or when the server's Retry-After says; every attempt that brings
@@ -35,7 +35,7 @@ import (
 	"time"
 )
 
-// Options tell how to download. The zero value is useful.
+// Options configure a download. The zero value is useful.
 type Options struct {
 	// Mirror is the address of a server that holds files under HOST/PATH of their own
 	// address: with "https://mirror.example/m", https://host/a/b is asked for at

@@ -68,7 +68,7 @@ func TestAKilledProcessLosesNothing(t *testing.T) {
 			_ = child.Wait()
 			t.Fatalf("nothing arrived\n%s", out.String())
 		}
-		time.Sleep(5 * time.Millisecond) // another process tells nothing but by its files
+		time.Sleep(5 * time.Millisecond) // another process shows nothing but its files
 	}
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)

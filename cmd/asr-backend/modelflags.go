@@ -10,8 +10,8 @@ import (
 	"github.com/asr-backend/asr-backend/models"
 )
 
-// engineFlags choose the model and what computes it.
-type engineFlags struct {
+// modelFlags choose the model and what computes it.
+type modelFlags struct {
 	Model     string `help:"Model name, or path to a model folder or ONNX file." default:"default" placeholder:"NAME|PATH" group:"Model and device"`
 	ModelsDir string `help:"Folder of downloaded models. Default: ~/.local/share/asr-backend/models." type:"path" placeholder:"DIR" group:"Model and device"`
 	Provider  string `help:"Where to run the model: auto, cpu or cuda. auto uses a GPU if one is available." enum:"auto,cpu,cuda" default:"auto" group:"Model and device"`
@@ -22,14 +22,14 @@ type engineFlags struct {
 	Library   string `help:"ONNX Runtime library, as file or folder. Default: searched for beside the program, then in the system's library folders." name:"onnxruntime" type:"path" group:"Model and device"`
 }
 
-// engine is the loaded library and model.
-type engine struct {
+// loadedModel is a model and the library that runs it.
+type loadedModel struct {
 	runtime    *ort.Runtime
 	recognizer *asr.Recognizer
 }
 
 // options returns the variant of the model that the flags ask for, and how to run it.
-func (f *engineFlags) options() (variant string, o asr.Options) {
+func (f *modelFlags) options() (variant string, o asr.Options) {
 	if f.Precision == "fp16" {
 		variant = "fp16"
 	}
@@ -40,7 +40,7 @@ func (f *engineFlags) options() (variant string, o asr.Options) {
 	return variant, o
 }
 
-func (f *engineFlags) open(ctx context.Context) (*engine, error) {
+func (f *modelFlags) open(ctx context.Context) (*loadedModel, error) {
 	variant, o := f.options()
 	bundle, err := f.bundle(variant)
 	if err != nil {
@@ -54,11 +54,11 @@ func (f *engineFlags) open(ctx context.Context) (*engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, runtime.Close())
 	}
-	return &engine{runtime, recognizer}, nil
+	return &loadedModel{runtime, recognizer}, nil
 }
 
 // bundle opens the model.
-func (f *engineFlags) bundle(variant string) (*asr.Bundle, error) {
+func (f *modelFlags) bundle(variant string) (*asr.Bundle, error) {
 	store, err := models.NewStore(f.ModelsDir)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (f *engineFlags) bundle(variant string) (*asr.Bundle, error) {
 }
 
 // String says in one line what computes.
-func (e *engine) String() string {
+func (e *loadedModel) String() string {
 	d := e.recognizer.Device()
 	text := fmt.Sprintf("model %s on %s", e.recognizer.Bundle().Card.Name, d.Provider)
 	if d.Provider == ort.CUDA {
@@ -82,6 +82,6 @@ func (e *engine) String() string {
 	return text
 }
 
-func (e *engine) close() error {
+func (e *loadedModel) close() error {
 	return errors.Join(e.recognizer.Close(), e.runtime.Close())
 }

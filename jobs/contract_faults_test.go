@@ -11,7 +11,7 @@ import (
 	"github.com/asr-backend/asr-backend/priority"
 )
 
-var contractTrouble = []promise{
+var contractFaults = []promise{
 	{"a worker whose job is removed learns so and is refused", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, spec("k"))
@@ -88,7 +88,7 @@ var contractTrouble = []promise{
 			return err1 == nil && err2 == nil && len(small)+len(large) == 2
 		})
 	}},
-	{"foreign and broken records are shown and never handed out", func(t *testing.T, open func(Options) *Queue) {
+	{"foreign and broken records are shown and never taken", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		if _, err := q.jobs.Put(ctx, escape("poison"), []byte(`{"v":1,"state":"queued"}`)); err != nil {
 			t.Fatal(err)

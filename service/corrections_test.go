@@ -73,7 +73,7 @@ func TestWhatIsNoCorrectionIsNotCounted(t *testing.T) {
 		w.EmitCreated(p, ids[:1]...)
 		w.settled(time.Minute, ids[:1]...)
 		result := w.Predictions(ids[0])[0].Result
-		w.Annotate(ids[1], result) // of a recording that was not heard
+		w.Annotate(ids[1], result) // of a recording that was not transcribed
 		w.Annotate(ids[0], nil)    // without a text
 		none := w.AddAnnotation(labelstudiotest.Annotation{Task: ids[0], Skipped: true, Result: result})
 		skipped := map[string]any{"annotation": map[string]any{"id": none, "task": ids[0], "was_cancelled": true, "result": result}, "task": w.Payload(ids[0])}
