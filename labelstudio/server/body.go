@@ -52,7 +52,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	// One byte more than the limit tells a body of that size from a larger one.
+	// One byte more than the limit distinguishes a body of that size from a larger one.
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}

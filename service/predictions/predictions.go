@@ -22,7 +22,7 @@
 //     answer, so that the person who waits sees the text at once.
 //   - To answer, a request holds the push until Label Studio had time to store the answer. Of
 //     several requests one gets it; the others, and those that find the push running or done,
-//     are told "not now".
+//     get "not now".
 //   - After an answer the push comes all the same, and looks: if the answer was lost on its way
 //     it stores the prediction, and if there are two rows it removes one.
 //
