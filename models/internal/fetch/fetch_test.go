@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/diskspace"
+	"github.com/asr-backend/asr-backend/internal/download"
 	"github.com/asr-backend/asr-backend/models/internal/fetch"
 
 	"go.uber.org/goleak"
@@ -374,10 +376,10 @@ func TestABadFileIsRefusedAndThrownAway(t *testing.T) {
 		"another digest than is known":            {request: fetch.Request{SHA256: sum(nil)}, want: new(*fetch.DigestError)},
 		"another digest than the server says":     {linked: sum(nil), want: new(*fetch.DigestError)},
 		"the server publishes another":            {request: fetch.Request{SHA256: sum(b)}, linked: sum(nil), want: new(*fetch.DigestError)},
-		"longer than is known":                    {request: fetch.Request{Size: 99_999}, want: new(*fetch.LengthError)},
-		"shorter than is known":                   {request: fetch.Request{Size: 100_001}, want: new(*fetch.LengthError)},
-		"larger than any disk":                    {fault: func(*http.Request, int) any { return huge }, want: new(*fetch.SpaceError)},
-		"longer than is known, length not stated": {request: fetch.Request{Size: 99_999}, fault: chunked(b), want: new(*fetch.LengthError)},
+		"longer than is known":                    {request: fetch.Request{Size: 99_999}, want: new(*download.LengthError)},
+		"shorter than is known":                   {request: fetch.Request{Size: 100_001}, want: new(*download.LengthError)},
+		"larger than any disk":                    {fault: func(*http.Request, int) any { return huge }, want: new(*diskspace.ShortageError)},
+		"longer than is known, length not stated": {request: fetch.Request{Size: 99_999}, fault: chunked(b), want: new(*download.LengthError)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, b)
