@@ -51,6 +51,7 @@ func (d *download) attempt(ctx context.Context) (done bool, err error) {
 	if err != nil || next != take {
 		return err == nil && next == end, cause(ctx, err)
 	}
+	stall.Reset(d.Stall)
 	before := d.have
 	err = d.receive(answer.Body, func() { stall.Reset(d.Stall) })
 	_, own := errors.AsType[*FileError](err)
@@ -58,19 +59,19 @@ func (d *download) attempt(ctx context.Context) (done bool, err error) {
 	case own:
 		return false, err
 	case d.state.Size > 0 && d.have > d.state.Size:
-		return false, d.discard(refuse(answer, &LengthError{d.have, d.state.Size}))
+		return false, d.discard(Refuse(answer, &LengthError{d.have, d.state.Size}))
 	case d.MaxBytes > 0 && d.have > d.MaxBytes:
-		return false, refuse(answer, ErrTooLarge)
+		return false, Refuse(answer, ErrTooLarge)
 	case d.have > 0 && d.have == d.state.Size:
 		return true, nil
 	case err != nil:
-		return false, refuse(answer, fmt.Errorf("%w after %s: %w", ErrCut, d.progress(), cause(ctx, err)))
+		return false, Refuse(answer, fmt.Errorf("%w after %s: %w", ErrCut, d.progress(), cause(ctx, err)))
 	case d.have == 0:
-		return false, refuse(answer, ErrEmpty)
+		return false, Refuse(answer, ErrEmpty)
 	case d.state.Size == 0:
 		d.probing = true
 	case d.have == before:
-		return false, refuse(answer, fmt.Errorf("%w after %s", ErrCut, d.progress()))
+		return false, Refuse(answer, fmt.Errorf("%w after %s", ErrCut, d.progress()))
 	}
 	return false, nil
 }
@@ -122,7 +123,7 @@ func (d *download) accept(w *http.Response) (verdict, error) {
 			return end, nil
 		}
 		if d.have > 0 {
-			if err := d.startOver(refuse(w, fmt.Errorf("%w after %s, and it always starts over", ErrCut, d.progress()))); err != nil {
+			if err := d.startOver(Refuse(w, fmt.Errorf("%w after %s, and it always starts over", ErrCut, d.progress()))); err != nil {
 				return again, err
 			}
 		}
@@ -131,9 +132,9 @@ func (d *download) accept(w *http.Response) (verdict, error) {
 		s.Size = cmp.Or(max(size, 0), d.state.Size)
 		switch {
 		case !ok || first != d.have:
-			return again, d.startOver(refuse(w, fmt.Errorf("%w: asked from byte %d, got %q", ErrRange, d.have, w.Header.Get("Content-Range"))))
+			return again, d.startOver(Refuse(w, fmt.Errorf("%w: asked from byte %d, got %q", ErrRange, d.have, w.Header.Get("Content-Range"))))
 		case d.have > 0 && d.changed(s):
-			return again, d.startOver(refuse(w, ErrChanged))
+			return again, d.startOver(Refuse(w, ErrChanged))
 		case d.have > 0 && s.validator() == "":
 			s.ETag, s.LastModified = d.state.ETag, d.state.LastModified
 		}
@@ -141,24 +142,24 @@ func (d *download) accept(w *http.Response) (verdict, error) {
 	case http.StatusRequestedRangeNotSatisfiable:
 		switch {
 		case d.have == 0:
-			return again, refuse(w, ErrEmpty)
+			return again, Refuse(w, ErrEmpty)
 		case d.state.Size == 0 && (!ok || size == d.have):
 			return end, nil
 		case ok && size >= d.have:
-			return again, d.discard(refuse(w, &LengthError{d.have, max(size, d.state.Size)}))
+			return again, d.discard(Refuse(w, &LengthError{d.have, max(size, d.state.Size)}))
 		}
-		return again, d.startOver(refuse(w, ErrChanged))
+		return again, d.startOver(Refuse(w, ErrChanged))
 	default:
-		return again, refuse(w, nil)
+		return again, Refuse(w, nil)
 	}
 	if err := d.Judge(w, &s); err != nil {
-		return again, d.discard(refuse(w, err))
+		return again, d.discard(Refuse(w, err))
 	}
 	switch {
 	case w.ContentLength == 0:
-		return again, refuse(w, ErrEmpty)
+		return again, Refuse(w, ErrEmpty)
 	case d.MaxBytes > 0 && s.Size > d.MaxBytes:
-		return again, refuse(w, fmt.Errorf("%w: %d bytes", ErrTooLarge, s.Size))
+		return again, Refuse(w, fmt.Errorf("%w: %d bytes", ErrTooLarge, s.Size))
 	}
 	d.state = s
 	return take, nil

@@ -19,6 +19,7 @@ package download
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -169,24 +170,27 @@ func (d *download) delay(err error, failures int, began time.Time) (time.Duratio
 }
 
 // Head returns the first n bytes of the content, or all if it is shorter, and the size of the
-// whole, negative if unknown. It makes one attempt; o.File is not used.
+// whole, negative if unknown. It makes one attempt, which ends after o.Stall; o.File is not
+// used.
 func Head(ctx context.Context, o Options, n int) (head []byte, size int64, err error) {
 	o.complete()
 	d := download{Options: o, state: o.Start}
+	ctx, cancel := context.WithTimeoutCause(ctx, d.Stall, ErrStalled)
+	defer cancel()
 	answer, _, err := d.ask(ctx)
 	if answer != nil {
 		defer answer.Body.Close()
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, cause(ctx, err)
 	}
 	head = make([]byte, n)
 	got, err := io.ReadFull(answer.Body, head)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, 0, refuse(answer, ErrEmpty)
+		return nil, 0, Refuse(answer, ErrEmpty)
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, 0, refuse(answer, errors.Join(ErrCut, err))
+		return nil, 0, Refuse(answer, fmt.Errorf("%w: %w", ErrCut, cause(ctx, err)))
 	}
 	if size = d.state.Size; size == 0 {
 		size = -1

@@ -41,8 +41,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refuse makes an error of an answer.
-func refuse(w *http.Response, err error) *Error {
+// Refuse makes an error of an answer. The cause may be nil.
+func Refuse(w *http.Response, err error) *Error {
 	return &Error{URL: redact.URL(w.Request.URL), Status: w.StatusCode, RetryAfter: httpfield.RetryAfter(w.Header, time.Now()), Err: err}
 }
 

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/asr-backend/asr-backend/internal/download"
 )
 
 // roots are the folders of Label Studio that are mounted here. Lookups go through os.Root,
@@ -66,7 +68,7 @@ func lookup(root *os.Root, path, name string) (*File, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errOutside, bare(err))
 	case info.Size() == 0:
-		return nil, errEmpty
+		return nil, download.ErrEmpty
 	}
 	// The name without links is what decoders open. Whoever can change the folder in the
 	// meantime can put any file into it anyway.
@@ -100,9 +102,9 @@ func writeData(file io.Writer, value string, limit int64) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", errBadData, err)
 	case len(raw) == 0:
-		return errEmpty
+		return download.ErrEmpty
 	case int64(len(raw)) > limit:
-		return errTooLarge
+		return download.ErrTooLarge
 	}
 	_, err = file.Write(raw)
 	return err
