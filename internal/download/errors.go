@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/httpfield"
-	"github.com/asr-backend/asr-backend/internal/redact"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // Causes of errors.
@@ -43,7 +43,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Refuse makes an error of an answer. The cause may be nil.
 func Refuse(w *http.Response, err error) *Error {
-	return &Error{URL: redact.URL(w.Request.URL), Status: w.StatusCode, RetryAfter: httpfield.RetryAfter(w.Header, time.Now()), Err: err}
+	return &Error{URL: without.Secrets(w.Request.URL), Status: w.StatusCode, RetryAfter: httpfield.RetryAfter(w.Header, time.Now()), Err: err}
 }
 
 // LengthError means that the content is not as long as it was declared.

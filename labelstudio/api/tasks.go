@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
@@ -35,7 +36,7 @@ func (c *Client) Task(ctx context.Context, project, id int64) (labelstudio.Task,
 		}
 	}
 	return labelstudio.Task{}, &Error{Op: fmt.Sprintf("read task %d", id), Method: http.MethodGet,
-		URL: Redact(c.base) + "/api/tasks/", Status: http.StatusNotFound,
+		URL: without.Secrets(c.base) + "/api/tasks/", Status: http.StatusNotFound,
 		Hint: fmt.Sprintf("Project %d has no such task.", project)}
 }
 

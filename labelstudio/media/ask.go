@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/download"
-	"github.com/asr-backend/asr-backend/internal/redact"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // maxRedirects bounds the hops of one request.
@@ -42,7 +42,7 @@ func (t *transfer) ask(ctx context.Context, route string, header http.Header) (*
 	for range maxRedirects {
 		w, err := t.visit(ctx, hop, header)
 		if err != nil {
-			return nil, fmt.Errorf("GET %s: %w", redact.URL(hop.url), redact.Error(err))
+			return nil, fmt.Errorf("GET %s: %w", without.Secrets(hop.url), without.URL(err))
 		}
 		next := w.Header.Get("Location")
 		switch code := w.StatusCode; {
@@ -62,7 +62,7 @@ func (t *transfer) ask(ctx context.Context, route string, header http.Header) (*
 		}
 		hop = hop.to(to)
 	}
-	return nil, &download.Error{URL: redact.URL(target), Status: http.StatusFound, Err: errLoop}
+	return nil, &download.Error{URL: without.Secrets(target), Status: http.StatusFound, Err: errLoop}
 }
 
 // hop is one request on the way to a recording.
@@ -89,7 +89,7 @@ func (h hop) to(u *url.URL) hop {
 func (f *Fetcher) target(s source, route string) (*url.URL, error) {
 	u, err := url.Parse(route)
 	if err != nil {
-		return nil, redact.Error(err)
+		return nil, without.URL(err)
 	}
 	if !s.own {
 		return u, nil

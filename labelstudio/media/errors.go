@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/download"
-	"github.com/asr-backend/asr-backend/internal/redact"
 	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // Error is a recording that could not be had. Its text is for a person: what was asked
@@ -88,7 +88,7 @@ func (f *Fetcher) explain(ctx context.Context, r Request, s source, err error) e
 	} else if ctx.Err() != nil && f.life.Err() != nil {
 		err = errClosed
 	}
-	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripPath(redact.Error(err)), retry: again(err)}
+	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripPath(without.URL(err)), retry: again(err)}
 	if refused, ok := errors.AsType[*download.Error](err); ok {
 		e.URL, e.Status, e.RetryAfter, e.Err = refused.URL, refused.Status, refused.RetryAfter, refused.Err
 	}
@@ -158,7 +158,7 @@ func shown(value string) string {
 		kind, _, _ := strings.Cut(after, ",")
 		value = "data:" + kind[:min(len(kind), 40)] + ",..."
 	} else if u, err := url.Parse(value); err == nil && u.Host != "" {
-		value = redact.URL(u)
+		value = without.Secrets(u)
 	} else if path, query, ok := strings.Cut(value, "?"); ok {
 		// What stands behind d= and filepath= is a path, and the only thing that shows it.
 		values, _ := url.ParseQuery(query)

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/asr-backend/asr-backend/internal/redact"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // linked is what Hugging Face says of a large file before it redirects to a store that
@@ -25,11 +25,11 @@ func (c *Client) get(ctx context.Context, p *part, h http.Header) (*http.Respons
 	p.linked = linked{}
 	address, err := c.address(p.request.URL)
 	if err != nil {
-		return nil, redact.Error(err)
+		return nil, without.URL(err)
 	}
 	r, err := http.NewRequestWithContext(context.WithValue(ctx, linkedKey{}, &p.linked), http.MethodGet, address, nil)
 	if err != nil {
-		return nil, redact.Error(err)
+		return nil, without.URL(err)
 	}
 	r.Header = h
 	h.Set("Accept-Encoding", "identity") // what is stored is what is checked
@@ -38,7 +38,7 @@ func (c *Client) get(ctx context.Context, p *part, h http.Header) (*http.Respons
 	}
 	w, err := c.client.Do(r)
 	if err != nil {
-		return nil, redact.Error(err) // an address after a redirect may hold a signature
+		return nil, without.URL(err) // an address after a redirect may hold a signature
 	}
 	p.linked.read(w.Header)
 	return w, nil
