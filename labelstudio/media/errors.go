@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -178,21 +176,8 @@ func shown(value string) string {
 // stripPath takes the name out of an error about a file of the cache: it is of no use to
 // anybody, and another one the next time.
 func stripPath(err error) error {
-	if reason := bare(err); reason != err {
+	if reason := without.Path(err); reason != err {
 		return fmt.Errorf("media cache: %w", reason)
-	}
-	return err
-}
-
-// bare returns the reason of an error about a file, without its name.
-func bare(err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/asr-backend/asr-backend/internal/download"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // roots are the folders of Label Studio that are mounted here. Lookups go through os.Root,
@@ -66,7 +67,7 @@ func lookup(root *os.Root, path, name string) (*File, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%w: the mounted file may not be read by this process", err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errOutside, bare(err))
+		return nil, fmt.Errorf("%w: %w", errOutside, without.Path(err))
 	case info.Size() == 0:
 		return nil, download.ErrEmpty
 	}
@@ -74,7 +75,7 @@ func lookup(root *os.Root, path, name string) (*File, error) {
 	// meantime can put any file into it anyway.
 	real, err := filepath.EvalSymlinks(filepath.Join(root.Name(), path))
 	if err != nil {
-		return nil, fmt.Errorf("the mounted file: %w", bare(err))
+		return nil, fmt.Errorf("the mounted file: %w", without.Path(err))
 	}
 	return &File{Path: real, Size: info.Size(), Name: name}, nil
 }
