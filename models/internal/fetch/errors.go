@@ -22,6 +22,15 @@ func (e *DigestError) Error() string {
 	return fmt.Sprintf("its SHA-256 is %s, not %s as published: it has been changed, or damaged on its way, and was thrown away", e.Got, e.Want)
 }
 
+// lengthError means that a file is not as long as it was published.
+type lengthError struct{ *download.LengthError }
+
+func (e lengthError) Error() string {
+	return fmt.Sprintf("it is %d bytes long, not %d as published: it has been changed, or a mirror or proxy sends something else", e.Got, e.Want)
+}
+
+func (e lengthError) Unwrap() error { return e.LengthError }
+
 // redirectError is a redirect that is not followed.
 type redirectError struct{ text string }
 
@@ -38,15 +47,12 @@ func temporary(err error) bool {
 func hint(err error) string {
 	var (
 		answer      *download.Error
-		length      *download.LengthError
 		shortage    *diskspace.ShortageError
 		name        *net.DNSError
 		dial        *net.OpError
 		certificate *tls.CertificateVerificationError
 	)
 	switch {
-	case errors.As(err, &length):
-		return fmt.Sprintf("; it is not %d bytes long as published: it has been changed, or a mirror or proxy sends something else", length.Want)
 	case errors.As(err, &answer):
 		return statusHint(answer)
 	case errors.As(err, &shortage):

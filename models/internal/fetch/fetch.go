@@ -146,6 +146,9 @@ func (c *Client) File(ctx context.Context, q Request) (_ *Result, err error) {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return nil, cause
 	}
+	if length, ok := errors.AsType[*download.LengthError](err); ok {
+		err = lengthError{length}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("download %s: %w%s", q.URL, err, hint(err))
 	}
