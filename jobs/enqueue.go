@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/pause"
+
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 )
@@ -117,7 +119,7 @@ func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 				r.Job, err = *e.job, nil
 			default: // it has ended, and how can be read once the store is back
 				q.index.unawait(key, ended)
-				if err := q.rest(ctx, waitAgain); err != nil {
+				if err := pause.For(ctx, waitAgain); err != nil {
 					return r.Job, fail("wait", key, err)
 				}
 				continue
@@ -139,22 +141,8 @@ func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 	}
 }
 
-// waitAgain is how long Wait rests before it reads a record that the store did not give.
+// waitAgain is how long Wait pauses before it reads a record that the store did not give.
 const waitAgain = 100 * time.Millisecond
-
-// rest waits for a while, unless ctx ends or the queue is closed before.
-func (q *Queue) rest(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-q.closing:
-		return ErrClosed
-	}
-}
 
 // Requeue queues a dead job again, and makes a scheduled one ready now. Jobs in other states
 // are ErrState.

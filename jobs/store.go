@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/pause"
+
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -128,22 +130,11 @@ func (q *Queue) catchUp(ctx context.Context, bucket string, rev uint64) error {
 		if err != nil || info.State.LastSeq >= rev {
 			return err
 		}
-		if pause(ctx, 10*time.Millisecond) != nil {
+		if pause.For(ctx, 10*time.Millisecond) != nil {
 			return errBehind
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // write replaces revision rev of a record, 0 for a new job, and returns the new revision. It

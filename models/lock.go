@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/pause"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -31,10 +33,8 @@ func lock(ctx context.Context, path string, waiting func()) (release func() erro
 		if !waited {
 			waiting()
 		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), f.Close())
-		case <-time.After(200 * time.Millisecond): // the system does not notify waiters
+		if err := pause.For(ctx, 200*time.Millisecond); err != nil { // the system tells nobody
+			return nil, errors.Join(err, f.Close())
 		}
 	}
 }

@@ -161,11 +161,7 @@ func (p *pull) space() error {
 			need -= folderSize(os.DirFS(path))
 		}
 	}
-	free, err := diskspace.Free(p.store.Dir)
-	if err == nil && need > free {
-		return &fetch.SpaceError{Folder: p.store.Dir, Need: need, Free: free}
-	}
-	return nil // if it is unknown, the disk will fail
+	return diskspace.Require(p.store.Dir, need)
 }
 
 // fetch downloads a file of the model.

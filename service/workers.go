@@ -10,6 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/hint"
+	"github.com/asr-backend/asr-backend/internal/pause"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
@@ -57,10 +58,7 @@ func (s *Service) work(c crew) {
 		if err != nil {
 			if s.working.Err() == nil {
 				s.log.Error("no job taken", "kind", c.Kind(), "error", err)
-				select {
-				case <-s.working.Done():
-				case <-time.After(time.Second):
-				}
+				_ = pause.For(s.working, time.Second)
 			}
 			continue
 		}

@@ -14,7 +14,6 @@ import (
 	"os"
 
 	"github.com/asr-backend/asr-backend/internal/without"
-	"github.com/asr-backend/asr-backend/labelstudio/api"
 )
 
 // health is what answered a GET of /health.
@@ -60,7 +59,7 @@ func askBy(ctx context.Context, client *http.Client, address string) (health, er
 	}
 	h := health{code: w.StatusCode, server: w.Header.Get("Server")}
 	if to, err := w.Location(); err == nil {
-		h.location = api.Redact(to)
+		h.location = without.Secrets(to)
 	}
 	_ = json.Unmarshal(raw, &h) // somebody else's answer; the fields stay empty
 	return h, nil

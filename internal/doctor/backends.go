@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 )
 
@@ -177,5 +178,5 @@ func plain(address string) string {
 	if err != nil {
 		return "an address that cannot be read"
 	}
-	return strings.TrimRight(api.Redact(u), "/")
+	return strings.TrimRight(without.Secrets(u), "/")
 }

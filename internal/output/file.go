@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/pause"
 	"github.com/asr-backend/asr-backend/internal/without"
 
 	"golang.org/x/sys/unix"
@@ -123,10 +124,8 @@ func openInPlace(ctx context.Context, path string) (*os.File, error) {
 		if !errors.Is(err, unix.ENXIO) {
 			return f, without.Path(err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(50 * time.Millisecond):
+		if err := pause.For(ctx, 50*time.Millisecond); err != nil {
+			return nil, err
 		}
 	}
 }

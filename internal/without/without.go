@@ -1,5 +1,5 @@
-// Package without takes out of errors the names in them: for a message that calls the thing
-// by the user's word, or must not repeat it.
+// Package without takes out of errors and addresses what a message must not repeat: names
+// for which the user has another word, and secrets.
 package without
 
 import (
@@ -18,6 +18,13 @@ func Path(err error) error {
 		return link.Err
 	}
 	return err
+}
+
+// Secrets writes an address without its user, password, query and fragment. A query may be
+// a signature that opens a file.
+func Secrets(u *url.URL) string {
+	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, Opaque: u.Opaque}
+	return plain.String()
 }
 
 // URL returns an error of net/http without the address in it, which may hold secrets.

@@ -118,18 +118,11 @@ func ParseURL(s string) (*url.URL, error) {
 	case err != nil:
 		return nil, errors.New("this is no address; one looks like http://localhost:8080")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("%q is no address with http:// or https://", Redact(u))
+		return nil, fmt.Errorf("%q is no address with http:// or https://", without.Secrets(u))
 	case u.User != nil:
 		return nil, errors.New("the address has a user or a password in it, which Label Studio does not take")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
-}
-
-// Redact writes an address without its user, password, query and fragment, which may
-// hold secrets.
-func Redact(u *url.URL) string {
-	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, Opaque: u.Opaque}
-	return plain.String()
 }
 
 // Base returns the address of Label Studio, without a slash at the end.
@@ -211,7 +204,7 @@ func (c *Client) once(ctx context.Context, q call, body []byte, header string) e
 // read takes in the body of a good answer.
 func (c *Client) read(q call, target *url.URL, w *http.Response) error {
 	fail := func(err error) error {
-		return &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: without.URL(err)}
+		return &Error{Op: q.op, Method: q.method, URL: without.Secrets(target), Status: w.StatusCode, Err: without.URL(err)}
 	}
 	switch {
 	case q.stream != nil:
@@ -232,7 +225,7 @@ func (c *Client) read(q call, target *url.URL, w *http.Response) error {
 			return fail(fmt.Errorf("the answer is larger than %d bytes", maxReply))
 		}
 		if err := json.Unmarshal(raw, q.reply); err != nil {
-			e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode, Err: fmt.Errorf("%w: %w", errNoSense, jsonerr.Explain(err))}
+			e := &Error{Op: q.op, Method: q.method, URL: without.Secrets(target), Status: w.StatusCode, Err: fmt.Errorf("%w: %w", errNoSense, jsonerr.Explain(err))}
 			e.Hint = fmt.Sprintf("Is this a Label Studio, or does a proxy before it ask to log in? Check %s.", c.options.URLName)
 			return e
 		}

@@ -9,10 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/httpfield"
 	"github.com/asr-backend/asr-backend/internal/visible"
 	"github.com/asr-backend/asr-backend/internal/without"
 )
@@ -109,24 +109,9 @@ func Status(err error) int {
 	return 0
 }
 
-// maxRetryAfter bounds how long another program may make us wait.
-const maxRetryAfter = time.Hour
-
-// RetryAfter reads the header of that name: seconds or a date.
-func RetryAfter(h http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if s, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(max(s, 0), int(maxRetryAfter/time.Second))) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), maxRetryAfter)
-	}
-	return 0
-}
-
 // noAnswer describes a request that got none.
 func (c *Client) noAnswer(q call, target *url.URL, err error) error {
-	e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Err: without.URL(err)}
+	e := &Error{Op: q.op, Method: q.method, URL: without.Secrets(target), Err: without.URL(err)}
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -145,8 +130,8 @@ func (c *Client) noAnswer(q call, target *url.URL, err error) error {
 
 // refused describes an answer with a bad status.
 func (c *Client) refused(q call, target *url.URL, w *http.Response, header string) error {
-	e := &Error{Op: q.op, Method: q.method, URL: Redact(target), Status: w.StatusCode,
-		RetryAfter: RetryAfter(w.Header, time.Now())}
+	e := &Error{Op: q.op, Method: q.method, URL: without.Secrets(target), Status: w.StatusCode,
+		RetryAfter: httpfield.RetryAfter(w.Header, time.Now())}
 	raw, err := io.ReadAll(io.LimitReader(w.Body, 64<<10))
 	if err == nil {
 		e.Detail = c.tokens.scrub(detail(raw), header)
@@ -188,7 +173,7 @@ func (c *Client) hint(e *Error, w *http.Response) string {
 	case e.Status >= 300 && e.Status <= 399:
 		where := ""
 		if to, err := w.Location(); err == nil {
-			where = " to " + Redact(to)
+			where = " to " + without.Secrets(to)
 		}
 		return fmt.Sprintf("Label Studio redirects%s; set %s to the address that it is really at.", where, c.options.URLName)
 	case e.Status == http.StatusUnauthorized && strings.Contains(detail, "legacy token"):

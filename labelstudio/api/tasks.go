@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
@@ -102,7 +103,7 @@ func (c *Client) Task(ctx context.Context, project, id int64) (labelstudio.Task,
 		return task, err
 	}
 	return labelstudio.Task{}, &Error{Op: fmt.Sprintf("read task %d", id), Method: http.MethodGet,
-		URL: Redact(c.base) + "/api/tasks/", Status: http.StatusNotFound,
+		URL: without.Secrets(c.base) + "/api/tasks/", Status: http.StatusNotFound,
 		Hint: fmt.Sprintf("Project %d has no such task.", project)}
 }
 

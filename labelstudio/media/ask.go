@@ -6,52 +6,63 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/asr-backend/asr-backend/internal/download"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // maxRedirects bounds the hops of one request.
 const maxRedirects = 10
 
-// ask requests a route from byte d.have on, follows redirects and renews a token that is
-// refused. It returns the last answer and the address it came from, for messages.
-func (d *download) ask(ctx context.Context, route string) (*http.Response, string, error) {
-	target, err := d.target(route)
-	if err != nil {
-		return nil, "", err
+// ask requests a route with a header, follows redirects and renews a token that is refused.
+// What is neither the content nor a range of it is an error.
+func (t *transfer) ask(ctx context.Context, route string, header http.Header) (*http.Response, error) {
+	if header.Get("Range") == "" {
+		header.Set("Range", "bytes=0-") // without it, Label Studio's uploads state no length
 	}
-	hop := hop{url: target, own: d.source.own}
+	header.Set("User-Agent", "asr-backend")
+	header.Set("Accept", "*/*")
+	target, err := t.fetcher.target(t.source, route)
+	if err != nil {
+		return nil, err
+	}
+	hop := hop{url: target, own: t.source.own}
 	if !hop.own {
 		hop.login = target.User
 		target.User = nil
-		if hop.login == nil && d.request.Login != "" {
-			hop.login = url.UserPassword(d.request.Login, d.request.Password.Reveal())
+		if hop.login == nil && t.request.Login != "" {
+			hop.login = url.UserPassword(t.request.Login, t.request.Password.Reveal())
 		}
 	}
 	for range maxRedirects {
-		w, err := d.visit(ctx, hop)
+		w, err := t.visit(ctx, hop, header)
 		if err != nil {
-			return nil, "", fmt.Errorf("GET %s: %w", redact(hop.url), stripURL(err))
+			return nil, fmt.Errorf("GET %s: %w", without.Secrets(hop.url), without.URL(err))
 		}
 		next := w.Header.Get("Location")
-		if w.StatusCode < 300 || w.StatusCode > 399 || next == "" {
-			return w, redact(hop.url), nil
+		switch code := w.StatusCode; {
+		case code < 300 || code == http.StatusRequestedRangeNotSatisfiable:
+			return w, nil
+		case code > 399 || next == "":
+			defer w.Body.Close()
+			return nil, t.refused(w)
 		}
 		w.Body.Close()
 		to, err := hop.url.Parse(next)
 		if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.Host == "" {
-			return nil, "", &answerError{url: redact(hop.url), status: w.StatusCode, err: errors.New("it redirects to no web address")}
+			return nil, download.Refuse(w, errors.New("it redirects to no web address"))
 		}
 		if hop.own && strings.HasSuffix(strings.TrimRight(to.Path, "/"), "/user/login") {
-			return nil, "", &answerError{url: redact(hop.url), status: w.StatusCode, err: errPage}
+			return nil, download.Refuse(w, errPage)
 		}
 		hop = hop.to(to)
 	}
-	return nil, "", &answerError{url: redact(target), status: http.StatusFound, err: errLoop}
+	return nil, &download.Error{URL: without.Secrets(target), Status: http.StatusFound, Err: errLoop}
 }
 
 // hop is one request on the way to a recording.
@@ -74,18 +85,19 @@ func (h hop) to(u *url.URL) hop {
 	return hop{url: u, own: h.own, login: h.login}
 }
 
-func (d *download) target(route string) (*url.URL, error) {
+// target returns the address of a route of a source.
+func (f *Fetcher) target(s source, route string) (*url.URL, error) {
 	u, err := url.Parse(route)
 	if err != nil {
-		return nil, stripURL(err)
+		return nil, without.URL(err)
 	}
-	if !d.source.own {
+	if !s.own {
 		return u, nil
 	}
-	if len(d.fetcher.own) == 0 {
+	if len(f.own) == 0 {
 		return nil, errNoServer
 	}
-	base := *d.fetcher.own[0]
+	base := *f.own[0]
 	base.RawQuery = u.RawQuery
 	base.RawPath = base.EscapedPath() + u.EscapedPath()
 	base.Path += u.Path
@@ -93,20 +105,20 @@ func (d *download) target(route string) (*url.URL, error) {
 }
 
 // visit makes the request of one hop, twice if Label Studio refuses the first token.
-func (d *download) visit(ctx context.Context, h hop) (*http.Response, error) {
-	if !h.own || !d.source.token {
-		return d.send(ctx, h, "")
+func (t *transfer) visit(ctx context.Context, h hop, header http.Header) (*http.Response, error) {
+	if !h.own || !t.source.token {
+		return t.send(ctx, h, header, "")
 	}
-	server := d.fetcher.options.Server
-	header, err := server.Authorization(ctx)
+	server := t.fetcher.options.Server
+	token, err := server.Authorization(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w, err := d.send(ctx, h, header)
+	w, err := t.send(ctx, h, header, token)
 	if err != nil || w.StatusCode != http.StatusUnauthorized {
 		return w, err
 	}
-	renewed, ok, err := server.Renew(ctx, header)
+	renewed, ok, err := server.Renew(ctx, token)
 	if err != nil || !ok {
 		if err != nil {
 			w.Body.Close()
@@ -114,20 +126,15 @@ func (d *download) visit(ctx context.Context, h hop) (*http.Response, error) {
 		return w, err
 	}
 	w.Body.Close()
-	return d.send(ctx, h, renewed)
+	return t.send(ctx, h, header, renewed)
 }
 
-func (d *download) send(ctx context.Context, h hop, authorization string) (*http.Response, error) {
+func (t *transfer) send(ctx context.Context, h hop, header http.Header, authorization string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("User-Agent", "asr-backend")
-	r.Header.Set("Accept", "*/*")
-	r.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.have))
-	if d.have > 0 && d.validator != "" {
-		r.Header.Set("If-Range", d.validator)
-	}
+	r.Header = header.Clone()
 	if h.login != nil {
 		password, _ := h.login.Password()
 		r.SetBasicAuth(h.login.Username(), password)
@@ -136,54 +143,39 @@ func (d *download) send(ctx context.Context, h hop, authorization string) (*http
 		r.Header.Set("Authorization", authorization)
 	}
 	if h.own {
-		return d.fetcher.ownHTTP.Do(r)
+		return t.fetcher.ownHTTP.Do(r)
 	}
-	return d.fetcher.openHTTP.Do(r)
+	return t.fetcher.openHTTP.Do(r)
 }
 
 // again reports whether the same request may bring more, soon or later.
 func again(err error) bool {
-	var a *answerError
-	if errors.As(err, &a) {
-		switch a.status {
-		case http.StatusOK, http.StatusPartialContent:
-			return errors.Is(a.err, errCut)
-		case http.StatusTooManyRequests, http.StatusRequestTimeout, http.StatusFailedDependency:
-			return true
-		}
-		return a.status >= 500 && a.status != http.StatusNotImplemented
-	}
-	return passing(err)
-}
-
-// passing reports whether an error that is no answer may be gone later.
-func passing(err error) bool {
 	var refused *insideError
-	var dns *net.DNSError
+	var local *download.FileError
 	var disk *os.PathError
-	var other interface{ Retry() (time.Duration, bool) }
+	var server interface{ Retry() (time.Duration, bool) }
 	switch {
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.Is(err, errNoServer), errors.Is(err, errBadData), errors.Is(err, errOutside),
+		errors.Is(err, download.ErrEmpty), errors.Is(err, download.ErrTooLarge):
 		return false
-	case errors.As(err, &disk): // full, or gone; later it may be there again
+	case errors.As(err, &local), errors.As(err, &disk): // full, or gone; later it may be there again
 		return true
-	case errors.Is(err, errNoServer), errors.Is(err, errBadData), errors.Is(err, errEmpty), errors.Is(err, errTooLarge), errors.Is(err, errOutside):
-		return false
-	case errors.As(err, &dns):
-		return !dns.IsNotFound
-	case errors.As(err, &other): // Label Studio, asked for a token
-		_, ok := other.Retry()
+	case errors.As(err, &server): // Label Studio, asked for a token
+		_, ok := server.Retry()
 		return ok
 	}
-	return !errors.Is(err, context.Canceled)
+	return download.Temporary(err)
 }
 
-// cause prefers the reason for which a request was given up.
-func cause(ctx context.Context, err error) error {
-	if c := context.Cause(ctx); c != nil && !errors.Is(c, context.Canceled) {
-		return c
+// refused makes an error of an answer with a bad status.
+func (t *transfer) refused(w *http.Response) error {
+	e := download.Refuse(w, said(w))
+	// Label Studio answers for an upload that it does not have with an error of its own.
+	if t.source.kind == Upload && e.Status == http.StatusInternalServerError && e.Err != nil &&
+		strings.Contains(e.Err.Error(), "'NoneType' object has no attribute 'has_permission'") {
+		e.Status, e.Err = http.StatusNotFound, nil
 	}
-	return stripURL(err)
+	return e
 }
 
 // said returns what an error's body says to people: the detail of Label Studio's JSON, or
@@ -209,20 +201,4 @@ func said(w *http.Response) error {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
 	return errors.New(text)
-}
-
-// missingUpload recognises how Label Studio answers for an upload that it does not have:
-// with an error of its own.
-func missingUpload(kind Kind, status int, err error) bool {
-	return kind == Upload && status == http.StatusInternalServerError && err != nil &&
-		strings.Contains(err.Error(), "'NoneType' object has no attribute 'has_permission'")
-}
-
-func retryAfter(h http.Header) time.Duration {
-	// Dates are rare here and not worth trusting two clocks for.
-	s, err := time.ParseDuration(strings.TrimSpace(h.Get("Retry-After")) + "s")
-	if err != nil {
-		return 0
-	}
-	return min(max(s, 0), time.Hour)
 }

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/download"
 	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // Error is a recording that could not be had. Its text is for a person: what was asked
@@ -72,11 +72,6 @@ func Retryable(err error) (time.Duration, bool) {
 var (
 	errClosed   = errors.New("the fetcher is closed")
 	errTooLong  = errors.New("it took too long")
-	errTooLarge = errors.New("it is too large")
-	errStalled  = errors.New("no more bytes came")
-	errCut      = errors.New("the connection was cut before the end")
-	errLength   = errors.New("the length is not the one that was promised")
-	errEmpty    = errors.New("it is empty")
 	errPage     = errors.New("the answer is a web page, not a recording")
 	errOutside  = errors.New("the path leaves its folder")
 	errBadData  = errors.New("the data URI does not decode")
@@ -91,10 +86,9 @@ func (f *Fetcher) explain(ctx context.Context, r Request, s source, err error) e
 	} else if ctx.Err() != nil && f.life.Err() != nil {
 		err = errClosed
 	}
-	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripPath(stripURL(err)), retry: again(err)}
-	var failed *answerError
-	if errors.As(err, &failed) {
-		e.URL, e.Status, e.RetryAfter, e.Err = failed.url, failed.status, failed.retryAfter, failed.err
+	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripPath(without.URL(err)), retry: again(err)}
+	if refused, ok := errors.AsType[*download.Error](err); ok {
+		e.URL, e.Status, e.RetryAfter, e.Err = refused.URL, refused.Status, refused.RetryAfter, refused.Err
 	}
 	e.Hint = f.hint(s, e)
 	return e
@@ -111,7 +105,7 @@ func (f *Fetcher) hint(s source, e *Error) string {
 		return fmt.Sprintf("The name %q is not known here.", dns.Name)
 	case errors.Is(e.Err, syscall.ENOSPC):
 		return fmt.Sprintf("The disk of the cache folder %s is full.", f.options.CacheDir)
-	case errors.Is(e.Err, errTooLarge):
+	case errors.Is(e.Err, download.ErrTooLarge):
 		return fmt.Sprintf("The limit is %d bytes.", f.options.MaxBytes)
 	case errors.Is(e.Err, errPage) && s.own:
 		return "Label Studio asks to log in: check LABEL_STUDIO_API_KEY."
@@ -155,17 +149,6 @@ func (f *Fetcher) hint(s source, e *Error) string {
 	return ""
 }
 
-// answerError is an answer that is no recording, or the end of tries to get one.
-type answerError struct {
-	url        string
-	status     int
-	retryAfter time.Duration
-	err        error // may be nil: the status says it
-}
-
-func (e *answerError) Error() string { return fmt.Sprintf("%s: %d: %v", e.url, e.status, e.err) }
-func (e *answerError) Unwrap() error { return e.err }
-
 // shown is a value as it may stand in messages: no query, no credentials, no megabytes.
 func shown(value string) string {
 	const most = 200
@@ -173,7 +156,7 @@ func shown(value string) string {
 		kind, _, _ := strings.Cut(after, ",")
 		value = "data:" + kind[:min(len(kind), 40)] + ",..."
 	} else if u, err := url.Parse(value); err == nil && u.Host != "" {
-		value = redact(u)
+		value = without.Secrets(u)
 	} else if path, query, ok := strings.Cut(value, "?"); ok {
 		// What stands behind d= and filepath= is a path, and the only thing that shows it.
 		values, _ := url.ParseQuery(query)
@@ -190,39 +173,11 @@ func shown(value string) string {
 	return fmt.Sprintf("%q", value)
 }
 
-// redact writes an address without credentials and query.
-func redact(u *url.URL) string {
-	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
-	return plain.String()
-}
-
-// stripURL takes the address out of an error of net/http: its query may be a signature.
-func stripURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
 // stripPath takes the name out of an error about a file of the cache: it is of no use to
 // anybody, and another one the next time.
 func stripPath(err error) error {
-	if reason := bare(err); reason != err {
+	if reason := without.Path(err); reason != err {
 		return fmt.Errorf("media cache: %w", reason)
-	}
-	return err
-}
-
-// bare returns the reason of an error about a file, without its name.
-func bare(err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -145,8 +146,7 @@ func (g *guard) proxied(choose func(*http.Request) (*url.URL, error)) func(*http
 		}
 		port = proxy.Port()
 		if port == "" {
-			port = map[string]string{"https": "443", "socks5": "1080"}[proxy.Scheme]
-			or(&port, "80")
+			port = cmp.Or(map[string]string{"https": "443", "socks5": "1080"}[proxy.Scheme], "80")
 		}
 		g.proxies.Store(net.JoinHostPort(proxy.Hostname(), port), true)
 		return proxy, nil
@@ -162,7 +162,6 @@ func newClient(o Options, g *guard) *http.Client {
 	}
 	t = t.Clone()
 	t.DisableCompression = true // the bytes themselves, with their length
-	t.ResponseHeaderTimeout = o.StallTime
 	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	if g != nil {
 		t.DialContext = g.dial

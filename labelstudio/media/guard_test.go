@@ -148,9 +148,8 @@ func FuzzClassify(f *testing.F) {
 		if strings.ContainsAny(fileName(s.name), "/\\\x00 ") {
 			t.Fatalf("file name %q", fileName(s.name))
 		}
-		d := download{fetcher: fetcher, source: s}
 		for _, route := range s.routes {
-			u, err := d.target(route)
+			u, err := fetcher.target(s, route)
 			if err != nil {
 				t.Fatalf("route %q of %q: %v", route, value, err)
 			}
@@ -195,16 +194,4 @@ func tokenRoute(p string) bool {
 	parts := strings.Split(strings.Trim(p, "/"), "/")
 	return len(parts) == 3 && (parts[0] == "tasks" || parts[0] == "projects") &&
 		(parts[2] == "resolve" || parts[2] == "presign" || parts[2] == "file-proxy")
-}
-
-func FuzzContentRange(f *testing.F) {
-	for _, v := range []string{"bytes 0-99/1000", "bytes 0-99/*", "bytes */1000", "bytes 5-4/9", "bytes -1-2/3", "items 0-1/2", "bytes 0-9/5"} {
-		f.Add(v)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		start, total, ok := contentRange(value)
-		if !ok && (start != -1 || total != -1) || ok && (start < -1 || total < -1 || total >= 0 && start >= total && start > 0) {
-			t.Errorf("%q: %d of %d, %v", value, start, total, ok)
-		}
-	})
 }

@@ -10,6 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/asr-backend/asr-backend/internal/download"
+	"github.com/asr-backend/asr-backend/internal/without"
 )
 
 // roots are the folders of Label Studio that are mounted here. Lookups go through os.Root,
@@ -64,15 +67,15 @@ func lookup(root *os.Root, path, name string) (*File, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%w: the mounted file may not be read by this process", err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errOutside, bare(err))
+		return nil, fmt.Errorf("%w: %w", errOutside, without.Path(err))
 	case info.Size() == 0:
-		return nil, errEmpty
+		return nil, download.ErrEmpty
 	}
 	// The name without links is what decoders open. Whoever can change the folder in the
 	// meantime can put any file into it anyway.
 	real, err := filepath.EvalSymlinks(filepath.Join(root.Name(), path))
 	if err != nil {
-		return nil, fmt.Errorf("the mounted file: %w", bare(err))
+		return nil, fmt.Errorf("the mounted file: %w", without.Path(err))
 	}
 	return &File{Path: real, Size: info.Size(), Name: name}, nil
 }
@@ -100,9 +103,9 @@ func writeData(file io.Writer, value string, limit int64) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", errBadData, err)
 	case len(raw) == 0:
-		return errEmpty
+		return download.ErrEmpty
 	case int64(len(raw)) > limit:
-		return errTooLarge
+		return download.ErrTooLarge
 	}
 	_, err = file.Write(raw)
 	return err

@@ -44,6 +44,7 @@
 package media
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,24 +188,17 @@ func (o *Options) complete() error {
 	if o.CacheBytes < 0 || o.MaxBytes < 0 || o.MaxTime < 0 || o.StallTime < 0 || o.MaxAge < 0 || o.Tries < 0 || o.Backoff < 0 {
 		return errors.New("a limit is negative")
 	}
-	or(&o.CacheBytes, DefaultCacheBytes)
-	or(&o.MaxBytes, DefaultMaxBytes)
-	or(&o.MaxTime, DefaultMaxTime)
-	or(&o.StallTime, DefaultStallTime)
-	or(&o.MaxAge, DefaultMaxAge)
-	or(&o.Tries, DefaultTries)
-	or(&o.Backoff, DefaultBackoff)
+	o.CacheBytes = cmp.Or(o.CacheBytes, DefaultCacheBytes)
+	o.MaxBytes = cmp.Or(o.MaxBytes, DefaultMaxBytes)
+	o.MaxTime = cmp.Or(o.MaxTime, DefaultMaxTime)
+	o.StallTime = cmp.Or(o.StallTime, DefaultStallTime)
+	o.MaxAge = cmp.Or(o.MaxAge, DefaultMaxAge)
+	o.Tries = cmp.Or(o.Tries, DefaultTries)
+	o.Backoff = cmp.Or(o.Backoff, DefaultBackoff)
 	if o.Observe == nil {
 		o.Observe = func(Kind, int64, error) {}
 	}
 	return nil
-}
-
-func or[T comparable](v *T, fallback T) {
-	var zero T
-	if *v == zero {
-		*v = fallback
-	}
 }
 
 // Close ends all downloads and waits for them. Files that were handed out stay.
@@ -357,8 +351,8 @@ func (f *Fetcher) obtain(ctx context.Context, r Request, s source) (*entry, int6
 	if s.kind == Inline {
 		err = writeData(part, r.Value, f.options.MaxBytes)
 	} else {
-		d := download{fetcher: f, request: r, source: s, file: part}
-		warnings, err = d.run(ctx)
+		t := transfer{fetcher: f, request: r, source: s}
+		warnings, err = t.file(ctx, part)
 	}
 	if err != nil {
 		return nil, 0, f.explain(ctx, r, s, err)

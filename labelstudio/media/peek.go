@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"os"
+
+	"github.com/asr-backend/asr-backend/internal/download"
 )
 
 // Glimpse is what can be known of a recording without fetching all of it.
@@ -44,51 +46,15 @@ func (f *Fetcher) Peek(ctx context.Context, r Request, n int) (*Glimpse, error) 
 		g.Size, g.Head = int64(all.Len()), all.Next(n)
 		return g, nil
 	}
-	if err := f.peek(ctx, r, s, g, n); err != nil {
+	t := transfer{fetcher: f, request: r, source: s}
+	err = t.try(func(o download.Options) error {
+		g.Head, g.Size, err = download.Head(ctx, o, n)
+		return err
+	})
+	if err != nil {
 		return nil, f.explain(ctx, r, s, err)
 	}
 	return g, nil
-}
-
-// peek asks the source's routes in turn, as download.run does.
-func (f *Fetcher) peek(ctx context.Context, r Request, s source, g *Glimpse, n int) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, f.options.StallTime, errStalled)
-	defer cancel()
-	var first error
-	for _, route := range s.routes {
-		d := download{fetcher: f, request: r, source: s, total: -1}
-		err := d.peek(ctx, route, g, n)
-		if err == nil {
-			return nil
-		}
-		if first == nil {
-			first = err
-		}
-		if !elsewhere(err) {
-			break
-		}
-	}
-	return cause(ctx, first)
-}
-
-func (d *download) peek(ctx context.Context, route string, g *Glimpse, n int) error {
-	w, at, err := d.ask(ctx, route)
-	if err != nil {
-		return err
-	}
-	defer w.Body.Close()
-	if _, err := d.accept(w, at); err != nil {
-		return err
-	}
-	head, err := readHead(w.Body, n)
-	switch {
-	case err != nil:
-		return &answerError{url: at, status: w.StatusCode, err: errors.Join(errCut, err)}
-	case len(head) == 0:
-		return &answerError{url: at, status: w.StatusCode, err: errEmpty}
-	}
-	g.Head, g.Size = head, d.total
-	return nil
 }
 
 func headOf(path string, n int) ([]byte, error) {

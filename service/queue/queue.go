@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/hint"
+	"github.com/asr-backend/asr-backend/internal/pause"
 	"github.com/asr-backend/asr-backend/jobs"
 )
 
@@ -65,10 +66,8 @@ func (q *Queue) Run(ctx context.Context) {
 		q.err = err
 		q.mu.Unlock()
 		q.log.Error("job queue not opened", "error", err, "hint", hint.Of(err))
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, backoff.Delay(n)) != nil {
 			return
-		case <-time.After(backoff.Delay(n)):
 		}
 	}
 }

@@ -4,19 +4,14 @@
 // While a file is under way its bytes are in NAME.part, and NAME.part.json says where
 // they came from: the address, the server's validator (ETag or Last-Modified), the whole
 // size. Whatever ends the process leaves both behind, and the next try asks for the rest
-// alone: "Range: bytes=N-" with "If-Range: validator" (RFC 9110, sections 13.1.5 and 14),
-// which a server answers with 206 and the rest, or with 200 and the whole file if it has
-// changed. A server that gives no strong validator is asked for the rest only if the
-// digest of the whole is known; otherwise two versions could be joined unnoticed.
+// alone. A server that gives no strong validator is asked for the rest only if the digest
+// of the whole is known; otherwise two versions could be joined unnoticed. Package download
+// does that and decides what is tried again.
 //
 // A file is right if its length is the one that was declared and its SHA-256 is, in this
 // order, the one the caller knows, the one the server publishes (Hugging Face gives it
 // for large files as X-Linked-ETag), or, failing both, what it is: then the Origin says
-// FirstUse and the caller should say so.
-//
-// Failures that may pass (5xx, 429, time-outs, cut connections) are tried again after
-// 1, 2, 4, ... seconds, or when the server's Retry-After says; every attempt that brings
-// bytes starts the count anew. Everything else ends at once.
+// FirstUse and the caller should tell.
 package fetch
 
 import (
@@ -27,12 +22,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/asr-backend/asr-backend/internal/download"
 )
 
 // Options configure a download. The zero value is useful.
@@ -74,12 +70,6 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Attempts <= 0 {
 		o.Attempts = 6
-	}
-	if o.Stall <= 0 {
-		o.Stall = time.Minute
-	}
-	if o.Pause == nil {
-		o.Pause = pause
 	}
 	c := &Client{o: o}
 	if o.Transport == nil {
@@ -130,30 +120,39 @@ type Result struct {
 // File makes sure that the file at q.Path is there and right, downloading what is
 // missing. When ctx ends, what has arrived stays for the next call. One call at a time
 // may work on one path.
-func (c *Client) File(ctx context.Context, q Request) (*Result, error) {
+func (c *Client) File(ctx context.Context, q Request) (_ *Result, err error) {
 	if r, err := c.existing(ctx, q); r != nil || err != nil {
 		return r, err
 	}
-	failures := 0
-	for {
-		got, err := c.attempt(ctx, q)
-		if err == nil {
-			return c.finish(ctx, q)
-		}
-		if cause := context.Cause(ctx); cause != nil {
-			return nil, cause
-		}
-		if failures++; got > 0 {
-			failures = 0
-		}
-		wait, again := retry(err, failures)
-		if !again || failures >= c.o.Attempts {
-			return nil, fmt.Errorf("download %s: %w%s", q.URL, err, hint(err))
-		}
-		if err := c.o.Pause(ctx, wait); err != nil {
-			return nil, err
-		}
+	p, err := openPart(q)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, p.file.Close()) }()
+	_, err = download.Run(ctx, download.Options{
+		Get:      func(ctx context.Context, h http.Header) (*http.Response, error) { return c.get(ctx, p, h) },
+		Judge:    p.judge,
+		File:     p.file,
+		Start:    p.state(),
+		Save:     p.save,
+		Progress: q.Progress,
+		Stall:    c.o.Stall,
+		Tries:    c.o.Attempts,
+		Patience: longestPause,
+		Retry:    temporary,
+		Pause:    c.o.Pause,
+	})
+	err = errors.Join(err, p.file.Sync())
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return nil, cause
+	}
+	if length, ok := errors.AsType[*download.LengthError](err); ok {
+		err = lengthError{length}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("download %s: %w%s", q.URL, err, hint(err))
+	}
+	return p.finish(ctx)
 }
 
 // existing returns the result for a file that is there and right already.
@@ -173,30 +172,6 @@ func (c *Client) existing(ctx context.Context, q Request) (*Result, error) {
 		origin = Known
 	}
 	return &Result{size, sum, origin}, nil
-}
-
-// finish checks the part, which is as long as it should be, and gives it its name.
-func (c *Client) finish(ctx context.Context, q Request) (*Result, error) {
-	p, err := openPart(q.Path)
-	if err != nil {
-		return nil, err
-	}
-	defer p.file.Close() // synced; only read since
-	r := &Result{Origin: FirstUse}
-	if r.SHA256, r.Size, err = digest(ctx, p.file); err != nil {
-		return nil, err
-	}
-	want := p.source.SHA256
-	if want != "" {
-		r.Origin = Server
-	}
-	if q.SHA256 != "" {
-		want, r.Origin = q.SHA256, Known
-	}
-	if want != "" && !strings.EqualFold(want, r.SHA256) {
-		return nil, errors.Join(&DigestError{URL: q.URL, Got: r.SHA256, Want: want, Origin: r.Origin}, p.discard())
-	}
-	return r, p.commit()
 }
 
 // Digest returns the SHA-256 of the file at path, in hex, and its size in bytes.
@@ -236,24 +211,3 @@ func (c *cancelled) Read(b []byte) (int, error) {
 
 // longestPause bounds waits; a server that wants more is left alone.
 const longestPause = 2 * time.Minute
-
-// retry says whether an error may pass, and how long to wait for that.
-func retry(err error, failures int) (time.Duration, bool) {
-	var status *StatusError
-	if errors.As(err, &status) && status.RetryAfter > 0 {
-		return status.RetryAfter, status.temporary() && status.RetryAfter <= longestPause
-	}
-	wait := min(time.Second<<max(failures-1, 0), 30*time.Second)
-	return wait + rand.N(wait/4), temporary(err)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

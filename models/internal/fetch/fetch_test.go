@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/diskspace"
+	"github.com/asr-backend/asr-backend/internal/download"
 	"github.com/asr-backend/asr-backend/models/internal/fetch"
 
 	"go.uber.org/goleak"
@@ -181,188 +183,6 @@ func TestAFileArrivesWhole(t *testing.T) {
 	}
 }
 
-func TestACutConnectionGoesOnWhereItWasCut(t *testing.T) {
-	b := content(3 << 20)
-	s := serve(t, b)
-	s.fault = func(_ *http.Request, n int) any {
-		if n < 2 {
-			return cut(1 << 20)
-		}
-		return nil
-	}
-	c, waits := client(t, fetch.Options{})
-	q := fetch.Request{URL: s.URL, Path: filepath.Join(t.TempDir(), "m")}
-	if _, err := c.File(t.Context(), q); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, q.Path, b)
-	seen := s.requests()
-	if len(seen) != 3 || len(*waits) != 2 {
-		t.Fatalf("%d requests, %d waits, want 3 and 2", len(seen), len(*waits))
-	}
-	for i, want := range []string{"", "bytes=1048576-", "bytes=2097152-"} {
-		if got := seen[i].Get("Range"); got != want {
-			t.Errorf("request %d: Range %q, want %q", i, got, want)
-		}
-		if i > 0 && seen[i].Get("If-Range") != `"v1"` {
-			t.Errorf("request %d: If-Range %q", i, seen[i].Get("If-Range"))
-		}
-	}
-}
-
-func TestAFileThatChangedOnTheServerIsFetchedAnew(t *testing.T) {
-	old, b := content(2<<20), content(3 << 20)[1<<20:]
-	s := serve(t, old)
-	s.fault = func(_ *http.Request, n int) any {
-		if n == 0 {
-			return cut(1 << 20)
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.content, s.etag = b, `"v2"`
-		return http.StatusServiceUnavailable
-	}
-	c, _ := client(t, fetch.Options{Attempts: 2})
-	q := fetch.Request{URL: s.URL, Path: filepath.Join(t.TempDir(), "m")}
-	if _, err := c.File(t.Context(), q); err == nil {
-		t.Fatal("no error while the server is down")
-	}
-	s.mu.Lock()
-	s.fault = nil
-	s.mu.Unlock()
-	if _, err := c.File(t.Context(), q); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, q.Path, b)
-}
-
-func TestAServerThatIgnoresIfRangeIsNotBelieved(t *testing.T) {
-	old, b := content(2<<20), content(3 << 20)[1<<20:]
-	s := serve(t, old)
-	s.fault = func(r *http.Request, n int) any {
-		if n == 0 {
-			return cut(1 << 20)
-		}
-		r.Header.Del("If-Range")
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.content, s.etag = b, `"v2"`
-		return func(w http.ResponseWriter) {
-			w.Header().Set("ETag", `"v2"`)
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
-		}
-	}
-	c, _ := client(t, fetch.Options{})
-	q := fetch.Request{URL: s.URL, Path: filepath.Join(t.TempDir(), "m")}
-	if _, err := c.File(t.Context(), q); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, q.Path, b)
-}
-
-func TestWithoutAStrongETagOnlyAKnownDigestLetsADownloadGoOn(t *testing.T) {
-	b := content(2 << 20)
-	for name, test := range map[string]struct {
-		etag, sum, want string
-	}{
-		"weak, digest known":     {`W/"1"`, sum(b), "bytes=1048576-"},
-		"weak, digest not known": {`W/"1"`, "", ""},
-		"none, digest known":     {"", sum(b), "bytes=1048576-"},
-		"none, digest not known": {"", "", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := serve(t, b)
-			s.etag = test.etag
-			s.fault = func(_ *http.Request, n int) any {
-				if n == 0 {
-					return cut(1 << 20)
-				}
-				return nil
-			}
-			c, _ := client(t, fetch.Options{})
-			q := fetch.Request{URL: s.URL, Path: filepath.Join(t.TempDir(), "m"), SHA256: test.sum}
-			if _, err := c.File(t.Context(), q); err != nil {
-				t.Fatal(err)
-			}
-			whole(t, q.Path, b)
-			if got := s.requests()[1]; got.Get("Range") != test.want || got.Get("If-Range") != "" {
-				t.Errorf("Range %q, If-Range %q; want %q and none", got.Get("Range"), got.Get("If-Range"), test.want)
-			}
-		})
-	}
-}
-
-func TestWhatPassesIsTriedAgainAndWhatDoesNotIsNot(t *testing.T) {
-	b := content(1000)
-	for _, test := range []struct {
-		code, requests int
-		say            string
-	}{
-		{http.StatusInternalServerError, 6, "500"},
-		{http.StatusBadGateway, 6, "502"},
-		{http.StatusTooManyRequests, 6, "asked too often"},
-		{http.StatusNotFound, 1, "moved or removed"},
-		{http.StatusForbidden, 1, "account"},
-		{http.StatusUnauthorized, 1, "account"},
-		{http.StatusGone, 1, "moved or removed"},
-	} {
-		t.Run(strconv.Itoa(test.code), func(t *testing.T) {
-			s := serve(t, b)
-			s.fault = func(*http.Request, int) any { return test.code }
-			c, waits := client(t, fetch.Options{})
-			q := fetch.Request{URL: s.URL + "/file", Path: filepath.Join(t.TempDir(), "m")}
-			_, err := c.File(t.Context(), q)
-			if err == nil || !strings.Contains(err.Error(), test.say) || !strings.Contains(err.Error(), q.URL) {
-				t.Errorf("got %v, want the address and %q", err, test.say)
-			}
-			if got := len(s.requests()); got != test.requests {
-				t.Errorf("%d requests, want %d", got, test.requests)
-			}
-			for i, w := range *waits {
-				if least := time.Second << i; w < least || w > least*5/4 {
-					t.Errorf("wait %d of %v, want %v and up to a quarter more", i, w, least)
-				}
-			}
-		})
-	}
-}
-
-func TestRetryAfterIsKeptUnlessItIsTooLong(t *testing.T) {
-	b := content(1000)
-	for name, test := range map[string]struct {
-		after string
-		fails bool
-	}{
-		"seconds":  {"7", false},
-		"an hour":  {"3600", true},
-		"nonsense": {"soon", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := serve(t, b)
-			s.fault = func(_ *http.Request, n int) any {
-				if n > 0 {
-					return nil
-				}
-				return func(w http.ResponseWriter) {
-					w.Header().Set("Retry-After", test.after)
-					w.WriteHeader(http.StatusTooManyRequests)
-				}
-			}
-			c, waits := client(t, fetch.Options{})
-			_, err := c.File(t.Context(), fetch.Request{URL: s.URL, Path: filepath.Join(t.TempDir(), "m")})
-			if (err != nil) != test.fails {
-				t.Fatalf("got %v", err)
-			}
-			if test.fails && !strings.Contains(err.Error(), "1h0m0s") {
-				t.Errorf("got %v, want how long", err)
-			}
-			if name == "seconds" && ((*waits)[0] != 7*time.Second) {
-				t.Errorf("waited %v, want 7s", (*waits)[0])
-			}
-		})
-	}
-}
-
 func TestABadFileIsRefusedAndThrownAway(t *testing.T) {
 	b := content(100_000)
 	for name, test := range map[string]struct {
@@ -374,10 +194,10 @@ func TestABadFileIsRefusedAndThrownAway(t *testing.T) {
 		"another digest than is known":            {request: fetch.Request{SHA256: sum(nil)}, want: new(*fetch.DigestError)},
 		"another digest than the server says":     {linked: sum(nil), want: new(*fetch.DigestError)},
 		"the server publishes another":            {request: fetch.Request{SHA256: sum(b)}, linked: sum(nil), want: new(*fetch.DigestError)},
-		"longer than is known":                    {request: fetch.Request{Size: 99_999}, want: new(*fetch.LengthError)},
-		"shorter than is known":                   {request: fetch.Request{Size: 100_001}, want: new(*fetch.LengthError)},
-		"larger than any disk":                    {fault: func(*http.Request, int) any { return huge }, want: new(*fetch.SpaceError)},
-		"longer than is known, length not stated": {request: fetch.Request{Size: 99_999}, fault: chunked(b), want: new(*fetch.LengthError)},
+		"longer than is known":                    {request: fetch.Request{Size: 99_999}, want: new(*download.LengthError)},
+		"shorter than is known":                   {request: fetch.Request{Size: 100_001}, want: new(*download.LengthError)},
+		"larger than any disk":                    {fault: func(*http.Request, int) any { return huge }, want: new(*diskspace.ShortageError)},
+		"longer than is known, length not stated": {request: fetch.Request{Size: 99_999}, fault: chunked(b), want: new(*download.LengthError)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, b)
@@ -428,91 +248,4 @@ func TestAFileOfUnknownLengthArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole(t, q.Path, b)
-}
-
-func TestAServerThatFallsSilentIsLeft(t *testing.T) {
-	b := content(100_000)
-	s := serve(t, b)
-	s.fault = func(r *http.Request, n int) any {
-		if n > 0 {
-			return nil
-		}
-		return func(w http.ResponseWriter) {
-			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-			_, _ = w.Write(b[:5000])
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		}
-	}
-	c, _ := client(t, fetch.Options{Stall: 50 * time.Millisecond})
-	q := fetch.Request{URL: s.URL, Path: filepath.Join(t.TempDir(), "m")}
-	if _, err := c.File(t.Context(), q); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, q.Path, b)
-	if got := s.requests()[1].Get("Range"); got != "bytes=5000-" {
-		t.Errorf("went on with Range %q", got)
-	}
-}
-
-func TestCancellingKeepsWhatHasArrived(t *testing.T) {
-	b := content(100_000)
-	s := serve(t, b)
-	arrived := make(chan struct{})
-	s.fault = func(r *http.Request, n int) any {
-		if n > 0 {
-			return nil
-		}
-		return func(w http.ResponseWriter) {
-			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-			_, _ = w.Write(b[:70_000])
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	c, _ := client(t, fetch.Options{})
-	q := fetch.Request{URL: s.URL, Path: filepath.Join(t.TempDir(), "m")}
-	q.Progress = func(have, _ int64) {
-		if have == 70_000 {
-			close(arrived)
-		}
-	}
-	go func() { <-arrived; cancel() }()
-	if _, err := c.File(ctx, q); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v", err)
-	}
-	if info, err := os.Stat(q.Path + ".part"); err != nil || info.Size() != 70_000 {
-		t.Fatalf("part: %v, %v", info, err)
-	}
-	q.Progress = nil
-	if _, err := c.File(t.Context(), q); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, q.Path, b)
-	if got := s.requests()[1].Get("Range"); got != "bytes=70000-" {
-		t.Errorf("went on with Range %q", got)
-	}
-}
-
-func TestAPartOfAnotherAddressIsNotContinued(t *testing.T) {
-	b := content(2 << 20)
-	other := serve(t, content(3 << 20)[1<<20:])
-	other.fault = func(*http.Request, int) any { return cut(1 << 20) }
-	s := serve(t, b)
-	path := filepath.Join(t.TempDir(), "m")
-	c, _ := client(t, fetch.Options{Attempts: 1})
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := c.File(ctx, fetch.Request{URL: other.URL, Path: path, Progress: func(have, _ int64) {
-		if have == 1<<20 {
-			cancel()
-		}
-	}})
-	if !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	if _, err := c.File(t.Context(), fetch.Request{URL: s.URL, Path: path}); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, path, b)
 }

@@ -1,21 +1,26 @@
 package fetch
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
-	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/asr-backend/asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/download"
 )
 
 // part is an unfinished download.
 type part struct {
-	path   string // of the finished file
-	file   *os.File
-	source source
+	request   Request
+	file      *os.File
+	source    source // as on the disk
+	linked    linked // of the last answer
+	published string // SHA-256 that the server publishes, or ""
 }
 
 // source says where the bytes of a part came from.
@@ -27,49 +32,60 @@ type source struct {
 	SHA256       string `json:"sha256,omitempty"` // as the server published it
 }
 
-// openPart opens what there is of the file at path, or begins it.
-func openPart(path string) (*part, error) {
-	f, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o666)
+// openPart opens what there is of a file, or begins it. Bytes that are not known to be of
+// this address are thrown away.
+func openPart(q Request) (*part, error) {
+	f, err := os.OpenFile(q.Path+".part", os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, &diskError{err}
+		return nil, err
 	}
-	p := &part{path: path, file: f}
-	if raw, err := os.ReadFile(p.sourcePath()); err == nil {
-		if json.Unmarshal(raw, &p.source) != nil {
-			p.source = source{} // as good as none
+	p := &part{request: q, file: f}
+	raw, err := os.ReadFile(p.sourcePath())
+	if err != nil || json.Unmarshal(raw, &p.source) != nil || p.source.URL != q.URL {
+		p.source = source{}
+		if err := f.Truncate(0); err != nil {
+			return nil, errors.Join(err, f.Close())
 		}
 	}
+	p.published = p.source.SHA256
 	return p, nil
 }
 
-func (p *part) sourcePath() string { return p.path + ".part.json" }
+func (p *part) sourcePath() string { return p.request.Path + ".part.json" }
 
-// size returns how many bytes are there.
-func (p *part) size() (int64, error) {
-	n, err := p.file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, &diskError{err}
+// state is what is known of the bytes that are there.
+func (p *part) state() download.State {
+	return download.State{
+		ETag: p.source.ETag, LastModified: p.source.LastModified,
+		Size: cmp.Or(p.request.Size, p.source.Size), Unmixed: p.pinned(),
 	}
-	return n, nil
 }
 
-// restart throws away the bytes. The source goes first: bytes without a source are
-// thrown away as well, a source without its bytes is harmless.
-func (p *part) restart() error {
-	p.source = source{}
-	err := os.Remove(p.sourcePath())
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
+// pinned reports whether the digest of the whole is known before it is there.
+func (p *part) pinned() bool { return p.request.SHA256 != "" || p.published != "" }
+
+// judge compares what a server says of the file with what is known.
+func (p *part) judge(w *http.Response, s *download.State) error {
+	if w.StatusCode == http.StatusOK {
+		p.published = ""
 	}
-	if err = errors.Join(err, p.file.Truncate(0)); err != nil {
-		return &diskError{err}
+	p.published = cmp.Or(p.linked.sha256, p.published)
+	s.Unmixed = p.pinned()
+	if known := p.request.SHA256; known != "" && p.linked.sha256 != "" && !strings.EqualFold(known, p.linked.sha256) {
+		return &DigestError{URL: p.request.URL, Got: p.linked.sha256, Want: known, Origin: Known}
 	}
-	_, err = p.file.Seek(0, io.SeekStart)
-	return err
+	for _, want := range []int64{p.linked.size, p.request.Size} {
+		s.Size = cmp.Or(s.Size, want)
+		if want > 0 && s.Size != want {
+			return &download.LengthError{Got: s.Size, Want: want}
+		}
+	}
+	return nil
 }
 
-// from notes the source of the bytes that follow.
-func (p *part) from(s source) error {
+// save notes the source of the bytes that follow.
+func (p *part) save(now download.State) error {
+	s := source{p.request.URL, now.ETag, now.LastModified, now.Size, p.published}
 	if s == p.source {
 		return nil
 	}
@@ -79,40 +95,43 @@ func (p *part) from(s source) error {
 	}
 	f, err := atomicfile.Create(p.sourcePath())
 	if err != nil {
-		return &diskError{err}
+		return err
 	}
+	defer f.Close()
 	if _, err := f.Write(raw); err != nil {
-		return &diskError{errors.Join(err, f.Close())}
+		return err
 	}
 	if err := f.Commit(); err != nil {
-		return &diskError{err}
+		return err
 	}
 	p.source = s
 	return nil
 }
 
-// validator returns what identifies the version of the bytes to the server, or "".
-// Weak validators (W/"...") cannot vouch for single bytes.
-func (s *source) validator() string {
-	if s.ETag != "" && !strings.HasPrefix(s.ETag, "W/") {
-		return s.ETag
+// finish checks the part, which is as long as it should be, and gives it its name.
+func (p *part) finish(ctx context.Context) (*Result, error) {
+	r := &Result{Origin: FirstUse}
+	var err error
+	if r.SHA256, r.Size, err = digest(ctx, p.file); err != nil {
+		return nil, err
 	}
-	return s.LastModified
-}
-
-// commit gives the part its final name.
-func (p *part) commit() error {
-	if err := os.Rename(p.file.Name(), p.path); err != nil {
-		return &diskError{err}
+	want := cmp.Or(p.request.SHA256, p.published)
+	switch {
+	case p.request.SHA256 != "":
+		r.Origin = Known
+	case want != "":
+		r.Origin = Server
 	}
-	if d, err := os.Open(filepath.Dir(p.path)); err == nil {
+	if want != "" && !strings.EqualFold(want, r.SHA256) {
+		err := &DigestError{URL: p.request.URL, Got: r.SHA256, Want: want, Origin: r.Origin}
+		return nil, errors.Join(err, os.Remove(p.file.Name()), os.Remove(p.sourcePath()))
+	}
+	if err := os.Rename(p.file.Name(), p.request.Path); err != nil {
+		return nil, err
+	}
+	if d, err := os.Open(filepath.Dir(p.request.Path)); err == nil {
 		_ = d.Sync() // some file systems cannot; then the next call finds out
 		d.Close()
 	}
-	return os.Remove(p.sourcePath())
-}
-
-// discard removes the part.
-func (p *part) discard() error {
-	return errors.Join(os.Remove(p.file.Name()), os.Remove(p.sourcePath()))
+	return r, os.Remove(p.sourcePath())
 }
