@@ -14,12 +14,9 @@ import (
 
 	"github.com/asr-backend/asr-backend/align/viterbi"
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/timeline"
 )
-
-// torchaudioPython is the environment variable with a Python that has torch and torchaudio;
-// without it only our own times are measured.
-const torchaudioPython = "ASR_BACKEND_TORCHAUDIO_PYTHON"
 
 // longestTable is for how many minutes the whole table is filled, by us and by torchaudio,
 // whose table for an hour takes 1.4 GB and for ten hours 135 GB.
@@ -62,7 +59,7 @@ func BenchmarkBesideTorchaudio(b *testing.B) {
 				}
 			}
 			b.ReportMetric(((busy() - start) / time.Duration(n)).Seconds(), "core-s/table")
-			if python := os.Getenv(torchaudioPython); python != "" {
+			if python := os.Getenv(oracle.TorchaudioPython); python != "" {
 				torch := torchaudio(b, python, r, tokens)
 				b.ReportMetric(torch, "core-s/torchaudio")
 				b.ReportMetric(torch/own.Seconds(), "times-faster")

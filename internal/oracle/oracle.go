@@ -16,6 +16,10 @@ import (
 	"testing"
 )
 
+// TorchaudioPython is the environment variable with a Python that has torch and torchaudio.
+// Benchmarks that compare us with them measure only our own times without it.
+const TorchaudioPython = "ASR_BACKEND_TORCHAUDIO_PYTHON"
+
 // Root returns the absolute path of the repository.
 func Root(t testing.TB) string {
 	t.Helper()
