@@ -32,7 +32,7 @@ type hub struct {
 	files map[string][]byte // by HOST/PATH
 	asked []string          // "PATH" or "PATH from N"
 	hold  chan struct{}     // if set, answers wait for it after the first half
-	half  chan string       // if set, told when half of a file is sent
+	half  chan string       // if set, receives when half of a file is sent
 }
 
 func newHub(t *testing.T) *hub {

@@ -33,7 +33,7 @@ func lock(ctx context.Context, path string, waiting func()) (release func() erro
 		if !waited {
 			waiting()
 		}
-		if err := pause.For(ctx, 200*time.Millisecond); err != nil { // the system tells nobody
+		if err := pause.For(ctx, 200*time.Millisecond); err != nil { // the system does not notify waiters
 			return nil, errors.Join(err, f.Close())
 		}
 	}

@@ -140,7 +140,7 @@ func TestRequestsForWhatIsMissing(t *testing.T) {
 
 func TestContentThatChangesOnTheWay(t *testing.T) {
 	for name, change := range map[string]func(*server){
-		"the server heeds If-Range":                      func(s *server) { s.etag = `"2"` },
+		"the server honors If-Range":                     func(s *server) { s.etag = `"2"` },
 		"the server ignores If-Range":                    func(s *server) { s.etag, s.noIfRange = `"2"`, true },
 		"the server ignores it and has no validator now": func(s *server) { s.etag, s.noIfRange, s.cut = "", true, 0 },
 	} {

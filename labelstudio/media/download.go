@@ -57,6 +57,8 @@ func elsewhere(err error) bool {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return true
 	}
+	// Without nginx before it, Label Studio answers for nginx: no bytes, and a header that
+	// says where they would be.
 	return errors.Is(err, download.ErrEmpty)
 }
 
@@ -69,7 +71,7 @@ func (t *transfer) file(ctx context.Context, f *os.File) (warnings []string, err
 		o.File = f
 		sure, err := download.Run(ctx, o)
 		if err == nil && !sure {
-			warnings = append(warnings, "The server did not state the recording's length, so it may be cut off.")
+			warnings = append(warnings, "The server did not give the recording's length, so it may be cut off.")
 		}
 		return err
 	})

@@ -11,7 +11,7 @@
 // A file is right if its length is the one that was declared and its SHA-256 is, in this
 // order, the one the caller knows, the one the server publishes (Hugging Face gives it
 // for large files as X-Linked-ETag), or, failing both, what it is: then the Origin says
-// FirstUse and the caller should tell.
+// FirstUse and the caller should say so.
 package fetch
 
 import (
