@@ -134,6 +134,7 @@ type Service struct {
 	corrections *corrections.Corrections
 	events      *events.Events
 	server      *server.Server
+	overview    predictions.Overview // for /status
 
 	listener    net.Listener
 	working     context.Context // ends when the service stops
