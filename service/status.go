@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -76,6 +78,10 @@ const (
 	leastTasks     = 20   // of each
 )
 
+// mostReaders bounds how many projects are read at once. Those seen for the first time have
+// values in the store.
+const mostReaders = 8
+
 // mostListed returns how many tasks of each project are listed.
 func mostListed(projects int, alone bool) int {
 	if alone {
@@ -127,9 +133,17 @@ func (s *Service) Status(ctx context.Context, project int64) Status {
 		ids = slices.DeleteFunc(ids, func(id int64) bool { return id != project })
 	}
 	most := mostListed(len(ids), project != 0)
-	for _, id := range ids {
-		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id, most))
+	out.Projects = make([]ProjectStatus, len(ids))
+	var next atomic.Int64
+	var reading sync.WaitGroup
+	for range min(len(ids), mostReaders) {
+		reading.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(ids)); i = next.Add(1) - 1 {
+				out.Projects[i] = s.projectStatus(ctx, q, ids[i], most)
+			}
+		})
 	}
+	reading.Wait()
 	return out
 }
 
@@ -159,11 +173,7 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, mo
 
 // describe says what is served for a project, as far as its configuration can be read.
 func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
-	loaded, err := s.projects.Load(ctx, out.ID)
-	if err != nil {
-		return
-	}
-	p, err := s.projects.Resolve(ctx, loaded)
+	p, err := s.projects.Show(ctx, out.ID)
 	if err != nil {
 		return // its problem says why
 	}
