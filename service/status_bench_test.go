@@ -53,9 +53,9 @@ func BenchmarkStatus(b *testing.B) {
 		enqueuing.Go(func() {
 			for i := c; i < tasks; i += callers {
 				project := projects.Name(int64(i%many + 1))
-				hear := jobs.Spec{Key: fmt.Sprintf("transcribe/tones-000000000000/%012x", i), Project: project, Kind: recordings.Kind, NotBefore: later}
-				push := jobs.Spec{Key: fmt.Sprintf("deliver/%s/%d/tones-000000000000", project, i), Project: project, Kind: predictions.Kind, After: hear.Key}
-				for _, s := range []jobs.Spec{hear, push} {
+				transcription := jobs.Spec{Key: fmt.Sprintf("transcribe/tones-000000000000/%012x", i), Project: project, Kind: recordings.Kind, NotBefore: later}
+				push := jobs.Spec{Key: fmt.Sprintf("deliver/%s/%d/tones-000000000000", project, i), Project: project, Kind: predictions.Kind, After: transcription.Key}
+				for _, s := range []jobs.Spec{transcription, push} {
 					if _, _, err := q.Enqueue(b.Context(), s); err != nil {
 						b.Error(err)
 						return
