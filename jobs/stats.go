@@ -55,7 +55,7 @@ func (q *Queue) Pairs(f Filter) iter.Seq2[*Job, *Job] {
 }
 
 // Changes returns a number that is another one after each change of a job of a project, and of
-// a job for which one of them waits. It tells whether what was made of Jobs or Pairs is still
+// a job for which one of them waits. It reports whether what was made of Jobs or Pairs is still
 // true.
 func (q *Queue) Changes(project string) uint64 {
 	q.index.mu.Lock()
