@@ -1,9 +1,7 @@
 package predictions
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -88,7 +86,7 @@ func (r *predictRequest) enqueue(ctx context.Context, tasks []labelstudio.Task) 
 	r.accepted = make([]*accepted, len(tasks))
 	each(len(tasks), func(i int) {
 		t := &tasks[i]
-		a, err := r.Predictions.enqueue(ctx, r.project, t, request{class: r.class, until: r.until, missing: !has(t.Predictions, r.project.Version)})
+		a, err := r.Predictions.enqueue(ctx, r.project, t, request{class: r.class, until: r.until, missing: !t.HasPrediction(r.project.Version)})
 		if err != nil {
 			r.log.Warn("task not accepted", "project", r.project.ID, "task", t.ID, "error", err)
 		}
@@ -134,7 +132,7 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 		return nil, nil // the text goes into the task's data, through the API
 	}
 	k := once.Prediction{Task: a.task.ID, Version: r.project.Version}
-	if a.task.ID != 0 && (has(a.task.Predictions, r.project.Version) || a.pushed && r.stored(ctx, k)) {
+	if a.task.ID != 0 && (a.task.HasPrediction(r.project.Version) || a.pushed && r.stored(ctx, k)) {
 		return nil, nil
 	}
 	built, err := r.Recordings.Build(ctx, r.project, a.plans, a.keys, a.task.Data, nil)
@@ -166,25 +164,6 @@ func (s *Predictions) stored(ctx context.Context, k once.Prediction) bool {
 		}
 	}
 	return err != nil
-}
-
-// has reports whether a task came with a prediction of a version.
-func has(predictions json.RawMessage, version string) bool {
-	if len(predictions) == 0 || !bytes.Contains(predictions, []byte(version)) {
-		return false
-	}
-	var list []struct {
-		Version string `json:"model_version"`
-	}
-	if json.Unmarshal(predictions, &list) != nil {
-		return false
-	}
-	for _, p := range list {
-		if p.Version == version {
-			return true
-		}
-	}
-	return false
 }
 
 // regionsWithin bounds how long an annotator waits for the text of regions.
