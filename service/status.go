@@ -6,12 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/hint"
+	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
@@ -134,16 +133,7 @@ func (s *Service) Status(ctx context.Context, project int64) Status {
 	}
 	most := mostListed(len(ids), project != 0)
 	out.Projects = make([]ProjectStatus, len(ids))
-	var next atomic.Int64
-	var reading sync.WaitGroup
-	for range min(len(ids), mostReaders) {
-		reading.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(ids)); i = next.Add(1) - 1 {
-				out.Projects[i] = s.projectStatus(ctx, q, ids[i], most)
-			}
-		})
-	}
-	reading.Wait()
+	parallel.For(len(ids), mostReaders, func(i int) { out.Projects[i] = s.projectStatus(ctx, q, ids[i], most) })
 	return out
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
@@ -84,7 +85,7 @@ type predictRequest struct {
 // its kind.
 func (r *predictRequest) enqueue(ctx context.Context, tasks []labelstudio.Task) {
 	r.accepted = make([]*accepted, len(tasks))
-	each(len(tasks), func(i int) {
+	parallel.For(len(tasks), together, func(i int) {
 		t := &tasks[i]
 		a, err := r.Predictions.enqueue(ctx, r.project, t, request{class: r.class, until: r.until, missing: !t.HasPrediction(r.project.Version)})
 		if err != nil {
