@@ -32,8 +32,12 @@ func (w *world) page() string {
 
 func TestStatusShowsWhatIsWrongWithTheStoreAndWhatToDo(t *testing.T) {
 	inWorld(t, func(w *world, o *service.Options) { o.Jobs.Reserve = 1 << 60 }, func(w *world) {
-		w.until("full", time.Minute, func() bool { return strings.Contains(w.status().Store, "no space left") })
-		s := w.status()
+		var s service.Status
+		// Until the model is loaded, that is why the backend is not ready.
+		w.until("full", time.Minute, func() bool {
+			s = w.status()
+			return strings.Contains(s.Store, "no space left") && s.ReadyHint != ""
+		})
 		if s.StoreHint == "" || s.Ready || s.NotReady == "" || s.ReadyHint != s.StoreHint {
 			t.Errorf("%+v", s)
 		}
