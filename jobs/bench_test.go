@@ -153,8 +153,8 @@ func BenchmarkStatusPage(b *testing.B) {
 	for b.Loop() {
 		shown := 0
 		for p := range projects {
-			for push := range q.Jobs(Filter{Project: fmt.Sprint(p), Kind: "deliver"}) {
-				if _, ok := q.Peek(push.After); ok {
+			for _, recording := range q.Pairs(Filter{Project: fmt.Sprint(p), Kind: "deliver"}) {
+				if recording != nil {
 					shown++
 				}
 			}

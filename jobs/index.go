@@ -26,9 +26,11 @@ type index struct {
 	after   map[string]map[*entry]struct{} // queued, by the key of the job that must end first
 	waiters map[string]map[chan struct{}]struct{}
 	counts  map[countKey]int64
-	live    int           // jobs that have not ended
-	seen    uint64        // everything up to this revision has been applied
-	wake    chan struct{} // closed and replaced when a job may be ready
+	changes map[string]uint64 // by project, see touch
+	change  uint64            // the last of them
+	live    int               // jobs that have not ended
+	seen    uint64            // everything up to this revision has been applied
+	wake    chan struct{}     // closed and replaced when a job may be ready
 
 	// A job that crashed this often is a suspect. suspect is the key of the one that this
 	// process runs, if any.
@@ -89,6 +91,7 @@ func newIndex(maxDeliver int) *index {
 		after:      make(map[string]map[*entry]struct{}),
 		waiters:    make(map[string]map[chan struct{}]struct{}),
 		counts:     make(map[countKey]int64),
+		changes:    make(map[string]uint64),
 		wake:       make(chan struct{}),
 	}
 }
@@ -139,6 +142,7 @@ func (x *index) put(e *entry, now time.Time) {
 	if e.job.State.Ended() {
 		x.notify(e.job.Key)
 	}
+	x.touch(e)
 	x.updateDependents(e.job.Key, now)
 }
 
@@ -156,6 +160,7 @@ func (x *index) drop(key string, rev uint64, now time.Time) {
 	delete(x.jobs, key)
 	x.endIsolation(key)
 	x.notify(key)
+	x.touch(e)
 	x.updateDependents(key, now)
 }
 

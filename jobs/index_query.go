@@ -110,6 +110,16 @@ func (x *index) snapshot(project, kind string) []*entry {
 	return all
 }
 
+// touch records that a job of a project has changed, which also changes the projects whose
+// jobs wait for it.
+func (x *index) touch(e *entry) {
+	x.change++
+	x.changes[e.job.Project] = x.change
+	for waits := range x.after[e.job.Key] {
+		x.changes[waits.job.Project] = x.change
+	}
+}
+
 func (x *index) count(e *entry, by int64) {
 	k := countKey{e.job.Project, e.job.Kind, e.job.Class, e.job.State}
 	if x.counts[k] += by; x.counts[k] == 0 {
@@ -152,6 +162,20 @@ func (x *index) list(f Filter) []*entry {
 		found = found[:f.Limit]
 	}
 	return found
+}
+
+// predecessors returns the jobs that jobs of the index wait for or waited for, nil where
+// there is none.
+func (x *index) predecessors(list []*entry) []*Job {
+	out := make([]*Job, len(list))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i, e := range list {
+		if p := x.jobs[e.job.After]; p != nil {
+			out[i] = p.job
+		}
+	}
+	return out
 }
 
 // staleLeases returns the running jobs that have had no heartbeat after since, except those

@@ -3,6 +3,7 @@ package jobs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -321,4 +322,52 @@ func TestSuspectsRunOneAtATime(t *testing.T) {
 	if key := pick(); key != "often" {
 		t.Errorf("after the suspect has ended: picked %q", key)
 	}
+}
+
+func TestChangesFollowJobsAndThoseTheyWaitFor(t *testing.T) {
+	q, now := &Queue{index: newIndex(5)}, time.Now()
+	x, rev := q.index, uint64(0)
+	put := func(r record) { rev++; x.apply(r, rev, now) }
+	push := readyJob("push", "b", priority.Batch)
+	push.After, push.AfterID = "recording", "id-recording"
+	put(readyJob("recording", "a", priority.Batch))
+	put(push)
+	put(readyJob("other", "c", priority.Batch))
+	last := map[string]uint64{}
+	expect := func(what string, changed ...string) {
+		t.Helper()
+		for _, project := range []string{"a", "b", "c", "none"} {
+			n := q.Changes(project)
+			if (n != last[project]) != slices.Contains(changed, project) {
+				t.Errorf("%s: project %s went from %d to %d", what, project, last[project], n)
+			}
+			last[project] = n
+		}
+	}
+	expect("enqueued", "a", "b", "c")
+	expect("nothing")
+	running, err := readyJob("recording", "a", priority.Batch).take(now, "o", "l")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(running)
+	expect("the recording is taken, for which a job of b waits", "a", "b")
+	x.apply(readyJob("other", "c", priority.Batch), 1, now)
+	expect("an old revision")
+	for job, after := range q.Pairs(Filter{Project: "b"}) {
+		if job.Key != "push" || after == nil || after.State != Running {
+			t.Errorf("%s waits for %+v", job.Key, after)
+		}
+	}
+	rev++
+	x.drop("recording", rev, now)
+	expect("the recording is removed", "a", "b")
+	for _, after := range q.Pairs(Filter{Project: "b"}) {
+		if after != nil {
+			t.Errorf("waits for %+v", after)
+		}
+	}
+	rev++
+	x.drop("other", rev, now)
+	expect("a job is removed", "c")
 }

@@ -89,7 +89,7 @@ func (s Spec) check() error {
 	return err
 }
 
-// Job is a job as of Revision. Jobs, List and Peek leave the payload out.
+// Job is a job as of Revision. Jobs, List, Peek and Pairs leave the payload out.
 type Job struct {
 	Key     string         `json:"key"`
 	Project string         `json:"project"`

@@ -18,7 +18,7 @@ type Filter struct {
 }
 
 // Jobs yields the jobs that match, the latest change first, without their payloads. Like
-// List and Peek it reads the index of this process and asks no server.
+// List, Peek and Pairs it reads the index of this process and asks no server.
 func (q *Queue) Jobs(f Filter) iter.Seq[Job] {
 	return func(yield func(Job) bool) {
 		for _, e := range q.index.list(f) {
@@ -38,6 +38,29 @@ func (q *Queue) Peek(key string) (j Job, ok bool) {
 		return *e.job, true
 	}
 	return Job{}, false
+}
+
+// Pairs yields the jobs that match, the latest change first, each with the job that it was
+// enqueued after, or nil if there is none any more. It is for looking at very many jobs: they
+// are those of the index, not copies, and must not be changed. They have no payloads.
+func (q *Queue) Pairs(f Filter) iter.Seq2[*Job, *Job] {
+	return func(yield func(job, after *Job) bool) {
+		list := q.index.list(f)
+		for i, after := range q.index.predecessors(list) {
+			if !yield(list[i].job, after) {
+				return
+			}
+		}
+	}
+}
+
+// Changes returns a number that is another one after each change of a job of a project, and of
+// a job for which one of them waits. It reports whether what was made of Jobs or Pairs is still
+// true.
+func (q *Queue) Changes(project string) uint64 {
+	q.index.mu.Lock()
+	defer q.index.mu.Unlock()
+	return q.index.changes[project]
 }
 
 // Stats is a snapshot for metrics and status pages. Taking it does no input or output.

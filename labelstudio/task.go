@@ -1,6 +1,7 @@
 package labelstudio
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -60,6 +61,26 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 // StoredPredictions decodes the predictions that Label Studio had when it asked.
 func (t *Task) StoredPredictions() ([]StoredPrediction, error) {
 	return decodeList[StoredPrediction](t.Predictions, "predictions", t.ID)
+}
+
+// HasPrediction reports whether the task came with a prediction of a version. A list that
+// cannot be read has none.
+func (t *Task) HasPrediction(version string) bool {
+	if !bytes.Contains(t.Predictions, []byte(version)) {
+		return false // most lists are megabytes without it
+	}
+	var list list[struct {
+		Version label `json:"model_version"`
+	}]
+	if json.Unmarshal(t.Predictions, &list) != nil {
+		return false
+	}
+	for _, p := range list {
+		if string(p.Version) == version {
+			return true
+		}
+	}
+	return false
 }
 
 // StoredAnnotations decodes the task's annotations.

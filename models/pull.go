@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
 	"github.com/asr-backend/asr-backend/internal/diskspace"
 	"github.com/asr-backend/asr-backend/models/internal/fetch"
 	"github.com/asr-backend/asr-backend/models/internal/unpack"
@@ -114,7 +115,7 @@ func (p *pull) run(ctx context.Context) (_ *PullResult, err error) {
 	if err := os.Rename(p.staging(), p.final()); err != nil {
 		return nil, err
 	}
-	syncFolder(p.store.Dir)
+	_ = atomicfile.SyncFolder(p.store.Dir) // the model is there, whatever closing a folder says
 	return &PullResult{p.name, p.final(), false}, p.clean()
 }
 
@@ -252,12 +253,4 @@ func (p *pull) clean() error {
 		err = nil
 	}
 	return errors.Join(err, os.RemoveAll(p.staging()))
-}
-
-// syncFolder writes a rename to the disk. Some file systems cannot, which is no error.
-func syncFolder(path string) {
-	if d, err := os.Open(path); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
-	}
 }

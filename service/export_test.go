@@ -20,5 +20,8 @@ func (s *Service) Kept(ctx context.Context, project, annotation int64) (*correct
 	return s.corrections.Load(ctx, project, annotation)
 }
 
+// MostListed is how many tasks of each project /status lists.
+var MostListed = mostListed
+
 // SettingNames are the names that extra params may have.
 var SettingNames = projects.SettingNames

@@ -139,6 +139,7 @@ type Service struct {
 	due         *projects.Due         // projects to be reconciled
 	reconciler  *reconcile.Reconciler // nil without a client
 	server      *server.Server
+	overview    predictions.Overview // for /status
 
 	listener    net.Listener
 	broken      chan error      // capacity 1; why serving ended

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -10,9 +9,12 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/hint"
+	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
@@ -22,9 +24,11 @@ type Status struct {
 	Version    string               `json:"version"`
 	Started    time.Time            `json:"started"`
 	Ready      bool                 `json:"ready"`
-	NotReady   string               `json:"not_ready,omitempty"` // why
+	NotReady   string               `json:"not_ready,omitempty"`      // why
+	ReadyHint  string               `json:"not_ready_hint,omitempty"` // what to do
 	Model      ModelStatus          `json:"model"`
-	Store      string               `json:"store,omitempty"` // what is wrong with it
+	Store      string               `json:"store,omitempty"`      // what is wrong with it
+	StoreHint  string               `json:"store_hint,omitempty"` // what to do
 	API        string               `json:"label_studio,omitempty"`
 	APIProblem string               `json:"label_studio_problem,omitempty"`
 	Running    []recordings.Running `json:"running"`
@@ -50,7 +54,8 @@ type ProjectStatus struct {
 	Notes   []string          `json:"notes,omitempty"`
 	Problem *problems.Problem `json:"problem,omitempty"`
 	Tasks   []TaskStatus      `json:"tasks"`
-	Counts  map[string]int    `json:"counts"` // of tasks, by state
+	Omitted int               `json:"tasks_omitted,omitempty"` // that are not listed
+	Counts  map[string]int    `json:"counts"`                  // of tasks, by state
 	// Reconciled is the last look for tasks that no event announced.
 	Reconciled *reconcile.Look `json:"reconciled,omitempty"`
 	ErrorsBy   []VersionRate   `json:"word_error_rates,omitempty"`
@@ -66,8 +71,26 @@ type VersionRate struct {
 	Rate    float64 `json:"rate"`
 }
 
-// mostTasks bounds how many tasks of a project are listed, those changed last first.
-const mostTasks = 200
+// How many tasks are listed: a page that shows one project lists more of them, and a page
+// with many projects stays one that a browser and a person can take in.
+const (
+	mostTasksAlone = 1000
+	mostTasks      = 200  // of a project among others
+	mostTasksTotal = 1000 // of all projects, but
+	leastTasks     = 20   // of each
+)
+
+// mostReaders bounds how many projects are read at once. Those seen for the first time have
+// values in the store.
+const mostReaders = 8
+
+// mostListed returns how many tasks of each project are listed.
+func mostListed(projects int, alone bool) int {
+	if alone {
+		return mostTasksAlone
+	}
+	return min(max(mostTasksTotal/max(projects, 1), leastTasks), mostTasks)
+}
 
 // Ready returns nil once requests can be worked on, else what is missing.
 func (s *Service) Ready() error {
@@ -77,11 +100,11 @@ func (s *Service) Ready() error {
 	return s.queue.Health()
 }
 
-// Status gathers what /status says.
-func (s *Service) Status(ctx context.Context) Status {
+// Status gathers what /status says, of all projects or, unless it is zero, of one.
+func (s *Service) Status(ctx context.Context, project int64) Status {
 	out := Status{Version: s.options.Version, Started: s.started, Running: s.recordings.Running(), Projects: []ProjectStatus{}}
 	if err := s.Ready(); err != nil {
-		out.NotReady = err.Error()
+		out.NotReady, out.ReadyHint = err.Error(), hint.Of(err)
 	}
 	out.Ready = out.NotReady == ""
 	out.Model = ModelStatus{Name: s.options.Defaults.Model}
@@ -94,7 +117,7 @@ func (s *Service) Status(ctx context.Context) Status {
 		out.APIProblem = s.noClient.Error()
 	}
 	if err := s.queue.Health(); err != nil {
-		out.Store = err.Error()
+		out.Store, out.StoreHint = err.Error(), hint.Of(err)
 	}
 	q, err := s.queue.Get()
 	if err != nil {
@@ -107,15 +130,20 @@ func (s *Service) Status(ctx context.Context) Status {
 			}
 		}
 	}
-	for _, id := range s.projects.List(ctx) {
-		out.Projects = append(out.Projects, s.projectStatus(ctx, q, id))
+	ids := s.projects.List(ctx)
+	if project != 0 {
+		ids = slices.DeleteFunc(ids, func(id int64) bool { return id != project })
 	}
+	most := mostListed(len(ids), project != 0)
+	out.Projects = make([]ProjectStatus, len(ids))
+	parallel.For(len(ids), mostReaders, func(i int) { out.Projects[i] = s.projectStatus(ctx, q, ids[i], most) })
 	return out
 }
 
-// projectStatus gathers what is known of a project; q is nil while there is no queue.
-func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) ProjectStatus {
-	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}, Counts: map[string]int{}}
+// projectStatus gathers what is known of a project, and lists at most so many of its tasks.
+// q is nil while there is no queue.
+func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, most int) ProjectStatus {
+	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}}
 	whole, tasks := s.problems.Of(id)
 	out.Problem = whole
 	s.describe(ctx, &out)
@@ -124,19 +152,14 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) Pr
 			out.Reconciled = &look
 		}
 	}
+	list := predictions.NewTaskList(most)
 	if q != nil {
-		out.Tasks = append(out.Tasks, predictions.Tasks(q, id)...)
+		list = s.overview.Tasks(q, id, most)
 	}
 	for _, t := range tasks {
-		out.Tasks = append(out.Tasks, TaskStatus{ID: t.ID, State: t.State, Updated: t.Problem.At, Reason: t.Problem.What, Hint: t.Problem.Hint})
+		list.Add(TaskStatus{ID: t.ID, State: t.State, Updated: t.Problem.At, Reason: t.Problem.What, Hint: t.Problem.Hint})
 	}
-	for _, t := range out.Tasks {
-		out.Counts[t.State]++
-	}
-	slices.SortFunc(out.Tasks, func(a, b TaskStatus) int {
-		return cmp.Or(b.Updated.Compare(a.Updated), cmp.Compare(b.ID, a.ID))
-	})
-	out.Tasks = out.Tasks[:min(len(out.Tasks), mostTasks)]
+	out.Tasks, out.Counts, out.Omitted = append(out.Tasks, list.Tasks()...), list.Counts, list.Omitted()
 	if rates, err := s.corrections.ErrorRates(ctx, id); err == nil {
 		for version, e := range rates {
 			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Words, e.Rate()})
@@ -148,11 +171,7 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64) Pr
 
 // describe says what is served for a project, as far as its configuration can be read.
 func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
-	loaded, err := s.projects.Load(ctx, out.ID)
-	if err != nil {
-		return
-	}
-	p, err := s.projects.Resolve(ctx, loaded)
+	p, err := s.projects.Show(ctx, out.ID)
 	if err != nil {
 		return // its problem says why
 	}
@@ -166,9 +185,10 @@ func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
 	}
 }
 
-// serveStatus answers with JSON, or with a page for a browser.
+// serveStatus answers with JSON, or with a page for a browser; "project" in the query asks for
+// one project alone.
 func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
-	status := s.Status(r.Context())
+	status := s.Status(r.Context(), projects.ParseName(r.URL.Query().Get("project")))
 	if r.URL.Query().Get("format") != "html" && !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "application/json")
 		e := json.NewEncoder(w)

@@ -106,7 +106,7 @@ func (e *binaryEncoder) segment(s *Segment) {
 	e.span(0, s.Start, s.End)
 	e.int(int64(s.Channel))
 	e.score(s.Confidence)
-	if len(s.Words) > 0 && s.Text == joinWords(s.Words) {
+	if len(s.Words) > 0 && s.Text == JoinWords(s.Words) {
 		e.count(0)
 	} else {
 		e.count(len(s.Text) + 1)
@@ -248,6 +248,6 @@ func (d *binaryDecoder) segment(s *Segment) {
 		w.Confidence = d.score()
 	}
 	if text == 0 {
-		s.Text = joinWords(s.Words)
+		s.Text = JoinWords(s.Words)
 	}
 }

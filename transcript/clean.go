@@ -56,5 +56,5 @@ func (s *Segment) text() string {
 	if text := oneLine(s.Text); text != "" || len(s.Words) == 0 {
 		return text
 	}
-	return oneLine(joinWords(s.Words))
+	return oneLine(JoinWords(s.Words))
 }

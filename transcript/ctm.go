@@ -117,7 +117,7 @@ func readCTM(r io.Reader) (*Transcript, error) {
 		s := &c.t.Segments[i]
 		slices.SortStableFunc(s.Words, byStart)
 		s.Start = s.Words[0].Start
-		s.Text = joinWords(s.Words)
+		s.Text = JoinWords(s.Words)
 		if len(c.t.Segments) == 1 && s.Channel == 0 {
 			s.Channel = Mixed
 		}

@@ -203,13 +203,13 @@ func attach(segments []Segment, words []Word, channel int) []Segment {
 		s.Words = append(s.Words, w)
 	}
 	for i := range extra {
-		extra[i].Text = joinWords(extra[i].Words)
+		extra[i].Text = JoinWords(extra[i].Words)
 	}
 	return append(segments, extra...)
 }
 
-// joinWords returns the words with single spaces between them.
-func joinWords(words []Word) string {
+// JoinWords returns the words with single spaces between them.
+func JoinWords(words []Word) string {
 	texts := make([]string, len(words))
 	for i := range words {
 		texts[i] = words[i].Text

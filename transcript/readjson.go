@@ -115,7 +115,7 @@ func (d *jsonReader) join() error {
 	slices.SortStableFunc(d.flat, byStart)
 	if len(t.Segments) == 0 && (d.text != "" || len(d.flat) > 0) {
 		s := Segment{End: t.Duration, Text: d.text, Confidence: t.Confidence, Channel: Mixed, Words: d.flat}
-		s.Text = cmp.Or(s.Text, joinWords(d.flat))
+		s.Text = cmp.Or(s.Text, JoinWords(d.flat))
 		t.Segments = []Segment{s}
 		d.used++
 		return d.budget.segment()

@@ -95,7 +95,7 @@ func (s *Segment) fillTimes() {
 	if s.Start == unknown {
 		i := slices.IndexFunc(s.Words, func(w Word) bool { return w.Start != unknown })
 		if i < 0 {
-			s.Text = cmp.Or(s.Text, joinWords(s.Words))
+			s.Text = cmp.Or(s.Text, JoinWords(s.Words))
 			s.Words = nil
 			return
 		}

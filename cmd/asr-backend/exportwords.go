@@ -13,6 +13,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/internal/visible"
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio/manifest"
 	"github.com/asr-backend/asr-backend/transcript"
 )
@@ -80,10 +81,7 @@ func (c *exportManifestCommand) get(ctx context.Context, target *url.URL) (io.Re
 	}
 	w, err := http.DefaultClient.Do(r)
 	if err != nil {
-		if u, ok := errors.AsType[*url.Error](err); ok {
-			err = u.Err // its address may hold a password
-		}
-		return nil, fmt.Errorf("%s: %w", target.Redacted(), err)
+		return nil, fmt.Errorf("%s: %w", target.Redacted(), without.URL(err))
 	}
 	if w.StatusCode == http.StatusOK {
 		return w.Body, nil

@@ -78,7 +78,7 @@ func (f *File) Commit() error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.path, errors.Join(err, os.Remove(f.f.Name())))
 	}
-	return syncFolder(filepath.Dir(f.path))
+	return SyncFolder(filepath.Dir(f.path))
 }
 
 // Close throws the content away unless it was committed.
@@ -90,8 +90,9 @@ func (f *File) Close() error {
 	return errors.Join(f.f.Close(), os.Remove(f.f.Name()))
 }
 
-// syncFolder writes a rename to the disk. Some file systems cannot, which is no error.
-func syncFolder(path string) error {
+// SyncFolder writes a rename in a folder to the disk. Some file systems cannot, which is no
+// error.
+func SyncFolder(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return nil

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,11 +35,12 @@ type running struct {
 
 // serviceStatus is the part that is read of a service's /status.
 type serviceStatus struct {
-	Version  string `json:"version"`
-	NotReady string `json:"not_ready"`
-	Store    string `json:"store"`
-	API      string `json:"label_studio_problem"`
-	Projects []struct {
+	Version   string `json:"version"`
+	NotReady  string `json:"not_ready"`
+	Store     string `json:"store"`
+	StoreHint string `json:"store_hint"`
+	API       string `json:"label_studio_problem"`
+	Projects  []struct {
 		ID      int64 `json:"id"`
 		Problem *struct {
 			What string `json:"what"`
@@ -70,7 +72,8 @@ func (s *Service) examine(ctx context.Context) ([]finding.Finding, *running) {
 		return findings, found
 	}
 	if found.status.Store != "" {
-		findings = append(findings, finding.New("service", finding.Failure, found.status.Store, "the service goes on and answers, but keeps nothing until this is mended"))
+		findings = append(findings, finding.New("service", finding.Failure, found.status.Store,
+			cmp.Or(found.status.StoreHint, "the service goes on and answers, but keeps nothing until this is mended")))
 	}
 	if found.status.API != "" {
 		findings = append(findings, finding.New("service", finding.Warning, found.status.API, "set both in the environment of the service and restart it"))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/diskspace"
 	"github.com/asr-backend/asr-backend/internal/download"
+	"github.com/asr-backend/asr-backend/internal/download/downloadtest"
 )
 
 func status(code int, headers ...string) func(int, http.ResponseWriter) bool {
@@ -37,7 +38,7 @@ const size = 300_000
 
 // TestServers meets every way of a server to fail with its documented outcome.
 func TestServers(t *testing.T) {
-	body := content(size)
+	body := downloadtest.Content(size)
 	for name, c := range map[string]struct {
 		server   *server
 		options  download.Options
@@ -127,7 +128,7 @@ func TestRequestsForWhatIsMissing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var waits []time.Duration
-			s := &server{body: content(size), etag: c.etag, cut: 100_000}
+			s := &server{body: downloadtest.Content(size), etag: c.etag, cut: 100_000}
 			o := at(t, s, &waits)
 			o.Start.Unmixed = c.unmixed
 			_, err := download.Run(t.Context(), o)
@@ -146,9 +147,9 @@ func TestContentThatChangesOnTheWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var waits []time.Duration
-			now := content(size + 1000)
+			now := downloadtest.Content(size + 1000)
 			now[0]++
-			s := &server{body: content(size), etag: `"1"`, cut: 200_000}
+			s := &server{body: downloadtest.Content(size), etag: `"1"`, cut: 200_000}
 			s.before = func(n int, _ http.ResponseWriter) bool {
 				if n == 1 {
 					s.body = now
@@ -157,7 +158,7 @@ func TestContentThatChangesOnTheWay(t *testing.T) {
 				return false
 			}
 			for _, unmixed := range []bool{true, false} {
-				s.requests, s.body, s.etag, s.noIfRange, s.cut = nil, content(size), `"1"`, false, 200_000
+				s.requests, s.body, s.etag, s.noIfRange, s.cut = nil, downloadtest.Content(size), `"1"`, false, 200_000
 				o := at(t, s, &waits)
 				o.Start.Unmixed = unmixed
 				if _, err := download.Run(t.Context(), o); err != nil {
@@ -171,7 +172,7 @@ func TestContentThatChangesOnTheWay(t *testing.T) {
 
 func TestContentThatAlwaysChanges(t *testing.T) {
 	var waits []time.Duration
-	s := &server{body: content(size), cut: 100_000, noIfRange: true}
+	s := &server{body: downloadtest.Content(size), cut: 100_000, noIfRange: true}
 	s.before = func(n int, _ http.ResponseWriter) bool {
 		s.etag = strconv.Quote(strconv.Itoa(n))
 		return false
@@ -194,7 +195,7 @@ func TestPauses(t *testing.T) {
 		}}, []time.Duration{time.Second, 0, time.Second}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.server.body = content(size)
+			c.server.body = downloadtest.Content(size)
 			var waits []time.Duration
 			if _, err := download.Run(t.Context(), at(t, c.server, &waits)); err != nil {
 				t.Fatal(err)
@@ -213,7 +214,7 @@ func TestPauses(t *testing.T) {
 
 func TestALaterProcessGoesOn(t *testing.T) {
 	var waits []time.Duration
-	body := content(size)
+	body := downloadtest.Content(size)
 	s := &server{body: body, etag: `"1"`, before: first(2, status(404))}
 	o := at(t, s, &waits)
 	var saved []download.State
@@ -242,7 +243,7 @@ func TestALaterProcessGoesOn(t *testing.T) {
 
 func TestWhatTheCallerRefuses(t *testing.T) {
 	var waits []time.Duration
-	s := &server{body: content(size)}
+	s := &server{body: downloadtest.Content(size)}
 	o := at(t, s, &waits)
 	errJudged := errors.New("not this one")
 	o.Judge = func(*http.Response, *download.State) error { return errJudged }
@@ -276,7 +277,7 @@ func TestFailuresOnThisSideAreNotRetried(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var waits []time.Duration
-			s := &server{body: content(size)}
+			s := &server{body: downloadtest.Content(size)}
 			o := at(t, s, &waits)
 			spoil(t, &o)
 			_, err := download.Run(t.Context(), o)
@@ -294,7 +295,7 @@ func TestFailuresOnThisSideAreNotRetried(t *testing.T) {
 
 func TestTheCauseOfAnEnd(t *testing.T) {
 	var waits []time.Duration
-	s := &server{body: content(size), stall: 5000}
+	s := &server{body: downloadtest.Content(size), stall: 5000}
 	o := at(t, s, &waits)
 	errWhy := errors.New("why")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -310,7 +311,7 @@ func TestTheCauseOfAnEnd(t *testing.T) {
 }
 
 func TestHeads(t *testing.T) {
-	body := content(size)
+	body := downloadtest.Content(size)
 	for name, c := range map[string]struct {
 		server *server
 		head   int

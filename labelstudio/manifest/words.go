@@ -84,7 +84,7 @@ func (w *Words) Fill(s *Spoken) (missing int) {
 			continue
 		}
 		for _, p := range w.annotations[s.Annotation] {
-			if words := p.words(); p.of(s, seg) && joined(words) == normal(seg.Text) {
+			if words := p.words(); p.of(s, seg) && transcript.JoinWords(words) == normal(seg.Text) {
 				seg.Words = inside(seg, words)
 				break
 			}
@@ -117,14 +117,6 @@ func (p *passage) words() []transcript.Word {
 		out[i] = transcript.Word{Text: w.Text, Start: timeline.FromSeconds(w.Start), End: timeline.FromSeconds(w.End), Confidence: w.Confidence}
 	}
 	return out
-}
-
-func joined(words []transcript.Word) string {
-	texts := make([]string, len(words))
-	for i := range words {
-		texts[i] = words[i].Text
-	}
-	return strings.Join(texts, " ")
 }
 
 // normal returns a text with single spaces.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/download/downloadtest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
@@ -34,7 +35,7 @@ func files(t testing.TB, dir string) []string {
 
 func TestCacheKeepsWhatWasUsedLast(t *testing.T) {
 	dir := t.TempDir()
-	s := &storage{body: content(100)}
+	s := &storage{body: downloadtest.Content(100)}
 	address := host(t, s)
 	f := fetcher(t, media.Options{AllowPrivate: true, CacheDir: dir, CacheBytes: 250})
 	use := func(name string) {
@@ -71,7 +72,7 @@ func TestCacheKeepsWhatWasUsedLast(t *testing.T) {
 
 func TestFilesInUseStay(t *testing.T) {
 	dir := t.TempDir()
-	s := &storage{body: content(100)}
+	s := &storage{body: downloadtest.Content(100)}
 	address := host(t, s)
 	f := fetcher(t, media.Options{AllowPrivate: true, CacheDir: dir, CacheBytes: 50})
 	a, err := f.Fetch(t.Context(), media.Request{Value: address + "/a.wav"})
@@ -94,7 +95,7 @@ func TestFilesInUseStay(t *testing.T) {
 
 func TestOldCopiesAreFetchedAgain(t *testing.T) {
 	dir := t.TempDir()
-	s := &storage{body: content(100)}
+	s := &storage{body: downloadtest.Content(100)}
 	ls, server := newStudio(t, "")
 	ls.Handle("/", s)
 	f := fetcher(t, media.Options{AllowPrivate: true, CacheDir: dir, MaxAge: time.Nanosecond, Server: server})
@@ -129,7 +130,7 @@ func TestOldCopiesAreFetchedAgain(t *testing.T) {
 
 func TestOneDownloadForMany(t *testing.T) {
 	release := make(chan struct{})
-	s := &storage{body: content(1000)}
+	s := &storage{body: downloadtest.Content(1000)}
 	s.before = func(http.ResponseWriter, *http.Request) bool { <-release; return false }
 	address := host(t, s)
 	var mu sync.Mutex
@@ -165,7 +166,7 @@ func TestOneDownloadForMany(t *testing.T) {
 func TestDownloadEndsWhenNobodyWaits(t *testing.T) {
 	asked := make(chan struct{}, 2)
 	left := make(chan struct{}, 2)
-	s := &storage{body: content(1000)}
+	s := &storage{body: downloadtest.Content(1000)}
 	s.before = func(_ http.ResponseWriter, r *http.Request) bool {
 		asked <- struct{}{}
 		<-r.Context().Done()
@@ -193,7 +194,7 @@ func TestDownloadEndsWhenNobodyWaits(t *testing.T) {
 
 func TestCloseEndsDownloads(t *testing.T) {
 	asked := make(chan struct{})
-	s := &storage{body: content(1000)}
+	s := &storage{body: downloadtest.Content(1000)}
 	s.before = func(_ http.ResponseWriter, r *http.Request) bool {
 		close(asked)
 		<-r.Context().Done()
@@ -223,7 +224,7 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := get(t, f, media.Request{Value: host(t, &storage{body: content(10)}) + "/a.wav"})
+	_, _, err := get(t, f, media.Request{Value: host(t, &storage{body: downloadtest.Content(10)}) + "/a.wav"})
 	if _, retry := media.Retryable(err); !retry || !strings.Contains(err.Error(), "media cache") {
 		t.Errorf("error %v", err)
 	}
@@ -252,7 +253,7 @@ func BenchmarkFetch(b *testing.B) {
 	for _, size := range []int{1 << 20, 64 << 20} {
 		b.Run(fmt.Sprintf("download/%dMiB", size>>20), func(b *testing.B) {
 			f := fetcher(b, media.Options{AllowPrivate: true, CacheBytes: 1})
-			value := host(b, &storage{body: content(size)}) + "/a.wav"
+			value := host(b, &storage{body: downloadtest.Content(size)}) + "/a.wav"
 			b.SetBytes(int64(size))
 			for b.Loop() {
 				file, err := f.Fetch(b.Context(), media.Request{Value: value})
@@ -265,7 +266,7 @@ func BenchmarkFetch(b *testing.B) {
 	}
 	b.Run("cached", func(b *testing.B) {
 		f := fetcher(b, media.Options{AllowPrivate: true})
-		value := host(b, &storage{body: content(1 << 10)}) + "/a.wav"
+		value := host(b, &storage{body: downloadtest.Content(1 << 10)}) + "/a.wav"
 		for b.Loop() {
 			file, err := f.Fetch(b.Context(), media.Request{Value: value})
 			if err != nil {

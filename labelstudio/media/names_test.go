@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/internal/download/downloadtest"
 	"github.com/asr-backend/asr-backend/internal/visible"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
@@ -15,7 +16,7 @@ import (
 // TestDecodedControlCharactersAreRefused covers every place in which an address is decoded.
 func TestDecodedControlCharactersAreRefused(t *testing.T) {
 	ls, client := newStudio(t, "")
-	ls.Handle("/", &storage{body: content(10)})
+	ls.Handle("/", &storage{body: downloadtest.Content(10)})
 	f := fetcher(t, media.Options{Server: client, AllowPrivate: true})
 	encoded := base64.URLEncoding.EncodeToString([]byte("s3://b/a\x00.wav"))
 	for _, value := range []string{
@@ -36,7 +37,7 @@ func TestDecodedControlCharactersAreRefused(t *testing.T) {
 
 func TestNamesAreFitForAScreen(t *testing.T) {
 	ls, client := newStudio(t, "")
-	ls.Handle("/", &storage{body: content(10)})
+	ls.Handle("/", &storage{body: downloadtest.Content(10)})
 	f := fetcher(t, media.Options{Server: client})
 	for value, want := range map[string]string{
 		"/data/upload/1/gpj%E2%80%AE.wav":          "gpj.wav",
@@ -81,7 +82,7 @@ func TestErrorsActOnNoTerminal(t *testing.T) {
 func TestErrorsNameNoTemporaryFile(t *testing.T) {
 	dir := t.TempDir()
 	ls, client := newStudio(t, "")
-	ls.Handle("/", &storage{body: content(10)})
+	ls.Handle("/", &storage{body: downloadtest.Content(10)})
 	f := fetcher(t, media.Options{Server: client, CacheDir: dir})
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)

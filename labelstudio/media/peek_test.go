@@ -7,11 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/internal/download/downloadtest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
 
 func TestPeekTakesTheHeadOnly(t *testing.T) {
-	body := content(500_000)
+	body := downloadtest.Content(500_000)
 	dir, cache := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "here.wav"), body, 0o644); err != nil {
 		t.Fatal(err)

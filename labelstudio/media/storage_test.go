@@ -2,18 +2,16 @@ package media_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/download/downloadtest"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
@@ -24,25 +22,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// content is a recording of n bytes, no two stretches of which are alike.
-func content(n int) []byte {
-	var b bytes.Buffer
-	for i := 0; b.Len() < n; i++ {
-		sum := sha256.Sum256(fmt.Append(nil, i))
-		b.Write(sum[:])
-	}
-	return b.Bytes()[:n]
-}
-
-// storage is a host of one recording that behaves as badly as its fields say.
+// storage is a host of one recording that behaves as badly as its fields say; they are those
+// of downloadtest.File.
 type storage struct {
-	body []byte
-	// noRanges ignores Range. noLength sends no Content-Length where HTTP allows that.
+	body               []byte
+	etag               string
 	noRanges, noLength bool
-	cut                int    // ends each answer after so many bytes, as a broken connection
-	cutClean           bool   // and makes it look like the end
-	etag               string // empty: none
-	stall              int    // stops after so many bytes, once
+	cut                int
+	cutClean           bool
+	stall              int // once
 	// before may answer in place of the storage; it reports whether it did.
 	before func(w http.ResponseWriter, r *http.Request) bool
 
@@ -65,44 +53,8 @@ func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.before != nil && s.before(w, r) {
 		return
 	}
-	total := len(s.body)
-	start, status := 0, http.StatusOK
-	if from, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes="); ok && !s.noRanges {
-		match := r.Header.Get("If-Range")
-		if match == "" || match == s.etag {
-			start, _ = strconv.Atoi(strings.TrimSuffix(from, "-"))
-			status = http.StatusPartialContent
-			if start >= total {
-				w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", total))
-				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
-				return
-			}
-			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, total-1, total))
-		}
-	}
-	if s.etag != "" {
-		w.Header().Set("ETag", s.etag)
-	}
 	w.Header().Set("Content-Type", "audio/wav")
-	if !s.noLength {
-		w.Header().Set("Content-Length", strconv.Itoa(total-start))
-	}
-	w.WriteHeader(status)
-	part := s.body[start:]
-	switch {
-	case stall > 0:
-		w.Write(part[:min(stall, len(part))])
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	case s.cut > 0 && s.cut < len(part):
-		w.Write(part[:s.cut])
-		w.(http.Flusher).Flush()
-		if !s.cutClean {
-			panic(http.ErrAbortHandler)
-		}
-	default:
-		w.Write(part)
-	}
+	downloadtest.File{Body: s.body, ETag: s.etag, NoRanges: s.noRanges, NoLength: s.noLength, Cut: s.cut, CutClean: s.cutClean, Stall: stall}.ServeHTTP(w, r)
 }
 
 // newStudio returns a Label Studio below a path, and a client with its legacy token.
@@ -207,7 +159,7 @@ func times(n int, f func(http.ResponseWriter, *http.Request) bool) func(http.Res
 // download has those that are no matter of recordings.
 func TestStorage(t *testing.T) {
 	const size = 300_000
-	body := content(size)
+	body := downloadtest.Content(size)
 	for _, c := range []struct {
 		name     string
 		storage  *storage
@@ -280,7 +232,7 @@ func TestStorage(t *testing.T) {
 }
 
 func TestRequestsForBytes(t *testing.T) {
-	s := &storage{body: content(1000), etag: `"v1"`, cut: 600}
+	s := &storage{body: downloadtest.Content(1000), etag: `"v1"`, cut: 600}
 	f := fetcher(t, media.Options{AllowPrivate: true})
 	if _, _, err := get(t, f, media.Request{Value: host(t, s) + "/a.wav"}); err != nil {
 		t.Fatal(err)
@@ -294,7 +246,7 @@ func TestRequestsForBytes(t *testing.T) {
 }
 
 func TestTimeLimit(t *testing.T) {
-	s := &storage{body: content(5000), stall: 100}
+	s := &storage{body: downloadtest.Content(5000), stall: 100}
 	f := fetcher(t, media.Options{AllowPrivate: true, MaxTime: 50 * time.Millisecond})
 	_, _, err := get(t, f, media.Request{Value: host(t, s) + "/a.wav"})
 	if _, retry := media.Retryable(err); !retry || !strings.Contains(err.Error(), "it took too long: more than 50ms") {
@@ -314,13 +266,13 @@ func TestCredentialsOfDirectAddresses(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	}
-	second := host(t, note("second", &storage{body: content(10)}))
+	second := host(t, note("second", &storage{body: downloadtest.Content(10)}))
 	first := host(t, note("first", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/away.wav" {
 			http.Redirect(w, r, second+"/b.wav", http.StatusSeeOther)
 			return
 		}
-		(&storage{body: content(10)}).ServeHTTP(w, r)
+		(&storage{body: downloadtest.Content(10)}).ServeHTTP(w, r)
 	})))
 	f := fetcher(t, media.Options{AllowPrivate: true})
 	login := media.Request{Login: "user", Password: labelstudio.NewSecret("pass word"), Project: 3}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/internal/download/downloadtest"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
@@ -19,7 +20,7 @@ var _ media.Server = (*api.Client)(nil)
 
 // TestValuesOnLabelStudio meets every row of values that Label Studio serves, under a path.
 func TestValuesOnLabelStudio(t *testing.T) {
-	body := content(2000)
+	body := downloadtest.Content(2000)
 	uri := "s3://bucket/dir/one two.flac"
 	encoded := base64.URLEncoding.EncodeToString([]byte(uri))
 	encodedQuery := strings.ReplaceAll(encoded, "=", "%3D")
@@ -100,7 +101,7 @@ func TestValuesOnLabelStudio(t *testing.T) {
 
 func TestNamesOfOneLabelStudio(t *testing.T) {
 	ls, client := newStudio(t, "/ls")
-	ls.Handle("/ls/data/", &storage{body: content(10)})
+	ls.Handle("/ls/data/", &storage{body: downloadtest.Content(10)})
 	f := fetcher(t, media.Options{
 		Server: client, Aliases: []string{"https://label.example.com", "http://ls:8080/sub/"},
 	})
@@ -134,7 +135,7 @@ func TestRedirectToStorageLosesTheToken(t *testing.T) {
 		mu.Lock()
 		got = append(got, r.Header.Get("Authorization")+" "+r.URL.RawQuery)
 		mu.Unlock()
-		(&storage{body: content(3000), cut: 2000}).ServeHTTP(w, r)
+		(&storage{body: downloadtest.Content(3000), cut: 2000}).ServeHTTP(w, r)
 	}))
 	// A signature lives for a minute, so every attempt asks Label Studio for a new one.
 	n := 0
@@ -161,7 +162,7 @@ func TestRedirectToStorageLosesTheToken(t *testing.T) {
 
 func TestRedirectsOnLabelStudio(t *testing.T) {
 	ls, client := newStudio(t, "")
-	ls.Upload(1, "here.wav", content(10))
+	ls.Upload(1, "here.wav", downloadtest.Content(10))
 	ls.Handle("/data/upload/1/moved.wav", http.RedirectHandler("/data/upload/1/here.wav", http.StatusFound))
 	ls.Handle("/data/upload/1/login.wav", http.RedirectHandler("/user/login/?next=/data", http.StatusFound))
 	f := fetcher(t, media.Options{Server: client})
@@ -181,7 +182,7 @@ func TestRedirectsOnLabelStudio(t *testing.T) {
 
 func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	ls := labelstudiotest.New(t, labelstudiotest.Options{})
-	ls.Upload(1, "a.wav", content(10))
+	ls.Upload(1, "a.wav", downloadtest.Content(10))
 	ls.Handle("/data/upload/1/b.wav", labelstudiotest.Answer(401, `{}`))
 	server := client(t, ls.URL, ls.PersonalToken())
 	if _, err := server.Authorization(t.Context()); err != nil {

@@ -30,14 +30,12 @@ type Region struct {
 // HasWordTimes reports whether the region's words are those of its text and lie within it:
 // nobody has changed the text or moved the region since they were found.
 func (r *Region) HasWordTimes() bool {
-	texts := make([]string, len(r.Words))
-	for i, w := range r.Words {
-		texts[i] = w.Text
+	for _, w := range r.Words {
 		if middle := w.Start + (w.End-w.Start)/2; middle < r.Span.Start || middle > r.Span.End {
 			return false
 		}
 	}
-	return strings.Join(texts, " ") == strings.Join(strings.Fields(r.Text), " ")
+	return transcript.JoinWords(r.Words) == strings.Join(strings.Fields(r.Text), " ")
 }
 
 // Read returns the words of a result list under a plan: the inverse of Build, for

@@ -108,7 +108,7 @@ func (t *transcripts) complete(ctx context.Context, c *Correction) {
 			continue
 		}
 		if whole := t.get(ctx, c.Transcripts[p.Plan]); whole != nil {
-			if words := within(whole, p); joined(words) == strings.Join(strings.Fields(p.Text), " ") {
+			if words := within(whole, p); transcript.JoinWords(words) == strings.Join(strings.Fields(p.Text), " ") {
 				p.Words, p.Timed = timed(words), true
 			}
 		}
@@ -131,12 +131,4 @@ func within(t *transcript.Transcript, p *Passage) []transcript.Word {
 		}
 	}
 	return out
-}
-
-func joined(words []transcript.Word) string {
-	var texts []string
-	for _, w := range words {
-		texts = append(texts, w.Text)
-	}
-	return strings.Join(texts, " ")
 }

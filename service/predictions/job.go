@@ -43,11 +43,13 @@ func (p push) Key() string {
 
 // parseKey is the inverse of push.Key.
 func parseKey(key string) (project, task int64, version string, ok bool) {
-	parts := strings.SplitN(key, "/", 4)
-	if len(parts) != 4 || parts[0] != Kind {
+	rest, ok := strings.CutPrefix(key, Kind+"/")
+	first, rest, ok1 := strings.Cut(rest, "/")
+	second, version, ok2 := strings.Cut(rest, "/")
+	if !ok || !ok1 || !ok2 {
 		return 0, 0, "", false
 	}
-	project, err1 := strconv.ParseInt(parts[1], 10, 64)
-	task, err2 := strconv.ParseInt(parts[2], 10, 64)
-	return project, task, parts[3], err1 == nil && err2 == nil
+	project, err1 := strconv.ParseInt(first, 10, 64)
+	task, err2 := strconv.ParseInt(second, 10, 64)
+	return project, task, version, err1 == nil && err2 == nil
 }

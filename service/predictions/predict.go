@@ -1,12 +1,11 @@
 package predictions
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
@@ -84,9 +83,9 @@ type predictRequest struct {
 // its kind.
 func (r *predictRequest) enqueue(ctx context.Context, tasks []labelstudio.Task) {
 	r.accepted = make([]*accepted, len(tasks))
-	each(len(tasks), func(i int) {
+	parallel.For(len(tasks), together, func(i int) {
 		t := &tasks[i]
-		a, err := r.Predictions.enqueue(ctx, r.project, t, request{class: r.class, until: r.until, missing: !has(t.Predictions, r.project.Version)})
+		a, err := r.Predictions.enqueue(ctx, r.project, t, request{class: r.class, until: r.until, missing: !t.HasPrediction(r.project.Version)})
 		if err != nil {
 			r.log.Warn("task not accepted", "project", r.project.ID, "task", t.ID, "error", err)
 		}
@@ -116,7 +115,7 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 	if r.Client != nil && patches(a.plans) {
 		return nil, nil // the text goes into the task's data, through the API
 	}
-	if a.task.ID != 0 && (has(a.task.Predictions, r.project.Version) || a.pushed && r.stored(ctx, a.task.ID, r.project.Version)) {
+	if a.task.ID != 0 && (a.task.HasPrediction(r.project.Version) || a.pushed && r.stored(ctx, a.task.ID, r.project.Version)) {
 		return nil, nil
 	}
 	built, err := r.Recordings.Build(ctx, r.project, a.plans, a.keys, a.task.Data, nil)
@@ -168,25 +167,6 @@ func (s *Predictions) stored(ctx context.Context, task int64, version string) bo
 		}
 	}
 	return err != nil
-}
-
-// has reports whether a task came with a prediction of a version.
-func has(predictions json.RawMessage, version string) bool {
-	if len(predictions) == 0 || !bytes.Contains(predictions, []byte(version)) {
-		return false
-	}
-	var list []struct {
-		Version string `json:"model_version"`
-	}
-	if json.Unmarshal(predictions, &list) != nil {
-		return false
-	}
-	for _, p := range list {
-		if p.Version == version {
-			return true
-		}
-	}
-	return false
 }
 
 // regionsWithin bounds how long an annotator waits for the text of regions.

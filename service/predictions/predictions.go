@@ -39,8 +39,6 @@ package predictions
 import (
 	"errors"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio/api"
@@ -101,17 +99,3 @@ func New(o Options) (*Predictions, error) {
 // together is how many writes to the queue are made at once: writes that come together share
 // a sync of the disk.
 const together = 16
-
-// each calls do for 0 to n-1, some at a time.
-func each(n int, do func(i int)) {
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range min(n, together) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				do(int(i))
-			}
-		})
-	}
-	wg.Wait()
-}

@@ -125,14 +125,14 @@ func TestAPreparedTaskIsTranscribedAndPushed(t *testing.T) {
 	if got := f.versions(); !slices.Equal(got, []string{p.Version}) {
 		t.Errorf("stored %q, want %q", got, p.Version)
 	}
-	tasks := Tasks(f.Jobs, 1)
+	tasks := Tasks(f.Jobs, 1, 10).Tasks()
 	if len(tasks) != 1 || tasks[0].ID != 5 || tasks[0].State != "pushed" || tasks[0].Version != p.Version {
 		t.Errorf("status %+v", tasks)
 	}
 	if err := f.Forget(t.Context(), 1, map[int64]bool{5: true}); err != nil {
 		t.Fatal(err)
 	}
-	if tasks := Tasks(f.Jobs, 1); len(tasks) != 0 {
+	if tasks := Tasks(f.Jobs, 1, 10).Tasks(); len(tasks) != 0 {
 		t.Errorf("after the task was deleted: %+v", tasks)
 	}
 }
@@ -242,7 +242,7 @@ func TestStatesOfTasks(t *testing.T) {
 		{jobs.Job{State: jobs.Done}, jobs.Job{State: jobs.Discarded, Reason: "no audio"}, "failed no audio"},
 		{jobs.Job{State: jobs.Discarded, Reason: "401"}, jobs.Job{State: jobs.Done}, "not pushed 401"},
 	} {
-		if got := taskState(c.push, c.transcription); fmt.Sprint(got.State, " ", got.Reason) != c.want {
+		if got := taskState(&c.push, &c.transcription); fmt.Sprint(got.State, " ", got.Reason) != c.want {
 			t.Errorf("%v and %v: %+v, want %s", c.push.State, c.transcription.State, got, c.want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/priority"
@@ -26,7 +27,7 @@ func (s *Predictions) prepare(ctx context.Context, p *projects.Project, tasks []
 		return nil
 	}
 	errs := make([]error, len(tasks))
-	each(len(tasks), func(i int) {
+	parallel.For(len(tasks), together, func(i int) {
 		_, err := s.enqueue(ctx, p, &tasks[i], request{class: priority.Batch})
 		s.Problems.SetTask(p.ID, tasks[i].ID, problems.NotAccepted, err)
 		if err != nil && !errors.Is(err, errNoRecording) && !errors.Is(err, jobs.ErrTooLarge) {

@@ -18,27 +18,28 @@ type TaskStatus struct {
 	Retries int       `json:"retries,omitempty"`
 }
 
-// Tasks returns the states of the tasks of a project that have a push, the newest change
-// first.
-func Tasks(q *jobs.Queue, project int64) []TaskStatus {
-	var out []TaskStatus
+// Tasks returns the tasks of a project that have a push, and lists at most so many of them.
+func Tasks(q *jobs.Queue, project int64, most int) *TaskList {
+	out := NewTaskList(most)
 	seen := map[int64]bool{}
-	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project), Kind: Kind}) {
-		_, task, version, ok := parseKey(job.Key)
+	for push, transcription := range q.Pairs(jobs.Filter{Project: projects.Name(project), Kind: Kind}) {
+		_, task, version, ok := parseKey(push.Key)
 		if !ok || seen[task] {
 			continue // an older version's
 		}
 		seen[task] = true
-		transcription, _ := q.Peek(job.After)
-		one := taskState(job, transcription)
+		if transcription == nil {
+			transcription = &jobs.Job{} // no longer kept
+		}
+		one := taskState(push, transcription)
 		one.ID, one.Version = task, version
-		out = append(out, one)
+		out.Add(one)
 	}
 	return out
 }
 
 // taskState derives the state of a task from its push and its last transcription.
-func taskState(push, transcription jobs.Job) TaskStatus {
+func taskState(push, transcription *jobs.Job) TaskStatus {
 	t := TaskStatus{Updated: push.Updated, Reason: push.Reason, Hint: push.Hint, Retries: push.Retries}
 	switch {
 	case push.State == jobs.Done && transcription.State == jobs.Discarded:

@@ -150,6 +150,28 @@ func (r *Registry) Load(ctx context.Context, id int64) (*labelstudio.Project, er
 	return p, p.LoadExtraParams(ctx)
 }
 
+// Show resolves a project for a page: as Load and Resolve do, but without its credentials, and
+// what other processes have changed may be missing for a minute.
+func (r *Registry) Show(ctx context.Context, id int64) (*Project, error) {
+	store := glance{r}
+	config, _, err := store.Get(ctx, id, labelstudio.KeyLabelConfig)
+	if err != nil {
+		return nil, fmt.Errorf("read project %d: %w", id, err)
+	}
+	p := labelstudio.NewProject(id, config, store)
+	if err := p.LoadExtraParams(ctx); err != nil {
+		return nil, err
+	}
+	return r.Resolve(ctx, p)
+}
+
+// glance is a Registry whose values may be older.
+type glance struct{ *Registry }
+
+func (g glance) Get(ctx context.Context, project int64, key string) (string, bool, error) {
+	return g.get(ctx, project, key, shown)
+}
+
 // Configure sets a project's labelling configuration and returns the project with it.
 func (r *Registry) Configure(ctx context.Context, id int64, config string) (*labelstudio.Project, error) {
 	if err := r.Set(ctx, id, labelstudio.KeyLabelConfig, config); err != nil {

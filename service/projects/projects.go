@@ -110,5 +110,6 @@ type value struct {
 	text    string
 	ok      bool      // there is one
 	read    time.Time // when the queue was last asked
+	failed  bool      // the queue did not answer
 	unsaved bool      // the queue has not got it yet
 }

@@ -16,6 +16,8 @@ const (
 	// fresh is for how long a value is taken from memory without a look at the queue, which
 	// other processes on the same cluster write too.
 	fresh = 5 * time.Second
+	// shown is the same for a page that shows all projects.
+	shown = time.Minute
 	// readWithin bounds that look: Label Studio waits three seconds for /setup.
 	readWithin = 500 * time.Millisecond
 	// closeWithin bounds the writing of what is left when the service stops.
@@ -25,12 +27,17 @@ const (
 // Get implements labelstudio.Store. A value that cannot be read counts as unknown: the next
 // request reads it again.
 func (r *Registry) Get(ctx context.Context, project int64, key string) (string, bool, error) {
+	return r.get(ctx, project, key, fresh)
+}
+
+// get is Get for a value that may be in memory for so long.
+func (r *Registry) get(ctx context.Context, project int64, key string, age time.Duration) (string, bool, error) {
 	k := valueKey{project, key}
 	r.mu.Lock()
 	v, known := r.values[k]
 	r.mu.Unlock()
 	q, err := r.options.Queue.Get()
-	if err != nil || known && (v.unsaved || time.Since(v.read) < fresh) {
+	if err != nil || known && (v.unsaved || time.Since(v.read) < age && !v.failed || time.Since(v.read) < fresh) {
 		return v.text, v.ok, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
@@ -42,6 +49,7 @@ func (r *Registry) Get(ctx context.Context, project int64, key string) (string, 
 	switch {
 	case err != nil:
 		r.log.Warn("a project's setting was not read", "project", project, "key", key, "error", err)
+		now.failed = true
 	case now == v: // else somebody has set it meanwhile
 		now = value{text: text, ok: ok}
 	}

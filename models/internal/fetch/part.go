@@ -129,9 +129,6 @@ func (p *part) finish(ctx context.Context) (*Result, error) {
 	if err := os.Rename(p.file.Name(), p.request.Path); err != nil {
 		return nil, err
 	}
-	if d, err := os.Open(filepath.Dir(p.request.Path)); err == nil {
-		_ = d.Sync() // some file systems cannot; then the next call finds out
-		d.Close()
-	}
+	_ = atomicfile.SyncFolder(filepath.Dir(p.request.Path)) // the file is there, whatever closing a folder says
 	return r, os.Remove(p.sourcePath())
 }
