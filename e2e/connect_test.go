@@ -88,8 +88,8 @@ func tokens(t *testing.T, h *house) {
 		h.connect(t, p, b)
 		h.upload(t, p, "reading.flac", reading(t, 2))
 		eventually(t, "the problem shows", 30*time.Second, func() bool {
-			s := b.status(t, p)
-			return len(s.Tasks) == 1 && strings.Contains(s.Tasks[0].Reason, "401") && strings.Contains(s.Tasks[0].Reason, "check LABEL_STUDIO_API_KEY")
+			p := b.status(t, p).Problem
+			return p != nil && strings.Contains(p.What, "401") && strings.Contains(p.What+p.Hint, "check LABEL_STUDIO_API_KEY")
 		})
 		b.process.end(15)
 		h.keepsSecret(t, b, wrong)

@@ -132,7 +132,7 @@ func retrieves(t *testing.T, h *house) {
 		data = append(data, object{"audio": fmt.Sprintf("%s/clip-%d.flac", server, i)})
 	}
 	h.add(t, p, data...)
-	h.connect(t, p, h.main)
+	h.connectWith(t, p, h.main, object{"reconcile": false})
 	list := h.tasks(t, p)
 	want := map[int]string{}
 	for i := range 6 {

@@ -117,8 +117,14 @@ type connection struct {
 // connect does what Validate and Save does, once.
 func (s *studio) connect(t *testing.T, project int64, b *backend) connection {
 	t.Helper()
+	return s.connectWith(t, project, b, nil)
+}
+
+// connectWith is connect with extra params.
+func (s *studio) connectWith(t *testing.T, project int64, b *backend, params object) connection {
+	t.Helper()
 	var c connection
-	s.call(t, "POST", "/api/ml", object{"url": b.url, "title": "Speech recognition", "project": project, "is_interactive": true}, &c)
+	s.call(t, "POST", "/api/ml", object{"url": b.url, "title": "Speech recognition", "project": project, "is_interactive": true, "extra_params": params}, &c)
 	s.call(t, "GET", fmt.Sprintf("/api/ml/%d", c.ID), nil, &c)
 	if c.State != "CO" || c.Version == "" {
 		t.Fatalf("after Validate and Save: %+v", c)

@@ -10,15 +10,16 @@ import (
 // Class is the priority of a piece of work. Of two classes the greater goes first.
 type Class uint8
 
-// The classes, lowest first. The zero value is Batch.
+// The classes, lowest first. The zero value is Background.
 const (
-	Batch       Class  = iota // imported; nobody has opened the task yet
+	Background  Class  = iota // a new version of what is there already
+	Batch                     // imported; nobody has opened the task yet
 	Opened                    // somebody has opened the task
 	Interactive               // somebody is waiting in front of the screen
 	Classes     = iota        // how many there are
 )
 
-var names = [Classes]string{"batch", "opened", "interactive"}
+var names = [Classes]string{"background", "batch", "opened", "interactive"}
 
 // String returns the name of the class.
 func (c Class) String() string {

@@ -9,12 +9,12 @@ import (
 
 // The names are stored with jobs and are labels of metrics.
 func TestClassesAreStoredByName(t *testing.T) {
-	if !(priority.Batch < priority.Opened && priority.Opened < priority.Interactive) {
+	if !(priority.Background < priority.Batch && priority.Batch < priority.Opened && priority.Opened < priority.Interactive) {
 		t.Error("the greater class must go first")
 	}
-	all := []priority.Class{priority.Batch, priority.Opened, priority.Interactive}
+	all := []priority.Class{priority.Background, priority.Batch, priority.Opened, priority.Interactive}
 	raw, err := json.Marshal(all)
-	if want := `["batch","opened","interactive"]`; err != nil || string(raw) != want {
+	if want := `["background","batch","opened","interactive"]`; err != nil || string(raw) != want {
 		t.Errorf("%s, %v, want %s", raw, err, want)
 	}
 	var back []priority.Class

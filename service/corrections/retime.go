@@ -61,7 +61,7 @@ func (c *Corrections) enqueueRetime(ctx context.Context, p *projects.Project, t 
 			continue
 		}
 		args := retime{Recording: recordings.Of(p, t.ID, value), Annotation: correction.Annotation, Plan: plan.Index, Digest: correction.digest(), Passages: untimed}
-		_, _, err := jobs.Insert(ctx, q, args, jobs.InsertOptions{ReviveAfter: reviveAfter})
+		_, _, err := jobs.Insert(ctx, q, args, jobs.InsertOptions{Class: priority.Batch, ReviveAfter: reviveAfter})
 		if err != nil && !errors.Is(err, jobs.ErrTooLarge) {
 			return fmt.Errorf("enqueue the word times of annotation %d: %w", correction.Annotation, err)
 		}

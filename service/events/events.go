@@ -6,7 +6,8 @@
 // Label Studio sends webhooks without credentials, so their route is open and anybody may send
 // one. Of an event only the action, the project and the ids of tasks and annotations are taken.
 // What they are now is read from Label Studio with the token: a project or task that Label
-// Studio does not know leaves nothing behind. Without a token events do nothing.
+// Studio does not know leaves nothing behind, and so does a project that is not connected: only
+// requests with a password say that one is. Without a token events do nothing.
 //
 // # Why events are jobs
 //
@@ -27,6 +28,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,6 +64,9 @@ type Events struct {
 	Options
 	received *prometheus.CounterVec // by action
 	useless  sync.Once              // guards the log line about events without a client
+
+	mu       sync.Mutex // guards lookedUp
+	lookedUp time.Time  // when all projects are, or were last, looked through for an event
 }
 
 // New returns Events.
@@ -105,7 +110,24 @@ func (s *Events) Put(ctx context.Context, n labelstudio.Notice) error {
 }
 
 // Missed implements server.EventQueue.
-func (s *Events) Missed() { s.Due.Now(0) }
+func (s *Events) Missed() { s.lookUp() }
+
+// lookUp has all projects looked through, now or soon. Anybody can send an event that asks for
+// it, and each look costs requests to Label Studio: hence once a minute at most.
+func (s *Events) lookUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.lookedUp.After(now) {
+		return // that look will see it
+	}
+	at := s.lookedUp.Add(time.Minute)
+	if at.Before(now) {
+		at = now
+	}
+	s.lookedUp = at
+	s.Due.At(0, at)
+}
 
 // Worker returns the worker that does what follows from events.
 func (s *Events) Worker() jobs.Worker { return jobs.NewWorker(s.work) }
@@ -132,6 +154,10 @@ func (s *Events) handle(ctx context.Context, n *labelstudio.Notice) error {
 	}
 	if n.Project == 0 {
 		return s.handleAny(ctx, n.Action)
+	}
+	if !slices.Contains(s.Projects.List(ctx), n.Project) {
+		s.Logger.Info("event of a project that is not connected", "project", n.Project, "action", n.Action)
+		return nil
 	}
 	now, err := s.Client.Project(ctx, n.Project)
 	if projects.Inaccessible(err) {
@@ -170,7 +196,7 @@ func (s *Events) handleAny(ctx context.Context, action labelstudio.Action) error
 	case labelstudio.AnnotationCreated, labelstudio.AnnotationsCreated, labelstudio.AnnotationUpdated, labelstudio.AnnotationsDeleted:
 		return s.Corrections.RecordAll(ctx, 0)
 	}
-	s.Due.Now(0)
+	s.lookUp()
 	return nil
 }
 
@@ -183,7 +209,12 @@ func (s *Events) prepare(ctx context.Context, p *labelstudio.Project, ids []int6
 		}
 		tasks = append(tasks, task)
 	}
-	return s.Predictions.Prepare(ctx, p, tasks)
+	resolved, err := s.Projects.Resolve(ctx, p)
+	if err != nil {
+		return err
+	}
+	_, err = s.Predictions.Prepare(ctx, resolved, tasks, priority.Batch)
+	return err
 }
 
 // forget takes back what is queued for those of deleted tasks that are gone.

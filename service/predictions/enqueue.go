@@ -29,6 +29,8 @@ type accepted struct {
 	task  *labelstudio.Task
 	plans []*labelconfig.Plan
 	keys  []string // of the transcriptions, one a plan
+	// missing is how many of the transcriptions are still to come.
+	missing int
 	// pushed says that the task came without the prediction although that had been pushed a
 	// moment ago.
 	pushed bool
@@ -61,6 +63,9 @@ func (s *Predictions) enqueue(ctx context.Context, p *projects.Project, t *label
 			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
 		}
 		dead = dead || job.State == jobs.Discarded
+		if job.State != jobs.Done {
+			out.missing++
+		}
 		out.plans = append(out.plans, plan)
 		out.keys = append(out.keys, job.Key)
 	}

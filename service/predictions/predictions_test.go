@@ -1,14 +1,11 @@
 package predictions
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,9 +101,18 @@ func (f *fixture) work() error {
 	return f.Work(f.Worker())
 }
 
+// prepare prepares the task.
+func (f *fixture) prepare(lp *labelstudio.Project) error {
+	p, err := f.Projects.Resolve(f.t.Context(), lp)
+	if err == nil {
+		_, err = f.Prepare(f.t.Context(), p, []labelstudio.Task{task()}, priority.Batch)
+	}
+	return err
+}
+
 func (f *fixture) push(extra string) {
 	f.t.Helper()
-	if err := f.Prepare(f.t.Context(), f.project(extra), []labelstudio.Task{task()}); err != nil {
+	if err := f.prepare(f.project(extra)); err != nil {
 		f.t.Fatal(err)
 	}
 	f.transcribe()
@@ -163,7 +169,7 @@ func TestPredictAnswersWhatIsReadyAndNothingElse(t *testing.T) {
 
 func TestAPushOfAnOldVersionMakesItsProjectDue(t *testing.T) {
 	f := newFixture(t)
-	if err := f.Prepare(t.Context(), f.project(""), []labelstudio.Task{task()}); err != nil {
+	if err := f.prepare(f.project("")); err != nil {
 		t.Fatal(err)
 	}
 	f.transcribe()
@@ -185,7 +191,7 @@ func TestAPushOfAnOldVersionMakesItsProjectDue(t *testing.T) {
 // A configuration that is wrong for a moment must not cost what was transcribed.
 func TestAPushWaitsForAConfigurationThatAsksForText(t *testing.T) {
 	f := newFixture(t)
-	if err := f.Prepare(t.Context(), f.project(""), []labelstudio.Task{task()}); err != nil {
+	if err := f.prepare(f.project("")); err != nil {
 		t.Fatal(err)
 	}
 	f.transcribe()
@@ -267,7 +273,7 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 		t.Fatalf("stored %q, want %q", got, want)
 	}
 	// A change of settings replaces what was written before, and nothing else.
-	if err := f.Prepare(t.Context(), f.project(`{"words":false}`), []labelstudio.Task{task()}); err != nil {
+	if err := f.prepare(f.project(`{"words":false}`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.work(); err != nil {
@@ -297,7 +303,7 @@ func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	f.store(out[0][0].ModelVersion)
-	if err := f.Prepare(t.Context(), f.project(`{"words":false}`), []labelstudio.Task{task()}); err != nil {
+	if err := f.prepare(f.project(`{"words":false}`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Forget(t.Context(), 1, nil); err != nil {
@@ -307,78 +313,6 @@ func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := f.versions(); len(got) != 1 || got[0] == p.Version {
-		t.Errorf("stored %q", got)
-	}
-}
-
-// Two processes on one store, and one that follows another, know of each other's answers.
-func TestOfManyRequestsOneIsAnswered(t *testing.T) {
-	f := newFixture(t)
-	p, err := f.Registry.Resolve(t.Context(), f.project(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Prepare(t.Context(), p.Project, []labelstudio.Task{task()}); err != nil {
-		t.Fatal(err)
-	}
-	f.transcribe()
-	other, err := New(f.Options) // with nothing of what the first one has in memory
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answers atomic.Int64
-	var asked sync.WaitGroup
-	for i := range 20 {
-		asked.Go(func() {
-			node := []*Predictions{f.Predictions, other}[i%2]
-			out, err := node.Predict(t.Context(), p, []labelstudio.Task{task()}, nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			answers.Add(int64(len(out[0])))
-		})
-	}
-	asked.Wait()
-	if answers.Load() != 1 {
-		t.Errorf("%d answers", answers.Load())
-	}
-	// Label Studio has not stored it yet, and the push must wait for that.
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	if l, err := f.Jobs.Take(ctx, Kind, priority.Batch); err == nil {
-		t.Errorf("job %s is pushed beside the answer", l.Job().Key)
-	}
-	if list := f.Jobs.List(jobs.Filter{Kind: Kind}); len(list) != 1 || time.Until(list[0].NotBefore) < storing {
-		t.Errorf("pushes %+v", list)
-	}
-}
-
-// A push that is under way or done answers no request.
-func TestNothingIsAnsweredBesideAPush(t *testing.T) {
-	f := newFixture(t)
-	p, err := f.Registry.Resolve(t.Context(), f.project(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Prepare(t.Context(), p.Project, []labelstudio.Task{task()}); err != nil {
-		t.Fatal(err)
-	}
-	f.transcribe()
-	l, err := f.Take(Kind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out[0]) != 0 {
-		t.Errorf("answered while the push is under way: %+v, %v", out, err)
-	}
-	if err := f.Worker().Work(l.Context(), t.Context(), l); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out[0]) != 0 {
-		t.Errorf("answered after the push: %+v, %v", out, err)
-	}
-	if got := f.versions(); len(got) != 1 {
 		t.Errorf("stored %q", got)
 	}
 }
@@ -409,7 +343,7 @@ func TestMediaPasswordsStandInNoJob(t *testing.T) {
 	if err != nil || loaded.Login != "studio" || loaded.Password.Reveal() != "open-sesame" {
 		t.Fatalf("loaded %+v, %v", loaded, err)
 	}
-	if err := f.Prepare(t.Context(), loaded, []labelstudio.Task{task()}); err != nil {
+	if err := f.prepare(loaded); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(f.Jobs.List(jobs.Filter{})); n != 2 {

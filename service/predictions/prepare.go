@@ -3,6 +3,7 @@ package predictions
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
@@ -12,29 +13,25 @@ import (
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
-// Prepare enqueues tasks before anybody opens them. A problem with one task is recorded and
-// stops no other.
-func (s *Predictions) Prepare(ctx context.Context, lp *labelstudio.Project, tasks []labelstudio.Task) error {
-	p, err := s.Projects.Resolve(ctx, lp)
-	if err != nil {
-		return err
-	}
-	return s.prepare(ctx, p, tasks)
-}
-
-func (s *Predictions) prepare(ctx context.Context, p *projects.Project, tasks []labelstudio.Task) error {
+// Prepare enqueues tasks before anybody opens them, and returns how many of their recordings
+// have to be transcribed. A problem with one task is recorded and stops no other.
+func (s *Predictions) Prepare(ctx context.Context, p *projects.Project, tasks []labelstudio.Task, class priority.Class) (transcribe int, err error) {
 	if len(p.Plans) == 0 {
-		return nil
+		return 0, nil
 	}
 	errs := make([]error, len(tasks))
+	var missing atomic.Int64
 	parallel.For(len(tasks), together, func(i int) {
-		_, err := s.enqueue(ctx, p, &tasks[i], request{class: priority.Batch})
+		a, err := s.enqueue(ctx, p, &tasks[i], request{class: class})
+		if a != nil {
+			missing.Add(int64(a.missing))
+		}
 		s.Problems.SetTask(p.ID, tasks[i].ID, problems.NotAccepted, err)
 		if err != nil && !errors.Is(err, errNoRecording) && !errors.Is(err, jobs.ErrTooLarge) {
 			errs[i] = err
 		}
 	})
-	return errors.Join(errs...)
+	return int(missing.Load()), errors.Join(errs...)
 }
 
 // Known reports whether a task has a push of the project's present version, in whatever state:

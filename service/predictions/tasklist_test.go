@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/asr-backend/asr-backend/labelstudio"
-
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -61,7 +59,7 @@ func TestAnOverviewFollowsTheJobs(t *testing.T) {
 	if got := state(); got != "map[not accepted:1]" {
 		t.Errorf("at first: %s", got)
 	}
-	if err := f.Prepare(t.Context(), f.project(""), []labelstudio.Task{task()}); err != nil {
+	if err := f.prepare(f.project("")); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

@@ -4,7 +4,8 @@
 // Most failures belong to a job: the queue stores its reason and hint, and both survive a
 // restart. Three kinds have no job to belong to, and are kept here, in memory:
 //
-//   - a project whose settings or labelling configuration cannot be served;
+//   - a project whose settings or labelling configuration cannot be served, or that could not
+//     be read from Label Studio;
 //   - a task that was not accepted, because it has no recording or the queue does not work;
 //   - a region that an annotator waited for and did not get.
 //
@@ -46,25 +47,32 @@ const mostTasks = 1000
 
 // Log holds the problems of all projects. It is safe for concurrent use.
 type Log struct {
-	mu       sync.Mutex // guards the maps
-	projects map[int64]Problem
+	mu       sync.Mutex               // guards the maps
+	projects map[int64]Problem        // what is wrong with their settings or configuration
+	access   map[int64]Problem        // why they could not be read
 	tasks    map[int64]map[int64]Task // by project
 }
 
 // NewLog returns a log without problems.
 func NewLog() *Log {
-	return &Log{projects: map[int64]Problem{}, tasks: map[int64]map[int64]Task{}}
+	return &Log{projects: map[int64]Problem{}, access: map[int64]Problem{}, tasks: map[int64]map[int64]Task{}}
 }
 
-// SetProject records what is wrong with a project, or with nil that nothing is.
-func (l *Log) SetProject(id int64, err error) {
+// SetProject records what is wrong with a project's settings or labelling configuration, or
+// with nil that nothing is.
+func (l *Log) SetProject(id int64, err error) { l.set(l.projects, id, err) }
+
+// SetAccess records why a project could not be read from Label Studio, or with nil that it was.
+func (l *Log) SetAccess(id int64, err error) { l.set(l.access, id, err) }
+
+func (l *Log) set(problems map[int64]Problem, id int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {
-		delete(l.projects, id)
+		delete(problems, id)
 		return
 	}
-	l.projects[id] = problem(err)
+	problems[id] = problem(err)
 }
 
 // SetTask records what is wrong with a task, or with nil that nothing is.
@@ -87,6 +95,15 @@ func (l *Log) SetTask(project, id int64, state string, err error) {
 
 func problem(err error) Problem { return Problem{time.Now(), err.Error(), hint.Of(err)} }
 
+// ForgetProject drops the problems of a project that is gone.
+func (l *Log) ForgetProject(id int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.projects, id)
+	delete(l.access, id)
+	delete(l.tasks, id)
+}
+
 // Forget drops the problems of tasks that are gone.
 func (l *Log) Forget(project int64, tasks map[int64]bool) {
 	l.mu.Lock()
@@ -101,6 +118,8 @@ func (l *Log) Of(project int64) (whole *Problem, tasks []Task) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p, ok := l.projects[project]; ok {
+		whole = &p
+	} else if p, ok := l.access[project]; ok {
 		whole = &p
 	}
 	for _, t := range l.tasks[project] {

@@ -13,36 +13,22 @@ type Due struct {
 	changed chan struct{} // capacity 1
 
 	mu   sync.Mutex
-	all  bool
-	when map[int64]time.Time
+	when map[int64]time.Time // by project; zero stands for all
 }
 
 // NewDue returns a Due in which nothing is.
 func NewDue() *Due { return &Due{changed: make(chan struct{}, 1), when: map[int64]time.Time{}} }
 
 // Now makes a project due, or with zero all projects.
-func (d *Due) Now(project int64) {
-	if project == 0 {
-		d.mu.Lock()
-		d.all = true
-		d.mu.Unlock()
-		d.notify()
-		return
-	}
-	d.At(project, time.Now())
-}
+func (d *Due) Now(project int64) { d.At(project, time.Now()) }
 
-// At makes a project due at a time, unless it is before.
+// At makes a project, or with zero all projects, due at a time, unless it is due before.
 func (d *Due) At(project int64, at time.Time) {
 	d.mu.Lock()
 	if was, ok := d.when[project]; !ok || at.Before(was) {
 		d.when[project] = at
 	}
 	d.mu.Unlock()
-	d.notify()
-}
-
-func (d *Due) notify() {
 	select {
 	case d.changed <- struct{}{}:
 	default:
@@ -74,10 +60,6 @@ func (d *Due) Next(ctx context.Context) (int64, error) {
 func (d *Due) take(now time.Time) (project int64, wait time.Duration, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.all {
-		d.all = false
-		return 0, 0, true
-	}
 	wait = time.Hour
 	for id, at := range d.when {
 		left := at.Sub(now)

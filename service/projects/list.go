@@ -3,7 +3,9 @@ package projects
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/asr-backend/asr-backend/jobs"
@@ -34,6 +36,41 @@ func list(ctx context.Context, q *jobs.Queue, project int64) error {
 		list, err := json.Marshal(ids)
 		return string(list), err
 	})
+}
+
+// unlist takes a project out of the stored list.
+func unlist(ctx context.Context, q *jobs.Queue, project int64) error {
+	return q.Values(shared).Update(ctx, keyProjects, func(old string) (string, error) {
+		ids, err := parseIDs(old)
+		if err != nil {
+			return "", err
+		}
+		list, err := json.Marshal(slices.DeleteFunc(ids, func(id int64) bool { return id == project }))
+		return string(list), err
+	})
+}
+
+// Forget drops a project with everything that is kept for it.
+func (r *Registry) Forget(ctx context.Context, project int64) error {
+	q, err := r.options.Queue.Get()
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	maps.DeleteFunc(r.values, func(k valueKey, _ value) bool { return k.project == project })
+	delete(r.written, project)
+	r.mu.Unlock()
+	if err := unlist(ctx, q, project); err != nil {
+		return fmt.Errorf("forget project %d: %w", project, err)
+	}
+	keys, err := q.Values(Name(project)).Keys(ctx)
+	for _, key := range keys {
+		err = errors.Join(err, q.Values(Name(project)).Delete(ctx, key))
+	}
+	if err != nil {
+		return fmt.Errorf("forget project %d: %w", project, err)
+	}
+	return nil
 }
 
 func listed(ctx context.Context, q *jobs.Queue) ([]int64, error) {

@@ -23,17 +23,21 @@
 //
 // Tasks without a prediction of ours and without an annotation are new and are prepared as if
 // they had just been imported. Tasks that have a prediction of an earlier version are predicted
-// again if the setting "repredict" says so: "unlabelled" (the default) those that nobody has
-// annotated, "all", or "off". A recording whose transcript is still right is not transcribed
-// again. The setting "reconcile": false leaves a project alone.
+// again, after everything else, if the setting "repredict" says so: "unlabelled" (the default)
+// those that nobody has annotated, "all", or "off". A recording whose transcript is still right
+// is not transcribed again. The setting "reconcile": false leaves a project alone.
+//
+// # Projects that are gone
+//
+// A project that Label Studio has not known for a day is forgotten with all that is kept for it.
 package reconcile
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -41,11 +45,11 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
-	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 // Options are what a Reconciler is made of. All but Logger are required.
@@ -70,7 +74,8 @@ type Reconciler struct {
 // state is what is known of the looks at a project.
 type state struct {
 	Look
-	failures int // in a row
+	failures int       // in a row
+	missing  time.Time // since when Label Studio does not know the project; zero: it does
 }
 
 // Look is the last look at a project, as /status shows it.
@@ -83,6 +88,9 @@ type Look struct {
 	Prepared int `json:"prepared"`
 	Again    int `json:"predicted_again"`
 	Labelled int `json:"labelled"`
+	// Transcribe is how many recordings of the new tasks and of those that are predicted again
+	// have to be transcribed; the others have a transcript.
+	Transcribe int `json:"to_transcribe"`
 }
 
 // New returns a Reconciler. Run does its work.
@@ -101,6 +109,9 @@ const (
 	often = 5 * time.Second
 	// seldom is when the next look comes that nobody asks for.
 	seldom = time.Hour
+	// forgotten is how long Label Studio may not know a project until it is forgotten here: with
+	// another token it may be back.
+	forgotten = 24 * time.Hour
 )
 
 // Run looks through projects when they are due, until ctx ends.
@@ -128,6 +139,9 @@ func (r *Reconciler) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if errors.Is(err, errForgotten) {
+			continue
+		}
 		r.Due.At(project, time.Now().Add(r.ended(project, look, err)))
 	}
 }
@@ -138,9 +152,10 @@ func (r *Reconciler) ended(project int64, look Look, err error) time.Duration {
 	defer r.mu.Unlock()
 	s := r.known[project]
 	if err == nil {
-		r.known[project] = state{Look: look}
+		s.Look, s.failures = look, 0
+		r.known[project] = s
 		if look.Prepared+look.Again > 0 {
-			r.Logger.Info("tasks without a prediction were found", "project", project, "new", look.Prepared, "again", look.Again, "labelled", look.Labelled)
+			r.Logger.Info("tasks without a prediction were found", "project", project, "new", look.Prepared, "again", look.Again, "labelled", look.Labelled, "to_transcribe", look.Transcribe)
 		}
 		return time.Duration((0.9 + 0.2*rand.Float64()) * float64(seldom))
 	}
@@ -148,6 +163,7 @@ func (r *Reconciler) ended(project int64, look Look, err error) time.Duration {
 	delay := max(jobs.Backoff{First: 5 * time.Second, Most: 10 * time.Minute}.Delay(s.failures), often)
 	s.failures++
 	r.known[project] = s
+	r.Problems.SetAccess(project, err)
 	r.Logger.Warn("a project could not be compared with Label Studio; trying again", "project", project, "in_s", delay.Seconds(), "error", err)
 	return delay
 }
@@ -173,12 +189,16 @@ func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
 	}
 	now, err := r.Client.Project(ctx, id)
 	if projects.Inaccessible(err) {
-		r.Problems.SetProject(id, err)
+		r.Problems.SetAccess(id, err)
+		if api.Status(err) == http.StatusNotFound && r.missing(id, look.At) > forgotten {
+			return look, r.forget(ctx, q, id)
+		}
 		return look, nil
 	}
 	if err != nil {
 		return look, err
 	}
+	r.found(id)
 	lp, err := r.Projects.Configure(ctx, id, now.LabelConfig)
 	if err != nil {
 		return look, err
@@ -195,6 +215,7 @@ func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
 		return look, err
 	}
 	r.Problems.SetProject(id, nil)
+	r.Problems.SetAccess(id, nil)
 	if err := r.wake(ctx, q, id); err != nil {
 		return look, err
 	}
@@ -210,10 +231,11 @@ func (r *Reconciler) tasks(ctx context.Context, q *jobs.Queue, p *projects.Proje
 	if err != nil {
 		return err
 	}
-	var batch []labelstudio.Task
-	flush := func() error {
-		err := r.Predictions.Prepare(ctx, p.Project, batch)
-		batch = batch[:0]
+	var imported, again []labelstudio.Task
+	flush := func(tasks *[]labelstudio.Task, class priority.Class) error {
+		n, err := r.Predictions.Prepare(ctx, p, *tasks, class)
+		look.Transcribe += n
+		*tasks = (*tasks)[:0]
 		return err
 	}
 	for task, err := range r.Client.TasksWithout(ctx, p.ID, p.Version) {
@@ -224,6 +246,7 @@ func (r *Reconciler) tasks(ctx context.Context, q *jobs.Queue, p *projects.Proje
 		if r.Predictions.Known(q, p, task.ID) {
 			continue
 		}
+		tasks, class := &imported, priority.Batch
 		switch earlier := predicted(&task, written); {
 		case earlier && p.Settings.Repredict == projects.RepredictOff:
 			continue
@@ -232,16 +255,17 @@ func (r *Reconciler) tasks(ctx context.Context, q *jobs.Queue, p *projects.Proje
 			continue
 		case earlier:
 			look.Again++
+			tasks, class = &again, priority.Background
 		default:
 			look.Prepared++
 		}
-		if batch = append(batch, task); len(batch) == api.TaskPage {
-			if err := flush(); err != nil {
+		if *tasks = append(*tasks, task); len(*tasks) == api.TaskPage {
+			if err := flush(tasks, class); err != nil {
 				return err
 			}
 		}
 	}
-	return flush()
+	return errors.Join(flush(&imported, priority.Batch), flush(&again, priority.Background))
 }
 
 // predicted reports whether a task has a prediction of ours.
@@ -252,27 +276,4 @@ func predicted(t *labelstudio.Task, written projects.Written) bool {
 		}
 	}
 	return false
-}
-
-// reviveAfter is when a recording that was given up because the process crashed over and over
-// gets another life: what crashed it may have been something else.
-const reviveAfter = time.Hour
-
-// wake makes jobs of a project ready that wait because they failed, since what they failed of
-// may be over, and revives those that were given up after crashes.
-func (r *Reconciler) wake(ctx context.Context, q *jobs.Queue, project int64) error {
-	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project)}) {
-		waits := job.State == jobs.Queued && job.Retries > 0 && time.Until(job.NotBefore) > 0 && job.Kind != recordings.Kind
-		crashed := job.State == jobs.Discarded && job.Crashes > 0 && time.Since(job.Ended) > reviveAfter
-		if !waits && !crashed {
-			continue
-		}
-		if _, err := q.Requeue(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
-			return fmt.Errorf("wake job %s: %w", job.Key, err)
-		}
-		if crashed {
-			r.Logger.Info("a job that crashed is tried again", "job", job.Key, "project", project)
-		}
-	}
-	return nil
 }
