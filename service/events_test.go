@@ -91,6 +91,9 @@ func TestChangedSettingsReplaceWhatIsAskedForAgain(t *testing.T) {
 func TestStartTrainingPreparesAllTasks(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		p, other := w.connected(""), w.connected("")
+		if err := w.connect(other, `{"reconcile":false}`); err != nil {
+			t.Fatal(err)
+		}
 		ids, others := w.record(p, 230), w.record(other, 1) // three pages
 		if err := w.Train(p); err != nil {
 			t.Error(err)

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -115,5 +116,85 @@ func TestAMistakeInTheSettingsLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.settled(time.Minute, ids...)
+	})
+}
+
+// Anybody may send an event. One of a project that never connected would have its tasks
+// transcribed, and predictions stored that nobody there wants.
+func TestEventsOfProjectsThatNeverConnectedDoNothing(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.connected("")
+		w.ready()
+		p := w.project(segments)
+		ids := w.record(p, 3)
+		for _, event := range []map[string]any{
+			{"action": "TASKS_CREATED", "project": map[string]any{"id": p}, "tasks": []any{map[string]any{"id": ids[0]}}},
+			{"action": "PROJECT_UPDATED", "project": map[string]any{"id": p}},
+			{"action": "START_TRAINING", "project": map[string]any{"id": p}},
+			{"action": "PROJECT_UPDATED"}, {"action": "PROJECT_UPDATED", "project": map[string]any{"id": 4711}},
+		} {
+			if status, body := w.call("POST", "/webhook", event); status/100 != 2 {
+				t.Errorf("%v: %d %s", event, status, body)
+			}
+		}
+		time.Sleep(3 * time.Hour)
+		for _, id := range ids {
+			if rows := w.Predictions(id); len(rows) != 0 {
+				t.Errorf("task %d has %+v", id, rows)
+			}
+		}
+		if n := len(w.status().Projects); n != 1 {
+			t.Errorf("%d projects are known", n)
+		}
+	})
+}
+
+// A project that is gone is forgotten, but not at once: a wrong token hides projects too.
+func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		kept, gone := w.connected(""), w.connected("")
+		ids := w.record(gone, 2)
+		w.EmitCreated(gone, ids...)
+		w.settled(time.Minute, ids...)
+		w.DeleteProject(gone)
+		time.Sleep(12 * time.Hour)
+		projects := w.status().Projects
+		if len(projects) != 2 || projects[1].Problem == nil || !strings.Contains(projects[1].Problem.What, "404") {
+			t.Errorf("half a day after: %+v", projects)
+		}
+		time.Sleep(24 * time.Hour)
+		for range 2 {
+			if projects := w.status().Projects; len(projects) != 1 || projects[0].ID != kept {
+				t.Errorf("a day after: %+v", projects)
+			}
+			w.stop()
+			w.start()
+			w.ready()
+		}
+	})
+}
+
+// What has a prediction already is predicted again after everything else.
+func TestPredictingAgainIsForTheBackground(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.connected("")
+		ids := w.record(p, 60)
+		w.EmitCreated(p, ids...)
+		w.settled(time.Hour, ids...)
+		if err := w.connect(p, `{"max_region":5}`); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, w.record(p, 3)...)
+		w.settled(time.Hour, ids...)
+		look := w.status().Projects[0].Reconciled
+		if look == nil || look.Again != 60 || look.Prepared != 3 || look.Transcribe == 0 || look.Transcribe > 63 {
+			t.Errorf("%+v", look)
+		}
+		// The new tasks show recordings of three that are predicted again.
+		for class, want := range map[string]float64{"background": 57, "batch": 60 + 3} {
+			if got := w.metric("asr_backend_jobs", class, "transcribe", "done"); got != want {
+				t.Errorf("%v recordings were transcribed in class %s, want %v", got, class, want)
+			}
+		}
 	})
 }

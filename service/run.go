@@ -83,7 +83,7 @@ func (s *Service) assemble() (err error) {
 		return err
 	}
 	if s.events, err = events.New(events.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Corrections: s.corrections,
-		Due: s.due, Client: s.client, Logger: s.log, Registry: o.Registry}); err != nil {
+		Due: s.due, Problems: s.problems, Client: s.client, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	if s.client != nil {

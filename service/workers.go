@@ -15,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
@@ -101,6 +102,9 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
 	if err := lease.Fail(s.storing, hint.With(cause)); err != nil && ctx.Err() == nil {
 		s.log.Error("job not ended", "job", job.Key, "error", err)
+	}
+	if job.Kind == events.Kind {
+		s.events.GivenUp(job, cause)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -199,8 +200,8 @@ func (w *world) settled(within time.Duration, tasks ...int64) {
 	})
 }
 
-// metric returns the sum of a metric over all its labels.
-func (w *world) metric(name string) float64 {
+// metric returns the sum of a metric over those of its labels that have some values.
+func (w *world) metric(name string, labels ...string) float64 {
 	w.t.Helper()
 	families, err := w.options.Registry.Gather()
 	if err != nil {
@@ -210,11 +211,20 @@ func (w *world) metric(name string) float64 {
 	for _, f := range families {
 		if f.GetName() == name {
 			for _, m := range f.GetMetric() {
-				sum += reading(m)
+				if has(m, labels) {
+					sum += reading(m)
+				}
 			}
 		}
 	}
 	return sum
+}
+
+// has reports whether a metric has these values of labels.
+func has(m *dto.Metric, values []string) bool {
+	return !slices.ContainsFunc(values, func(v string) bool {
+		return !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == v })
+	})
 }
 
 func reading(m *dto.Metric) float64 {

@@ -27,6 +27,7 @@ package events
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -38,6 +39,7 @@ import (
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/predictions"
+	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
 
@@ -45,14 +47,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Options are what Events are made of. Queue, Projects, Predictions, Corrections and Due are
-// required.
+// Options are what Events are made of. All but Client, Logger and
+// Registry are required.
 type Options struct {
 	Queue       *queue.Queue
 	Projects    *projects.Registry
 	Predictions *predictions.Predictions
 	Corrections *corrections.Corrections
 	Due         *projects.Due
+	Problems    *problems.Log
 	// Client is asked what has happened. Without one, events do nothing.
 	Client   *api.Client
 	Logger   *slog.Logger          // nil: no log
@@ -71,7 +74,7 @@ type Events struct {
 
 // New returns Events.
 func New(o Options) (*Events, error) {
-	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Corrections == nil || o.Due == nil {
+	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Corrections == nil || o.Due == nil || o.Problems == nil {
 		return nil, errors.New("events: Options are incomplete")
 	}
 	if o.Logger == nil {
@@ -127,6 +130,18 @@ func (s *Events) lookUp() {
 	}
 	s.lookedUp = at
 	s.Due.At(0, at)
+}
+
+// GivenUp notes that a job of the worker was given up. What its event announced is looked up
+// instead, and the reason stands at the project until that has been done.
+func (s *Events) GivenUp(job jobs.Job, cause error) {
+	project := projects.ParseName(job.Project)
+	if project == 0 {
+		s.lookUp()
+		return
+	}
+	s.Problems.SetAccess(project, fmt.Errorf("an event of %s was not worked on: %w", job.Created.UTC().Format(time.RFC3339), cause))
+	s.Due.Now(project)
 }
 
 // Worker returns the worker that does what follows from events.

@@ -144,7 +144,11 @@ func (r *predictRequest) mine(ctx context.Context, q *jobs.Queue, task int64) (b
 	if r.Client == nil || r.project.ID == 0 {
 		return r.answered.first(args.Key()), nil // nothing is pushed
 	}
-	_, err := q.Hold(ctx, args.Key(), r.until.Add(storing))
+	sent := r.until // when the answer to all tasks goes out, at the latest
+	if len(r.accepted) == 1 {
+		sent = time.Now()
+	}
+	_, err := q.Hold(ctx, args.Key(), sent.Add(storing))
 	switch {
 	case err == nil:
 		return true, nil
