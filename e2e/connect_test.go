@@ -89,7 +89,7 @@ func tokens(t *testing.T, h *house) {
 		h.upload(t, p, "reading.flac", reading(t, 2))
 		eventually(t, "the problem shows", 30*time.Second, func() bool {
 			p := b.status(t, p).Problem
-			return p != nil && strings.Contains(p.What, "401") && strings.Contains(p.What+p.Hint, "check LABEL_STUDIO_API_KEY")
+			return p != nil && strings.Contains(p.What, "401") && strings.Contains(p.What+p.Hint, "LABEL_STUDIO_API_KEY")
 		})
 		b.process.end(15)
 		h.keepsSecret(t, b, wrong)
