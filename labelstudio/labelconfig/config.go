@@ -70,7 +70,8 @@ type Object struct {
 	Value string // as written, such as "$audio"
 }
 
-// Key returns the data key that the object shows, or nothing if Value is a literal.
+// Key returns the data key or path that the object shows, or nothing if Value is a literal or
+// has text around its keys.
 func (o *Object) Key() string { return key(o.Value) }
 
 // Control is something people set.
@@ -98,8 +99,8 @@ type Label struct {
 	Attrs map[string]string
 }
 
-// Key returns the data key from which the control takes its labels or its first text, or
-// nothing.
+// Key returns the data key or path from which the control takes its labels or its first text,
+// or nothing.
 func (c *Control) Key() string { return key(c.Attrs["value"]) }
 
 // Dynamic reports whether the control's labels come from elsewhere than the
@@ -145,13 +146,6 @@ func (c *Config) Key() string {
 		}
 	}
 	return ""
-}
-
-func key(value string) string {
-	if !strings.HasPrefix(value, "$") {
-		return ""
-	}
-	return strings.TrimLeft(value, "$")
 }
 
 // Parse reads a configuration. Text, comments and unknown tags are of no matter, before,

@@ -104,7 +104,7 @@ const undefinedKey = "$undefined$"
 // Recording returns the value that says where a task's recording is, and whether the
 // task has one.
 func (p *Plan) Recording(data map[string]json.RawMessage) (string, bool) {
-	if s, ok := textOf(p.Audio.Value, data); ok {
+	if s, ok := p.Audio.text(data); ok {
 		return s, true
 	}
 	if p.Audio.Key() == "" {
