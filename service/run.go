@@ -56,7 +56,7 @@ func (s *Service) assemble() (err error) {
 	o.Jobs.Tireless = []string{events.Kind}
 	o.Jobs.GivenUp = func(job jobs.Job) {
 		s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
-		s.log.Error("job given up", "job", job.Key, "project", job.Project, "error", job.Reason, "hint", job.Hint)
+		s.log.Error("job given up", about(job, "error", job.Reason, "hint", job.Hint)...)
 	}
 	s.queue = queue.New(o.Jobs)
 	s.shutdown.add("job queue", func(context.Context) error { return s.queue.Close() })

@@ -99,6 +99,8 @@ func (f *Fetcher) hint(s source, e *Error) string {
 	var refused *insideError
 	var dns *net.DNSError
 	switch {
+	case errors.As(e.Err, &refused) && refused.all:
+		return "Link-local addresses and those of cloud metadata services are refused even with --allow-private. If this one is meant to be reached, allow it with --allow-host."
 	case errors.As(e.Err, &refused):
 		return "Tasks may not reach addresses inside the network. If this one is meant to be reached, allow it with --allow-host."
 	case errors.As(e.Err, &dns):

@@ -102,7 +102,8 @@ type Options struct {
 	Backoff time.Duration
 
 	// AllowHosts may be reached although they are inside the network: names, name:port,
-	// addresses or prefixes such as 10.1.0.0/16. AllowPrivate allows all of them.
+	// addresses or prefixes such as 10.1.0.0/16. AllowPrivate allows all of them but link-local
+	// addresses and those of cloud metadata services, which have to be named.
 	AllowHosts   []string
 	AllowPrivate bool
 
