@@ -97,7 +97,7 @@ func (s *Service) assemble() (err error) {
 
 	if s.server, err = server.New(server.Options{
 		Model: &model{projects: s.projects, predictions: s.predictions, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
-		User: o.User, Password: o.Password, Open: o.Open, BodyLimit: o.BodyLimit,
+		User: o.User, Password: o.Password, WebhookSecret: o.WebhookSecret, Open: o.Open, BodyLimit: o.BodyLimit,
 		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections}, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {
 		return err

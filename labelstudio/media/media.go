@@ -32,7 +32,8 @@
 // should see no more than the annotators. No other route and no other host gets the
 // token; a redirect to another host loses it, and other credentials too. Addresses inside
 // the network (loopback, private, link-local, cloud metadata) are refused after their
-// names have been resolved, at every hop, unless they are allowed by option. Paths cannot
+// names have been resolved, at every hop, unless they are allowed by option; link-local ones
+// and cloud metadata have to be allowed one by one. Paths cannot
 // leave their folders, by dots or by links. Queries of addresses hold signatures and stand
 // in no error.
 //
