@@ -350,9 +350,12 @@ func (f *Fetcher) obtain(ctx context.Context, r Request, s source) (*entry, int6
 		os.Remove(part.Name()) // gone already if it was put into place
 	}()
 	var warnings []string
-	if s.kind == Inline {
+	switch {
+	case s.referred:
+		err = ErrNotKept
+	case s.kind == Inline:
 		err = writeData(part, r.Value, f.options.MaxBytes)
-	} else {
+	default:
 		t := transfer{fetcher: f, request: r, source: s}
 		warnings, err = t.file(ctx, part)
 	}
