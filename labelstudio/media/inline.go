@@ -106,6 +106,11 @@ func (e escapeError) Error() string { return fmt.Sprintf("%q is no percent encod
 // Read implements io.Reader.
 func (u *unescaper) Read(p []byte) (n int, err error) {
 	for n < len(p) && u.rest != "" {
+		if size := u.plain(len(p) - n); size > 0 {
+			n += copy(p[n:], u.rest[:size])
+			u.rest = u.rest[size:]
+			continue
+		}
 		c, size := u.rest[0], 1
 		if c == '%' {
 			if len(u.rest) < 3 {
@@ -134,6 +139,20 @@ func (u *unescaper) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// plain returns how many of the next bytes, at most so many, stand for themselves.
+func (u *unescaper) plain(most int) int {
+	if u.padded {
+		return 0
+	}
+	next := u.rest[:min(len(u.rest), most)]
+	for _, special := range []byte("%= \t\r\n") {
+		if i := strings.IndexByte(next, special); i >= 0 {
+			next = next[:i]
+		}
+	}
+	return len(next)
 }
 
 // isDecoding reports whether an error is about the text and not about the file.
