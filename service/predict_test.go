@@ -3,6 +3,7 @@ package service_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -279,6 +280,35 @@ func TestWithoutATokenAnswersAreTheOnlyWay(t *testing.T) {
 		w.settled(0, ids...)
 		if s := w.status(); s.APIProblem == "" {
 			t.Error("/status does not say that the token is missing")
+		}
+		if s := w.state(ids[0]); s.State != "transcribed" || s.Version != w.version(p) {
+			t.Errorf("/status shows %+v", s)
+		}
+	})
+}
+
+func TestWithoutATokenFailuresAreShownToo(t *testing.T) {
+	inWorld(t, func(_ *world, o *service.Options) { o.LabelStudio.URL, o.LabelStudio.Token = "", labelstudio.Secret{} }, func(w *world) {
+		p := w.connected("")
+		w.ready()
+		damaged := w.Upload(p, "damaged.wav", []byte("RIFF"))
+		ids := w.AddTasks(p, []map[string]any{{"audio": damaged}, {"audio": damaged}, {"audio": "data:,"}, {"text": "no recording"}}...)
+		ids = append(ids, w.record(p, 1)...)
+		if n := w.retrieve(p, ids...); n != 1 {
+			t.Errorf("%d predictions", n)
+		}
+		for i, want := range []string{"failed", "failed", "failed", "not accepted", "transcribed"} {
+			s := w.state(ids[i])
+			if s.State != want || want != "transcribed" && s.Reason == "" {
+				t.Errorf("task %d: %+v, want %s", i, s, want)
+			}
+		}
+		if counts := w.status().Projects[0].Counts; counts["failed"] != 3 || counts["transcribed"] != 1 {
+			t.Errorf("counts %v", counts)
+		}
+		names := regexp.MustCompile(fmt.Sprintf(`"msg":"job given up","job":"[^"]+","project":%d,"task":(%d|%d|%d),"error"`, p, ids[0], ids[1], ids[2]))
+		if n := len(names.FindAllString(w.log.String(), -1)); n != 2 {
+			t.Errorf("%d jobs were given up by name", n)
 		}
 	})
 }

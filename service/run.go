@@ -56,7 +56,7 @@ func (s *Service) assemble() (err error) {
 	o.Jobs.Tireless = []string{events.Kind}
 	o.Jobs.GivenUp = func(job jobs.Job) {
 		s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
-		s.log.Error("job given up", "job", job.Key, "project", job.Project, "error", job.Reason, "hint", job.Hint)
+		s.log.Error("job given up", about(job, "error", job.Reason, "hint", job.Hint)...)
 	}
 	s.queue = queue.New(o.Jobs)
 	s.shutdown.add("job queue", func(context.Context) error { return s.queue.Close() })
@@ -69,7 +69,7 @@ func (s *Service) assemble() (err error) {
 	if s.client != nil {
 		o.Media.Server = s.client
 	}
-	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
+	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, Client: s.client, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	s.shutdown.add("downloads", func(context.Context) error { s.recordings.Close(); return nil })
@@ -97,7 +97,7 @@ func (s *Service) assemble() (err error) {
 
 	if s.server, err = server.New(server.Options{
 		Model: &model{projects: s.projects, predictions: s.predictions, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
-		User: o.User, Password: o.Password, Open: o.Open, BodyLimit: o.BodyLimit,
+		User: o.User, Password: o.Password, WebhookSecret: o.WebhookSecret, Open: o.Open, BodyLimit: o.BodyLimit,
 		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections}, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {
 		return err

@@ -99,6 +99,8 @@ type Options struct {
 	User     string
 	Password labelstudio.Secret
 	Open     []string
+	// WebhookSecret is asked of webhooks; see server.Options.
+	WebhookSecret labelstudio.Secret
 	// BodyLimit bounds the body of a request, in bytes; 0 means 250 MB.
 	BodyLimit int
 

@@ -153,7 +153,11 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, mo
 		}
 	}
 	list := predictions.NewTaskList(most)
-	if q != nil {
+	switch {
+	case q == nil:
+	case s.client == nil:
+		list = s.predictions.Asked(q, id, most)
+	default:
 		list = s.overview.Tasks(q, id, most)
 	}
 	for _, t := range tasks {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -72,7 +73,7 @@ func (s *Service) attempt(c crew, lease *jobs.Lease) {
 	job := lease.Job()
 	defer func() {
 		if err := lease.Release(); err != nil && s.working.Err() == nil {
-			s.log.Warn("job not given back", "job", job.Key, "error", err)
+			s.log.Warn("job not given back", about(job, "error", err)...)
 		}
 	}()
 	ctx := lease.Context()
@@ -92,20 +93,33 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	delay, again := retry(cause, job)
 	s.outage.noted(cause)
 	if again && time.Since(job.Created) < s.options.GiveUp {
-		s.log.Warn("job will be tried again", "job", job.Key, "in_s", delay.Seconds(), "error", cause)
+		s.log.Warn("job will be tried again", about(job, "in_s", delay.Seconds(), "error", cause)...)
 		if err := lease.Retry(s.storing, delay, hint.With(cause)); err != nil && ctx.Err() == nil {
-			s.log.Error("job not put back", "job", job.Key, "error", err)
+			s.log.Error("job not put back", about(job, "error", err)...)
 		}
 		return
 	}
-	s.log.Error("job given up", "job", job.Key, "error", cause, "hint", hint.Of(cause))
+	s.log.Error("job given up", about(job, "error", cause, "hint", hint.Of(cause))...)
 	s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
 	if err := lease.Fail(s.storing, hint.With(cause)); err != nil && ctx.Err() == nil {
-		s.log.Error("job not ended", "job", job.Key, "error", err)
+		s.log.Error("job not ended", about(job, "error", err)...)
 	}
 	if job.Kind == events.Kind {
 		s.events.GivenUp(job, cause)
 	}
+}
+
+// about returns log attributes that name a job: by its key, its project and, if it has one, its
+// task, by which people find it in Label Studio.
+func about(job jobs.Job, more ...any) []any {
+	attrs := []any{"job", job.Key, "project", projects.ParseName(job.Project)}
+	var args struct {
+		Task int64 `json:"task"`
+	}
+	if err := json.Unmarshal(job.Payload, &args); err == nil && args.Task != 0 {
+		attrs = append(attrs, "task", args.Task)
+	}
+	return append(attrs, more...)
 }
 
 // attempts is how often a job is tried that fails for no reason that time cures.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/service"
@@ -39,6 +40,8 @@ type serveCommand struct {
 	NATSCredentials string `help:"Path to a .creds file for --nats-url." name:"nats-credentials" type:"path" placeholder:"FILE" group:"Jobs"`
 	NATSPrefix      string `help:"Prefix of the names under which jobs are stored in NATS. Give each Label Studio its own." name:"nats-prefix" default:"asr" placeholder:"NAME" group:"Jobs"`
 	NATSReplicas    int    `help:"Number of NATS servers that store each value." name:"nats-replicas" default:"1" min:"1" max:"5" group:"Jobs"`
+
+	WebhookSecret labelstudio.Secret `help:"Secret that webhooks need: in the header X-Webhook-Secret, or in the backend's address, http://HOST:9090/s/SECRET. 16 or more letters, digits, - and _." placeholder:"SECRET" group:"Access"`
 
 	Open []string `help:"Routes that need no authentication. Label Studio sends webhooks without credentials." default:"/webhook,/health" group:"Access" name:"open-route"`
 
@@ -126,7 +129,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 		Media:       fetch,
 		Jobs:        jobs.Options{Dir: filepath.Join(c.DataDir, "jobs")},
 		PredictWait: wait, Recordings: c.Recordings, GiveUp: c.GiveUp,
-		User: c.BasicUser, Password: c.BasicPassword, Open: c.Open, BodyLimit: c.BodyLimit << 20,
+		User: c.BasicUser, Password: c.BasicPassword, WebhookSecret: c.WebhookSecret, Open: c.Open, BodyLimit: c.BodyLimit << 20,
 		Version: version, Logger: log,
 	}
 	if c.NATSURL != "" {

@@ -25,7 +25,7 @@ type studioFlags struct {
 	MediaDir         string             `help:"Label Studio's media folder, which contains uploads, if it is also mounted here." type:"path" placeholder:"FOLDER" group:"Label Studio"`
 
 	AllowHost    []string `help:"Private hosts from which recordings may be downloaded: names, name:port, addresses, or prefixes such as 10.1.0.0/16." placeholder:"HOST" group:"Recordings"`
-	AllowPrivate bool     `help:"Allow recordings to be downloaded from any private address." group:"Recordings"`
+	AllowPrivate bool     `help:"Allow recordings to be downloaded from any private address, except link-local ones and cloud metadata services." group:"Recordings"`
 }
 
 // mediaOptions configure how recordings are downloaded.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -172,11 +173,14 @@ func canonical(address string) string {
 	return strings.ToLower(u.Scheme+"://"+net.JoinHostPort(u.Hostname(), port)) + strings.TrimRight(u.Path, "/")
 }
 
-// plain writes an address without credentials and query.
+// secretPath is the secret of webhooks in a backend's address; see server.Options.WebhookSecret.
+var secretPath = regexp.MustCompile(`/s/[A-Za-z0-9_-]{16,}`)
+
+// plain writes an address without credentials, the secret of webhooks and query.
 func plain(address string) string {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil {
 		return "an address that cannot be read"
 	}
-	return strings.TrimRight(without.Secrets(u), "/")
+	return secretPath.ReplaceAllString(strings.TrimRight(without.Secrets(u), "/"), "/s/***")
 }

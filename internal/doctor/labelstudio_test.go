@@ -210,3 +210,16 @@ func TestTheBackendsAddress(t *testing.T) {
 		expect(t, l.examine(t.Context(), nil), after(well, "FAILURE backend: another program -> `asr-backend serve`")...)
 	})
 }
+
+func TestAddressesAreShownWithoutSecrets(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://u:p@asr.test:9090/":                              "http://asr.test:9090",
+		"http://asr.test:9090/s/0123456789abcdef0123":            "http://asr.test:9090/s/***",
+		"http://asr.test/below/s/0123456789abcdef-_/webhook?x=y": "http://asr.test/below/s/***/webhook",
+		"http://asr.test/s/short":                                "http://asr.test/s/short",
+	} {
+		if got := plain(address); got != want {
+			t.Errorf("%s is shown as %s, want %s", address, got, want)
+		}
+	}
+}

@@ -32,6 +32,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,8 +138,9 @@ type call struct {
 	method string
 	path   string // below the base, with a slash in front
 	query  url.Values
-	body   any // to JSON, or nil
-	reply  any // from JSON, or nil
+	body   any   // to JSON, or nil
+	reply  any   // from JSON, or nil
+	most   int64 // of the reply, in bytes; 0: maxReply
 	stream io.Writer
 }
 
@@ -217,12 +219,16 @@ func (c *Client) read(q call, target *url.URL, w *http.Response) error {
 			return fail(fmt.Errorf("%w: %w", errBrokeOff, err))
 		}
 	case q.reply != nil:
-		raw, err := io.ReadAll(io.LimitReader(w.Body, maxReply+1))
+		most := cmp.Or(q.most, maxReply)
+		if w.ContentLength > most {
+			return fail(fmt.Errorf("%w: %d bytes, at most %d are read", errReplyTooLarge, w.ContentLength, most))
+		}
+		raw, err := io.ReadAll(io.LimitReader(w.Body, most+1))
 		if err != nil {
 			return fail(fmt.Errorf("%w: %w", errBrokeOff, err))
 		}
-		if len(raw) > maxReply {
-			return fail(fmt.Errorf("the answer is larger than %d bytes", maxReply))
+		if int64(len(raw)) > most {
+			return fail(fmt.Errorf("%w: more than %d bytes", errReplyTooLarge, most))
 		}
 		if err := json.Unmarshal(raw, q.reply); err != nil {
 			e := &Error{Op: q.op, Method: q.method, URL: without.Secrets(target), Status: w.StatusCode, Err: fmt.Errorf("%w: %w", errNoSense, jsonerr.Explain(err))}

@@ -19,6 +19,8 @@ import (
 
 var (
 	errBrokeOff = errors.New("the answer broke off")
+	// errReplyTooLarge is for an answer that takes more memory than one may.
+	errReplyTooLarge = errors.New("the answer is too large")
 	// errNoSense is for an answer of 200 that is not Label Studio's: the login page of a
 	// proxy, or a notice of maintenance.
 	errNoSense = errors.New("the answer is not one of Label Studio's API")

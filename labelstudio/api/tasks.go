@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -14,19 +15,39 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
-// TaskPage is how many tasks are asked for at once.
+// TaskPage is how many tasks are asked for at once. Tasks may hold recordings, so that a page
+// may have gigabytes: one that is too large is asked for in parts.
 const TaskPage = 100
+
+// pageBytes bounds a page of several tasks.
+const pageBytes = 64 << 20
+
+// smaller returns the size of the parts of a page of tasks that is too large. It divides size.
+func smaller(size int) int {
+	if size%4 == 0 {
+		return size / 4
+	}
+	return max(size/5, 1)
+}
 
 // Tasks returns the tasks of a project, in Label Studio's order. With history they carry
 // their annotations and predictions, which may be megabytes each. Tasks that come or go
 // meanwhile may be missed or seen twice. An error ends the sequence.
 func (c *Client) Tasks(ctx context.Context, project int64, history bool) iter.Seq2[labelstudio.Task, error] {
 	return func(yield func(labelstudio.Task, error) bool) {
-		for page := 1; ; page++ {
-			reply, err := c.taskPage(ctx, project, history, page, nil)
+		size := TaskPage
+		for first := 0; ; {
+			if first%TaskPage == 0 {
+				size = TaskPage
+			}
+			reply, err := c.taskPage(ctx, project, history, first/size+1, size, nil)
+			for errors.Is(err, errReplyTooLarge) && size > 1 {
+				size = smaller(size)
+				reply, err = c.taskPage(ctx, project, history, first/size+1, size, nil)
+			}
 			if err != nil {
 				// The last page may have emptied since its number was known.
-				if page > 1 && Status(err) == http.StatusNotFound {
+				if first > 0 && Status(err) == http.StatusNotFound {
 					return
 				}
 				yield(labelstudio.Task{}, err)
@@ -37,7 +58,8 @@ func (c *Client) Tasks(ctx context.Context, project int64, history bool) iter.Se
 					return
 				}
 			}
-			if len(reply.Tasks) == 0 || page*TaskPage >= reply.Total {
+			first += size
+			if len(reply.Tasks) == 0 || first >= reply.Total {
 				return
 			}
 		}
@@ -49,11 +71,16 @@ func (c *Client) Tasks(ctx context.Context, project int64, history bool) iter.Se
 // asked for by the last id of the one before.
 func (c *Client) TasksWithout(ctx context.Context, project int64, version string) iter.Seq2[labelstudio.Task, error] {
 	return func(yield func(labelstudio.Task, error) bool) {
+		size := TaskPage
 		for last := int64(0); ; {
-			page, err := c.taskPage(ctx, project, false, 1, &taskQuery{Ordering: []string{"tasks:id"}, Filters: &filters{"and", []filter{
+			page, err := c.taskPage(ctx, project, false, 1, size, &taskQuery{Ordering: []string{"tasks:id"}, Filters: &filters{"and", []filter{
 				{"filter:tasks:id", "greater", "Number", last},
 				{"filter:tasks:predictions_model_versions", "not_contains", "List", []string{version}},
 			}}})
+			if errors.Is(err, errReplyTooLarge) && size > 1 {
+				size = smaller(size)
+				continue
+			}
 			if err != nil {
 				yield(labelstudio.Task{}, err)
 				return
@@ -68,9 +95,10 @@ func (c *Client) TasksWithout(ctx context.Context, project int64, version string
 					return
 				}
 			}
-			if len(page.Tasks) < TaskPage {
+			if len(page.Tasks) < size {
 				return
 			}
+			size = min(2*size, TaskPage)
 		}
 	}
 }
@@ -80,20 +108,32 @@ func (c *Client) TasksWithout(ctx context.Context, project int64, version string
 func (c *Client) TasksByID(ctx context.Context, project int64, ids []int64, history bool) iter.Seq2[labelstudio.Task, error] {
 	return func(yield func(labelstudio.Task, error) bool) {
 		for some := range slices.Chunk(ids, TaskPage) {
-			query := &taskQuery{Selected: &selected{Included: some}}
-			page, err := c.taskPage(ctx, project, history, 1, query)
-			if err != nil {
-				yield(labelstudio.Task{}, err)
+			if !c.selectedTasks(ctx, project, some, history, yield) {
 				return
-			}
-			for _, task := range page.Tasks {
-				// A server that ignored the selection would return others.
-				if slices.Contains(some, task.ID) && !yield(task, nil) {
-					return
-				}
 			}
 		}
 	}
+}
+
+// selectedTasks yields some tasks, in parts if all at once are too much, and reports whether
+// more are wanted.
+func (c *Client) selectedTasks(ctx context.Context, project int64, some []int64, history bool, yield func(labelstudio.Task, error) bool) bool {
+	page, err := c.taskPage(ctx, project, history, 1, len(some), &taskQuery{Selected: &selected{Included: some}})
+	if errors.Is(err, errReplyTooLarge) && len(some) > 1 {
+		half := len(some) / 2
+		return c.selectedTasks(ctx, project, some[:half], history, yield) && c.selectedTasks(ctx, project, some[half:], history, yield)
+	}
+	if err != nil {
+		yield(labelstudio.Task{}, err)
+		return false
+	}
+	for _, task := range page.Tasks {
+		// A server that ignored the selection would return others.
+		if slices.Contains(some, task.ID) && !yield(task, nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // Task returns one task with its annotations and predictions, through the list route:
@@ -136,12 +176,12 @@ type taskPage struct {
 	Tasks []labelstudio.Task `json:"tasks"`
 }
 
-// taskPage asks for a page of tasks, the first of which is 1; query may be nil.
-func (c *Client) taskPage(ctx context.Context, project int64, history bool, page int, query *taskQuery) (reply taskPage, err error) {
+// taskPage asks for a page of so many tasks, the first of which is 1; query may be nil.
+func (c *Client) taskPage(ctx context.Context, project int64, history bool, page, size int, query *taskQuery) (reply taskPage, err error) {
 	op := fmt.Sprintf("list the tasks of project %d", project)
 	values := url.Values{
 		"project": {strconv.FormatInt(project, 10)}, "fields": {"task_only"},
-		"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(TaskPage)},
+		"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(size)},
 		// Addresses in storages as the task has them, as in requests for predictions.
 		"resolve_uri": {"false"},
 	}
@@ -155,7 +195,11 @@ func (c *Client) taskPage(ctx context.Context, project int64, history bool, page
 		}
 		values.Set("query", string(raw))
 	}
-	err = c.do(ctx, call{op: op, method: http.MethodGet, path: "/api/tasks/", query: values, reply: &reply})
+	most := int64(pageBytes)
+	if size == 1 {
+		most = maxReply
+	}
+	err = c.do(ctx, call{op: op, method: http.MethodGet, path: "/api/tasks/", query: values, reply: &reply, most: most})
 	return reply, err
 }
 

@@ -47,6 +47,9 @@ const MaxSize = 4 << 20
 type Config struct {
 	Objects  []*Object  // in the order of the document
 	Controls []*Control // in the order of the document
+
+	objects  map[string]*Object  // by name
+	controls map[string]*Control // by name
 }
 
 // Tag is what objects and controls have in common.
@@ -70,7 +73,8 @@ type Object struct {
 	Value string // as written, such as "$audio"
 }
 
-// Key returns the data key that the object shows, or nothing if Value is a literal.
+// Key returns the data key or path that the object shows, or nothing if Value is a literal or
+// has text around its keys.
 func (o *Object) Key() string { return key(o.Value) }
 
 // Control is something people set.
@@ -82,6 +86,8 @@ type Control struct {
 	PerRegion bool
 	// When limits where the control is shown; its parts are empty when not given.
 	When When
+
+	values map[string]bool // of Labels
 }
 
 // When is the condition under which a control is shown.
@@ -98,8 +104,8 @@ type Label struct {
 	Attrs map[string]string
 }
 
-// Key returns the data key from which the control takes its labels or its first text, or
-// nothing.
+// Key returns the data key or path from which the control takes its labels or its first text,
+// or nothing.
 func (c *Control) Key() string { return key(c.Attrs["value"]) }
 
 // Dynamic reports whether the control's labels come from elsewhere than the
@@ -112,29 +118,14 @@ func (c *Control) On(object string) bool { return slices.Contains(c.ToName, obje
 // Has reports whether value may appear in results of the control. Dynamic controls are
 // not known to the end, so anything may.
 func (c *Control) Has(value string) bool {
-	return len(c.Labels) == 0 ||
-		slices.ContainsFunc(c.Labels, func(l Label) bool { return l.Value == value })
+	return len(c.Labels) == 0 || c.values[value]
 }
 
 // Object returns the object of that name, or nil.
-func (c *Config) Object(name string) *Object {
-	for _, o := range c.Objects {
-		if o.Name == name {
-			return o
-		}
-	}
-	return nil
-}
+func (c *Config) Object(name string) *Object { return c.objects[name] }
 
 // Control returns the control of that name, or nil.
-func (c *Config) Control(name string) *Control {
-	for _, t := range c.Controls {
-		if t.Name == name {
-			return t
-		}
-	}
-	return nil
-}
+func (c *Config) Control(name string) *Control { return c.controls[name] }
 
 // Key returns the first data key of the configuration: the one under which files lie
 // that were uploaded before there was a configuration.
@@ -147,21 +138,14 @@ func (c *Config) Key() string {
 	return ""
 }
 
-func key(value string) string {
-	if !strings.HasPrefix(value, "$") {
-		return ""
-	}
-	return strings.TrimLeft(value, "$")
-}
-
 // Parse reads a configuration. Text, comments and unknown tags are of no matter, before,
-// inside and after the root element.
+// inside and after the root element. Of elements with the same name the last one counts.
 func Parse(text string) (*Config, error) {
 	if len(text) > MaxSize {
 		return nil, fmt.Errorf("labelling configuration has %d bytes, more than %d", len(text), MaxSize)
 	}
-	c := new(Config)
-	var open []*Control // the control of each open element, nil for other elements
+	c := &Config{objects: map[string]*Object{}, controls: map[string]*Control{}}
+	var open []*Control // the nearest control around each open element, itself included, or nil
 	dec := xml.NewDecoder(strings.NewReader(text))
 	roots := 0
 	for {
@@ -177,7 +161,11 @@ func Parse(text string) (*Config, error) {
 			if len(open) == 0 {
 				roots++
 			}
-			open = append(open, c.element(t, open))
+			var around *Control
+			if len(open) > 0 {
+				around = open[len(open)-1]
+			}
+			open = append(open, c.element(t, around))
 		case xml.EndElement:
 			open = open[:len(open)-1]
 		}
@@ -185,11 +173,14 @@ func Parse(text string) (*Config, error) {
 	if roots != 1 {
 		return nil, fmt.Errorf("labelling configuration has %d root elements instead of one", roots)
 	}
+	c.Objects = slices.DeleteFunc(c.Objects, func(o *Object) bool { return c.objects[o.Name] != o })
+	c.Controls = slices.DeleteFunc(c.Controls, func(t *Control) bool { return c.controls[t.Name] != t })
 	return c, nil
 }
 
-// element takes in one element inside the open ones, and returns it if it is a control.
-func (c *Config) element(e xml.StartElement, open []*Control) *Control {
+// element takes in one element, and returns the control that its labels belong to: itself if
+// it is one, else the one around it.
+func (c *Config) element(e xml.StartElement, around *Control) *Control {
 	tag := Tag{Tag: e.Name.Local, Attrs: make(map[string]string, len(e.Attr))}
 	for _, a := range e.Attr {
 		tag.Attrs[strings.ToLower(a.Name.Local)] = spaces.Replace(a.Value)
@@ -202,21 +193,17 @@ func (c *Config) element(e xml.StartElement, open []*Control) *Control {
 	switch {
 	case tag.Name != "" && tag.Attrs["toname"] != "" && !tag.Is("Filter"):
 		control := newControl(tag)
-		c.Controls = append(slices.DeleteFunc(c.Controls,
-			func(o *Control) bool { return o.Name == control.Name }), control)
+		c.Controls = append(c.Controls, control)
+		c.controls[control.Name] = control
 		return control
 	case tag.Name != "" && value != "":
-		c.Objects = append(slices.DeleteFunc(c.Objects,
-			func(o *Object) bool { return o.Name == tag.Name }), &Object{Tag: tag, Value: value})
-	case tag.Is("Label", "Choice"):
-		for _, control := range slices.Backward(open) {
-			if control != nil {
-				control.addLabel(tag.Attrs)
-				break
-			}
-		}
+		object := &Object{Tag: tag, Value: value}
+		c.Objects = append(c.Objects, object)
+		c.objects[object.Name] = object
+	case tag.Is("Label", "Choice") && around != nil:
+		around.addLabel(tag.Attrs)
 	}
-	return nil
+	return around
 }
 
 // spaces is XML's normalisation of white space in attribute values.
@@ -240,9 +227,13 @@ func (c *Control) addLabel(attrs map[string]string) {
 	if l.Value == "" {
 		l.Value = l.Name
 	}
-	if l.Value == "" || slices.ContainsFunc(c.Labels, func(o Label) bool { return o.Value == l.Value }) {
+	if l.Value == "" || c.values[l.Value] {
 		return
 	}
+	if c.values == nil {
+		c.values = map[string]bool{}
+	}
+	c.values[l.Value] = true
 	c.Labels = append(c.Labels, l)
 }
 

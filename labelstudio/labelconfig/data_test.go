@@ -1,14 +1,51 @@
 package labelconfig_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
+	"strings"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 )
 
-// TestPathsIntoTaskDataAreFollowed expects what lodash.get 4.4.2 returns, with which Label
-// Studio's editor looks values up.
+// TestValuesResolveAsInTheEditor expects what the code of Label Studio's editor returned; see
+// testdata/label-studio/README.md.
+func TestValuesResolveAsInTheEditor(t *testing.T) {
+	lines, err := os.ReadFile(oracle.Data(t, "label-studio", "values.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for line := range bytes.Lines(lines) {
+		var c struct {
+			Value    string                     `json:"value"`
+			Data     map[string]json.RawMessage `json:"data"`
+			Resolved any                        `json:"resolved"`
+		}
+		if err := json.Unmarshal(line, &c); err != nil {
+			t.Fatal(err)
+		}
+		count++
+		// Audio takes texts only, and what is no text leaves a word in its place.
+		want, _ := c.Resolved.(string)
+		if strings.Contains(want, "undefined") || strings.Contains(want, "[object Object]") {
+			want = ""
+		}
+		plan := labelconfig.Plan{Audio: &labelconfig.Object{Tag: labelconfig.Tag{Tag: "Audio"}, Value: c.Value}}
+		if got, ok := plan.Recording(c.Data); got != want || ok != (want != "") {
+			t.Errorf("%s gives %q, %v; the editor shows %q", c.Value, got, ok, want)
+		}
+	}
+	if count < 70 {
+		t.Errorf("%d cases", count)
+	}
+}
+
+// TestPathsIntoTaskDataAreFollowed expects what get of es-toolkit/compat returns, with which
+// Label Studio's editor looks values up.
 func TestPathsIntoTaskDataAreFollowed(t *testing.T) {
 	for _, c := range []struct{ name, data, key, want string }{
 		{"a key", `{"audio":"x"}`, "audio", `"x"`},
@@ -32,7 +69,11 @@ func TestPathsIntoTaskDataAreFollowed(t *testing.T) {
 		{"through null", `{"a":null}`, "a.b", ``},
 		{"nothing there", `{}`, "a.b", ``},
 		{"a dot in front", `{"a":"x"}`, ".a", ``},
-		{"two dots", `{"a":{"b":"x"}}`, "a..b", ``},
+		{"two dots", `{"a":{"b":"x"}}`, "a..b", `"x"`},
+		{"an empty name in brackets", `{"a":{"":{"b":"x"}}}`, "a[].b", `"x"`},
+		{"a dot at the end", `{"a":"x"}`, "a.", `"x"`},
+		{"a bracket that is not closed", `{"a":["x"]}`, "a[0", `"x"`},
+		{"white space around a value", `{"a": {"b" : "x" } }`, "a.b", `"x"`},
 		{"an object", `{"a":{"b":{"c":1}}}`, "a.b", `{"c":1}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -49,54 +49,84 @@ func speechLabel(labels []Label, allowed []string, option string) string {
 			return l.Value
 		}
 	}
-	if len(allowed) > 0 {
-		labels = slices.DeleteFunc(slices.Clone(labels), func(l Label) bool {
-			return !slices.Contains(allowed, l.Value) && !slices.Contains(allowed, l.Name)
-		})
-	}
-	rank := func(is func(Label) bool) string {
-		if i := slices.IndexFunc(labels, is); i >= 0 {
-			return labels[i].Value
-		}
-		return ""
-	}
-	for _, is := range []func(Label) bool{
-		hinted,
-		func(l Label) bool { return slices.ContainsFunc(speech, l.named) },
-		func(l Label) bool { return l.mentions(speech) && !l.mentions(other) },
+	candidates := candidates(labels, allowed)
+	for _, is := range []func(*candidate) bool{
+		(*candidate).hinted,
+		func(c *candidate) bool { return slices.ContainsFunc(speech, c.named) },
+		func(c *candidate) bool { return c.mentions(speech) && !c.mentions(other) },
 	} {
-		if value := rank(is); value != "" {
-			return value
+		for i := range candidates {
+			if is(&candidates[i]) {
+				return candidates[i].Value
+			}
 		}
 	}
 	// One label that is not about something else has to be it.
-	rest := slices.DeleteFunc(slices.Clone(labels), func(l Label) bool { return l.mentions(other) })
-	if len(rest) == 1 && !rest[0].mentions(speakers) {
-		return rest[0].Value
+	var only *candidate
+	for i := range candidates {
+		c := &candidates[i]
+		if c.mentions(other) {
+			continue
+		}
+		if only != nil {
+			only = nil
+			break
+		}
+		only = c
+	}
+	if only != nil && !only.mentions(speakers) {
+		return only.Value
 	}
 	// A text that is only kept with one of these labels needs one of them.
-	if len(allowed) > 0 && len(labels) > 0 {
-		return labels[0].Value
+	if len(allowed) > 0 && len(candidates) > 0 {
+		return candidates[0].Value
 	}
 	return ""
 }
 
+// candidate is a label with its words, which are compared with many others.
+type candidate struct {
+	Label
+	value, name string // see words
+}
+
+// candidates returns the labels that are allowed; all, if none is named.
+func candidates(labels []Label, allowed []string) []candidate {
+	names := set(allowed)
+	out := make([]candidate, 0, len(labels))
+	for _, l := range labels {
+		if len(allowed) == 0 || names[l.Value] || names[l.Name] {
+			out = append(out, candidate{l, words(l.Value), words(l.Name)})
+		}
+	}
+	return out
+}
+
+func set(list []string) map[string]bool {
+	out := make(map[string]bool, len(list))
+	for _, s := range list {
+		out[s] = true
+	}
+	return out
+}
+
 // hinted reports whether the label asks for speech by predicted_values, a list of a
 // model's classes, as other backends read it.
-func hinted(l Label) bool {
-	return slices.ContainsFunc(split(l.Attrs["predicted_values"]),
+func (c *candidate) hinted() bool {
+	return slices.ContainsFunc(split(c.Attrs["predicted_values"]),
 		func(v string) bool { return strings.EqualFold(v, "speech") })
 }
 
 // named reports whether the label's value or name is the word.
-func (l Label) named(word string) bool {
-	return words(l.Value) == " "+word || words(l.Name) == " "+word
+func (c *candidate) named(word string) bool {
+	return strings.TrimPrefix(c.value, " ") == word || strings.TrimPrefix(c.name, " ") == word
 }
 
 // mentions reports whether one of the label's words begins with one of the list. Scripts
 // without spaces match anywhere.
-func (l Label) mentions(list []string) bool {
-	text := words(l.Value) + words(l.Name)
+func (c *candidate) mentions(list []string) bool { return mention(c.value+c.name, list) }
+
+func mention(text string, list []string) bool {
 	return slices.ContainsFunc(list, func(w string) bool {
 		if first, _ := utf8.DecodeRuneInString(w); first < firstUnspaced {
 			w = " " + w

@@ -104,7 +104,7 @@ const undefinedKey = "$undefined$"
 // Recording returns the value that says where a task's recording is, and whether the
 // task has one.
 func (p *Plan) Recording(data map[string]json.RawMessage) (string, bool) {
-	if s, ok := textOf(p.Audio.Value, data); ok {
+	if s, ok := p.Audio.text(data); ok {
 		return s, true
 	}
 	if p.Audio.Key() == "" {
@@ -138,8 +138,9 @@ func (r *Regions) allowed() []string {
 func (c *Config) Plans(o Options) ([]*Plan, string) {
 	var plans []*Plan
 	var why []string
+	x := c.index()
 	for _, audio := range c.audio() {
-		p, reason := c.plan(audio, o)
+		p, reason := c.plan(audio, x, o)
 		if p == nil {
 			why = append(why, reason)
 			continue
@@ -179,18 +180,19 @@ func (c *Config) audio() []*Object {
 
 // plan finds out what the controls on one audio object take; nil and a sentence if
 // nothing that speech gives.
-func (c *Config) plan(audio *Object, o Options) (*Plan, string) {
+func (c *Config) plan(audio *Object, x *index, o Options) (*Plan, string) {
 	p := &Plan{Audio: audio, Split: audio.true("splitchannels")}
 	var labels, regionText, wholeText []*Control
-	for _, t := range c.Controls {
+	keys := map[string]bool{} // of TextKeys
+	for _, t := range x.controls[audio.Name] {
 		switch {
-		case !t.On(audio.Name):
 		case t.Is("Labels"):
 			labels = append(labels, t)
 		case t.Is("TextArea") && t.PerRegion:
 			regionText = append(regionText, t)
 		case t.Is("TextArea") && t.Key() != "" && t.Key() != audio.Key():
-			if !slices.Contains(p.TextKeys, t.Key()) {
+			if !keys[t.Key()] {
+				keys[t.Key()] = true
 				p.TextKeys = append(p.TextKeys, t.Key())
 			}
 		case t.Is("TextArea") && t.Attrs["value"] != "":
@@ -200,7 +202,7 @@ func (c *Config) plan(audio *Object, o Options) (*Plan, string) {
 		}
 	}
 	p.Whole = p.pickText(wholeText, o)
-	p.Paragraphs = c.paragraphs(audio)
+	p.Paragraphs = x.paragraphs(audio)
 	var reason string
 	p.Regions, reason = p.regions(c, labels, p.pickText(regionText, o), o)
 	switch {
@@ -226,8 +228,8 @@ func (p *Plan) pickText(areas []*Control, o Options) *Control {
 	pick := slices.IndexFunc(areas, func(t *Control) bool { return o.Text != "" && t.Name == o.Text })
 	if pick < 0 {
 		pick = slices.IndexFunc(areas, func(t *Control) bool {
-			l := Label{Name: t.Name}
-			return l.mentions(speech) || l.mentions([]string{"text", "asr"})
+			name := words(t.Name)
+			return mention(name, speech) || mention(name, []string{"text", "asr"})
 		})
 	}
 	pick = max(pick, 0)
@@ -241,25 +243,4 @@ func (p *Plan) pickText(areas []*Control, o Options) *Control {
 
 func (p *Plan) note(format string, args ...any) {
 	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
-}
-
-// paragraphs returns the Paragraphs that go with an audio object: they name its data key
-// or are synchronised with it.
-func (c *Config) paragraphs(audio *Object) *Paragraphs {
-	for _, o := range c.Objects {
-		bound := o.Attrs["audiourl"] == audio.Value || o.Attrs["sync"] == audio.Name ||
-			audio.Attrs["sync"] == o.Name
-		if !o.Is("Paragraphs") || !bound || o.Key() == "" || strings.EqualFold(o.Attrs["valuetype"], "url") {
-			continue
-		}
-		p := &Paragraphs{Object: o, Key: o.Key(), TextKey: o.Attrs["textkey"], NameKey: o.Attrs["namekey"]}
-		if p.TextKey == "" {
-			p.TextKey = "text"
-		}
-		if p.NameKey == "" {
-			p.NameKey = "author"
-		}
-		return p
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package labelconfig
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -66,9 +67,8 @@ func (p *Plan) condition(c *Config, r *Regions) {
 			r.Text.Name, visible.Text(strings.Join(when.ChoiceValues, " or ")))
 		return
 	}
-	i := slices.IndexFunc(choices.Labels, func(l Label) bool {
-		return slices.Contains(when.ChoiceValues, l.Value) || slices.Contains(when.ChoiceValues, l.Name)
-	})
+	wanted := set(when.ChoiceValues)
+	i := slices.IndexFunc(choices.Labels, func(l Label) bool { return wanted[l.Value] || wanted[l.Name] })
 	if i >= 0 {
 		r.Choice, r.ChoiceValue = choices, choices.Labels[i].Value
 	}
@@ -76,15 +76,22 @@ func (p *Plan) condition(c *Config, r *Regions) {
 
 // speakers reports whether the labels only say who speaks.
 func (r *Regions) speakers() bool {
-	return len(r.Labels.Labels) > 0 && !slices.ContainsFunc(r.Labels.Labels, func(l Label) bool {
-		return !l.mentions(speakers) && !l.mentions(other)
+	return len(r.Labels.Labels) > 0 && !slices.ContainsFunc(candidates(r.Labels.Labels, nil), func(c candidate) bool {
+		return !c.mentions(speakers) && !c.mentions(other)
 	})
 }
 
+// mostQuoted bounds how many labels a sentence names.
+const mostQuoted = 20
+
 func quoted(c *Control) string {
-	names := make([]string, len(c.Labels))
+	var names []string
 	for i, l := range c.Labels {
-		names[i] = l.Name
+		if i == mostQuoted {
+			names = append(names, fmt.Sprintf("and %d more", len(c.Labels)-i))
+			break
+		}
+		names = append(names, l.Name)
 	}
 	return visible.Text(`"` + c.Name + `" (` + strings.Join(names, ", ") + ")")
 }

@@ -155,7 +155,7 @@ func again(err error) bool {
 	var disk *os.PathError
 	var server interface{ Retry() (time.Duration, bool) }
 	switch {
-	case errors.As(err, &refused), errors.Is(err, errNoServer), errors.Is(err, errBadData), errors.Is(err, errOutside),
+	case errors.As(err, &refused), errors.Is(err, errNoServer), errors.Is(err, errBadData), errors.Is(err, ErrNotKept), errors.Is(err, errOutside),
 		errors.Is(err, download.ErrEmpty), errors.Is(err, download.ErrTooLarge):
 		return false
 	case errors.As(err, &local), errors.As(err, &disk): // full, or gone; later it may be there again

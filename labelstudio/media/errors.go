@@ -68,6 +68,9 @@ func Retryable(err error) (time.Duration, bool) {
 	return e.RetryAfter, e.retry
 }
 
+// ErrNotKept: the data URI that a reference names is not in the cache.
+var ErrNotKept = errors.New("the recording stood in the task's data and is no longer kept here")
+
 // Causes of errors.
 var (
 	errClosed   = errors.New("the fetcher is closed")
@@ -99,12 +102,18 @@ func (f *Fetcher) hint(s source, e *Error) string {
 	var refused *insideError
 	var dns *net.DNSError
 	switch {
+	case errors.As(e.Err, &refused) && refused.all:
+		return "Link-local addresses and those of cloud metadata services are refused even with --allow-private. If this one is meant to be reached, allow it with --allow-host."
 	case errors.As(e.Err, &refused):
 		return "Tasks may not reach addresses inside the network. If this one is meant to be reached, allow it with --allow-host."
 	case errors.As(e.Err, &dns):
 		return fmt.Sprintf("The name %q is not known here.", dns.Name)
 	case errors.Is(e.Err, syscall.ENOSPC):
 		return fmt.Sprintf("The disk of the cache folder %s is full.", f.options.CacheDir)
+	case errors.Is(e.Err, ErrNotKept):
+		return "Ask for the task again, for example by Retrieve Predictions. Recordings in storage or under an address have no such limits."
+	case errors.Is(e.Err, download.ErrTooLarge) && s.kind == Inline:
+		return "Upload the recording, or put it into a storage or under an address."
 	case errors.Is(e.Err, download.ErrTooLarge):
 		return fmt.Sprintf("The limit is %d bytes.", f.options.MaxBytes)
 	case errors.Is(e.Err, errPage) && s.own:

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,7 +51,28 @@ var inside = []netip.Prefix{
 	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks
 	netip.MustParsePrefix("240.0.0.0/4"),      // reserved, broadcast
 	netip.MustParsePrefix("168.63.129.16/32"), // Azure's host
+	netip.MustParsePrefix("2001::/32"),        // Teredo, which hides an IPv4 address
 	netip.MustParsePrefix("fec0::/10"),
+}
+
+// local are the networks that no recording is in: link-local addresses and those at which
+// cloud providers give a machine its credentials. They are refused even where everything is
+// allowed.
+var local = []netip.Prefix{
+	netip.MustParsePrefix("169.254.0.0/16"), // most providers' metadata
+	netip.MustParsePrefix("fe80::/10"),
+	netip.MustParsePrefix("fd00:ec2::/32"),      // Amazon
+	netip.MustParsePrefix("fd20:ce::/32"),       // Google
+	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba
+	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle
+	netip.MustParsePrefix("168.63.129.16/32"),   // Azure
+}
+
+// metadataNames are names of such addresses. Where a proxy resolves names, nothing else of
+// them can be seen.
+var metadataNames = map[string]bool{
+	"metadata": true, "metadata.google.internal": true, "metadata.goog": true,
+	"instance-data": true, "instance-data.ec2.internal": true,
 }
 
 // embedding are IPv6 networks that carry an IPv4 address, with the byte it begins at.
@@ -61,49 +83,64 @@ var embedding = []struct {
 	{netip.MustParsePrefix("64:ff9b::/96"), 12},
 	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},
 	{netip.MustParsePrefix("2002::/16"), 2},
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12},
 	{netip.MustParsePrefix("::/96"), 12},
+}
+
+// innermost returns the address that is reached in the end: an IPv4 address for an IPv6
+// address that carries one.
+func innermost(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap().WithZone("")
+	for _, e := range embedding {
+		if e.prefix.Contains(ip) {
+			b := ip.As16()
+			return netip.AddrFrom4([4]byte(b[e.at : e.at+4]))
+		}
+	}
+	return ip
 }
 
 // foreign reports whether an address is out in the world.
 func foreign(ip netip.Addr) bool {
-	ip = ip.Unmap().WithZone("")
+	ip = innermost(ip)
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
 		return false
 	}
-	for _, p := range inside {
-		if p.Contains(ip) {
-			return false
-		}
-	}
-	for _, e := range embedding {
-		if e.prefix.Contains(ip) {
-			b := ip.As16()
-			return foreign(netip.AddrFrom4([4]byte(b[e.at : e.at+4])))
-		}
-	}
-	return true
+	return !slices.ContainsFunc(inside, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // allowedHost reports whether a name or address may be reached whatever it resolves to.
 func (g *guard) allowedHost(host, port string) bool {
 	host = strings.ToLower(strings.Trim(host, "[]"))
-	return g.all || g.hosts[host] || g.hosts[net.JoinHostPort(host, port)] || g.hosts[host+":"+port]
+	return g.hosts[host] || g.hosts[net.JoinHostPort(host, port)] || g.hosts[host+":"+port]
 }
 
+// allowedName reports whether a name that is not allowed by option may be reached if its
+// address may be.
+func (g *guard) allowedName(host string) bool {
+	return !metadataNames[strings.TrimSuffix(strings.ToLower(host), ".")]
+}
+
+// allowedIP reports whether an address may be reached.
 func (g *guard) allowedIP(ip netip.Addr) bool {
-	if g.all || foreign(ip) {
-		return true
-	}
-	for _, p := range g.prefixes {
-		if p.Contains(ip.Unmap()) {
-			return true
+	inner := innermost(ip)
+	for _, l := range local {
+		if l.Contains(inner) {
+			// A wide prefix does not mean these.
+			return slices.ContainsFunc(g.prefixes, func(p netip.Prefix) bool {
+				return p.Contains(ip.Unmap().WithZone("")) && p.Bits() >= l.Bits()
+			})
 		}
 	}
-	return false
+	return g.all || foreign(ip) ||
+		slices.ContainsFunc(g.prefixes, func(p netip.Prefix) bool { return p.Contains(ip.Unmap().WithZone("")) })
 }
 
 // insideError is a refusal by the guard.
-type insideError struct{ host string }
+type insideError struct {
+	host string
+	all  bool // everything else is allowed
+}
 
 func (e *insideError) Error() string { return fmt.Sprintf("%s is inside the network", e.host) }
 
@@ -116,16 +153,24 @@ func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, er
 	}
 	_, proxy := g.proxies.Load(address)
 	if !proxy && !g.allowedHost(host, port) {
+		if !g.allowedName(host) {
+			return nil, g.refuse(host)
+		}
 		d.Control = func(_, address string, _ syscall.RawConn) error {
 			at, err := netip.ParseAddrPort(address)
 			if err != nil || !g.allowedIP(at.Addr()) {
-				return &insideError{host: host}
+				return g.refuse(host)
 			}
 			return nil
 		}
 	}
 	return d.DialContext(ctx, network, address)
 }
+
+func (g *guard) refuse(host string) error { return &insideError{host: host, all: g.all} }
+
+// lookupTime bounds the wait for a name that a proxy resolves and that may be unknown here.
+const lookupTime = 5 * time.Second
 
 // proxied checks a request that a proxy will make for us, as far as its name resolves
 // here, and lets the dialer connect to the proxy.
@@ -137,10 +182,15 @@ func (g *guard) proxied(choose func(*http.Request) (*url.URL, error)) func(*http
 		}
 		host, port := r.URL.Hostname(), r.URL.Port()
 		if !g.allowedHost(host, port) {
-			ips, err := net.DefaultResolver.LookupNetIP(r.Context(), "ip", host)
+			if !g.allowedName(host) {
+				return nil, g.refuse(host)
+			}
+			ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
+			defer cancel()
+			ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 			for _, ip := range ips {
 				if err == nil && !g.allowedIP(ip) {
-					return nil, &insideError{host: host}
+					return nil, g.refuse(host)
 				}
 			}
 		}

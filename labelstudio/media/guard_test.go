@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -23,11 +24,93 @@ func TestAddressesInsideTheNetwork(t *testing.T) {
 		"::": false, "::1": false, "fe80::1%eth0": false, "fd00:ec2::254": false, "ff02::1": false, "fec0::1": false,
 		"::ffff:127.0.0.1": false, "::ffff:8.8.8.8": true, "::7f00:1": false,
 		"64:ff9b::7f00:1": false, "64:ff9b::808:808": true, "2002:7f00:1::": false, "2002:a9fe:a9fe::1": false, "2002:808:808::": true,
+		"64:ff9b:1::a00:1": false, "::ffff:0:7f00:1": false, "::ffff:0:808:808": true, "2001:0:4136:e378:8000:63bf:3fff:fdd2": false,
 	} {
 		if got := foreign(netip.MustParseAddr(ip)); got != want {
 			t.Errorf("%s is foreign: %v, want %v", ip, got, want)
 		}
 	}
+}
+
+// metadata are addresses at which cloud providers give out credentials, and other link-local
+// ones, in every form in which an address can carry them.
+var metadata = []string{
+	"169.254.169.254", "169.254.170.2", "169.254.0.1", "fe80::1", "fe80::1%lo", "fd00:ec2::254", "fd20:ce::254",
+	"100.100.100.200", "192.0.0.192", "168.63.129.16",
+	"::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "2002:a9fe:a9fe::1", "::ffff:0:a9fe:a9fe",
+}
+
+func TestMetadataServicesAreRefusedEvenWhereAllIsAllowed(t *testing.T) {
+	all, err := newGuard([]string{"0.0.0.0/0", "::/0"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ip := range metadata {
+		if all.allowedIP(netip.MustParseAddr(ip)) {
+			t.Errorf("%s is allowed", ip)
+		}
+	}
+	for _, ip := range []string{"127.0.0.1", "10.1.2.3", "192.168.1.1", "100.64.0.1", "::1", "fd00::1", "fec0::1", "8.8.8.8", "64:ff9b::a00:1"} {
+		if !all.allowedIP(netip.MustParseAddr(ip)) {
+			t.Errorf("%s is refused", ip)
+		}
+	}
+	named, err := newGuard([]string{"169.254.0.0/16", "fd00:ec2::254/128"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ip, want := range map[string]bool{"169.254.169.254": true, "::ffff:169.254.1.1": true, "fd00:ec2::254": true, "fd00:ec2::253": false, "fe80::1": false} {
+		if got := named.allowedIP(netip.MustParseAddr(ip)); got != want {
+			t.Errorf("%s, by prefix: %v, want %v", ip, got, want)
+		}
+	}
+}
+
+func TestMetadataServicesAreNotDialled(t *testing.T) {
+	g, err := newGuard(nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := newClient(Options{}, g)
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for _, host := range []string{"169.254.169.254", "[fd00:ec2::254]", "[::ffff:a9fe:a9fe]", "[fe80::1%25lo]", "metadata.google.internal", "Metadata.Google.Internal.", "instance-data"} {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/latest/meta-data", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var refused *insideError
+		if w, err := client.Do(r); !errors.As(err, &refused) || !refused.all {
+			t.Errorf("%s: %v, %v", host, w, err)
+		}
+	}
+}
+
+func FuzzGuard(f *testing.F) {
+	for _, ip := range metadata {
+		f.Add(netip.MustParseAddr(ip).AsSlice())
+	}
+	all, err := newGuard(nil, true)
+	if err != nil {
+		f.Fatal(err)
+	}
+	none, err := newGuard(nil, false)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		ip, ok := netip.AddrFromSlice(raw)
+		if !ok {
+			return
+		}
+		if none.allowedIP(ip) && !all.allowedIP(ip) {
+			t.Fatalf("%s is allowed only where less is", ip)
+		}
+		if (ip.Unmap().IsLinkLocalUnicast() || ip.IsLoopback()) && none.allowedIP(ip) || ip.Unmap().IsLinkLocalUnicast() && all.allowedIP(ip) {
+			t.Fatalf("%s is allowed", ip)
+		}
+	})
 }
 
 func TestGuardWatchesTheDial(t *testing.T) {
@@ -49,6 +132,7 @@ func TestGuardWatchesTheDial(t *testing.T) {
 		{"a name that resolves to it", nil, false, "localhost", false},
 		{"written as IPv6", nil, false, "[::ffff:127.0.0.1]", false},
 		{"everything is allowed", nil, true, "127.0.0.1", true},
+		{"everything is allowed, by name", nil, true, "localhost", true},
 		{"the address is allowed", []string{"127.0.0.1"}, false, "127.0.0.1", true},
 		{"the address with its port is allowed", []string{u.Host}, false, "127.0.0.1", true},
 		{"another port is allowed", []string{"127.0.0.1:1"}, false, "127.0.0.1", false},

@@ -1,12 +1,9 @@
 package media
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,35 +75,4 @@ func lookup(root *os.Root, path, name string) (*File, error) {
 		return nil, fmt.Errorf("the mounted file: %w", without.Path(err))
 	}
 	return &File{Path: real, Size: info.Size(), Name: name}, nil
-}
-
-// writeData decodes a data URI into a file: "data:audio/wav;base64,..." or percent
-// encoded text.
-func writeData(file io.Writer, value string, limit int64) error {
-	_, rest, _ := cutFold(strings.TrimSpace(value), "data:")
-	head, body, ok := strings.Cut(rest, ",")
-	if !ok {
-		return fmt.Errorf("%w: it has no comma", errBadData)
-	}
-	var raw []byte
-	var err error
-	if encoded, isBase64 := strings.CutSuffix(strings.ToLower(head), ";base64"); isBase64 {
-		_ = encoded
-		body = strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=", "%2b", "+", "%2f", "/", "%3d", "=", "\n", "", "\r", "", " ", "").Replace(body)
-		raw, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(body, "="))
-	} else {
-		var text string
-		text, err = url.PathUnescape(body)
-		raw = []byte(text)
-	}
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", errBadData, err)
-	case len(raw) == 0:
-		return download.ErrEmpty
-	case int64(len(raw)) > limit:
-		return download.ErrTooLarge
-	}
-	_, err = file.Write(raw)
-	return err
 }

@@ -32,7 +32,8 @@
 // should see no more than the annotators. No other route and no other host gets the
 // token; a redirect to another host loses it, and other credentials too. Addresses inside
 // the network (loopback, private, link-local, cloud metadata) are refused after their
-// names have been resolved, at every hop, unless they are allowed by option. Paths cannot
+// names have been resolved, at every hop, unless they are allowed by option; link-local ones
+// and cloud metadata have to be allowed one by one. Paths cannot
 // leave their folders, by dots or by links. Queries of addresses hold signatures and stand
 // in no error.
 //
@@ -102,7 +103,8 @@ type Options struct {
 	Backoff time.Duration
 
 	// AllowHosts may be reached although they are inside the network: names, name:port,
-	// addresses or prefixes such as 10.1.0.0/16. AllowPrivate allows all of them.
+	// addresses or prefixes such as 10.1.0.0/16. AllowPrivate allows all of them but link-local
+	// addresses and those of cloud metadata services, which have to be named.
 	AllowHosts   []string
 	AllowPrivate bool
 
@@ -348,9 +350,12 @@ func (f *Fetcher) obtain(ctx context.Context, r Request, s source) (*entry, int6
 		os.Remove(part.Name()) // gone already if it was put into place
 	}()
 	var warnings []string
-	if s.kind == Inline {
+	switch {
+	case s.referred:
+		err = ErrNotKept
+	case s.kind == Inline:
 		err = writeData(part, r.Value, f.options.MaxBytes)
-	} else {
+	default:
 		t := transfer{fetcher: f, request: r, source: s}
 		warnings, err = t.file(ctx, part)
 	}

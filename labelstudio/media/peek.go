@@ -1,7 +1,6 @@
 package media
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -39,11 +38,14 @@ func (f *Fetcher) Peek(ctx context.Context, r Request, n int) (*Glimpse, error) 
 		return g, nil
 	}
 	if s.kind == Inline {
-		var all bytes.Buffer
-		if err := writeData(&all, r.Value, f.options.MaxBytes); err != nil {
+		head := &head{most: n}
+		if s.referred {
+			return f.peekReferred(ctx, r, g, n)
+		}
+		if err := writeData(head, r.Value, f.options.MaxBytes); err != nil {
 			return nil, f.explain(ctx, r, s, err)
 		}
-		g.Size, g.Head = int64(all.Len()), all.Next(n)
+		g.Size, g.Head = head.size, head.bytes
 		return g, nil
 	}
 	t := transfer{fetcher: f, request: r, source: s}
@@ -53,6 +55,20 @@ func (f *Fetcher) Peek(ctx context.Context, r Request, n int) (*Glimpse, error) 
 	})
 	if err != nil {
 		return nil, f.explain(ctx, r, s, err)
+	}
+	return g, nil
+}
+
+// peekReferred reads what is kept of a data URI.
+func (f *Fetcher) peekReferred(ctx context.Context, r Request, g *Glimpse, n int) (*Glimpse, error) {
+	file, err := f.Fetch(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	g.Size = file.Size
+	if g.Head, err = headOf(file.Path, n); err != nil {
+		return nil, &Error{Kind: g.Kind, Value: shown(r.Value), Err: err}
 	}
 	return g, nil
 }
@@ -73,4 +89,18 @@ func readHead(r io.Reader, n int) ([]byte, error) {
 		err = nil
 	}
 	return head[:n], err
+}
+
+// head is a writer that keeps the first bytes.
+type head struct {
+	most  int
+	bytes []byte
+	size  int64
+}
+
+// Write implements io.Writer.
+func (h *head) Write(p []byte) (int, error) {
+	h.size += int64(len(p))
+	h.bytes = append(h.bytes, p[:min(len(p), h.most-len(h.bytes))]...)
+	return len(p), nil
 }

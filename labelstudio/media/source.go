@@ -40,6 +40,7 @@ type source struct {
 	// upload and document are paths below the mounted folders, or empty.
 	upload, document string
 	immutable        bool
+	referred         bool // a reference to a data URI
 }
 
 // classify finds out what a value means.
@@ -51,11 +52,11 @@ func (f *Fetcher) classify(r Request) (source, error) {
 	if value == "" {
 		return fail(Unknown, "The task's data has no recording.")
 	}
+	if rest, ok := dataURI(value); ok {
+		return inline(r, value, rest)
+	}
 	if hasControls(value) || strings.ContainsRune(value, utf8.RuneError) {
 		return fail(Unknown, foul)
-	}
-	if head, _, ok := cutFold(value, "data:"); ok && head == "" {
-		return source{kind: Inline, name: "inline", key: "inline " + value, immutable: true}, nil
 	}
 	scheme, _, hasScheme := strings.Cut(value, "://")
 	if !hasScheme || strings.ContainsAny(scheme, "/?#.") {

@@ -1,15 +1,18 @@
 package server_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 )
@@ -102,6 +105,107 @@ func TestPrivateRoutesNeedAuthentication(t *testing.T) {
 	for _, path := range []string{"corrections", "/predict"} {
 		if _, err := server.New(server.Options{Model: model{}, Private: map[string]http.Handler{path: nil}}); err == nil {
 			t.Errorf("%s was accepted", path)
+		}
+	}
+}
+
+// TestPasswordsInTheEncodingsOfClients sends what curl 7.88 and Firefox send (UTF-8), and what
+// Python's requests sends for Label Studio (Latin-1).
+func TestPasswordsInTheEncodingsOfClients(t *testing.T) {
+	for name, c := range map[string]struct {
+		password string // in the options
+		sent     string
+		status   int
+	}{
+		"ASCII":                              {"secret", "u:secret", 200},
+		"UTF-8":                              {"gr\u00fc\u00dfe", "u:gr\xc3\xbc\xc3\x9fe", 200},
+		"Latin-1":                            {"gr\u00fc\u00dfe", "u:gr\xfc\xdfe", 200},
+		"another one in Latin-1":             {"gr\u00fc\u00dfe", "u:gr\xfc\xdf", 401},
+		"the highest of Latin-1":             {"\u00ff", "u:\xff", 200},
+		"decomposed in the options":          {"cafe\u0301", "u:caf\xe9", 200},
+		"decomposed, sent composed":          {"cafe\u0301", "u:caf\xc3\xa9", 200},
+		"decomposed, sent as it is":          {"cafe\u0301", "u:cafe\xcc\x81", 200},
+		"not in Latin-1":                     {"\u043f\u0430\u0440\u043e\u043b\u044c", "u:\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c", 200},
+		"not in Latin-1, with its low bytes": {"\u043f\u0430", "u:\x3f\x30", 401},
+		"not in Latin-1, as question marks":  {"\u043f\u0430", "u:??", 401},
+		"bytes of UTF-8 twice":               {"\u00fc", "u:\xc3\x83\xc2\xbc", 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, server.Options{User: "u", Password: labelstudio.NewSecret(c.password)})
+			w, _ := ask(t, b, "GET", "/health", "", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(c.sent)))
+			if w.StatusCode != c.status {
+				t.Errorf("%s, want %d", w.Status, c.status)
+			}
+		})
+	}
+}
+
+func TestWebhooksNeedTheirSecret(t *testing.T) {
+	const secret = "s3cret-S3cret_s3cret"
+	var log testlog.Buffer
+	var seen []string
+	b := start(t, server.Options{
+		WebhookSecret: labelstudio.NewSecret(secret), Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Observe: func(route string, status int, _ time.Duration) { seen = append(seen, fmt.Sprint(route, " ", status)) },
+	})
+	const event = `{"action":"START_TRAINING"}`
+	for _, c := range []struct {
+		name, method, path, header string
+		status                     int
+		route                      string
+	}{
+		{"without it", "POST", "/webhook", "", 401, "/webhook"},
+		{"in the header", "POST", "/webhook", secret, 201, "/webhook"},
+		{"another one in the header", "POST", "/webhook", secret + "x", 401, "/webhook"},
+		{"in the path", "POST", "/s/" + secret + "/webhook", "", 201, "/webhook"},
+		{"in the path, with slashes", "POST", "/s/" + secret + "/webhook/", "", 201, "/webhook"},
+		{"in the path, with a query", "POST", "/s/" + secret + "/webhook?project=4", "", 201, "/webhook"},
+		{"another one in the path", "POST", "/s/" + secret + "x/webhook", "", 404, "unknown"},
+		{"in another case", "POST", "/s/" + strings.ToUpper(secret) + "/webhook", "", 404, "unknown"},
+		{"twice in the path", "POST", "/s/" + secret + "/s/" + secret + "/webhook", "", 404, "unknown"},
+		{"nothing in the path", "POST", "/s//webhook", "", 404, "unknown"},
+		{"in the query", "POST", "/webhook?secret=" + secret, "", 401, "/webhook"},
+		{"setup with it", "POST", "/s/" + secret + "/setup", "", 200, "/setup"},
+		{"setup without it", "POST", "/setup", "", 200, "/setup"},
+		{"health with it", "GET", "/s/" + secret + "/health", "", 200, "/health"},
+		{"nothing behind it", "GET", "/s/" + secret, "", 200, "/"},
+		{"an unknown route", "GET", "/s/" + secret + "/nothing", "", 404, "unknown"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var headers []string
+			if c.header != "" {
+				headers = []string{"X-Webhook-Secret", c.header}
+			}
+			w, body := ask(t, b, c.method, c.path, event, headers...)
+			if want := fmt.Sprint(c.route, " ", c.status); w.StatusCode != c.status || seen[len(seen)-1] != want {
+				t.Errorf("%s %s, observed %s, want %s", w.Status, body, seen[len(seen)-1], want)
+			}
+			if strings.Contains(body+fmt.Sprint(w.Header), secret) {
+				t.Error("the answer has the secret")
+			}
+		})
+	}
+	if len(seen) != 16 {
+		t.Errorf("%d requests were observed", len(seen))
+	}
+	if strings.Contains(strings.ToLower(log.String()), strings.ToLower(secret[:10])) {
+		t.Errorf("the log has the secret:\n%s", log.String())
+	}
+	for _, bad := range []string{"short", "0123456789abcdef/", "0123456789abcdef\u00fc", "0123456789 abcdef"} {
+		_, err := server.New(server.Options{Model: model{}, WebhookSecret: labelstudio.NewSecret(bad)})
+		if err == nil || strings.Contains(err.Error(), bad) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// A password is asked for beside the secret.
+func TestASecretDoesNotReplaceThePassword(t *testing.T) {
+	const secret = "0123456789abcdef"
+	b := start(t, server.Options{User: "u", Password: labelstudio.NewSecret("p"), Open: []string{"/webhook"}, WebhookSecret: labelstudio.NewSecret(secret)})
+	for path, want := range map[string]int{"/webhook": 401, "/s/" + secret + "/webhook": 201, "/s/" + secret + "/setup": 401, "/s/" + secret + "/versions": 401} {
+		if w, body := ask(t, b, "POST", path, `{"action":"START_TRAINING"}`); w.StatusCode != want {
+			t.Errorf("%s: %s %s", path, w.Status, body)
 		}
 	}
 }

@@ -2,9 +2,6 @@ package server
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -120,33 +117,6 @@ func requestID(c *fiber.Ctx) string {
 	var raw [8]byte
 	_, _ = rand.Read(raw[:]) // never fails
 	return hex.EncodeToString(raw[:])
-}
-
-// authenticate asks for HTTP Basic authentication where the options do.
-func (b *Server) authenticate(c *fiber.Ctx) error {
-	if b.options.User == "" || slices.Contains(b.options.Open, routeOf(c)) ||
-		b.authentic(c.Get(fiber.HeaderAuthorization)) {
-		return c.Next()
-	}
-	c.Set(fiber.HeaderWWWAuthenticate, `Basic realm="asr-backend", charset="UTF-8"`)
-	return labelstudio.Errorf(http.StatusUnauthorized,
-		"This backend asks for a user and a password: enter them in the project's model settings.")
-}
-
-func (b *Server) authentic(header string) bool {
-	scheme, credentials, _ := strings.Cut(header, " ")
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
-	if err != nil || !strings.EqualFold(scheme, "basic") {
-		return false
-	}
-	user, password, ok := strings.Cut(string(raw), ":")
-	got := hash(user, password)
-	return ok && subtle.ConstantTimeCompare(got[:], b.credentials[:]) == 1
-}
-
-// hash joins a user and a password unambiguously: a user has no ':'.
-func hash(user, password string) [sha256.Size]byte {
-	return sha256.Sum256([]byte(user + ":" + password))
 }
 
 // fail writes an error as the answer. It is the one place that knows which error has

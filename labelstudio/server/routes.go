@@ -41,13 +41,13 @@ var retired = map[string]struct {
 }
 
 func (b *Server) routes() {
-	b.app.Use(b.observe, b.authenticate)
+	b.app.Use(b.strip, b.observe, b.authenticate)
 	for _, path := range []string{"/", "/health"} {
 		b.app.Get(path, func(c *fiber.Ctx) error { return sendJSON(c, http.StatusOK, b.health) })
 	}
 	b.app.Post("/setup", b.setup)
 	b.app.Post("/predict", b.predict)
-	b.app.Post("/webhook", b.webhook)
+	b.app.Post("/webhook", b.requireSecret, b.webhook)
 	b.app.Get("/versions", b.sendVersions).Post("/versions", b.sendVersions)
 	b.app.Get("/ready", b.ready)
 	b.app.Get("/metrics", b.injected(b.options.Metrics, `{}`))

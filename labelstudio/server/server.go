@@ -36,7 +36,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -82,6 +81,11 @@ type Options struct {
 	Password labelstudio.Secret
 	Open     []string
 
+	// WebhookSecret is asked of POST /webhook, in the header X-Webhook-Secret or as the path
+	// /s/<secret>/webhook; empty: of nobody. All other routes work with and without that
+	// prefix. It has 16 or more letters, digits, "-" and "_".
+	WebhookSecret labelstudio.Secret
+
 	BodyLimit      int           // in bytes; 0: DefaultBodyLimit
 	PredictTimeout time.Duration // 0: DefaultPredictTimeout
 	SetupTimeout   time.Duration // 0: DefaultSetupTimeout
@@ -113,11 +117,11 @@ type EventQueue interface {
 
 // Server is an HTTP server in front of a Model.
 type Server struct {
-	options Options
-	app     *fiber.App
-	log     *slog.Logger
-	// credentials are hashed, so that comparing them takes equal time at any length.
-	credentials [sha256.Size]byte
+	options     Options
+	app         *fiber.App
+	log         *slog.Logger
+	credentials []digest // of user and password, in each encoding
+	secret      digest   // of webhooks
 	health      []byte
 
 	// requests ends when Shutdown begins, so that models waiting in Predict answer.
@@ -139,7 +143,8 @@ func New(o Options) (*Server, error) {
 	}
 	b := &Server{options: o, log: o.Logger, versions: []string{}, large: make(chan struct{}, largeBodies)}
 	b.tidy = time.AfterFunc(giveBackAfter, returnMemory)
-	b.credentials = hash(o.User, o.Password.Reveal())
+	b.credentials = credentialsOf(o.User, o.Password.Reveal())
+	b.secret = digestOf(o.WebhookSecret.Reveal())
 	b.health = must.JSON(map[string]string{"status": "UP", "model_class": o.Name})
 	b.requests, b.cancelRequests = context.WithCancel(context.Background())
 	if o.Events == nil {
@@ -167,6 +172,9 @@ func (o *Options) complete() error {
 	}
 	if (o.User == "") != o.Password.IsZero() {
 		return errors.New("authentication needs both a user and a password")
+	}
+	if err := checkSecret(o.WebhookSecret); err != nil {
+		return err
 	}
 	if o.BodyLimit < 0 || o.PredictTimeout < 0 || o.SetupTimeout < 0 {
 		return errors.New("a limit is negative")

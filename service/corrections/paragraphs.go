@@ -63,7 +63,7 @@ func (c *Corrections) showParagraphs(ctx context.Context, project int64, index i
 		return nil
 	}
 	written, err := c.Projects.Written(ctx, project)
-	if err != nil || !replaceable(task.Data[key], written, correction.Annotation) {
+	if err != nil || !replaceable(labelconfig.Lookup(task.Data, key), written, correction.Annotation) {
 		return err
 	}
 	rows, err := paragraphs(correction, whole, plan, p.Settings.Results())

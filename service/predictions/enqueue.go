@@ -73,7 +73,11 @@ func (s *Predictions) enqueue(ctx context.Context, p *projects.Project, t *label
 		return nil, errNoRecording
 	}
 	// Requests made by hand may name no task to push to.
-	if s.Client == nil || t.ID == 0 || p.ID == 0 {
+	if t.ID == 0 || p.ID == 0 {
+		return out, nil
+	}
+	if s.Client == nil {
+		s.asked.add(p.ID, t.ID, p.Version, out.keys)
 		return out, nil
 	}
 	if err := s.enqueuePush(ctx, p, out, r, dead); err != nil {

@@ -78,6 +78,7 @@ type Predictions struct {
 	Options
 	log      *slog.Logger
 	answered *answered              // without a client
+	asked    *asked                 // without a client
 	pushed   *prometheus.CounterVec // by outcome
 }
 
@@ -92,7 +93,7 @@ func New(o Options) (*Predictions, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
+	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), asked: newAsked(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
 		Namespace: "asr_backend", Name: "pushes_total", Help: "Attempts to push predictions to Label Studio, by outcome."}, []string{"outcome"})}, nil
 }
 

@@ -18,6 +18,12 @@ type TaskStatus struct {
 	Retries int       `json:"retries,omitempty"`
 }
 
+// States of tasks that are transcribed. Where nothing is pushed, that is all there is to say.
+const (
+	toBePushed    = "to be pushed"
+	isTranscribed = "transcribed"
+)
+
 // Tasks returns the tasks of a project that have a push, and lists at most so many of them.
 func Tasks(q *jobs.Queue, project int64, most int) *TaskList {
 	out := NewTaskList(most)
@@ -49,7 +55,7 @@ func taskState(push, transcription *jobs.Job) TaskStatus {
 	case push.State == jobs.Discarded:
 		t.State = "not pushed"
 	case transcription.State == jobs.Done:
-		t.State = "to be pushed"
+		t.State = toBePushed
 	case transcription.State == jobs.Running:
 		t.State = "transcribing"
 	case transcription.State == jobs.Discarded:

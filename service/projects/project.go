@@ -1,6 +1,7 @@
 package projects
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +93,7 @@ type shape struct {
 func shapes(plans []*labelconfig.Plan) []shape {
 	out := make([]shape, len(plans))
 	for i, p := range plans {
-		s := shape{Audio: p.Audio.Name, AudioKey: p.Audio.Key(), Split: p.Split, TextKeys: p.TextKeys}
+		s := shape{Audio: p.Audio.Name, AudioKey: cmp.Or(p.Audio.Key(), p.Audio.Value), Split: p.Split, TextKeys: p.TextKeys}
 		if r := p.Regions; r != nil {
 			s.Label = r.Label(nil)
 			s.Choice = r.ChoiceValue
@@ -130,8 +131,12 @@ func (r *Registry) ParseConfig(text string) (*labelconfig.Config, error) {
 	now.config, now.err = labelconfig.Parse(text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.configs) >= mostConfigs {
+	if len(r.configs) >= mostConfigs || r.configBytes+len(text) > mostConfigBytes {
 		clear(r.configs) // those in use are soon back
+		r.configBytes = 0
+	}
+	if _, ok := r.configs[text]; !ok {
+		r.configBytes += len(text)
 	}
 	r.configs[text] = now
 	return now.config, now.err

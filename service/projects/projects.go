@@ -61,7 +61,9 @@ type Registry struct {
 	mu      sync.Mutex // guards the fields below
 	values  map[valueKey]value
 	configs map[string]parsed // by text
-	written map[int64]Written // by project, as far as known here
+	// configBytes is the size of the texts of configs.
+	configBytes int
+	written     map[int64]Written // by project, as far as known here
 }
 
 // parsed is what a labelling configuration says, or what is wrong with it.
@@ -74,8 +76,12 @@ type parsed struct {
 // and those of transcripts, which mark rows of Paragraphs.
 type Written map[string]bool
 
-// mostConfigs bounds how many parsed configurations are remembered.
-const mostConfigs = 256
+// mostConfigs and mostConfigBytes bound how many parsed configurations are remembered, and the
+// size of their texts.
+const (
+	mostConfigs     = 256
+	mostConfigBytes = 16 << 20
+)
 
 // New returns a registry. Run writes its changes.
 func New(o Options) (*Registry, error) {

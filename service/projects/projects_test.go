@@ -135,6 +135,9 @@ func TestAVersionChangesWhenAnswersWould(t *testing.T) {
 	if p := resolve(strings.ReplaceAll(segments, "rows=\"2\"", "rows=\"5\""), "{}"); p.Version != first.Version {
 		t.Error("the height of a field changes the version")
 	}
+	if a, b := resolve(strings.ReplaceAll(segments, "$audio", "http://a/$audio"), ""), resolve(strings.ReplaceAll(segments, "$audio", "http://b/$audio"), ""); a.Version == b.Version {
+		t.Error("recordings at other addresses have the same version")
+	}
 	p := labelstudio.NewProject(1, segments, nil)
 	p.ExtraParams = json.RawMessage(`{"model":"three"}`)
 	if _, err := r.Resolve(t.Context(), p); err == nil || !strings.Contains(err.Error(), "there is no model three") {

@@ -1,6 +1,7 @@
 package recordings
 
 import (
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
@@ -10,7 +11,8 @@ const Kind = "transcribe"
 // Recording says where a recording is and how it is transcribed. It is the arguments of the
 // job that does it.
 type Recording struct {
-	Value     string `json:"value"` // as the task has it
+	// Value is as the task has it, or the reference to a long data URI; see media.Reference.
+	Value     string `json:"value"`
 	TaskID    int64  `json:"task"`
 	ProjectID int64  `json:"project"`
 	// Login is with whose credentials the project opens its media. They are those of the
@@ -22,12 +24,19 @@ type Recording struct {
 	Settings projects.Settings `json:"settings"`
 	Split    bool              `json:"split"`
 	Version  string            `json:"version"`
+
+	// inline is the data URI that Value refers to, where it is at hand: too large for a job.
+	inline string
 }
 
 // Of returns the recording that a task of a project has at an address.
 func Of(p *projects.Project, task int64, value string) Recording {
-	return Recording{Value: value, TaskID: task, ProjectID: p.ID, Login: p.Login,
+	rec := Recording{Value: value, TaskID: task, ProjectID: p.ID, Login: p.Login,
 		Settings: p.Settings, Split: p.Split(), Version: p.TranscriptVersion}
+	if reference, ok := media.Reference(value); ok {
+		rec.Value, rec.inline = reference, value
+	}
+	return rec
 }
 
 // Kind implements jobs.Args.

@@ -46,6 +46,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/modelpool"
@@ -63,7 +64,10 @@ type Options struct {
 	Projects *projects.Registry
 	Models   *modelpool.Pool
 	// Media says how recordings are fetched. Observe is set here.
-	Media    media.Options
+	Media media.Options
+	// Client reads tasks again whose recordings stand in their data; nil: they are transcribed
+	// while the cache has them.
+	Client   *api.Client
 	FFmpeg   string // see audio.Options
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // of metrics; nil: not registered
@@ -75,6 +79,7 @@ type Recordings struct {
 	projects *projects.Registry
 	models   *modelpool.Pool
 	fetcher  *media.Fetcher
+	client   *api.Client // or nil
 	ffmpeg   string
 	log      *slog.Logger
 	metrics  *metrics
@@ -86,7 +91,7 @@ func New(o Options) (*Recordings, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress()}
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress()}
 	r.metrics = newMetrics(o.Registry, r.progress)
 	o.Media.Observe = r.metrics.fetched
 	var err error
@@ -111,6 +116,10 @@ func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.
 	q, err := r.queue.Get()
 	if err != nil {
 		return jobs.Job{}, err
+	}
+	err = r.keep(ctx, &rec)
+	if _, again := media.Retryable(err); err != nil && !(again && r.client != nil) {
+		return jobs.Job{}, err // later it cannot be had any more, or is no better
 	}
 	job, _, err := jobs.Insert(ctx, q, rec, jobs.InsertOptions{Class: class, ReviveAfter: reviveAfter})
 	return job, err
@@ -155,7 +164,13 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	if err != nil {
 		return nil, err
 	}
+	if err := r.keep(ctx, rec); err != nil {
+		return nil, err
+	}
 	file, err := r.fetcher.Fetch(ctx, media.Request{Value: rec.Value, Task: rec.TaskID, Project: rec.ProjectID, Login: login, Password: password})
+	if err != nil {
+		file, err = r.refetch(ctx, rec, err)
+	}
 	if err != nil {
 		return nil, err
 	}
