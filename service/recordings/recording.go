@@ -11,7 +11,7 @@ const Kind = "transcribe"
 // job that does it.
 type Recording struct {
 	Value     string `json:"value"` // as the task has it
-	TaskID    int64  `json:"task"`
+	TaskID    int64  `json:"task"`  // the first of the project that asked
 	ProjectID int64  `json:"project"`
 	// Login is with whose credentials the project opens its media. They are those of the
 	// project; see projects.Registry.Login.
@@ -22,6 +22,9 @@ type Recording struct {
 	Settings projects.Settings `json:"settings"`
 	Split    bool              `json:"split"`
 	Version  string            `json:"version"`
+
+	// shared is set for a job of an earlier program, which was for all projects.
+	shared bool
 }
 
 // Of returns the recording that a task of a project has at an address.
@@ -36,12 +39,15 @@ func (Recording) Kind() string { return Kind }
 // Project implements jobs.Args.
 func (r Recording) Project() string { return projects.Name(r.ProjectID) }
 
-// Key implements jobs.Args: the same for every task and project that shows the recording,
-// unless the project opens it with credentials of its own.
+// Key implements jobs.Args: the same for every task of the project that shows the recording.
+// Another project has a key of its own, since it may not be allowed to open the address.
 func (r Recording) Key() string {
 	prefix := Kind + "/" + r.Version + "/"
-	if r.Login != "" {
+	switch {
+	case r.shared:
+		return prefix + projects.Fingerprint(r.Value)
+	case r.Login != "":
 		return prefix + projects.Fingerprint(r.Value, r.ProjectID, r.Login)
 	}
-	return prefix + projects.Fingerprint(r.Value)
+	return prefix + projects.Fingerprint(r.Value, r.ProjectID)
 }
