@@ -92,7 +92,7 @@ func (s *Service) assemble() (err error) {
 			return err
 		}
 	}
-	s.outage = newOutage(s.client, s.queue, s.due, s.log)
+	s.outage = newOutage(s.client, s.recordings.Peek, s.queue, s.due, s.log)
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{

@@ -114,7 +114,7 @@ func (c *Corrections) RecordAll(ctx context.Context, project int64) error {
 func (c *Corrections) recordProject(ctx context.Context, p *labelstudio.Project) error {
 	there := map[int64]bool{}
 	for task, err := range c.Client.Tasks(ctx, p.ID, true) {
-		if projects.Inaccessible(err) {
+		if projects.Inaccessible(ctx, c.Client, err) {
 			return nil
 		}
 		if err != nil {

@@ -21,9 +21,6 @@ import (
 // Whoever has fetched them may have the transcript of them, so the model runs over them once:
 // the first job transcribes, the others wait for it and copy.
 
-// copyAfter is how long a job waits between two looks at the one that transcribes.
-const copyAfter = 10 * time.Second
-
 // content identifies what a version of a transcript is made of: the bytes of a file, and the
 // suffix of its name, at which decoders look. It is empty for a file that may be incomplete.
 func (o *opened) content(ctx context.Context, version string) (string, error) {
@@ -56,20 +53,22 @@ func (r reader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// elsewhere returns a job that has transcribed a job's content; failing that it reports
-// whether one does so now that is worth waiting for. Of two that run, the one that began later
-// waits, unless it is more urgent.
-func elsewhere(q *jobs.Queue, job jobs.Job) (done *jobs.Job, running bool) {
+// elsewhere returns a job that has transcribed a job's content; failing that, how long to wait
+// before the next look at one that does so now, and zero if there is none worth waiting for. Of
+// two that run, the one that began later waits, unless it is more urgent.
+func elsewhere(q *jobs.Queue, job jobs.Job) (done *jobs.Job, wait time.Duration) {
 	for _, other := range q.Alike(job) {
 		switch other.State {
 		case jobs.Done:
-			return &other, false
+			return &other, 0
 		case jobs.Running:
 			first := cmp.Or(other.Attempted.Compare(job.Attempted), strings.Compare(other.Key, job.Key))
-			running = running || first < 0 && other.Class >= job.Class
+			if first < 0 && other.Class >= job.Class {
+				wait = min(max(time.Since(other.Attempted)/2, time.Second), 30*time.Second)
+			}
 		}
 	}
-	return nil, running
+	return nil, wait
 }
 
 // copied returns the transcript of a job of the same content, or nil if it cannot be read.

@@ -44,6 +44,7 @@ package recordings
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -152,11 +153,11 @@ type opened struct {
 // open fetches a recording and loads its model. The caller closes what it returns.
 func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options) (*opened, error) {
 	start := time.Now()
-	login, password, err := r.login(ctx, rec)
+	request, err := r.mediaRequest(ctx, rec)
 	if err != nil {
 		return nil, err
 	}
-	file, err := r.fetcher.Fetch(ctx, media.Request{Value: rec.Value, Task: rec.TaskID, Project: rec.ProjectID, Login: login, Password: password})
+	file, err := r.fetcher.Fetch(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +168,12 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	}
 	out.transcriber = transcribe.New(out.recognizer, o)
 	return out, nil
+}
+
+// mediaRequest is how a recording is asked for.
+func (r *Recordings) mediaRequest(ctx context.Context, rec *Recording) (media.Request, error) {
+	login, password, err := r.login(ctx, rec)
+	return media.Request{Value: rec.Value, Task: rec.TaskID, Project: rec.ProjectID, Login: login, Password: password}, err
 }
 
 // login returns the credentials that open a recording: those that its project has now.
@@ -189,4 +196,18 @@ func (o *opened) close() {
 // options are how a recording is transcribed.
 func (r *Recordings) options(rec *Recording) transcribe.Options {
 	return rec.Settings.Transcription(rec.Split, r.ffmpeg)
+}
+
+// Peek asks for the first byte of the recording of a job, given its payload. The error is the
+// one that fetching it would give.
+func (r *Recordings) Peek(ctx context.Context, payload []byte) error {
+	var rec Recording
+	if err := json.Unmarshal(payload, &rec); err != nil {
+		return fmt.Errorf("the job cannot be read: %w", err)
+	}
+	request, err := r.mediaRequest(ctx, &rec)
+	if err == nil {
+		_, err = r.fetcher.Peek(ctx, request, 1)
+	}
+	return err
 }

@@ -33,8 +33,8 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if err != nil {
 		return err
 	}
-	if done, running := elsewhere(q, job); done == nil && running {
-		return a.Snooze(copyAfter) // without fetching it again
+	if done, wait := elsewhere(q, job); done == nil && wait > 0 {
+		return a.Snooze(wait) // without fetching it again
 	}
 	o, err := r.open(ctx, rec, r.options(rec))
 	if err != nil {
@@ -52,7 +52,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 			return err
 		}
 	}
-	done, others := elsewhere(q, job)
+	done, wait := elsewhere(q, job)
 	if done != nil {
 		if t := r.copied(ctx, done); t != nil {
 			t.Source = o.Name
@@ -60,8 +60,8 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 			return finish(a, t)
 		}
 	}
-	if others {
-		return a.Snooze(copyAfter)
+	if wait > 0 {
+		return a.Snooze(wait)
 	}
 	request, err := r.request(ctx, a, o.recognizer)
 	if err != nil {
