@@ -155,6 +155,17 @@ func (q *Queue) Requeue(ctx context.Context, key string) (Job, error) {
 	return j, fail("requeue", key, err)
 }
 
+// Revive queues a job again that is dead after crashes, for one attempt: if that crashes as
+// well, the job is dead again. Jobs in other states are ErrState.
+func (q *Queue) Revive(ctx context.Context, key string) (Job, error) {
+	err := q.gate(false)
+	if err != nil {
+		return Job{}, fail("revive", key, err)
+	}
+	j, err := q.change(ctx, key, func(r record) (record, error) { return r.revive(now(), q.o.MaxCrashes) })
+	return j, fail("revive", key, err)
+}
+
 // Hold keeps a queued job from starting until a time, for a caller that does its work in
 // another way. It is a lock that all processes on the store share and that outlives them: of
 // several callers one gets it, until that time has come. Otherwise, and if the job is not

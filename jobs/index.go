@@ -24,6 +24,7 @@ type index struct {
 	kinds   map[string]*[priority.Classes]ready
 	due     entries                        // queued, scheduled for later
 	after   map[string]map[*entry]struct{} // queued, by the key of the job that must end first
+	alike   map[string]map[*entry]struct{} // by content
 	waiters map[string]map[chan struct{}]struct{}
 	counts  map[countKey]int64
 	changes map[string]uint64 // by project, see touch
@@ -89,6 +90,7 @@ func newIndex(maxDeliver int) *index {
 		kinds:      make(map[string]*[priority.Classes]ready),
 		due:        entries{before: sooner},
 		after:      make(map[string]map[*entry]struct{}),
+		alike:      make(map[string]map[*entry]struct{}),
 		waiters:    make(map[string]map[chan struct{}]struct{}),
 		counts:     make(map[countKey]int64),
 		changes:    make(map[string]uint64),

@@ -58,7 +58,7 @@ func (x *index) notify(key string) {
 	delete(x.waiters, key)
 }
 
-// group adds e to the list of its project and kind.
+// group adds e to the list of its project and kind, and to those of its content.
 func (x *index) group(e *entry) {
 	kinds := x.groups[e.job.Project]
 	if kinds == nil {
@@ -67,6 +67,12 @@ func (x *index) group(e *entry) {
 	}
 	e.slot = len(kinds[e.job.Kind])
 	kinds[e.job.Kind] = append(kinds[e.job.Kind], e)
+	if c := e.job.Content; c != "" {
+		if x.alike[c] == nil {
+			x.alike[c] = make(map[*entry]struct{})
+		}
+		x.alike[c][e] = struct{}{}
+	}
 }
 
 func (x *index) ungroup(e *entry) {
@@ -81,6 +87,24 @@ func (x *index) ungroup(e *entry) {
 	if len(kinds) == 0 {
 		delete(x.groups, e.job.Project)
 	}
+	if c := e.job.Content; c != "" {
+		if delete(x.alike[c], e); len(x.alike[c]) == 0 {
+			delete(x.alike, c)
+		}
+	}
+}
+
+// ofContent returns the jobs of a kind and a content, in no particular order.
+func (x *index) ofContent(kind, content string) []*entry {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var out []*entry
+	for e := range x.alike[content] {
+		if e.job.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // snapshot returns the jobs of a project and a kind, in no particular order; an empty string

@@ -106,6 +106,10 @@ type Job struct {
 	Attempted time.Time `json:"taken,omitzero"`     // start of the latest attempt
 	Ended     time.Time `json:"ended,omitzero"`
 
+	// Content names what the job works on, as far as a worker has found out: jobs of equal
+	// content have equal results. See Attempt.Identify.
+	Content string `json:"content,omitempty"`
+
 	// Attempts counts the attempts.
 	Attempts int `json:"deliveries,omitempty"`
 	// Retries counts the attempts that ended in Retry.

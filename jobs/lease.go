@@ -152,6 +152,17 @@ func (q *Queue) resolveMissing(ctx context.Context, key string) {
 // Job returns the job as it was taken.
 func (l *Lease) Job() Job { return l.job }
 
+// Identify states what the job works on: the result of any job of its kind with the same
+// content would be right for this one. The content is at most MaxName bytes, and stays with the
+// job after the attempt.
+func (l *Lease) Identify(ctx context.Context, content string) error {
+	err := l.step(ctx, newID(), func(r record) (record, error) {
+		r.Updated, r.Content = now(), content
+		return r, r.expect(Running)
+	})
+	return fail("identify", l.job.Key, err)
+}
+
 // Context is cancelled when the lease ends or is lost, when the queue closes, and when the
 // context given to Take is cancelled. If context.Cause is ErrLeaseLost, the job is no longer
 // this worker's.

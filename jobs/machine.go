@@ -18,6 +18,7 @@ import (
 //	running --release--> queued
 //	running --crash-->   queued, or dead after MaxCrashes crashes in a row
 //	dead    --requeue--> queued       queued --requeue--> queued, no longer scheduled
+//	dead    --revive-->  queued       but for one crash only
 //	queued  --raise-->   queued in a higher class, or for later
 //	queued  --hold-->    queued, scheduled for when the hold ends
 
@@ -71,6 +72,7 @@ func (r record) fail(now time.Time, cause error) (record, error) {
 		return r, err
 	}
 	r = r.step(Discarded, now)
+	r.Crashes, r.Windows = 0, 0
 	r.Reason, r.Hint = describe(cause)
 	return r, nil
 }
@@ -145,6 +147,16 @@ func (r record) requeue(now time.Time) (record, error) {
 	r = r.step(Queued, now)
 	r.Ended, r.Crashes, r.Windows = time.Time{}, 0, 0
 	return r, nil
+}
+
+// revive is requeue for a job that crashed: one more crash in a row makes it dead again.
+func (r record) revive(now time.Time, maxCrashes int) (record, error) {
+	if err := r.expect(Discarded); err != nil {
+		return r, err
+	}
+	r, err := r.requeue(now)
+	r.Crashes = max(maxCrashes-1, 0)
+	return r, err
 }
 
 // raise moves a queued job to a higher class, and to a later time.

@@ -40,6 +40,22 @@ func (q *Queue) Peek(key string) (j Job, ok bool) {
 	return Job{}, false
 }
 
+// Alike returns the other jobs of a job's kind and content, in no particular order and without
+// their payloads. A job whose content is not known has none. Of jobs at other processes the
+// latest changes may be missing.
+func (q *Queue) Alike(j Job) []Job {
+	if j.Content == "" {
+		return nil
+	}
+	var out []Job
+	for _, e := range q.index.ofContent(j.Kind, j.Content) {
+		if e.job.Key != j.Key {
+			out = append(out, *e.job)
+		}
+	}
+	return out
+}
+
 // Pairs yields the jobs that match, the latest change first, each with the job that it was
 // enqueued after, or nil if there is none any more. It is for looking at very many jobs: they
 // are those of the index, not copies, and must not be changed. They have no payloads.

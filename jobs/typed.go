@@ -124,6 +124,11 @@ func (a *Attempt[T]) Finish(result []byte) error { return a.lease.Finish(a.store
 // Lease.Snooze.
 func (a *Attempt[T]) Snooze(delay time.Duration) error { return a.lease.Snooze(a.store, delay) }
 
+// Identify states what the job works on, for Queue.Alike; see Lease.Identify.
+func (a *Attempt[T]) Identify(ctx context.Context, content string) error {
+	return a.lease.Identify(ctx, content)
+}
+
 // Windows returns what PutWindow stored in this attempt and earlier ones; see Lease.Windows.
 func (a *Attempt[T]) Windows(ctx context.Context) (map[int][]byte, error) {
 	return a.lease.Windows(ctx)

@@ -60,6 +60,7 @@ func (s *Service) assemble() (err error) {
 	}
 	s.queue = queue.New(o.Jobs)
 	s.shutdown.add("job queue", func(context.Context) error { return s.queue.Close() })
+	s.shutdown.add("crash counts", s.stopOrderly)
 	o.Registry.MustRegister(&queueCollector{s.queue, s.Ready})
 	if s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, Logger: s.log}); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (s *Service) assemble() (err error) {
 			return err
 		}
 	}
-	s.outage = newOutage(s.client, s.queue, s.due, s.log)
+	s.outage = newOutage(s.client, s.recordings.Peek, s.queue, s.due, s.log)
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{
@@ -146,6 +147,7 @@ func (s *Service) startWork() {
 	s.running.Go(func() { s.queue.Run(s.working) })
 	s.running.Go(func() { s.projects.Run(s.working) })
 	s.running.Go(func() { s.outage.run(s.working) })
+	s.running.Go(func() { s.revive(s.working) })
 	if s.reconciler != nil {
 		s.running.Go(func() { s.reconciler.Run(s.working) })
 	}

@@ -91,7 +91,18 @@ func (s *Service) attempt(c crew, lease *jobs.Lease) {
 func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause error) {
 	job := lease.Job()
 	delay, again := retry(cause, job)
-	s.outage.noted(cause)
+	if !again && fromStudio(cause) {
+		// Who says so may not be Label Studio: while it cannot be asked, nothing is final.
+		if down := s.outage.down(ctx); down != nil {
+			s.log.Warn("a refusal is not believed while Label Studio cannot be asked", "job", job.Key, "error", cause)
+			cause = down
+			delay, again = retry(cause, job)
+		}
+	}
+	s.outage.noted(job, cause)
+	if s.outage.missed(job) {
+		delay = min(delay, shortestWait)
+	}
 	if again && time.Since(job.Created) < s.options.GiveUp {
 		s.log.Warn("job will be tried again", about(job, "in_s", delay.Seconds(), "error", cause)...)
 		if err := lease.Retry(s.storing, delay, hint.With(cause)); err != nil && ctx.Err() == nil {
@@ -125,10 +136,26 @@ func about(job jobs.Job, more ...any) []any {
 // attempts is how often a job is tried that fails for no reason that time cures.
 const attempts = 3
 
+// A job waits so long after its first attempt, and twice as long after each further one.
+const (
+	shortestWait = 5 * time.Second
+	longestWait  = 30 * time.Minute
+)
+
+// fromStudio reports whether an error is a refusal that came from Label Studio, or from whoever
+// answers at its address.
+func fromStudio(err error) bool {
+	if unfetched, ok := errors.AsType[*media.Error](err); ok {
+		return unfetched.Status != 0 && unfetched.Kind != media.Direct
+	}
+	_, ok := errors.AsType[*api.Error](err)
+	return ok
+}
+
 // retry reports whether a job may succeed later, and when to try. A refusal of Label Studio may
 // end too: a token is renewed, a membership given.
 func retry(cause error, job jobs.Job) (time.Duration, bool) {
-	delay := jobs.Backoff{First: 5 * time.Second, Most: 30 * time.Minute}.Delay(job.Retries)
+	delay := jobs.Backoff{First: shortestWait, Most: longestWait}.Delay(job.Retries)
 	if asked, ok := media.Retryable(cause); ok {
 		return max(delay, asked), true
 	}
@@ -136,7 +163,7 @@ func retry(cause error, job jobs.Job) (time.Duration, bool) {
 		return max(delay, asked), true
 	}
 	if status := api.Status(cause); status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return max(delay, time.Minute), true
+		return delay, true
 	}
 	var model *asr.ModelError
 	var damaged *audio.Error

@@ -21,8 +21,8 @@ var (
 	errBrokeOff = errors.New("the answer broke off")
 	// errReplyTooLarge is for an answer that takes more memory than one may.
 	errReplyTooLarge = errors.New("the answer is too large")
-	// errNoSense is for an answer of 200 that is not Label Studio's: the login page of a
-	// proxy, or a notice of maintenance.
+	// errNoSense is for an answer of 200 or 404 that is not Label Studio's: the login page of a
+	// proxy, a notice of maintenance, or a proxy that knows of no Label Studio at the moment.
 	errNoSense = errors.New("the answer is not one of Label Studio's API")
 )
 
@@ -103,9 +103,9 @@ func Outage(err error) bool {
 	return e.Status == http.StatusUnauthorized
 }
 
-// Status returns the HTTP status of an error, or zero.
+// Status returns the HTTP status of an error, or zero if Label Studio gave none.
 func Status(err error) int {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*Error](err); ok && !errors.Is(e.Err, errNoSense) {
 		return e.Status
 	}
 	return 0
@@ -137,6 +137,9 @@ func (c *Client) refused(q call, target *url.URL, w *http.Response, header strin
 	raw, err := io.ReadAll(io.LimitReader(w.Body, 64<<10))
 	if err == nil {
 		e.Detail = c.tokens.scrub(detail(raw), header)
+	}
+	if e.Status == http.StatusNotFound && len(raw) > 0 && !json.Valid(raw) {
+		e.Err = errNoSense // the API says it in JSON
 	}
 	e.Hint = c.hint(e, w)
 	return e

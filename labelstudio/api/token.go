@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio"
 )
 
@@ -120,7 +121,9 @@ const (
 
 func newTokens(secret labelstudio.Secret, c *Client) (*tokens, error) {
 	secret = labelstudio.NewSecret(strings.TrimSpace(secret.Reveal()))
-	kind, err := KindOf(secret, time.Now())
+	// One that has ended is not refused: Label Studio's clock counts, and its answer is an
+	// outage like that of a token which ends while it is used.
+	kind, err := KindOf(secret, time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -193,11 +196,15 @@ func (t *tokens) exchange(ctx context.Context) (labelstudio.Secret, time.Duratio
 	switch {
 	case errors.As(err, &failed) && failed.Status == http.StatusUnauthorized:
 		failed.Hint = fmt.Sprintf("%s holds a personal access token that was revoked or rotated, or belongs to another Label Studio; make a new one.", t.client.options.TokenName)
+		if _, ended := KindOf(t.secret, time.Now()); ended != nil {
+			failed.Hint = fmt.Sprintf("%s: %v.", t.client.options.TokenName, ended)
+		}
 		return labelstudio.Secret{}, 0, err
 	case err != nil:
 		return labelstudio.Secret{}, 0, err
 	case reply.Access == "":
-		return labelstudio.Secret{}, 0, fmt.Errorf("%s: the reply holds no access token", q.op)
+		return labelstudio.Secret{}, 0, &Error{Op: q.op, Method: q.method, URL: without.Secrets(t.client.base) + q.path, Status: http.StatusOK,
+			Err: fmt.Errorf("%w: it holds no access token", errNoSense)}
 	}
 	lifetime := unknownLifetime
 	c, _ := parseJWT(reply.Access)

@@ -58,7 +58,7 @@ func (t *transfer) ask(ctx context.Context, route string, header http.Header) (*
 			return nil, download.Refuse(w, errors.New("it redirects to no web address"))
 		}
 		if hop.own && strings.HasSuffix(strings.TrimRight(to.Path, "/"), "/user/login") {
-			return nil, download.Refuse(w, errPage)
+			return nil, download.Refuse(w, errLogin)
 		}
 		hop = hop.to(to)
 	}
@@ -148,7 +148,31 @@ func (t *transfer) send(ctx context.Context, h hop, header http.Header, authoriz
 	return t.fetcher.openHTTP.Do(r)
 }
 
-// again reports whether the same request may bring more, soon or later.
+// later reports whether a recording may be had at another time, besides what again says.
+// Label Studio goes through outages in which it answers, or somebody else does in its place:
+// its token has expired, its users cannot log in, a page announces maintenance. So does a
+// storage: the address that Label Studio signed has run out, and the next one is good.
+func (s source) later(err error) bool {
+	if again(err) {
+		return true
+	}
+	var server interface{ Retry() (time.Duration, bool) }
+	switch a, ok := errors.AsType[*download.Error](err); {
+	case !s.own:
+		return false
+	case !ok:
+		return errors.As(err, &server) && !errors.Is(err, context.Canceled)
+	case errors.Is(a.Err, errPage), errors.Is(a.Err, errLoop):
+		return true
+	case !s.token:
+		return false
+	case errors.Is(a.Err, errLogin), a.Status == http.StatusUnauthorized, a.Status == http.StatusForbidden:
+		return true
+	}
+	return false
+}
+
+// again reports whether the same request may bring more, in a moment or later.
 func again(err error) bool {
 	var refused *insideError
 	var local *download.FileError

@@ -17,7 +17,8 @@ type transfer struct {
 	source  source
 }
 
-// try tries the source's routes in turn, and gives the first one's error if none works.
+// try tries the source's routes in turn. If none works, it gives the error of the first that
+// may work later, else that of the first.
 func (t *transfer) try(get func(download.Options) error) error {
 	o := t.fetcher.options
 	var first error
@@ -37,7 +38,7 @@ func (t *transfer) try(get func(download.Options) error) error {
 		if err == nil {
 			return nil
 		}
-		if first == nil {
+		if first == nil || t.source.kind != Upload && !elsewhere(err) || again(err) {
 			first = err
 		}
 		if !elsewhere(err) {

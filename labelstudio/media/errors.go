@@ -76,6 +76,7 @@ var (
 	errClosed   = errors.New("the fetcher is closed")
 	errTooLong  = errors.New("it took too long")
 	errPage     = errors.New("the answer is a web page, not a recording")
+	errLogin    = errors.New("the answer is a page to log in, not a recording")
 	errOutside  = errors.New("the path leaves its folder")
 	errBadData  = errors.New("the data URI does not decode")
 	errNoServer = errors.New("it is on Label Studio's host, which is not known: set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY")
@@ -89,7 +90,7 @@ func (f *Fetcher) explain(ctx context.Context, r Request, s source, err error) e
 	} else if ctx.Err() != nil && f.life.Err() != nil {
 		err = errClosed
 	}
-	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripPath(without.URL(err)), retry: again(err)}
+	e := &Error{Kind: s.kind, Value: shown(r.Value), Err: stripPath(without.URL(err)), retry: s.later(err)}
 	if refused, ok := errors.AsType[*download.Error](err); ok {
 		e.URL, e.Status, e.RetryAfter, e.Err = refused.URL, refused.Status, refused.RetryAfter, refused.Err
 	}
@@ -116,8 +117,14 @@ func (f *Fetcher) hint(s source, e *Error) string {
 		return "Upload the recording, or put it into a storage or under an address."
 	case errors.Is(e.Err, download.ErrTooLarge):
 		return fmt.Sprintf("The limit is %d bytes.", f.options.MaxBytes)
-	case errors.Is(e.Err, errPage) && s.own:
+	case errors.Is(e.Err, errLogin) && !s.token:
+		return noToken
+	case errors.Is(e.Err, errLogin):
 		return "Label Studio asks to log in: check LABEL_STUDIO_API_KEY."
+	case errors.Is(e.Err, errPage) && s.own:
+		return "Label Studio is under maintenance, or a proxy in front of it asks to log in."
+	case s.own && f.abroad(e) && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden):
+		return "The storage refuses the address that Label Studio signed. If the next one is refused too, check the storage's credentials under Settings, Cloud Storage."
 	}
 	if !s.own {
 		switch e.Status {
@@ -131,7 +138,7 @@ func (f *Fetcher) hint(s source, e *Error) string {
 	switch e.Status {
 	case http.StatusUnauthorized:
 		if !s.token {
-			return "This path on Label Studio's host is none of those for media, so it was asked without the token."
+			return noToken
 		}
 		return "Label Studio does not accept the token: check LABEL_STUDIO_API_KEY."
 	case http.StatusForbidden:
@@ -156,6 +163,15 @@ func (f *Fetcher) hint(s source, e *Error) string {
 		return "Label Studio cannot reach the storage: check its credentials under Settings, Cloud Storage."
 	}
 	return ""
+}
+
+const noToken = "This path on Label Studio's host is none of those for media, so it was asked without the token."
+
+// abroad reports whether an answer came from another host than Label Studio's, to which it had
+// redirected.
+func (f *Fetcher) abroad(e *Error) bool {
+	u, err := url.Parse(e.URL)
+	return err == nil && u.Host != "" && len(f.own) > 0 && !sameHost(u, f.own[0])
 }
 
 // shown is a value as it may stand in messages: no query, no credentials, no megabytes.

@@ -40,7 +40,8 @@
 // # Cache
 //
 // Recordings are kept in a folder of bounded size, least recently used first out, renamed
-// into place only when they are complete. Who asks for one that is on its way waits for
+// into place only when they are complete. What was asked for with the token, or with the
+// credentials of a project, is kept for that project: another one asks for itself. Who asks for one that is on its way waits for
 // it. One process owns the folder.
 package media
 

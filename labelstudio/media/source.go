@@ -32,7 +32,9 @@ const (
 type source struct {
 	kind Kind
 	name string // for people and for the file's suffix
-	key  string // the same for the same recording; what it opens must not depend on more
+	// key is the same for the same recording; what it opens must not depend on more. What is
+	// asked for with the token, or with a project's credentials, is kept for that project.
+	key string
 	// routes are tried one after the other. They begin at Label Studio's host if own.
 	routes []string
 	own    bool
@@ -110,12 +112,8 @@ func direct(r Request, u *url.URL) source {
 // cloud is a URI of a storage that Label Studio knows. It has to be encoded: raw ones only
 // work by accident.
 func (f *Fetcher) cloud(r Request, uri string) (source, error) {
-	parent, id := "tasks", r.Task
-	if id == 0 {
-		parent, id = "projects", r.Project
-	}
 	s := source{kind: Cloud, name: base(uri), own: true, token: true}
-	if id == 0 {
+	if r.Task == 0 && r.Project == 0 {
 		return s, &Error{Kind: Cloud, Value: shown(uri), Hint: "Label Studio resolves it for a task or a project only, and the request names neither."}
 	}
 	s.key = fmt.Sprintf("cloud of project %d %s", r.Project, uri)
@@ -123,11 +121,25 @@ func (f *Fetcher) cloud(r Request, uri string) (source, error) {
 		s.key = fmt.Sprintf("cloud of task %d %s", r.Task, uri)
 	}
 	query := "?fileuri=" + url.QueryEscape(base64.URLEncoding.EncodeToString([]byte(uri)))
-	// Older servers know the first only, newer ones both.
-	for _, verb := range []string{"presign", "resolve"} {
-		s.routes = append(s.routes, fmt.Sprintf("/%s/%d/%s/%s", parent, id, verb, query))
+	if r.Task != 0 {
+		s.routes = resolving("tasks", r.Task, query)
 	}
+	// The task may have been deleted since it asked for the recording, while others of the
+	// project show it.
+	s.routes = append(s.routes, resolving("projects", r.Project, query)...)
 	return s, f.needServer(s, r)
+}
+
+// resolving returns the routes that resolve a URI for a task or a project: older servers know
+// the first only, newer ones both. There are none for the number zero.
+func resolving(parent string, id int64, query string) (routes []string) {
+	if id == 0 {
+		return nil
+	}
+	for _, verb := range []string{"presign", "resolve"} {
+		routes = append(routes, fmt.Sprintf("/%s/%d/%s/%s", parent, id, verb, query))
+	}
+	return routes
 }
 
 // onServer is a path on Label Studio's host.
@@ -158,12 +170,13 @@ func (f *Fetcher) onServer(r Request, value string) (source, error) {
 // onServer knows Label Studio's media routes. Only they get the token.
 func onServer(p string, u *url.URL, r Request) source {
 	query := u.Query()
+	project := fmt.Sprintf(" of project %d ", r.Project)
 	uploads := func(rest string, first bool) source {
 		rest = strings.TrimPrefix(path.Clean("/"+rest), "/")
 		page := "/data/upload/" + escape(rest)
 		stored := "/storage-data/uploaded/?filepath=" + url.QueryEscape("upload/"+rest)
 		s := source{kind: Upload, name: base(rest), own: true, token: true, upload: rest, immutable: true,
-			key: "upload " + rest, routes: []string{page, stored}}
+			key: "upload" + project + rest, routes: []string{page, stored}}
 		if !first {
 			slices.Reverse(s.routes)
 		}
@@ -177,13 +190,12 @@ func onServer(p string, u *url.URL, r Request) source {
 	segments := strings.Split(strings.Trim(p, "/"), "/")
 	route := escape(p) + "?" + query.Encode()
 	numbered := len(segments) == 3 && isNumber(segments[1])
-	project := fmt.Sprintf(" of project %d ", r.Project)
 	switch {
 	case p == "/storage-data/uploaded/" || p == "/storage-data/uploaded":
 		if rest, ok := strings.CutPrefix(path.Clean("/"+query.Get("filepath")), "/upload/"); ok {
 			return uploads(rest, false)
 		}
-		return source{kind: Upload, name: base(query.Get("filepath")), own: true, token: true, key: "stored " + route, routes: []string{route}}
+		return source{kind: Upload, name: base(query.Get("filepath")), own: true, token: true, key: "stored" + project + route, routes: []string{route}}
 	case p == "/data/local-files/" || p == "/data/local-files":
 		d := query.Get("d")
 		if d == "" {
@@ -195,13 +207,17 @@ func onServer(p string, u *url.URL, r Request) source {
 			return source{kind: Unknown}
 		}
 		return source{kind: LocalFile, name: base(d), own: true, token: true, document: d,
-			key: "document " + d, routes: []string{"/data/local-files/?d=" + url.QueryEscape(d)}}
+			key: "document" + project + d, routes: []string{"/data/local-files/?d=" + url.QueryEscape(d)}}
 	case numbered && (segments[0] == "tasks" || segments[0] == "projects") && (segments[2] == "resolve" || segments[2] == "presign"):
 		name := query.Get("fileuri")
 		if raw, err := base64.URLEncoding.DecodeString(name); err == nil {
 			name = string(raw)
 		}
-		return source{kind: Resolved, name: base(name), own: true, token: true, key: "resolved" + project + route, routes: []string{route}}
+		s := source{kind: Resolved, name: base(name), own: true, token: true, key: "resolved" + project + route, routes: []string{route}}
+		if segments[0] == "tasks" { // which may be deleted
+			s.routes = append(s.routes, resolving("projects", r.Project, "?"+query.Encode())...)
+		}
+		return s
 	case numbered && segments[0] == "projects" && segments[2] == "file-proxy":
 		name := query.Get("url")
 		if raw, err := base64.URLEncoding.DecodeString(name); err == nil {

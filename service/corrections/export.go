@@ -36,7 +36,7 @@ func (c *Corrections) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
-	known := transcripts{c.Recordings, map[string]*transcript.Transcript{}}
+	known := transcripts{c.Recordings, project, map[string]*transcript.Transcript{}}
 	out := json.NewEncoder(w)
 	for _, id := range ids {
 		correction, err := c.Load(r.Context(), project, id)
@@ -76,6 +76,7 @@ func (c *Corrections) annotations(ctx context.Context, project int64) ([]int64, 
 // transcripts are those read for one answer: many corrections may be of one recording.
 type transcripts struct {
 	recordings *recordings.Recordings
+	project    int64
 	read       map[string]*transcript.Transcript // nil for one that is not kept
 }
 
@@ -83,7 +84,7 @@ func (t *transcripts) get(ctx context.Context, key string) *transcript.Transcrip
 	known, ok := t.read[key]
 	if !ok {
 		var err error
-		if known, err = t.recordings.Transcript(ctx, key); err != nil {
+		if known, err = t.recordings.Transcript(ctx, t.project, key); err != nil {
 			if !errors.Is(err, recordings.ErrNotTranscribed) {
 				return nil // it may be there the next time
 			}

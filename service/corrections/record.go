@@ -65,7 +65,7 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 	var keys []string
 	for _, plan := range p.Plans {
 		if value, ok := plan.Recording(t.Data); ok {
-			plans, keys = append(plans, plan), append(keys, recordings.Of(p, t.ID, value).Key())
+			plans, keys = append(plans, plan), append(keys, c.Recordings.Key(recordings.Of(p, t.ID, value)))
 		}
 	}
 	built, err := c.Recordings.Build(ctx, p, plans, keys, t.Data, nil)
@@ -79,7 +79,7 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 		predicted := passages(built.Items, plan, nil, "")
 		shown := showing(p.Config, plan)
 		if len(predicted) == 0 && len(shown) > 0 {
-			transcript, err := c.Recordings.Transcript(ctx, keys[i])
+			transcript, err := c.Recordings.Transcript(ctx, p.ID, keys[i])
 			if err != nil {
 				return nil, err
 			}
@@ -114,7 +114,7 @@ func (c *Corrections) RecordAll(ctx context.Context, project int64) error {
 func (c *Corrections) recordProject(ctx context.Context, p *labelstudio.Project) error {
 	there := map[int64]bool{}
 	for task, err := range c.Client.Tasks(ctx, p.ID, true) {
-		if projects.Inaccessible(err) {
+		if projects.Inaccessible(ctx, c.Client, err) {
 			return nil
 		}
 		if err != nil {

@@ -175,7 +175,7 @@ func (s *Events) handle(ctx context.Context, n *labelstudio.Notice) error {
 		return nil
 	}
 	now, err := s.Client.Project(ctx, n.Project)
-	if projects.Inaccessible(err) {
+	if projects.Inaccessible(ctx, s.Client, err) {
 		s.Logger.Info("event of a project that the token's user cannot see", "project", n.Project, "action", n.Action, "error", err)
 		return nil
 	}

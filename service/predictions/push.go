@@ -13,6 +13,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
 	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 // Worker returns the worker that stores predictions.
@@ -39,12 +40,19 @@ func (s *Predictions) push(ctx context.Context, a *jobs.Attempt[push]) error {
 		s.Due.At(p.ID, time.Now().Add(settle))
 		return s.end(ctx, a, superseded)
 	}
-	switch state, err := s.Recordings.State(ctx, args.Transcriptions); {
+	switch state, err := s.Recordings.State(ctx, p.ID, args.Transcriptions); {
 	case err != nil:
 		return err
-	case state == jobs.Discarded:
+	case state == recordings.GivenUp:
 		return s.end(ctx, a, notTranscribed)
-	case state != jobs.Done:
+	case state == recordings.Crashed:
+		return a.Snooze(crashed)
+	case state == recordings.Foreign:
+		// An earlier program shared transcripts among projects. Reconcile makes one of this
+		// project's own.
+		s.Due.At(p.ID, time.Now().Add(settle))
+		return s.end(ctx, a, superseded)
+	case state == recordings.Waiting:
 		return a.Snooze(10 * time.Second)
 	}
 	outcome, err := s.store(ctx, p, args)
@@ -71,6 +79,10 @@ func (s *Predictions) end(ctx context.Context, a *jobs.Attempt[push], outcome st
 	}
 	return nil
 }
+
+// crashed is how long a push waits for a recording that crashed the process, before it looks
+// whether the recording was given another chance.
+const crashed = 10 * time.Minute
 
 // settle is how long a project is left alone after a change of version was noticed: pushes
 // that notice it too come in the next moments.

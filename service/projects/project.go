@@ -195,8 +195,15 @@ func (r *Registry) Concerned(ctx context.Context, id int64) []int64 {
 }
 
 // Inaccessible reports whether an error of the API means that a project is gone or not for
-// the token's user to see. Work on all projects passes over such a project.
-func Inaccessible(err error) bool {
-	status := api.Status(err)
-	return status == http.StatusNotFound || status == http.StatusForbidden
+// the token's user to see. Work on all projects passes over such a project. A user who may see
+// nothing at all is an outage.
+func Inaccessible(ctx context.Context, client *api.Client, err error) bool {
+	switch api.Status(err) {
+	case http.StatusNotFound:
+		return true
+	case http.StatusForbidden:
+		_, err := client.Whoami(ctx)
+		return err == nil
+	}
+	return false
 }

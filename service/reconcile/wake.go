@@ -11,24 +11,16 @@ import (
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
-// reviveAfter is when a recording that was given up because the process crashed over and over
-// gets another life: what crashed it may have been something else.
-const reviveAfter = time.Hour
-
 // wake makes jobs of a project ready that wait because they failed, since what they failed of
-// may be over, and revives those that were given up after crashes.
+// may be over.
 func (r *Reconciler) wake(ctx context.Context, q *jobs.Queue, project int64) error {
 	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project)}) {
 		waits := job.State == jobs.Queued && job.Retries > 0 && time.Until(job.NotBefore) > 0 && job.Kind != recordings.Kind
-		crashed := job.State == jobs.Discarded && job.Crashes > 0 && time.Since(job.Ended) > reviveAfter
-		if !waits && !crashed {
+		if !waits {
 			continue
 		}
 		if _, err := q.Requeue(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
 			return fmt.Errorf("wake job %s: %w", job.Key, err)
-		}
-		if crashed {
-			r.Logger.Info("a job that crashed is tried again", "job", job.Key, "project", project)
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ const Kind = "transcribe"
 type Recording struct {
 	// Value is as the task has it, or the reference to a long data URI; see media.Reference.
 	Value     string `json:"value"`
-	TaskID    int64  `json:"task"`
+	TaskID    int64  `json:"task"` // the first of the project that asked
 	ProjectID int64  `json:"project"`
 	// Login is with whose credentials the project opens its media. They are those of the
 	// project; see projects.Registry.Login.
@@ -27,6 +27,8 @@ type Recording struct {
 
 	// inline is the data URI that Value refers to, where it is at hand: too large for a job.
 	inline string
+	// shared is set for a job of an earlier program, which was for all projects.
+	shared bool
 }
 
 // Of returns the recording that a task of a project has at an address.
@@ -45,12 +47,15 @@ func (Recording) Kind() string { return Kind }
 // Project implements jobs.Args.
 func (r Recording) Project() string { return projects.Name(r.ProjectID) }
 
-// Key implements jobs.Args: the same for every task and project that shows the recording,
-// unless the project opens it with credentials of its own.
+// Key implements jobs.Args: the same for every task of the project that shows the recording.
+// Another project has a key of its own, since it may not be allowed to open the address.
 func (r Recording) Key() string {
 	prefix := Kind + "/" + r.Version + "/"
-	if r.Login != "" {
+	switch {
+	case r.shared:
+		return prefix + projects.Fingerprint(r.Value)
+	case r.Login != "":
 		return prefix + projects.Fingerprint(r.Value, r.ProjectID, r.Login)
 	}
-	return prefix + projects.Fingerprint(r.Value)
+	return prefix + projects.Fingerprint(r.Value, r.ProjectID)
 }

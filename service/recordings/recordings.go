@@ -5,17 +5,23 @@
 //
 // A transcription is a job of kind "transcribe". Its arguments (type Recording) say where the
 // recording is, how it is transcribed and in which version; its key follows from them, so
-// that all tasks and projects which show the same recording in the same version share one
+// that all tasks of a project which show the same recording in the same version share one
 // job, and one transcript:
 //
-//	transcribe/<version of the transcript>/<digest of the address>
+//	transcribe/<version of the transcript>/<digest of address and project>
 //
-// A project that opens its recordings with credentials of its own has transcripts of its
-// own: others may not be allowed to see them.
+// Another project has a job of its own: it may not be allowed to open the address, and what
+// fails for one need not fail for the other. No transcript is handed out for another project
+// than the one that its job belongs to.
 //
-// The worker fetches the recording, runs the model over it and stores the transcript as the
-// job's result. The rows that the model writes are stored window by window meanwhile, so
-// that a crash costs one batch of windows and not hours.
+// The worker fetches the recording as its project. If another job has transcribed the same
+// bytes, the transcript is copied, since this project has the bytes too. Otherwise the worker
+// runs the model over it and stores the transcript as the job's result. The rows that the
+// model writes are stored window by window meanwhile, so that a crash costs one batch of
+// windows and not hours.
+//
+// Earlier programs had one job for all projects, under the digest of the address alone. It
+// stays that of the project that asked first, and the other projects get jobs of their own.
 //
 // The result is Transcript.MarshalBinary: every time is the sample that the model and the
 // alignment gave, and spikes and confidences are as computed. Rounding is for the formats
@@ -38,7 +44,7 @@ package recordings
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -121,31 +127,27 @@ func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.
 	if _, again := media.Retryable(err); err != nil && !(again && r.client != nil) {
 		return jobs.Job{}, err // later it cannot be had any more, or is no better
 	}
-	job, _, err := jobs.Insert(ctx, q, rec, jobs.InsertOptions{Class: class, ReviveAfter: reviveAfter})
+	job, _, err := jobs.Insert(ctx, q, located(q, rec), jobs.InsertOptions{Class: class, ReviveAfter: reviveAfter})
 	return job, err
 }
 
-// State returns Done if all transcriptions of keys are, Dead if one was given up or is no
-// longer kept, and Queued otherwise.
-func (r *Recordings) State(ctx context.Context, keys []string) (jobs.State, error) {
+// Key returns the key of the job that transcribes a recording, or has done so.
+func (r *Recordings) Key(rec Recording) string {
 	q, err := r.queue.Get()
 	if err != nil {
-		return jobs.Queued, err
+		return rec.Key()
 	}
-	for _, key := range keys {
-		job, err := q.Get(ctx, key)
-		switch {
-		case errors.Is(err, jobs.ErrNotFound):
-			return jobs.Discarded, nil // its result is older than the store keeps
-		case err != nil:
-			return jobs.Queued, err
-		case job.State == jobs.Discarded:
-			return jobs.Discarded, nil
-		case job.State != jobs.Done:
-			return jobs.Queued, nil
-		}
+	return located(q, rec).Key()
+}
+
+// located returns a recording with the key of its job, which may be one of an earlier program.
+func located(q *jobs.Queue, rec Recording) Recording {
+	before := rec
+	before.shared = true
+	if job, ok := q.Peek(before.Key()); ok && rec.Login == "" && job.Project == rec.Project() && job.State != jobs.Discarded {
+		return before
 	}
-	return jobs.Done, nil
+	return rec
 }
 
 // opened is a recording on the local disk and the model that transcribes it.
@@ -160,14 +162,14 @@ type opened struct {
 // open fetches a recording and loads its model. The caller closes what it returns.
 func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options) (*opened, error) {
 	start := time.Now()
-	login, password, err := r.login(ctx, rec)
+	request, err := r.mediaRequest(ctx, rec)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.keep(ctx, rec); err != nil {
 		return nil, err
 	}
-	file, err := r.fetcher.Fetch(ctx, media.Request{Value: rec.Value, Task: rec.TaskID, Project: rec.ProjectID, Login: login, Password: password})
+	file, err := r.fetcher.Fetch(ctx, request)
 	if err != nil {
 		file, err = r.refetch(ctx, rec, err)
 	}
@@ -181,6 +183,12 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	}
 	out.transcriber = transcribe.New(out.recognizer, o)
 	return out, nil
+}
+
+// mediaRequest is how a recording is asked for.
+func (r *Recordings) mediaRequest(ctx context.Context, rec *Recording) (media.Request, error) {
+	login, password, err := r.login(ctx, rec)
+	return media.Request{Value: rec.Value, Task: rec.TaskID, Project: rec.ProjectID, Login: login, Password: password}, err
 }
 
 // login returns the credentials that open a recording: those that its project has now.
@@ -203,4 +211,18 @@ func (o *opened) close() {
 // options are how a recording is transcribed.
 func (r *Recordings) options(rec *Recording) transcribe.Options {
 	return rec.Settings.Transcription(rec.Split, r.ffmpeg)
+}
+
+// Peek asks for the first byte of the recording of a job, given its payload. The error is the
+// one that fetching it would give.
+func (r *Recordings) Peek(ctx context.Context, payload []byte) error {
+	var rec Recording
+	if err := json.Unmarshal(payload, &rec); err != nil {
+		return fmt.Errorf("the job cannot be read: %w", err)
+	}
+	request, err := r.mediaRequest(ctx, &rec)
+	if err == nil {
+		_, err = r.fetcher.Peek(ctx, request, 1)
+	}
+	return err
 }

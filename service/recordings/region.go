@@ -15,7 +15,7 @@ import (
 // Region returns a transcript of what is said in a span of a recording: the one that is
 // stored if it answers what is asked, else one made now, ahead of everything else.
 func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Recording, span labelstudio.Span, answers func(*transcript.Transcript) bool) (*transcript.Transcript, error) {
-	stored, err := r.Transcript(ctx, rec.Key())
+	stored, err := r.Transcript(ctx, p.ID, r.Key(rec))
 	if err == nil && answers(stored) {
 		return stored, nil
 	}

@@ -18,13 +18,59 @@ import (
 // ErrNotTranscribed says that there is no transcript of a recording, or not yet.
 var ErrNotTranscribed = errors.New("the recording has not been transcribed")
 
-// Transcript returns the transcript that the job of a key has made.
-func (r *Recordings) Transcript(ctx context.Context, key string) (*transcript.Transcript, error) {
+// State is how far transcriptions are.
+type State int
+
+// The states of transcriptions.
+const (
+	Waiting     State = iota
+	Transcribed       // all of them
+	GivenUp           // one was given up, or is no longer kept
+	Crashed           // one was given up after crashes, and is tried again in time
+	Foreign           // one is of another project
+)
+
+// State returns how far a project's transcriptions are; keys name their jobs.
+func (r *Recordings) State(ctx context.Context, project int64, keys []string) (State, error) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return Waiting, err
+	}
+	for _, key := range keys {
+		job, err := q.Get(ctx, key)
+		switch {
+		case errors.Is(err, jobs.ErrNotFound):
+			return GivenUp, nil // its result is older than the store keeps
+		case err != nil:
+			return Waiting, err
+		case job.Project != projects.Name(project):
+			return Foreign, nil
+		case job.State == jobs.Discarded && job.Crashes > 0:
+			return Crashed, nil
+		case job.State == jobs.Discarded:
+			return GivenUp, nil
+		case job.State != jobs.Done:
+			return Waiting, nil
+		}
+	}
+	return Transcribed, nil
+}
+
+// Transcript returns the transcript that a project's job has made. For a job of another
+// project there is none.
+func (r *Recordings) Transcript(ctx context.Context, project int64, key string) (*transcript.Transcript, error) {
 	q, err := r.queue.Get()
 	if err != nil {
 		return nil, err
 	}
-	raw, err := q.Result(ctx, key)
+	job, err := q.Get(ctx, key)
+	if err == nil && job.Project != projects.Name(project) {
+		return nil, fmt.Errorf("%w for project %d", ErrNotTranscribed, project)
+	}
+	var raw []byte
+	if err == nil {
+		raw, err = q.Result(ctx, key)
+	}
 	if errors.Is(err, jobs.ErrState) || errors.Is(err, jobs.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %w", ErrNotTranscribed, err)
 	}
@@ -70,7 +116,7 @@ func (r *Recordings) Build(ctx context.Context, p *projects.Project, plans []*la
 	options.Ours = ours
 	score := 0.0
 	for i, plan := range plans {
-		t, err := r.Transcript(ctx, keys[i])
+		t, err := r.Transcript(ctx, p.ID, keys[i])
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ func (f *fixture) transcribed(p *projects.Project, value string) *transcript.Tra
 	if err := f.work(); err != nil {
 		f.t.Fatal(err)
 	}
-	got, err := f.Transcript(f.t.Context(), rec.Key())
+	got, err := f.Transcript(f.t.Context(), p.ID, rec.Key())
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -96,23 +96,31 @@ func TestAStoredTranscriptIsTheOneThatWasMade(t *testing.T) {
 	}
 }
 
+// copyDataDir copies the queue's part of the data directory of an earlier program.
+func copyDataDir(t *testing.T, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS("../testdata/datadir/jobs")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The results of earlier programs are in the JSON format. This one stands in the data
 // directory of commit 2a1880f.
 func TestResultsOfEarlierProgramsAreRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "jobs")
-	if err := os.CopyFS(dir, os.DirFS("../testdata/datadir/jobs")); err != nil {
-		t.Fatal(err)
-	}
+	copyDataDir(t, dir)
 	f := newFixtureWith(t, servicetest.Options{JobsDir: dir})
 	var read []string
 	for job := range f.Jobs.Jobs(jobs.Filter{Kind: recordings.Kind, States: []jobs.State{jobs.Done}}) {
-		got, err := f.Transcript(t.Context(), job.Key)
+		project := projects.ParseName(job.Project)
+		got, err := f.Transcript(t.Context(), project, job.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := &got.Segments[0]
 		read = append(read, fmt.Sprint(got.Source, " ", got.Duration, " ", got.Text(), ": ", s.Words[1].Text, " ", s.Words[1].Start, " ", s.Words[1].Confidence))
 		p := f.project(segments)
+		p.ID = project
 		out, err := f.Build(t.Context(), p, p.Plans, []string{job.Key}, nil, nil)
 		if err != nil || len(out.Items) != 2*len(got.Segments) {
 			t.Errorf("built %+v, %v", out, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // OutdatedError says that the model or the program is no longer what it was when a
@@ -28,6 +29,13 @@ func (r *Recordings) Worker() jobs.Worker { return jobs.NewWorker(r.transcribe) 
 
 func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording]) error {
 	start, job, rec := time.Now(), a.Job(), &a.Args
+	q, err := r.queue.Get()
+	if err != nil {
+		return err
+	}
+	if done, wait := elsewhere(q, job); done == nil && wait > 0 {
+		return a.Snooze(wait) // without fetching it again
+	}
 	o, err := r.open(ctx, rec, r.options(rec))
 	if err != nil {
 		return err
@@ -35,6 +43,25 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	defer o.close()
 	if now := o.transcriber.Version(); now != rec.Version {
 		return &OutdatedError{rec.Version, now}
+	}
+	if job.Content, err = o.content(ctx, rec.Version); err != nil {
+		return err
+	}
+	if job.Content != a.Job().Content {
+		if err := a.Identify(ctx, job.Content); err != nil {
+			return err
+		}
+	}
+	done, wait := elsewhere(q, job)
+	if done != nil {
+		if t := r.copied(ctx, done); t != nil {
+			t.Source = o.Name
+			r.log.Info("recording transcribed before", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "as", done.Key)
+			return finish(a, t)
+		}
+	}
+	if wait > 0 {
+		return a.Snooze(wait)
 	}
 	request, err := r.request(ctx, a, o.recognizer)
 	if err != nil {
@@ -50,11 +77,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	}
 	t.Source = o.Name
 	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, o.Warnings...)
-	result, err := t.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	if err := a.Finish(result); err != nil {
+	if err := finish(a, t); err != nil {
 		return err
 	}
 	took := time.Since(start)
@@ -64,6 +87,15 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		"confidence", t.Confidence, "windows", t.Diagnostics.Windows, "skipped", t.Diagnostics.WindowsSkipped,
 		"seam_disagreement", t.Diagnostics.SeamDisagreement, "deliveries", job.Attempts, "warnings", t.Diagnostics.Warnings)
 	return nil
+}
+
+// finish ends an attempt with its transcript.
+func finish(a *jobs.Attempt[Recording], t *transcript.Transcript) error {
+	result, err := t.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	return a.Finish(result)
 }
 
 // request keeps the rows of windows with the job, so that a crash costs a batch.

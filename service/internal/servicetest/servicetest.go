@@ -13,6 +13,8 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/models"
@@ -21,6 +23,8 @@ import (
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/recordings"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Segments is a labelling configuration with a text for each region.
@@ -47,6 +51,9 @@ type Options struct {
 	NoLibrary bool
 	Model     string // of projects; empty: the toy model "tones"
 	JobsDir   string // of the queue; empty: a new one
+	// Remote has recordings fetched from Studio with its token, and not read from its folder.
+	Remote  bool
+	Metrics prometheus.Registerer // of recordings; nil: not registered
 }
 
 // New returns a fixture that is closed at the end of the test.
@@ -81,8 +88,13 @@ func New(t *testing.T, o Options) *Fixture {
 	must()
 	f.Registry, err = projects.New(projects.Options{Queue: f.Queue, Models: f.Models, Defaults: projects.Settings{Model: o.Model}, FFmpeg: "off"})
 	must()
-	f.Recordings, err = recordings.New(recordings.Options{Queue: f.Queue, Projects: f.Registry, Models: f.Models, FFmpeg: "off",
-		Media: media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: f.Studio.MediaDir, AllowPrivate: true}})
+	fetch := media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: f.Studio.MediaDir, AllowPrivate: true}
+	if o.Remote {
+		fetch.MediaDir = ""
+		fetch.Server, err = api.New(api.Options{URL: f.Studio.URL, Token: labelstudio.NewSecret(f.Studio.Token)})
+		must()
+	}
+	f.Recordings, err = recordings.New(recordings.Options{Queue: f.Queue, Projects: f.Registry, Models: f.Models, FFmpeg: "off", Media: fetch, Registry: o.Metrics})
 	must()
 	t.Cleanup(func() {
 		f.Recordings.Close()
