@@ -19,7 +19,9 @@ var answering = map[string]http.HandlerFunc{
 	"a token that was revoked":  labelstudiotest.Answer(401, `{"detail":"Invalid token."}`),
 	"a user who was taken away": labelstudiotest.Answer(403, `{"detail":"You do not have permission to perform this action."}`),
 	"a page in place of JSON":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>We will be back soon.") },
-	"a redirect to log in":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/user/login/?next=/", http.StatusFound) },
+	"a redirect to log in": func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/user/login/?next=/", http.StatusFound)
+	},
 	"a proxy that knows nobody": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "default backend - 404", 404) },
 	"a proxy alone":             labelstudiotest.Answer(502, `<html>`),
 }

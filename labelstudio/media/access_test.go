@@ -94,7 +94,9 @@ func TestAnswersThatAreNotTheRecordingAreOutages(t *testing.T) {
 		open   bool // the same for a path without the token
 	}{
 		{"a page of maintenance", func(w http.ResponseWriter, _ *http.Request) { page(w, "text/html; charset=utf-8", "<html>") }, "under maintenance", true},
-		{"a redirect to log in", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/user/login/?next=/x", http.StatusFound) }, "asks to log in: check LABEL_STUDIO_API_KEY", false},
+		{"a redirect to log in", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/user/login/?next=/x", http.StatusFound)
+		}, "asks to log in: check LABEL_STUDIO_API_KEY", false},
 		{"redirects in a circle", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.String(), http.StatusFound) }, "too many redirects", true},
 		{"401", labelstudiotest.Answer(401, `{"detail":"Invalid token."}`), "does not accept the token: check LABEL_STUDIO_API_KEY", false},
 		{"403", labelstudiotest.Answer(403, `{}`), "a member of the project?", false},
