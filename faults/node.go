@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// node is an asr-backend as a child process, which is killed and started again.
+type node struct {
+	name string
+	url  string
+	dir  string // its data
+	args []string
+	env  []string
+	run  *run
+	wrap []string // a command that the program is an argument of
+
+	mu   sync.Mutex // guards the fields below
+	cmd  *exec.Cmd  // nil: not running
+	done chan struct{}
+	code int // exit status of the last life
+}
+
+// nodeOptions say how a node is started.
+type nodeOptions struct {
+	name     string // empty: "node"
+	dir      string // empty: a folder of its own
+	args     []string
+	env      []string
+	noStudio bool
+	wrap     []string
+}
+
+// start starts a node that works for a Label Studio and waits until it has a model.
+func (r *run) start(s *studio, o nodeOptions) (*node, error) {
+	n, err := r.newNode(s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.start(); err != nil {
+		return nil, err
+	}
+	return n, n.ready()
+}
+
+// newNode returns a node that does not run yet.
+func (r *run) newNode(s *studio, o nodeOptions) (*node, error) {
+	if o.name == "" {
+		o.name = "node"
+	}
+	if o.dir == "" {
+		o.dir = filepath.Join(r.dir, o.name)
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	n := &node{name: o.name, url: fmt.Sprintf("http://127.0.0.1:%d", port), dir: o.dir, run: r, wrap: o.wrap}
+	n.args = append([]string{"serve", "--host", "127.0.0.1", "--port", fmt.Sprint(port), "--data-dir", o.dir,
+		"--provider", "cpu", "--model", r.model, "--log-format", "json", "--predict-wait", "2s"}, o.args...)
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "ASR_BACKEND_") && !strings.HasPrefix(kv, "LABEL_STUDIO_") && !strings.HasPrefix(kv, "BASIC_AUTH_") && !strings.HasPrefix(kv, "PORT=") {
+			n.env = append(n.env, kv)
+		}
+	}
+	if r.library != "" {
+		n.env = append(n.env, "ASR_BACKEND_ONNXRUNTIME="+r.library)
+	}
+	n.env = append(n.env, "LABEL_STUDIO_URL="+s.URL, "LABEL_STUDIO_API_KEY="+s.Token)
+	n.env = append(n.env, o.env...)
+	r.mu.Lock()
+	r.nodes = append(r.nodes, n)
+	r.mu.Unlock()
+	return n, nil
+}
+
+// freePort returns a port at which nothing listens.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
+
+// start starts the process, for the first time or again on what is left.
+func (n *node) start() error {
+	log, err := os.OpenFile(filepath.Join(n.run.dir, n.name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	line := append(append(append([]string{}, n.wrap...), n.run.program), n.args...)
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = n.env, log, log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	n.mu.Lock()
+	n.cmd, n.done = cmd, done
+	n.mu.Unlock()
+	go func() {
+		_ = cmd.Wait() // the status is what counts
+		n.mu.Lock()
+		n.code = cmd.ProcessState.ExitCode()
+		n.mu.Unlock()
+		close(done)
+	}()
+	return nil
+}
+
+// kill ends the process as a power cut would, and waits until it is gone.
+func (n *node) kill() {
+	if n.signal(syscall.SIGKILL) {
+		<-n.done
+		n.run.mu.Lock()
+		n.run.result.Kills++
+		n.run.mu.Unlock()
+	}
+}
+
+// stop ends the process in an orderly way and returns its exit status.
+func (n *node) stop() (code int, err error) {
+	if !n.signal(syscall.SIGTERM) {
+		return n.code, nil
+	}
+	select {
+	case <-n.done:
+		return n.code, nil
+	case <-time.After(20 * time.Second):
+		n.end()
+		return 0, errors.New("the process did not stop within 20 s of SIGTERM")
+	}
+}
+
+// end ends the process if it runs.
+func (n *node) end() {
+	if n.signal(syscall.SIGKILL) {
+		<-n.done
+	}
+}
+
+// signal sends a signal, and reports whether there was a process.
+func (n *node) signal(sig syscall.Signal) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cmd != nil && n.cmd.Process.Signal(sig) == nil
+}
+
+// alive reports whether the process runs.
+func (n *node) alive() bool {
+	n.mu.Lock()
+	done := n.done
+	n.mu.Unlock()
+	select {
+	case <-done:
+		return false
+	default:
+		return true
+	}
+}
+
+// client keeps no connections: the process behind them comes and goes.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
+
+// get reads a page; into may be nil.
+func (n *node) get(ctx context.Context, path string, into any) (status int, err error) {
+	r, err := http.NewRequestWithContext(ctx, "GET", n.url+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	if n.user() {
+		r.SetBasicAuth(user, password)
+	}
+	w, err := client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer w.Body.Close()
+	raw, err := io.ReadAll(w.Body)
+	if err == nil && into != nil {
+		err = json.Unmarshal(raw, into)
+	}
+	return w.StatusCode, err
+}
+
+// The credentials of nodes that ask for them.
+const user, password = "label-studio", "secret"
+
+// withPassword makes a node ask for credentials.
+var withPassword = []string{"BASIC_AUTH_USER=" + user, "BASIC_AUTH_PASS=" + password}
+
+func (n *node) user() bool { return strings.Contains(strings.Join(n.env, "\n"), withPassword[0]) }
+
+// is reports whether a page answers 200 within a second.
+func (n *node) is(path string) bool {
+	ctx, cancel := context.WithTimeout(n.run, time.Second)
+	defer cancel()
+	status, err := n.get(ctx, path, nil)
+	return err == nil && status == http.StatusOK
+}
+
+// answers waits until the process answers.
+func (n *node) answers() error { return n.await("/health") }
+
+// ready waits until the process has a model and a queue.
+func (n *node) ready() error { return n.await("/ready") }
+
+func (n *node) await(path string) error {
+	if _, ok := n.run.until(time.Minute, func() bool { return n.is(path) }); !ok {
+		return fmt.Errorf("%s: %s did not answer 200 within a minute", n.name, path)
+	}
+	return nil
+}
