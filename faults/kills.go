@@ -20,15 +20,7 @@ func (r *run) mixed(n int) []float64 {
 // kills kills the process again and again while tasks come by webhook and by request.
 func kills(r *run) error {
 	tasks, count := r.size(r.tasks, 40, 1200), r.size(r.options.kills, 12, 950)
-	s, err := r.studio()
-	if err != nil {
-		return err
-	}
-	n, err := r.start(s, nodeOptions{})
-	if err != nil {
-		return err
-	}
-	project, err := s.connect(n)
+	s, n, project, err := r.setup(nodeOptions{})
 	if err != nil {
 		return err
 	}
@@ -68,11 +60,10 @@ func kills(r *run) error {
 			r.logf("%d kills: %d of %d have a prediction", k+1, t.One, t.Tried)
 		}
 	}
-	batch, err := s.add(project, todo...)
+	batch, err := s.bring(project, todo...)
 	if err != nil {
 		return err
 	}
-	s.announce(project, batch...)
 	r.figure("%d kills when ready, %d before", ready, count-ready)
 	s.settle(n, project, append(ids, batch...), 10*time.Minute)
 	return nil

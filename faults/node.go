@@ -27,10 +27,11 @@ type node struct {
 	run  *run
 	wrap []string // a command that the program is an argument of
 
-	mu   sync.Mutex // guards the fields below
-	cmd  *exec.Cmd  // nil: not running
-	done chan struct{}
-	code int // exit status of the last life
+	mu    sync.Mutex // guards the fields below
+	cmd   *exec.Cmd  // nil: not running
+	done  chan struct{}
+	code  int // exit status of the last life
+	lives int // how often it was started
 }
 
 // nodeOptions say how a node is started.
@@ -112,6 +113,7 @@ func (n *node) start() error {
 	done := make(chan struct{})
 	n.mu.Lock()
 	n.cmd, n.done = cmd, done
+	n.lives++
 	n.mu.Unlock()
 	go func() {
 		_ = cmd.Wait() // the status is what counts

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,31 @@ func (reporter) Cleanup(func())                   {}
 func (t reporter) Error(args ...any)              { t.run.fault("%s", strings.TrimSpace(fmt.Sprintln(args...))) }
 func (t reporter) Errorf(form string, arg ...any) { t.run.fault(form, arg...) }
 
+// setup starts a Label Studio, and a node that one project of it is connected with.
+func (r *run) setup(o nodeOptions) (s *studio, n *node, project int64, err error) {
+	if s, err = r.studio(); err != nil {
+		return nil, nil, 0, err
+	}
+	if n, err = r.start(s, o); err != nil {
+		return nil, nil, 0, err
+	}
+	project, err = s.connect(n)
+	return s, n, project, err
+}
+
+// bring adds tasks to a project and announces them.
+func (s *studio) bring(project int64, seconds ...float64) ([]int64, error) {
+	ids, err := s.add(project, seconds...)
+	if err != nil {
+		return nil, err
+	}
+	s.announce(project, ids...)
+	return ids, nil
+}
+
+// repeat returns a length n times.
+func repeat(seconds float64, n int) []float64 { return slices.Repeat([]float64{seconds}, n) }
+
 // studio starts a Label Studio without projects.
 func (r *run) studio() (*studio, error) {
 	port, err := freePort()
@@ -52,7 +78,7 @@ func (r *run) studio() (*studio, error) {
 		return nil, err
 	}
 	s := &studio{run: r, balancer: &balancer{}, address: fmt.Sprintf("127.0.0.1:%d", port), want: map[int64]string{}, pool: map[string]string{}}
-	s.Server = labelstudiotest.New(reporter{run: r}, labelstudiotest.Options{URL: "http://" + s.address, MediaDir: filepath.Join(r.dir, "media"), Backends: s.balancer})
+	s.Server = labelstudiotest.New(reporter{run: r}, labelstudiotest.Options{URL: "http://" + s.address, MediaDir: filepath.Join(r.dir, fmt.Sprintf("media-%d", port)), Backends: s.balancer})
 	return s, s.comeBack()
 }
 
