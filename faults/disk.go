@@ -58,7 +58,10 @@ func disk(r *run) error {
 		return err
 	}
 	began := time.Now()
-	s.settle(n, project, ids, 3*time.Minute)
+	if _, ok := r.until(time.Minute, func() bool { t, _ := s.verdict(nil, ids); return t.One == t.Tried }); !ok {
+		r.fault("not all tasks have a prediction a minute after the disk has room again: %s", n.describe(project))
+	}
+	s.settle(n, project, ids, time.Second)
 	r.figure("full for %.0f s, all there %.1f s after", hold.Seconds(), time.Since(began).Seconds())
 	return r.readOnly(s, n, project, mount, hold)
 }

@@ -84,14 +84,21 @@ func play(ctx context.Context, o options, names, keep string) (ok bool, err erro
 			return false, fmt.Errorf("%w; run `make build`, and this from the root of the project", err)
 		}
 	}
-	if o.dir = keep; keep == "" {
-		if o.dir, err = os.MkdirTemp("", "faults"); err != nil {
+	if keep != "" {
+		if err := os.MkdirAll(keep, 0o755); err != nil {
 			return false, err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
+	}
+	if o.dir, err = os.MkdirTemp(keep, "faults-"); err != nil {
+		return false, err
 	}
 	if o.dir, err = filepath.Abs(o.dir); err != nil {
 		return false, err
+	}
+	if keep == "" {
+		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
+	} else {
+		fmt.Fprintf(os.Stderr, "logs and data: %s\n", o.dir)
 	}
 	fmt.Fprintf(os.Stderr, "seed %d\n", o.seed)
 	results := make([]Result, len(chosen))

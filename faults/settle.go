@@ -24,8 +24,11 @@ type statusPage struct {
 	}
 }
 
+// notAccepted is the state of tasks that could not be stored, which is to pass.
+const notAccepted = "not accepted"
+
 // ended are the states of tasks for which nothing more will be done.
-var ended = []string{"pushed", "failed", "not pushed", "not accepted"}
+var ended = []string{"pushed", "failed", "not pushed", notAccepted}
 
 // status reads the status page of a project.
 func (n *node) status(project int64) (p statusPage, err error) {
@@ -38,8 +41,9 @@ func (n *node) status(project int64) (p statusPage, err error) {
 	return p, err
 }
 
-// stated returns the tasks of a project that have failed for good, with their reasons.
-func (n *node) stated(project int64) map[int64]string {
+// stated returns the tasks of a project that have failed, with their reasons. Those that were
+// not accepted are among them when the time is over.
+func (n *node) stated(project int64, over bool) map[int64]string {
 	out := map[int64]string{}
 	p, err := n.status(project)
 	if err != nil {
@@ -47,7 +51,7 @@ func (n *node) stated(project int64) map[int64]string {
 	}
 	for _, one := range p.Projects {
 		for _, t := range one.Tasks {
-			if t.State != "pushed" && slices.Contains(ended, t.State) && t.Reason != "" {
+			if t.State != "pushed" && slices.Contains(ended, t.State) && (over || t.State != notAccepted) && t.Reason != "" {
 				out[t.ID] = t.Reason
 			}
 		}
@@ -93,13 +97,13 @@ func (s *studio) wait(n *node, project int64, ids []int64, within time.Duration)
 	began := time.Now()
 	s.run.until(within, func() bool {
 		if tally, lost = s.verdict(nil, ids); tally.Lost > 0 && len(lost) < 100 {
-			reasons = n.stated(project)
+			reasons = n.stated(project, false)
 			tally, lost = s.verdict(reasons, ids)
 		}
 		return tally.Lost == 0
 	})
 	if tally.Lost > 0 {
-		reasons = n.stated(project)
+		reasons = n.stated(project, true)
 	}
 	s.run.logf("settled after %.1f s, %d lost", time.Since(began).Seconds(), tally.Lost)
 	// Pushes of tasks that were answered come later.
