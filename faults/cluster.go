@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -64,10 +65,13 @@ func cluster(r *run, size int) error {
 	// Twenty people open tasks that have just been imported.
 	work := make(chan int64)
 	var people sync.WaitGroup
+	var answered atomic.Int64
 	for range 20 {
 		people.Go(func() {
 			for id := range work {
-				if _, err := s.Open(id); err != nil {
+				stored, err := s.Open(id)
+				answered.Add(int64(stored))
+				if err != nil {
 					r.logf("task %d: %v", id, err)
 				}
 			}
@@ -103,11 +107,11 @@ func cluster(r *run, size int) error {
 	if err != nil {
 		return err
 	}
-	answers := 0
+	lives := 0
 	for _, n := range nodes {
-		answers += n.lives
+		lives += n.lives
 	}
-	r.figure("%d tasks opened, %d restarts", tasks, answers-size)
+	r.figure("%d tasks opened, %d of them answered at once, %d restarts", tasks, answered.Load(), lives-size)
 	s.settle(nodes[0], project, ids, 5*time.Minute)
 	return nil
 }

@@ -96,7 +96,7 @@ func config(r *run) error {
 	if err != nil {
 		return err
 	}
-	s.delayMedia(wrong)
+	s.delayMedia(2 * time.Second)
 	ids, err := s.bring(project, repeat(3, tasks)...)
 	if err != nil {
 		return err
@@ -109,6 +109,7 @@ func config(r *run) error {
 	if err := r.sleep(wrong); err != nil {
 		return err
 	}
+	s.Intercept(nil)
 	s.configure(project, right)
 	began := time.Now()
 	ids = append(ids, more...)
