@@ -36,12 +36,11 @@ type node struct {
 
 // nodeOptions say how a node is started.
 type nodeOptions struct {
-	name     string // empty: "node"
-	dir      string // empty: a folder of its own
-	args     []string
-	env      []string
-	noStudio bool
-	wrap     []string
+	name string   // empty: "node"
+	dir  string   // empty: a folder of its own
+	args []string // more flags
+	env  []string // more variables
+	wrap []string // see node
 }
 
 // start starts a node that works for a Label Studio and waits until it has a model.
@@ -216,15 +215,10 @@ func (n *node) is(path string) bool {
 	return err == nil && status == http.StatusOK
 }
 
-// answers waits until the process answers.
-func (n *node) answers() error { return n.await("/health") }
-
 // ready waits until the process has a model and a queue.
-func (n *node) ready() error { return n.await("/ready") }
-
-func (n *node) await(path string) error {
-	if _, ok := n.run.until(time.Minute, func() bool { return n.is(path) }); !ok {
-		return fmt.Errorf("%s: %s did not answer 200 within a minute", n.name, path)
+func (n *node) ready() error {
+	if _, ok := n.run.until(time.Minute, func() bool { return n.is("/ready") }); !ok {
+		return fmt.Errorf("%s: /ready did not answer 200 within a minute", n.name)
 	}
 	return nil
 }
