@@ -19,7 +19,7 @@ func (r *run) mixed(n int) []float64 {
 
 // kills kills the process again and again while tasks come by webhook and by request.
 func kills(r *run) error {
-	tasks, count := r.size(r.tasks, 40, 1200), r.size(r.options.kills, 12, 950)
+	tasks, count := r.size(r.tasks, 40, 1200), r.size(r.options.kills, 12, 980)
 	s, n, project, err := r.setup(nodeOptions{})
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func kills(r *run) error {
 			recent := ids[max(0, len(ids)-20):]
 			s.ask(project, r.sample(recent, []int{1, 1, 10}[r.intn(3)])...)
 		}
-		pauses := [][2]time.Duration{{0, 800 * time.Millisecond}, {500 * time.Millisecond, 2500 * time.Millisecond}, {time.Second, 5 * time.Second}}
+		pauses := [][2]time.Duration{{0, 400 * time.Millisecond}, {500 * time.Millisecond, 2500 * time.Millisecond}, {time.Second, 5 * time.Second}}
 		pause := pauses[r.intn(len(pauses))]
 		if err := r.sleep(r.between(pause[0], pause[1])); err != nil {
 			return err

@@ -61,7 +61,7 @@ func (s scene) play(ctx context.Context, o options) Result {
 	r := &run{options: o, name: s.name, dir: filepath.Join(o.dir, s.name), random: rand.New(rand.NewPCG(o.seed, h.Sum64())), result: Result{Scene: s.name}}
 	within := s.within
 	if o.short {
-		within = min(within, 6*time.Minute)
+		within = min(within, 4*time.Minute)
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
