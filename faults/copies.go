@@ -42,10 +42,11 @@ func copies(r *run) error {
 		if m.frozen {
 			n.signal(syscall.SIGSTOP)
 		}
+		err = copyTree(m.dir, n.dir)
+		// After the copy: what the copy holds as stored is there, as it is after a power cut.
 		for _, id := range ids {
 			m.has[id] = len(s.Predictions(id)) > 0
 		}
-		err = copyTree(m.dir, n.dir)
 		n.signal(syscall.SIGCONT)
 		if err != nil {
 			return err
