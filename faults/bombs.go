@@ -27,7 +27,7 @@ func bombs(r *run) error {
 		http.NotFound(w, r)
 	}))
 	defer canary.Close()
-	files := bombFiles(canary.URL, r.size(0, 2, 24))
+	files := bombFiles(canary.URL, r.size(0, 2, 8))
 	var ids []int64
 	watch := n.watch()
 	for name, content := range files {

@@ -37,9 +37,7 @@ func cluster(r *run, size int) error {
 		return err
 	}
 	defer func() {
-		for _, n := range r.nodes {
-			n.end()
-		}
+		r.end()
 		broker.Shutdown()
 		broker.WaitForShutdown()
 	}()
@@ -49,7 +47,7 @@ func cluster(r *run, size int) error {
 	}
 	var nodes []*node
 	for i := range size {
-		n, err := r.start(s, nodeOptions{name: fmt.Sprintf("node%d", i), args: []string{"--nats-url", broker.ClientURL(), "--threads", "1", "--predict-wait", "10s"}})
+		n, err := s.start(nodeOptions{name: fmt.Sprintf("node%d", i), args: []string{"--nats-url", broker.ClientURL(), "--threads", "1", "--predict-wait", "10s"}})
 		if err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func (r *run) resume(s *studio, project int64, m moment) (ok bool, err error) {
 			s.DeletePredictions(id)
 		}
 	}
-	n, err := r.newNode(s, nodeOptions{name: filepath.Base(m.dir), dir: m.dir})
+	n, err := s.newNode(nodeOptions{name: filepath.Base(m.dir), dir: m.dir})
 	if err != nil {
 		return false, err
 	}

@@ -24,9 +24,7 @@ func disk(r *run) error {
 		return errSkip(fmt.Sprintf("no right to mount: %v %.100s", err, out))
 	}
 	defer func() {
-		for _, n := range r.nodes {
-			n.end()
-		}
+		r.end()
 		if err := exec.Command("umount", mount).Run(); err != nil {
 			r.fault("umount %s: %v", mount, err)
 		}

@@ -15,21 +15,6 @@ import (
 	"time"
 )
 
-// options are what the flags say.
-type options struct {
-	program  string // path of asr-backend
-	model    string // folder of the model that turns tones into words
-	library  string // ONNX Runtime; empty: as the program finds it
-	dir      string // for data and logs
-	short    bool
-	tasks    int // of a scene; 0: as the scene has it
-	kills    int // of a scene; 0: as the scene has it
-	seed     uint64
-	parallel int
-	asJSON   bool
-	verbose  bool
-}
-
 func main() {
 	var o options
 	var names, keep string

@@ -34,58 +34,6 @@ type node struct {
 	lives int // how often it was started
 }
 
-// nodeOptions say how a node is started.
-type nodeOptions struct {
-	name string   // empty: "node"
-	dir  string   // empty: a folder of its own
-	args []string // more flags
-	env  []string // more variables
-	wrap []string // see node
-}
-
-// start starts a node that works for a Label Studio and waits until it has a model.
-func (r *run) start(s *studio, o nodeOptions) (*node, error) {
-	n, err := r.newNode(s, o)
-	if err != nil {
-		return nil, err
-	}
-	if err := n.start(); err != nil {
-		return nil, err
-	}
-	return n, n.ready()
-}
-
-// newNode returns a node that does not run yet.
-func (r *run) newNode(s *studio, o nodeOptions) (*node, error) {
-	if o.name == "" {
-		o.name = "node"
-	}
-	if o.dir == "" {
-		o.dir = filepath.Join(r.dir, o.name)
-	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	n := &node{name: o.name, url: fmt.Sprintf("http://127.0.0.1:%d", port), dir: o.dir, run: r, wrap: o.wrap}
-	n.args = append([]string{"serve", "--host", "127.0.0.1", "--port", fmt.Sprint(port), "--data-dir", o.dir,
-		"--provider", "cpu", "--model", r.model, "--log-format", "json", "--predict-wait", "2s"}, o.args...)
-	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "ASR_BACKEND_") && !strings.HasPrefix(kv, "LABEL_STUDIO_") && !strings.HasPrefix(kv, "BASIC_AUTH_") && !strings.HasPrefix(kv, "PORT=") {
-			n.env = append(n.env, kv)
-		}
-	}
-	if r.library != "" {
-		n.env = append(n.env, "ASR_BACKEND_ONNXRUNTIME="+r.library)
-	}
-	n.env = append(n.env, "LABEL_STUDIO_URL="+s.URL, "LABEL_STUDIO_API_KEY="+s.Token)
-	n.env = append(n.env, o.env...)
-	r.mu.Lock()
-	r.nodes = append(r.nodes, n)
-	r.mu.Unlock()
-	return n, nil
-}
-
 // freePort returns a port at which nothing listens.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"strconv"
 )
 
 // opusSilence returns an Ogg Opus file (RFC 7845) of many hours in a few bytes: packets of
@@ -68,13 +67,4 @@ func oggCRC(page []byte) (crc uint32) {
 		}
 	}
 	return crc
-}
-
-// thousands writes a number with commas.
-func thousands(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

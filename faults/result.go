@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -77,4 +78,13 @@ func row(w io.Writer, r Result) {
 		measured = "skipped: " + r.Skipped
 	}
 	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n", r.Scene, r.Kills, r.Tried, r.One, r.Stated, r.Lost, r.Doubled, r.Wrong, r.Seconds, measured)
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

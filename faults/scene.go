@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 )
 
@@ -35,25 +33,6 @@ var scenes = []scene{
 	{"busy", "long recordings, a huge annotation and a huge request, while others wait", busy, 20 * time.Minute},
 }
 
-// errSkip says why a scene cannot be played here.
-type errSkip string
-
-func (e errSkip) Error() string { return string(e) }
-
-// run is one run of a scene. It owns the processes that it starts.
-type run struct {
-	context.Context
-	options
-	dir  string
-	name string
-
-	mu     sync.Mutex // guards the fields below
-	random *rand.Rand
-	nodes  []*node
-	result Result
-	wg     sync.WaitGroup // requests under way
-}
-
 // play plays a scene and ends all that it started.
 func (s scene) play(ctx context.Context, o options) Result {
 	h := fnv.New64a()
@@ -73,9 +52,7 @@ func (s scene) play(ctx context.Context, o options) Result {
 	}
 	cancel()
 	r.wg.Wait()
-	for _, n := range r.nodes {
-		n.end()
-	}
+	r.end()
 	var skip errSkip
 	switch {
 	case errors.As(err, &skip):
@@ -86,70 +63,4 @@ func (s scene) play(ctx context.Context, o options) Result {
 	r.result.Seconds = time.Since(began).Seconds()
 	r.logf("%d tried, %d one, %d stated, %d lost, %d doubled, %d wrong", r.result.Tried, r.result.One, r.result.Stated, r.result.Lost, r.result.Doubled, r.result.Wrong)
 	return r.result
-}
-
-// size returns how much of something a scene wants: what a flag says, or one of two.
-func (r *run) size(flag, short, full int) int {
-	switch {
-	case flag > 0:
-		return flag
-	case r.short:
-		return short
-	}
-	return full
-}
-
-// figure notes what a scene measured.
-func (r *run) figure(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.result.Figures = append(r.result.Figures, fmt.Sprintf(format, args...))
-}
-
-// fault notes a broken promise that no task shows.
-func (r *run) fault(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.result.Faults = append(r.result.Faults, fmt.Sprintf(format, args...))
-}
-
-func (r *run) logf(format string, args ...any) {
-	if r.verbose {
-		fmt.Fprintf(os.Stderr, "%s %-10s %s\n", time.Now().Format("15:04:05"), r.name, fmt.Sprintf(format, args...))
-	}
-}
-
-// between returns a random time.
-func (r *run) between(least, most time.Duration) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return least + time.Duration(r.random.Int64N(int64(most-least)+1))
-}
-
-// intn returns a random number below n.
-func (r *run) intn(n int) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.random.IntN(n)
-}
-
-// sleep waits, or returns the error of a scene whose time is over.
-func (r *run) sleep(d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-r.Done():
-		return context.Cause(r)
-	}
-}
-
-// until polls for something, for at most a time, and returns how long it took.
-func (r *run) until(d time.Duration, ok func() bool) (took time.Duration, reached bool) {
-	began := time.Now()
-	for !ok() {
-		if time.Since(began) > d || r.sleep(100*time.Millisecond) != nil {
-			return time.Since(began), false
-		}
-	}
-	return time.Since(began), true
 }

@@ -118,13 +118,6 @@ func (s *studio) wait(n *node, project int64, ids []int64, within time.Duration)
 	return tally
 }
 
-// count adds a tally to the result of the scene.
-func (r *run) count(t Tally) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.result.add(t)
-}
-
 // idle reports whether all tasks of a project have come to an end.
 func (n *node) idle(project int64) bool {
 	p, err := n.status(project)

@@ -43,7 +43,7 @@ func strangers(r *run) error {
 	if err := r.invent(n, r.size(0, 300, 2000)); err != nil {
 		return err
 	}
-	if err := r.bodies(n, 5, r.size(0, 200, 200)); err != nil {
+	if err := r.bodies(n, 5, 200); err != nil {
 		return err
 	}
 	n.end()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -45,18 +44,6 @@ func (reporter) Helper()                          {}
 func (reporter) Cleanup(func())                   {}
 func (t reporter) Error(args ...any)              { t.run.fault("%s", strings.TrimSpace(fmt.Sprintln(args...))) }
 func (t reporter) Errorf(form string, arg ...any) { t.run.fault(form, arg...) }
-
-// setup starts a Label Studio, and a node that one project of it is connected with.
-func (r *run) setup(o nodeOptions) (s *studio, n *node, project int64, err error) {
-	if s, err = r.studio(); err != nil {
-		return nil, nil, 0, err
-	}
-	if n, err = r.start(s, o); err != nil {
-		return nil, nil, 0, err
-	}
-	project, err = s.connect(n)
-	return s, n, project, err
-}
 
 // bring adds tasks to a project and announces them.
 func (s *studio) bring(project int64, seconds ...float64) ([]int64, error) {
@@ -203,51 +190,4 @@ func text(p labelstudiotest.Prediction) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-// balancer passes requests for the backend on to the nodes in turns. It is safe for
-// concurrent use.
-type balancer struct {
-	mu    sync.Mutex // guards the fields below
-	nodes []*node
-	next  int
-	// storing is how long Label Studio takes until it stores an answer; nil: no time.
-	storing func() time.Duration
-}
-
-func (b *balancer) set(nodes ...*node) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.nodes = nodes
-}
-
-// RoundTrip implements http.RoundTripper. A node that takes no connection is passed over.
-func (b *balancer) RoundTrip(r *http.Request) (w *http.Response, err error) {
-	b.mu.Lock()
-	nodes, storing := append(append([]*node{}, b.nodes[b.next%len(b.nodes):]...), b.nodes[:b.next%len(b.nodes)]...), b.storing
-	b.next++
-	b.mu.Unlock()
-	for _, n := range nodes {
-		one := r.Clone(r.Context())
-		one.URL.Host = strings.TrimPrefix(n.url, "http://")
-		if r.GetBody != nil {
-			if one.Body, err = r.GetBody(); err != nil {
-				return nil, err
-			}
-		}
-		w, err = client.Transport.RoundTrip(one)
-		if refused := new(net.OpError); errors.As(err, &refused) && refused.Op == "dial" {
-			continue
-		}
-		break
-	}
-	if err != nil || storing == nil || r.URL.Path != "/predict" {
-		return w, err
-	}
-	// The backend is done with the request, and Label Studio has stored nothing yet.
-	body, err := io.ReadAll(w.Body)
-	w.Body.Close()
-	w.Body = io.NopCloser(strings.NewReader(string(body)))
-	time.Sleep(storing())
-	return w, err
 }
