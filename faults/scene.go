@@ -50,6 +50,9 @@ func (s scene) play(ctx context.Context, o options) Result {
 	if err == nil {
 		err = s.do(r)
 	}
+	if ctx.Err() != nil && err == nil {
+		err = context.Cause(ctx) // tasks that are lost in the result may only be late
+	}
 	cancel()
 	r.wg.Wait()
 	r.end()
