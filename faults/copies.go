@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -90,6 +91,9 @@ func (r *run) resume(s *studio, project int64, m moment) (ok bool, err error) {
 	}
 	defer n.end()
 	if err := n.ready(); err != nil {
+		if r.Err() != nil {
+			return false, context.Cause(r)
+		}
 		p, _ := n.status(project) // of a process that may not answer
 		if m.frozen || p.Store == "" {
 			r.fault("%s: not ready, store: %q", n.name, p.Store)
