@@ -18,8 +18,12 @@ type scene struct {
 	within time.Duration
 }
 
+// scenes are those that take longest first: several are played at once.
 var scenes = []scene{
 	{"kills", "SIGKILL at random moments while tasks are imported, opened and transcribed", kills, 2 * time.Hour},
+	{"cluster2", "tasks are opened on two nodes that are restarted meanwhile", func(r *run) error { return cluster(r, 2) }, time.Hour},
+	{"cluster3", "the same on three nodes", func(r *run) error { return cluster(r, 3) }, time.Hour},
+	{"busy", "long recordings, a huge annotation and a huge request, while others wait", busy, 20 * time.Minute},
 	{"import", "crashes 1.3 s after each start, within imports of thousands of tasks", imports, time.Hour},
 	{"away", "tasks are imported while the process is down", away, 20 * time.Minute},
 	{"copies", "copies of the data folder, taken at random moments, are started", copies, time.Hour},
@@ -27,10 +31,7 @@ var scenes = []scene{
 	{"studio", "Label Studio stalls, lies, redirects, cuts, refuses, and is away", faultyStudio, 20 * time.Minute},
 	{"config", "a wrong labelling configuration, and a mistake in the project's settings, for a while", config, 10 * time.Minute},
 	{"strangers", "forged events, invented projects, huge bodies and idle connections", strangers, 20 * time.Minute},
-	{"cluster2", "tasks are opened on two nodes that are restarted meanwhile", func(r *run) error { return cluster(r, 2) }, time.Hour},
-	{"cluster3", "the same on three nodes", func(r *run) error { return cluster(r, 3) }, time.Hour},
 	{"bombs", "files that lie about themselves, unfold to days or refer to other files", bombs, 20 * time.Minute},
-	{"busy", "long recordings, a huge annotation and a huge request, while others wait", busy, 20 * time.Minute},
 }
 
 // play plays a scene and ends all that it started.
