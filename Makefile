@@ -6,7 +6,7 @@ VENV    := .venv-test
 MODEL   := default
 SAMPLE  := samples/reading.opus
 
-.PHONY: accuracy run demo build library test e2e screenshots load race test-env lint validate model image-check clean
+.PHONY: accuracy faults faults-short run demo build library test e2e screenshots load race test-env lint validate model image-check clean
 
 # Build the program, transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -40,6 +40,15 @@ e2e: build
 # Measure response times while a thousand recordings wait.
 load: build
 	ASR_BACKEND_LOAD=1000 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -count=1 -timeout 20m -v -run '^TestLoad$$' ./e2e
+
+# Show what becomes of tasks when things go wrong: 1,000 kills and 10,000 tasks. It takes an
+# hour or more, and prints the table of doc/reliability.md.
+faults: build
+	go run ./faults $(FAULTS)
+
+# The same at small sizes, in about three minutes.
+faults-short: build
+	go run ./faults -short -parallel 4 $(FAULTS)
 
 # Update the pictures of doc/ from the real pages; needs node, npm and chromium.
 screenshots: build

@@ -28,6 +28,7 @@ func (m *model) Setup(ctx context.Context, p *labelstudio.Project) (labelstudio.
 	r, err := m.projects.Resolve(ctx, p)
 	if err != nil {
 		m.problems.SetProject(p.ID, err)
+		m.known.Delete(p.ID) // once this is corrected, even to what it was, tasks may be missing
 		if ctx.Err() != nil {
 			return labelstudio.Setup{}, labelstudio.Errorf(http.StatusServiceUnavailable, "%v; try again in a moment", err)
 		}
@@ -36,9 +37,10 @@ func (m *model) Setup(ctx context.Context, p *labelstudio.Project) (labelstudio.
 	if len(r.Plans) == 0 && p.LabelConfig != "" {
 		// Label Studio would refuse the connection; its users see the reason at /status.
 		m.problems.SetProject(p.ID, errors.New(r.Why))
-	} else {
-		m.problems.SetProject(p.ID, nil)
+		m.known.Delete(p.ID)
+		return labelstudio.Setup{ModelVersion: r.Version, State: r}, nil
 	}
+	m.problems.SetProject(p.ID, nil)
 	if before, ok := m.known.Swap(p.ID, r.Version); p.ID != 0 && (!ok || before != r.Version) {
 		m.due.At(p.ID, time.Now().Add(connected))
 	}

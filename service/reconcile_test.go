@@ -101,6 +101,30 @@ func TestAMistakeInTheConfigurationLosesNothing(t *testing.T) {
 	})
 }
 
+// Two mistakes of which the second hides that the first was corrected: the project is what it
+// was in the end, and has tasks that came meanwhile.
+func TestCorrectingTheLastOfSeveralMistakesLosesNothing(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.connected("")
+		w.ready()
+		w.ChangeProject(p, func(p *labelstudiotest.Project) { p.Config = `<View><Audio name="audio" value="$audio"/></View>` })
+		w.Emit(p, "PROJECT_UPDATED", nil)
+		ids := w.record(p, 3)
+		w.EmitCreated(p, ids...)
+		time.Sleep(15 * time.Second)
+		if err := w.connect(p, `{"modle":"x"}`); err == nil {
+			t.Fatal("a mistake was taken")
+		}
+		w.ChangeProject(p, func(p *labelstudiotest.Project) { p.Config = segments })
+		w.Emit(p, "PROJECT_UPDATED", nil)
+		time.Sleep(15 * time.Second)
+		if err := w.connect(p, `{}`); err != nil {
+			t.Fatal(err)
+		}
+		w.settled(2*time.Minute, ids...)
+	})
+}
+
 // A mistake in the settings does not cost what was imported meanwhile.
 func TestAMistakeInTheSettingsLosesNothing(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
