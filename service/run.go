@@ -53,7 +53,7 @@ func (s *Service) assemble() (err error) {
 	}
 	s.shutdown.add("models", func(context.Context) error { return s.models.Close() })
 
-	o.Jobs.Tireless = []string{events.Kind}
+	o.Jobs.Tireless = []string{events.Kind, events.AnnotationKind}
 	o.Jobs.GivenUp = func(job jobs.Job) {
 		s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
 		s.log.Error("job given up", "job", job.Key, "project", job.Project, "error", job.Reason, "hint", job.Hint)

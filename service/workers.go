@@ -38,6 +38,7 @@ func (s *Service) crews() []crew {
 		{Worker: s.recordings.Worker(), count: 1, least: priority.Opened, model: true},
 		{Worker: s.predictions.Worker(), count: 2},
 		{Worker: s.events.Worker(), count: 1, model: true},
+		{Worker: s.events.AnnotationWorker(), count: 1, model: true},
 		{Worker: s.corrections.Worker(), count: 1, model: true},
 	}
 }
@@ -103,7 +104,7 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	if err := lease.Fail(s.storing, hint.With(cause)); err != nil && ctx.Err() == nil {
 		s.log.Error("job not ended", "job", job.Key, "error", err)
 	}
-	if job.Kind == events.Kind {
+	if job.Kind == events.Kind || job.Kind == events.AnnotationKind {
 		s.events.GivenUp(job, cause)
 	}
 }
