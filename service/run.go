@@ -79,6 +79,7 @@ func (s *Service) assemble() (err error) {
 		Client: s.client, NoClient: s.noClient, Wait: o.PredictWait, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
+	s.shutdown.add("requests", func(context.Context) error { return s.predictions.Close(s.storing) })
 	if s.corrections, err = corrections.New(corrections.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Client: s.client, Logger: s.log}); err != nil {
 		return err
 	}
