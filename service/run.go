@@ -69,7 +69,7 @@ func (s *Service) assemble() (err error) {
 	if s.client != nil {
 		o.Media.Server = s.client
 	}
-	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
+	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, Places: o.Recordings, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	s.shutdown.add("downloads", func(context.Context) error { s.recordings.Close(); return nil })
