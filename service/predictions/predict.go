@@ -34,7 +34,7 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 		out[0] = prediction
 		return out, nil
 	}
-	r := &predictRequest{Predictions: s, project: p, arrived: time.Now(), class: priority.Batch}
+	r := &predictRequest{Predictions: s, project: p, arrived: time.Now(), class: priority.Batch, tasks: len(tasks)}
 	r.until = r.arrived.Add(max(s.Wait, 0))
 	if len(tasks) == 1 {
 		r.class = priority.Opened
@@ -88,6 +88,7 @@ type predictRequest struct {
 	class   priority.Class
 	arrived time.Time
 	until   time.Time // when it is answered at the latest
+	tasks   int       // how many it asks for
 }
 
 // enqueue enqueues tasks, also those that are not written when the request is answered.
@@ -163,7 +164,7 @@ func (r *predictRequest) mine(ctx context.Context, q *jobs.Queue, task int64) (b
 		return r.answered.first(args.Key()), nil // nothing is pushed
 	}
 	sent := r.until // when the answer to all tasks goes out, at the latest
-	if len(r.accepted) == 1 {
+	if r.tasks == 1 {
 		sent = time.Now()
 	}
 	_, err := q.Hold(ctx, args.Key(), sent.Add(storing))

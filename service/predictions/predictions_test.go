@@ -1,6 +1,7 @@
 package predictions
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
