@@ -50,6 +50,34 @@ var contractOrder = []promise{
 			}
 		}
 	}},
+	{"a ready job is seen before it is taken", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		if _, err := q.TryTake(ctx, "asr", priority.Batch); !errors.Is(err, ErrNotFound) {
+			t.Errorf("took a job of none: %v", err)
+		}
+		seen := make(chan string, 1)
+		go func() {
+			j, err := q.Ready(ctx, "asr", priority.Batch)
+			seen <- fmt.Sprint(j.Key, " ", err)
+		}()
+		enqueue(t, q, Spec{Key: "a", Project: "1", Kind: "asr", Class: priority.Batch})
+		if got := <-seen; got != "a <nil>" {
+			t.Errorf("saw %s", got)
+		}
+		enqueue(t, q, Spec{Key: "b", Project: "2", Kind: "asr", Class: priority.Opened})
+		if j, err := q.Ready(ctx, "asr", priority.Batch); err != nil || j.Key != "b" {
+			t.Errorf("saw %s, %v", j.Key, err)
+		}
+		if got := q.ReadyProjects("asr"); !cmp.Equal(got, []string{"1", "2"}) {
+			t.Errorf("ready in %q", got)
+		}
+		for _, want := range []string{"b", "a"} {
+			l, err := q.TryTake(ctx, "asr", priority.Batch)
+			if err != nil || l.Job().Key != want {
+				t.Fatalf("took %v, %v", l, err)
+			}
+		}
+	}},
 	{"classes go in order and projects take turns", func(t *testing.T, open func(Options) *Queue) {
 		q := open(Options{})
 		for i := range 6 {

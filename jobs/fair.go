@@ -40,16 +40,32 @@ func (r *roundRobin) remove(e *entry) {
 	}
 }
 
-// next takes out the job whose turn it is; nil if there is none.
-func (r *roundRobin) next() *entry {
+// front returns the job whose turn it is; nil if there is none.
+func (r *roundRobin) front() *entry {
 	turn := r.ring.Front()
 	if turn == nil {
 		return nil
 	}
-	e := turn.Value.(*entries).list[0]
+	return turn.Value.(*entries).list[0]
+}
+
+// next takes out the job whose turn it is; nil if there is none.
+func (r *roundRobin) next() *entry {
+	e := r.front()
+	if e == nil {
+		return nil
+	}
 	r.served(e.job.Project)
 	r.remove(e)
 	return e
+}
+
+// projects appends the projects that have jobs.
+func (r *roundRobin) projects(list []string) []string {
+	for turn := r.ring.Front(); turn != nil; turn = turn.Next() {
+		list = append(list, turn.Value.(*entries).list[0].job.Project)
+	}
+	return list
 }
 
 // served ends the turn of a project, whichever process ran its job.

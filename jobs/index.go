@@ -277,28 +277,49 @@ func (x *index) promote(now time.Time) {
 func (x *index) pick(kind string, least priority.Class, now time.Time) (key string, ok bool, wake <-chan struct{}, nextDue time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	e, from := x.first(kind, least, now)
+	if e == nil {
+		return "", false, x.wake, x.nextDue()
+	}
+	if from.next(); from == &x.kinds[kind][e.job.Class].suspects {
+		x.suspect = e.job.Key
+	}
+	e.where = inClaim
+	return e.job.Key, true, nil, time.Time{}
+}
+
+// front returns the job whose turn it is and leaves it where it is. If there is none, e is nil,
+// and wake and nextDue are those of pick.
+func (x *index) front(kind string, least priority.Class, now time.Time) (e *entry, wake <-chan struct{}, nextDue time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if e, _ = x.first(kind, least, now); e != nil {
+		return e, nil, time.Time{}
+	}
+	return nil, x.wake, x.nextDue()
+}
+
+// first returns the job whose turn it is and the ring that it is in, nil if there is none.
+func (x *index) first(kind string, least priority.Class, now time.Time) (*entry, *roundRobin) {
 	x.promote(now)
-	if k := x.kinds[kind]; k != nil {
-		for c := int(priority.Classes) - 1; c >= int(least); c-- {
-			e := (*entry)(nil)
-			if x.suspect == "" {
-				if e = k[c].suspects.next(); e != nil {
-					x.suspect = e.job.Key
-				}
-			}
-			if e == nil {
-				e = k[c].next()
-			}
-			if e != nil {
-				e.where = inClaim
-				return e.job.Key, true, nil, time.Time{}
-			}
+	k := x.kinds[kind]
+	for c := int(priority.Classes) - 1; k != nil && c >= int(least); c-- {
+		if e := k[c].suspects.front(); e != nil && x.suspect == "" {
+			return e, &k[c].suspects
+		}
+		if e := k[c].front(); e != nil {
+			return e, &k[c].roundRobin
 		}
 	}
-	if x.due.Len() > 0 {
-		nextDue = x.due.list[0].job.NotBefore
+	return nil, nil
+}
+
+// nextDue returns when the next scheduled job is due, zero if there is none.
+func (x *index) nextDue() time.Time {
+	if x.due.Len() == 0 {
+		return time.Time{}
 	}
-	return "", false, x.wake, nextDue
+	return x.due.list[0].job.NotBefore
 }
 
 // unpick puts back a job whose claim was not written.

@@ -202,6 +202,20 @@ func (x *index) predecessors(list []*entry) []*Job {
 	return out
 }
 
+// readyProjects returns the projects that have ready jobs of a kind, some more than once.
+func (x *index) readyProjects(kind string, now time.Time) []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.promote(now)
+	var projects []string
+	if k := x.kinds[kind]; k != nil {
+		for c := range k {
+			projects = k[c].projects(projects)
+		}
+	}
+	return projects
+}
+
 // staleLeases returns the running jobs that have had no heartbeat after since, except those
 // in held, which this process runs itself.
 func (x *index) staleLeases(since time.Time, held map[string]bool) []*entry {

@@ -31,14 +31,54 @@ type Lease struct {
 // Take waits for a ready job of the kind, in the class least or a higher one, and starts an
 // attempt. Among all processes, one worker gets a job. ctx bounds the wait and the lease:
 // when it ends, so does the context of the lease, and the worker should release the job.
-func (q *Queue) Take(ctx context.Context, kind string, least priority.Class) (*Lease, error) {
-	for {
-		l, wake, next, err := q.tryTake(ctx, kind, least)
-		if err == nil {
-			return l, nil
+func (q *Queue) Take(ctx context.Context, kind string, least priority.Class) (l *Lease, err error) {
+	err = q.await(ctx, func() (wake <-chan struct{}, next time.Time, err error) {
+		l, wake, next, err = q.tryTake(ctx, kind, least)
+		return wake, next, err
+	})
+	return l, fail("take", kind, err)
+}
+
+// TryTake is Take without the wait: if no job is ready, it fails with ErrNotFound.
+func (q *Queue) TryTake(ctx context.Context, kind string, least priority.Class) (*Lease, error) {
+	l, _, _, err := q.tryTake(ctx, kind, least)
+	if errors.Is(err, errEmpty) {
+		err = ErrNotFound
+	}
+	return l, fail("take", kind, err)
+}
+
+// Ready waits as Take does, and returns the job whose turn it is without taking it. It is for
+// workers that have to wait for something else before they take a job, which may be another
+// one by then.
+func (q *Queue) Ready(ctx context.Context, kind string, least priority.Class) (j Job, err error) {
+	err = q.await(ctx, func() (<-chan struct{}, time.Time, error) {
+		if err := q.gate(false); err != nil {
+			return nil, time.Time{}, err
 		}
-		if !errors.Is(err, errEmpty) && !transient(err) {
-			return nil, fail("take", kind, err)
+		e, wake, next := q.index.front(kind, least, time.Now())
+		if e == nil {
+			return wake, next, errEmpty
+		}
+		j = *e.job
+		return nil, next, nil
+	})
+	return j, fail("wait for", kind, err)
+}
+
+// ReadyProjects returns the projects that have ready jobs of a kind.
+func (q *Queue) ReadyProjects(kind string) []string { return q.index.readyProjects(kind, time.Now()) }
+
+// errEmpty: no job is ready.
+var errEmpty = errors.New("nothing is ready")
+
+// await calls try until it succeeds, whenever a job may have become ready: wake is closed or
+// the time next has come.
+func (q *Queue) await(ctx context.Context, try func() (wake <-chan struct{}, next time.Time, err error)) error {
+	for {
+		wake, next, err := try()
+		if err == nil || !errors.Is(err, errEmpty) && !transient(err) {
+			return err
 		}
 		// Timers use the monotonic clock and NotBefore the wall clock, which may be set, so
 		// the wall clock is checked once a minute.
@@ -54,17 +94,14 @@ func (q *Queue) Take(ctx context.Context, kind string, least priority.Class) (*L
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, fail("take", kind, context.Cause(ctx))
+			return context.Cause(ctx)
 		case <-q.closing:
 			timer.Stop()
-			return nil, fail("take", kind, ErrClosed)
+			return ErrClosed
 		}
 		timer.Stop()
 	}
 }
-
-// errEmpty: no job is ready.
-var errEmpty = errors.New("nothing is ready")
 
 func (q *Queue) tryTake(ctx context.Context, kind string, least priority.Class) (l *Lease, wake <-chan struct{}, next time.Time, err error) {
 	for {

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,37 @@ func TestWhatIsNoCorrectionIsNotCounted(t *testing.T) {
 		one := w.AddAnnotation(labelstudiotest.Annotation{Task: ids[0], Result: result})
 		many := map[string]any{"annotation": []any{map[string]any{"id": one, "task": ids[0], "result": result}}, "task": []any{w.Payload(ids[0])}}
 		w.Emit(p, "ANNOTATIONS_CREATED", many)
+		w.until("counted", time.Minute, func() bool { return len(rates(w, p)) == 1 })
+	})
+}
+
+// An annotation takes as long as it is long: to read, to compare, to keep.
+func TestImportsDoNotWaitForAnnotations(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p, other := w.connected(""), w.connected("")
+		ids := w.record(p, 1)
+		w.EmitCreated(p, ids...)
+		w.settled(time.Minute, ids...)
+		done := make(chan struct{})
+		w.Intercept(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.URL.Query().Get("fields") == "all" {
+				select {
+				case <-done:
+				case <-r.Context().Done():
+				}
+			}
+			next.ServeHTTP(rw, r)
+		})
+		w.Annotate(ids[0], w.Predictions(ids[0])[0].Result)
+		for _, project := range []int64{p, other} {
+			imported := w.record(project, 2)
+			w.EmitCreated(project, imported...)
+			w.settled(5*time.Second, imported...)
+		}
+		if r := rates(w, p); len(r) != 0 {
+			t.Fatalf("the annotation was not held up: %+v", r)
+		}
+		close(done)
 		w.until("counted", time.Minute, func() bool { return len(rates(w, p)) == 1 })
 	})
 }

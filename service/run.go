@@ -53,7 +53,7 @@ func (s *Service) assemble() (err error) {
 	}
 	s.shutdown.add("models", func(context.Context) error { return s.models.Close() })
 
-	o.Jobs.Tireless = []string{events.Kind}
+	o.Jobs.Tireless = []string{events.Kind, events.AnnotationKind}
 	o.Jobs.GivenUp = func(job jobs.Job) {
 		s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
 		s.log.Error("job given up", about(job, "error", job.Reason, "hint", job.Hint)...)
@@ -70,7 +70,8 @@ func (s *Service) assemble() (err error) {
 	if s.client != nil {
 		o.Media.Server = s.client
 	}
-	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, Client: s.client, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
+	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, Client: s.client,
+		Places: o.Recordings, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	s.shutdown.add("downloads", func(context.Context) error { s.recordings.Close(); return nil })
@@ -80,6 +81,7 @@ func (s *Service) assemble() (err error) {
 		Client: s.client, NoClient: s.noClient, Wait: o.PredictWait, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
+	s.shutdown.add("requests", func(context.Context) error { return s.predictions.Close(s.storing) })
 	if s.corrections, err = corrections.New(corrections.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Client: s.client, Logger: s.log}); err != nil {
 		return err
 	}

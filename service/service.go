@@ -9,7 +9,7 @@
 //	recordings   recording → transcript                               (job "transcribe")
 //	predictions  transcript → prediction, as an answer or a push      (job "deliver")
 //	corrections  annotation → error rate and word times               (job "retime")
-//	events       what Label Studio reports by webhook                 (job "event")
+//	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here
 //
 // # The life of a task

@@ -28,17 +28,20 @@ type crew struct {
 	least priority.Class // of the jobs they take
 	// model says that nothing can be done without one.
 	model bool
+	// take takes a job and returns what to call after the attempt; nil is Queue.Take.
+	take func(ctx context.Context, q *jobs.Queue, least priority.Class) (*jobs.Lease, func(), error)
 }
 
-// crews are all workers. Besides those that take any recording there is one for recordings
-// that somebody has opened, so that these never wait for a long one to end; inside the
-// recognizer their windows go first.
+// crews are all workers. Besides those that take any recording, and share Options.Recordings
+// places in turns, there is one for recordings that somebody has opened, so that these never
+// wait for a turn; inside the recognizer their windows go first.
 func (s *Service) crews() []crew {
 	return []crew{
-		{Worker: s.recordings.Worker(), count: s.options.Recordings, model: true},
+		{Worker: s.recordings.Worker(), count: s.recordings.Workers(), model: true, take: s.recordings.Take},
 		{Worker: s.recordings.Worker(), count: 1, least: priority.Opened, model: true},
 		{Worker: s.predictions.Worker(), count: 2},
 		{Worker: s.events.Worker(), count: 1, model: true},
+		{Worker: s.events.AnnotationWorker(), count: 1, model: true},
 		{Worker: s.corrections.Worker(), count: 1, model: true},
 	}
 }
@@ -56,7 +59,7 @@ func (s *Service) work(c crew) {
 		}
 	}
 	for q != nil && s.working.Err() == nil {
-		lease, err := q.Take(s.working, c.Kind(), c.least)
+		lease, leave, err := c.next(s.working, q)
 		if err != nil {
 			if s.working.Err() == nil {
 				s.log.Error("no job taken", "kind", c.Kind(), "error", err)
@@ -65,7 +68,17 @@ func (s *Service) work(c crew) {
 			continue
 		}
 		s.attempt(c, lease)
+		leave()
 	}
+}
+
+// next takes the next job.
+func (c *crew) next(ctx context.Context, q *jobs.Queue) (*jobs.Lease, func(), error) {
+	if c.take != nil {
+		return c.take(ctx, q, c.least)
+	}
+	lease, err := q.Take(ctx, c.Kind(), c.least)
+	return lease, func() {}, err
 }
 
 // attempt works on a job.
@@ -115,7 +128,7 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	if err := lease.Fail(s.storing, hint.With(cause)); err != nil && ctx.Err() == nil {
 		s.log.Error("job not ended", about(job, "error", err)...)
 	}
-	if job.Kind == events.Kind {
+	if job.Kind == events.Kind || job.Kind == events.AnnotationKind {
 		s.events.GivenUp(job, cause)
 	}
 }

@@ -1,6 +1,9 @@
 package corrections
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -24,6 +27,8 @@ type Correction struct {
 	Corrected  []Passage `json:"corrected"`
 	// Errors are those of the prediction, the correction being right.
 	Errors wer.Errors `json:"errors"`
+	// NotCompared says why texts and errors are missing: one of the texts is too long.
+	NotCompared string `json:"not_compared,omitempty"`
 	// Transcripts are the jobs whose transcripts the prediction was built from, by plan.
 	Transcripts map[int]string `json:"transcripts,omitempty"`
 }
@@ -52,6 +57,23 @@ type Word struct {
 	Start      float64 `json:"start"`
 	End        float64 `json:"end"`
 	Confidence float64 `json:"confidence"`
+}
+
+// MaxWords is how many words the prediction and the correction may each have to be compared:
+// what is said in a day without a pause.
+const MaxWords = 250_000
+
+// measure counts the errors of the prediction. The texts of a correction that is too long are
+// dropped: nothing that a person has transcribed by ear has so many words, and whatever it is
+// must not take the memory of the service or the time of other corrections.
+func (c *Correction) measure(ctx context.Context) (err error) {
+	c.Errors, err = wer.CompareContext(ctx, text(c.Corrected), text(c.Predicted), MaxWords)
+	if errors.Is(err, wer.ErrTooLong) {
+		c.Predicted, c.Corrected = []Passage{}, []Passage{}
+		c.NotCompared = fmt.Sprintf("the annotation or its prediction has more than %d words", MaxWords)
+		return nil
+	}
+	return err
 }
 
 // digest is a digest of what an annotation says.

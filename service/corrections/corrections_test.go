@@ -199,6 +199,35 @@ func TestErrorRatesFollowCorrections(t *testing.T) {
 	}
 }
 
+func TestACorrectionThatIsTooLongIsKeptWithTheReason(t *testing.T) {
+	f := newFixture(t, wholeText)
+	long := `[{"from_name":"transcription","to_name":"audio","type":"textarea","value":{"text":["` + strings.Repeat("a ", MaxWords) + `%s"]}}]`
+	f.record(9, fmt.Sprintf(long, "b"))
+	c, err := f.Load(t.Context(), 1, 9)
+	if err != nil || c == nil || !strings.Contains(c.NotCompared, "250000 words") || c.Task != 5 || len(c.Corrected)+len(c.Predicted) != 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if all, err := f.ErrorRates(t.Context(), 1); err != nil || len(all) != 0 || f.waiting() != 0 {
+		t.Errorf("it counts: %v, %v; %d jobs time its words", all, err, f.waiting())
+	}
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, httptest.NewRequest("GET", "/corrections?project=1", nil))
+	if !strings.Contains(w.Body.String(), `"predicted":[],"corrected":[]`) {
+		t.Errorf("it is read as %s", w.Body)
+	}
+	f.record(9, fmt.Sprintf(long, ""))
+	if all, err := f.ErrorRates(t.Context(), 1); err != nil || len(all) != 1 {
+		t.Errorf("one word less: %v, %v", all, err)
+	}
+	f.record(9, fmt.Sprintf(long, "b"))
+	if err := f.Forget(t.Context(), 1, []labelstudio.Annotation{{ID: 9}}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := f.Load(t.Context(), 1, 9); c != nil || err != nil {
+		t.Errorf("after it is deleted: %+v, %v", c, err)
+	}
+}
+
 func TestKeysOfJobsStayThoseOfEarlierPrograms(t *testing.T) {
 	a := retime{Recording: recordings.Recording{Value: "v", TaskID: 5, ProjectID: 1}, Annotation: 9, Plan: 2, Digest: "0123456789ab", Passages: []int{0}}
 	if a.Key() != "retime/1/9/2/0123456789ab" || a.Kind() != "retime" || a.Project() != "1" {

@@ -10,6 +10,8 @@ import (
 type rate struct {
 	Version string     `json:"version"`
 	Errors  wer.Errors `json:"errors"`
+	// NotCompared says that there are no errors to count.
+	NotCompared bool `json:"not_compared,omitempty"`
 }
 
 // rates are the error rates of all corrections, by project. They are read from the store
@@ -58,6 +60,9 @@ func (p *projectRates) sums() map[string]wer.Errors {
 	defer p.mu.Unlock()
 	sums := map[string]wer.Errors{}
 	for _, r := range p.all {
+		if r.NotCompared {
+			continue
+		}
 		e := sums[r.Version]
 		e.Add(r.Errors)
 		sums[r.Version] = e

@@ -40,11 +40,15 @@ func (c *Corrections) Record(ctx context.Context, lp *labelstudio.Project, tasks
 // record keeps an annotation and has its texts aligned.
 func (c *Corrections) record(ctx context.Context, p *projects.Project, t *labelstudio.Task, a *labelstudio.Annotation) error {
 	correction, err := c.compare(ctx, p, t, a)
-	if errors.Is(err, recordings.ErrNotTranscribed) || err == nil && len(correction.Corrected) == 0 {
+	if errors.Is(err, recordings.ErrNotTranscribed) || err == nil && len(correction.Corrected) == 0 && correction.NotCompared == "" {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if correction.NotCompared != "" {
+		c.log.Warn("a correction is not compared", "project", p.ID, "task", t.ID, "annotation", a.ID, "reason", correction.NotCompared)
+		return c.keep(ctx, p.ID, correction)
 	}
 	before, err := c.Load(ctx, p.ID, a.ID)
 	if err != nil {
@@ -88,7 +92,9 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 		out.Predicted = append(out.Predicted, predicted...)
 		out.Corrected = append(out.Corrected, passages(a.Result, plan, shown, text(predicted))...)
 	}
-	out.Errors = wer.Compare(text(out.Corrected), text(out.Predicted))
+	if err := out.measure(ctx); err != nil {
+		return nil, err
+	}
 	out.markUnchanged()
 	return out, nil
 }

@@ -12,8 +12,13 @@ import (
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
-// Kind is the kind of job that does what follows from an event.
-const Kind = "event"
+// Kinds of jobs that do what follows from events. Reading and comparing a long annotation takes
+// seconds to minutes, so those of annotations are a kind of their own, whose worker holds up
+// nothing else.
+const (
+	Kind           = "event"
+	AnnotationKind = "annotation"
+)
 
 // event is the arguments of such a job.
 type event struct {
@@ -28,9 +33,29 @@ func (event) Kind() string { return Kind }
 func (e event) Project() string { return projects.Name(e.Notice.Project) }
 
 // Key implements jobs.Args. It differs for each event: Label Studio may send equal ones.
-func (e event) Key() string {
+func (e event) Key() string { return e.key(Kind) }
+
+func (e event) key(kind string) string {
 	payload, _ := e.MarshalBinary() // of numbers and a string: cannot fail
-	return fmt.Sprintf("%s/%d/%d-%s", Kind, e.Notice.Project, e.at.UnixNano(), projects.Fingerprint(payload))
+	return fmt.Sprintf("%s/%d/%d-%s", kind, e.Notice.Project, e.at.UnixNano(), projects.Fingerprint(payload))
+}
+
+// annotationEvent is the arguments of a job for an event about annotations.
+type annotationEvent struct{ event }
+
+// Kind implements jobs.Args.
+func (annotationEvent) Kind() string { return AnnotationKind }
+
+// Key implements jobs.Args.
+func (e annotationEvent) Key() string { return e.key(AnnotationKind) }
+
+// aboutAnnotations reports whether events of an action are about annotations.
+func aboutAnnotations(a labelstudio.Action) bool {
+	switch a {
+	case labelstudio.AnnotationCreated, labelstudio.AnnotationsCreated, labelstudio.AnnotationUpdated, labelstudio.AnnotationsDeleted:
+		return true
+	}
+	return false
 }
 
 // payload is an event as it is stored.

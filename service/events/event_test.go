@@ -3,6 +3,7 @@ package events
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,25 @@ func TestEventsComeBackAsTheyWereStored(t *testing.T) {
 	}
 	if sent.Project() != "7" || !strings.HasPrefix(sent.Key(), "event/7/946684861200000000-") {
 		t.Errorf("key %s of project %s", sent.Key(), sent.Project())
+	}
+}
+
+func TestEventsAboutAnnotationsAreAKindOfTheirOwn(t *testing.T) {
+	n := labelstudio.Notice{Action: labelstudio.AnnotationCreated, Project: 7, Tasks: []int64{5}, Annotations: []int64{9}}
+	e := event{at: time.Unix(0, 946684861200000000), Notice: n}
+	about := annotationEvent{e}
+	if about.Kind() == e.Kind() || about.Key() == e.Key() || !strings.HasPrefix(about.Key(), "annotation/7/946684861200000000-") || about.Project() != "7" {
+		t.Errorf("%s of kind %s and project %s", about.Key(), about.Kind(), about.Project())
+	}
+	raw, err := about.MarshalBinary()
+	var got annotationEvent
+	if err := errors.Join(err, got.UnmarshalBinary(raw)); err != nil || !cmp.Equal(got.Notice, n) {
+		t.Errorf("comes back as %+v, %v", got.Notice, err)
+	}
+	for action, want := range map[labelstudio.Action]bool{labelstudio.AnnotationsDeleted: true, labelstudio.TasksCreated: false, labelstudio.ProjectUpdated: false} {
+		if aboutAnnotations(action) != want {
+			t.Errorf("%s: %v", action, !want)
+		}
 	}
 }
 

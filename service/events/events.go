@@ -12,11 +12,14 @@
 // # Why events are jobs
 //
 // Label Studio sends a webhook inside an annotator's request, waits one second for the answer
-// and never repeats it. So Put only stores the event, as a job of kind "event", and the
-// worker does what follows from it afterwards: through crashes, and outages of the Label
-// Studio that it asks. Events of a project are worked on in their order. An event that is lost
-// all the same, since the process was away or its disk full, is made up for by package
-// reconcile.
+// and never repeats it. So Put only stores the event, as a job, and a worker does what follows
+// from it afterwards: through crashes, and outages of the Label Studio that it asks. An event
+// that is lost all the same, since the process was away or its disk full, is made up for by
+// package reconcile.
+//
+// Events about annotations are jobs of kind "annotation", and all others of kind "event". Each
+// kind has one worker, which works on the events of a project in their order. A large import
+// is taken in parts, between which other projects have their turn.
 //
 // # Webhooks without payload
 //
@@ -70,6 +73,8 @@ type Events struct {
 
 	mu       sync.Mutex // guards lookedUp
 	lookedUp time.Time  // when all projects are, or were last, looked through for an event
+
+	configuring sync.Mutex // held while a configuration is read and kept, so that an older one never follows
 }
 
 // New returns Events.
@@ -102,9 +107,7 @@ func (s *Events) Put(ctx context.Context, n labelstudio.Notice) error {
 	cancel()
 	q, err := s.Queue.Get()
 	if err == nil {
-		// Interactive, so that an annotation is not behind an import; inside a class and a
-		// project, jobs are taken by age.
-		_, _, err = jobs.Insert(ctx, q, event{Notice: n, at: time.Now()}, jobs.InsertOptions{Class: priority.Interactive})
+		err = insert(ctx, q, event{Notice: n, at: time.Now()})
 	}
 	if err != nil {
 		s.Due.Now(n.Project)
@@ -144,16 +147,51 @@ func (s *Events) GivenUp(job jobs.Job, cause error) {
 	s.Due.Now(project)
 }
 
-// Worker returns the worker that does what follows from events.
-func (s *Events) Worker() jobs.Worker { return jobs.NewWorker(s.work) }
-
-func (s *Events) work(ctx context.Context, a *jobs.Attempt[event]) error {
-	n := &a.Args.Notice
-	if n.Project == 0 { // a webhook without payload: its project may stand in its address
-		n.Project = projects.ParseName(a.Job().Project)
+// insert enqueues an event for the worker of its kind.
+func insert(ctx context.Context, q *jobs.Queue, e event) error {
+	var err error
+	if aboutAnnotations(e.Action) {
+		_, _, err = jobs.Insert(ctx, q, annotationEvent{e}, jobs.InsertOptions{Class: priority.Batch})
+	} else {
+		_, _, err = jobs.Insert(ctx, q, e, jobs.InsertOptions{Class: priority.Interactive})
 	}
-	if err := s.handle(ctx, n); err != nil {
-		return err
+	return err
+}
+
+// Worker returns the worker that does what follows from events, except those about annotations.
+func (s *Events) Worker() jobs.Worker {
+	return jobs.NewWorker(func(ctx context.Context, a *jobs.Attempt[event]) error {
+		return work(ctx, s, a, &a.Args.Notice, s.handle)
+	})
+}
+
+// AnnotationWorker returns the worker that does what follows from events about annotations.
+func (s *Events) AnnotationWorker() jobs.Worker {
+	return jobs.NewWorker(func(ctx context.Context, a *jobs.Attempt[annotationEvent]) error {
+		return work(ctx, s, a, &a.Args.Notice, s.handleAnnotations)
+	})
+}
+
+// work does what follows from an event and ends its job. What is left to do is a job of its own.
+func work[T jobs.Args](ctx context.Context, s *Events, a *jobs.Attempt[T], n *labelstudio.Notice, handle func(context.Context, *labelstudio.Notice) (rest *labelstudio.Notice, err error)) error {
+	if s.Client != nil {
+		if n.Project == 0 { // a webhook without payload: its project may stand in its address
+			n.Project = projects.ParseName(a.Job().Project)
+		}
+		rest, err := handle(ctx, n)
+		if err != nil {
+			return err
+		}
+		if rest != nil {
+			q, err := s.Queue.Get()
+			if err == nil {
+				// The time of this job, so that another attempt does not make another job.
+				err = insert(ctx, q, event{Notice: *rest, at: a.Job().Created})
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
 	if err := a.Finish(nil); err != nil {
 		return err
@@ -162,57 +200,73 @@ func (s *Events) work(ctx context.Context, a *jobs.Attempt[event]) error {
 	return nil
 }
 
-// handle does what follows from an event.
-func (s *Events) handle(ctx context.Context, n *labelstudio.Notice) error {
-	if s.Client == nil {
-		return nil
-	}
-	if n.Project == 0 {
-		return s.handleAny(ctx, n.Action)
-	}
+// project returns the project of an event as Label Studio has it now, or nil if it is not
+// connected or the token's user cannot see it.
+func (s *Events) project(ctx context.Context, n *labelstudio.Notice) (*labelstudio.Project, error) {
 	if !slices.Contains(s.Projects.List(ctx), n.Project) {
 		s.Logger.Info("event of a project that is not connected", "project", n.Project, "action", n.Action)
-		return nil
+		return nil, nil
 	}
+	s.configuring.Lock()
+	defer s.configuring.Unlock()
 	now, err := s.Client.Project(ctx, n.Project)
 	if projects.Inaccessible(ctx, s.Client, err) {
 		s.Logger.Info("event of a project that the token's user cannot see", "project", n.Project, "action", n.Action, "error", err)
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p, err := s.Projects.Configure(ctx, n.Project, now.LabelConfig)
-	if err != nil {
-		return err
+	return s.Projects.Configure(ctx, n.Project, now.LabelConfig)
+}
+
+// part is how many tasks of an import are enqueued before other events have their turn.
+const part = 500
+
+// handle does what follows from an event that is not about annotations.
+func (s *Events) handle(ctx context.Context, n *labelstudio.Notice) (rest *labelstudio.Notice, err error) {
+	if aboutAnnotations(n.Action) {
+		return n, nil // stored by an earlier program
+	}
+	if n.Project == 0 {
+		s.lookUp()
+		return nil, nil
+	}
+	p, err := s.project(ctx, n)
+	if p == nil {
+		return nil, err
 	}
 	switch n.Action {
 	case labelstudio.TasksCreated:
 		if n.Truncated {
 			s.Due.Now(p.ID)
 		}
-		return s.prepare(ctx, p, n.Tasks)
+		if len(n.Tasks) > part {
+			rest = &labelstudio.Notice{Action: n.Action, Project: n.Project, Tasks: n.Tasks[part:]}
+		}
+		return rest, s.prepare(ctx, p, n.Tasks[:min(part, len(n.Tasks))])
 	case labelstudio.TasksDeleted:
-		return s.forget(ctx, p.ID, n.Tasks)
+		return nil, s.forget(ctx, p.ID, n.Tasks)
 	case labelstudio.ProjectUpdated, labelstudio.StartTraining:
 		// There is nothing to train yet; the button has all tasks of the project looked through.
 		s.Due.Now(p.ID)
-	case labelstudio.AnnotationCreated, labelstudio.AnnotationsCreated, labelstudio.AnnotationUpdated:
-		return s.record(ctx, p, n)
-	case labelstudio.AnnotationsDeleted:
-		return s.Corrections.ForgetDeleted(ctx, p.ID, n.Annotations)
 	}
-	return nil
+	return nil, nil
 }
 
-// handleAny does what follows from an event of some project.
-func (s *Events) handleAny(ctx context.Context, action labelstudio.Action) error {
-	switch action {
-	case labelstudio.AnnotationCreated, labelstudio.AnnotationsCreated, labelstudio.AnnotationUpdated, labelstudio.AnnotationsDeleted:
-		return s.Corrections.RecordAll(ctx, 0)
+// handleAnnotations does what follows from an event about annotations.
+func (s *Events) handleAnnotations(ctx context.Context, n *labelstudio.Notice) (*labelstudio.Notice, error) {
+	if n.Project == 0 {
+		return nil, s.Corrections.RecordAll(ctx, 0)
 	}
-	s.lookUp()
-	return nil
+	p, err := s.project(ctx, n)
+	if p == nil {
+		return nil, err
+	}
+	if n.Action == labelstudio.AnnotationsDeleted {
+		return nil, s.Corrections.ForgetDeleted(ctx, p.ID, n.Annotations)
+	}
+	return nil, s.record(ctx, p, n)
 }
 
 // prepare enqueues those of new tasks that exist.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
@@ -35,7 +34,7 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 		out[0] = prediction
 		return out, nil
 	}
-	r := &predictRequest{Predictions: s, project: p, arrived: time.Now(), class: priority.Batch}
+	r := &predictRequest{Predictions: s, project: p, arrived: time.Now(), class: priority.Batch, tasks: len(tasks)}
 	r.until = r.arrived.Add(max(s.Wait, 0))
 	if len(tasks) == 1 {
 		r.class = priority.Opened
@@ -44,13 +43,17 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 	defer cancel()
 	s.Queue.Wait(wait) // in the first moments of the process
 	s.keepLogin(ctx, p)
-	if s.Wait < 0 {
-		r.enqueue(ctx, tasks)
+	enqueued, ok := r.enqueue(tasks)
+	if !ok {
+		s.log.Warn("a request is left to the next look at the project: too many tasks wait to be enqueued", "project", p.ID, "tasks", len(tasks))
+		s.Due.At(p.ID, time.Now().Add(overloaded))
 		return out, nil
 	}
-	r.enqueue(ctx, tasks)
-	for i, a := range r.accepted {
-		if a == nil {
+	writing, cancel := context.WithDeadline(ctx, r.arrived.Add(max(s.Wait, leastWriting)))
+	defer cancel()
+	for i := range tasks {
+		a := enqueued.get(writing, i)
+		if a == nil || s.Wait < 0 {
 			continue
 		}
 		var err error
@@ -62,6 +65,15 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 	return out, nil
 }
 
+const (
+	// leastWriting is how long a request waits at least for its tasks to be written to the
+	// disk, however short its wait for transcripts is. Those that take longer are written
+	// after the answer.
+	leastWriting = time.Second
+	// overloaded is when a project is looked through that asked for more than can be enqueued.
+	overloaded = time.Minute
+)
+
 // keepLogin keeps the credentials that came with a request.
 func (s *Predictions) keepLogin(ctx context.Context, p *projects.Project) {
 	if err := s.Projects.SetLogin(ctx, p.Project); err != nil {
@@ -72,25 +84,27 @@ func (s *Predictions) keepLogin(ctx context.Context, p *projects.Project) {
 // predictRequest is a request for predictions.
 type predictRequest struct {
 	*Predictions
-	project  *projects.Project
-	class    priority.Class
-	arrived  time.Time
-	until    time.Time   // when it is answered at the latest
-	accepted []*accepted // by position; nil for tasks that were not
+	project *projects.Project
+	class   priority.Class
+	arrived time.Time
+	until   time.Time // when it is answered at the latest
+	tasks   int       // how many it asks for
 }
 
-// enqueue accepts tasks, some at a time: each is written to the disk before the next one of
-// its kind.
-func (r *predictRequest) enqueue(ctx context.Context, tasks []labelstudio.Task) {
-	r.accepted = make([]*accepted, len(tasks))
-	parallel.For(len(tasks), together, func(i int) {
+// enqueue enqueues tasks, also those that are not written when the request is answered.
+func (r *predictRequest) enqueue(tasks []labelstudio.Task) (*acceptances, bool) {
+	return r.background.accept(len(tasks), func(ctx context.Context, i int) *accepted {
 		t := &tasks[i]
-		a, err := r.Predictions.enqueue(ctx, r.project, t, request{class: r.class, until: r.until, missing: !t.HasPrediction(r.project.Version)})
+		how := request{class: r.class, missing: !t.HasPrediction(r.project.Version)}
+		if time.Now().Before(r.until) {
+			how.until = r.until
+		}
+		a, err := r.Predictions.enqueue(ctx, r.project, t, how)
 		if err != nil {
 			r.log.Warn("task not accepted", "project", r.project.ID, "task", t.ID, "error", err)
 		}
 		r.Problems.SetTask(r.project.ID, t.ID, problems.NotAccepted, err)
-		r.accepted[i] = a
+		return a
 	})
 }
 
@@ -103,10 +117,15 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 		return nil, err
 	}
 	for _, key := range a.keys {
-		job, err := q.Wait(wait, key)
-		if err != nil && wait.Err() != nil {
-			// What was done while another task of the request was waited for is answered.
-			job, err = q.Get(ctx, key)
+		job, _ := q.Peek(key)
+		if !job.State.Ended() && wait.Err() == nil {
+			job, err = q.Wait(wait, key)
+		}
+		if wait.Err() != nil {
+			// What was done while another task of the request was waited for is answered. The
+			// store is not asked: there may be thousands.
+			job, _ = q.Peek(key)
+			err = nil
 		}
 		if err != nil || job.State != jobs.Done {
 			return nil, err // why a job was given up is in the log and at /status
@@ -145,7 +164,7 @@ func (r *predictRequest) mine(ctx context.Context, q *jobs.Queue, task int64) (b
 		return r.answered.first(args.Key()), nil // nothing is pushed
 	}
 	sent := r.until // when the answer to all tasks goes out, at the latest
-	if len(r.accepted) == 1 {
+	if r.tasks == 1 {
 		sent = time.Now()
 	}
 	_, err := q.Hold(ctx, args.Key(), sent.Add(storing))

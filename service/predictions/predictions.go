@@ -10,6 +10,8 @@
 // Nothing in a request waits for a model or a recording. Both ways enqueue a transcription of
 // each recording and a push of the prediction; Predict then waits, for a bounded time, for
 // the transcriptions. What is ready is answered, everything else is answered with "not now".
+// Of a request with thousands of tasks, what the disk has not taken by then is enqueued after
+// the answer.
 // The push stores it later, through crashes and outages of Label Studio.
 //
 // # One prediction a task and version
@@ -37,6 +39,7 @@
 package predictions
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -76,13 +79,14 @@ type Options struct {
 // Predictions gives tasks their predictions. It is safe for concurrent use.
 type Predictions struct {
 	Options
-	log      *slog.Logger
-	answered *answered              // without a client
-	asked    *asked                 // without a client
-	pushed   *prometheus.CounterVec // by outcome
+	log        *slog.Logger
+	answered   *answered // without a client
+	asked      *asked    // without a client
+	background *background
+	pushed     *prometheus.CounterVec // by outcome
 }
 
-// New returns Predictions.
+// New returns Predictions. The caller closes them.
 func New(o Options) (*Predictions, error) {
 	if o.Queue == nil || o.Projects == nil || o.Recordings == nil || o.Problems == nil || o.Due == nil {
 		return nil, errors.New("predictions: Options are incomplete")
@@ -93,10 +97,16 @@ func New(o Options) (*Predictions, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), asked: newAsked(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
+	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), asked: newAsked(), background: newBackground(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
 		Namespace: "asr_backend", Name: "pushes_total", Help: "Attempts to push predictions to Label Studio, by outcome."}, []string{"outcome"})}, nil
 }
 
-// together is how many writes to the queue are made at once: writes that come together share
-// a sync of the disk.
-const together = 16
+// Close waits for tasks that are still being enqueued, until ctx ends. It must come before the
+// queue is closed.
+func (s *Predictions) Close(ctx context.Context) error {
+	s.background.close(ctx)
+	return nil
+}
+
+// together is how many tasks are enqueued at once: writes that come together are faster.
+const together = 64

@@ -1,6 +1,7 @@
 package predictions
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,10 +32,10 @@ const (
 type fixture struct {
 	*Predictions
 	*servicetest.Fixture
-	t *testing.T
+	t testing.TB
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{Fixture: servicetest.New(t, servicetest.Options{NoLibrary: true}), t: t}
 	f.Studio.AddProject(labelstudiotest.Project{ID: 1, Config: segments})
@@ -46,6 +47,7 @@ func newFixture(t *testing.T) *fixture {
 	if f.Predictions, err = New(Options{Queue: f.Queue, Projects: f.Registry, Recordings: f.Recordings, Problems: problems.NewLog(), Due: projects.NewDue(), Client: client, Wait: time.Second}); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = f.Close(context.Background()) }) // always nil
 	return f
 }
 

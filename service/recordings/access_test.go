@@ -46,7 +46,7 @@ func (f *fixture) enqueue(rec recordings.Recording) jobs.Job {
 // attempt works on the next transcription, and puts it off if that fails.
 func (f *fixture) attempt() error {
 	f.t.Helper()
-	l, err := f.Take(recordings.Kind)
+	l, err := f.Fixture.Take(recordings.Kind)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestEqualBytesWaitForEachOther(t *testing.T) {
 
 	// The first runs, and the second waits without an error.
 	f.enqueue(of(1))
-	running, err := f.Take(recordings.Kind)
+	running, err := f.Fixture.Take(recordings.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,9 +261,9 @@ func TestJobsThatWereForAllProjectsStayWithTheFirst(t *testing.T) {
 	if job := f.enqueue(of(8)); job.Key == sharedKey || job.Project != "8" || f.Key(of(8)) != job.Key {
 		t.Errorf("the second project has %+v, %s", job, f.Key(of(8)))
 	}
-	l, err := f.Take(recordings.Kind)
+	l, err := f.Fixture.Take(recordings.Kind)
 	for err == nil && l.Job().Key != sharedKey {
-		l, err = f.Take(recordings.Kind)
+		l, err = f.Fixture.Take(recordings.Kind)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,8 @@ type Running struct {
 	Length  time.Duration `json:"-"` // as declared; zero if unknown
 	DoneS   float64       `json:"transcribed_s"`
 	LengthS float64       `json:"length_s,omitempty"`
+	// Waiting says that it waits for its next turn.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 func newProgress() *progress { return &progress{running: map[string]*tracker{}} }
@@ -52,6 +54,12 @@ func (t *tracker) length(d time.Duration) {
 	t.p.mu.Lock()
 	defer t.p.mu.Unlock()
 	t.Length, t.LengthS = d, d.Seconds()
+}
+
+func (t *tracker) waiting(yes bool) {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	t.Waiting = yes
 }
 
 func (t *tracker) end() {

@@ -28,6 +28,11 @@
 // that people and programs read. Results of programs before that are in the JSON format, in
 // milliseconds; they are read as they are.
 //
+// # Turns
+//
+// A recording may take a minute or a day. Those under way take turns, see turns.go, so that the
+// short ones of one project do not wait for the long ones of another.
+//
 // # Versions
 //
 // A job made for a version that can no longer be made, as after an update of the program or
@@ -45,6 +50,7 @@ package recordings
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -73,7 +79,10 @@ type Options struct {
 	Media media.Options
 	// Client reads tasks again whose recordings stand in their data; nil: they are transcribed
 	// while the cache has them.
-	Client   *api.Client
+	Client *api.Client
+	// Places is how many recordings are transcribed at once, besides those of workers that do
+	// not Take them here; 0 means one.
+	Places   int
 	FFmpeg   string // see audio.Options
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // of metrics; nil: not registered
@@ -90,6 +99,8 @@ type Recordings struct {
 	log      *slog.Logger
 	metrics  *metrics
 	progress *progress
+	turns    *turns
+	opening  chan struct{} // capacity 1; held by the worker that waits to open a recording
 }
 
 // New returns Recordings, and makes the folder of the cache. The caller closes them.
@@ -97,7 +108,8 @@ func New(o Options) (*Recordings, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress()}
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress(),
+		turns: newTurns(max(o.Places, 1)), opening: make(chan struct{}, 1)}
 	r.metrics = newMetrics(o.Registry, r.progress)
 	o.Media.Observe = r.metrics.fetched
 	var err error
@@ -112,6 +124,41 @@ func (r *Recordings) Close() { r.fetcher.Close() }
 
 // Running returns the recordings that are being transcribed, the longest under way first.
 func (r *Recordings) Running() []Running { return r.progress.list() }
+
+// Workers is how many workers are to Take recordings: more than there are places, since they
+// take turns.
+func (r *Recordings) Workers() int { return r.turns.most }
+
+// Take takes the next recording once there is a place for it, and returns a function that gives
+// the place back. The worker that waits for one has the turn of a recording, whatever the
+// number of recordings that wait behind it.
+func (r *Recordings) Take(ctx context.Context, q *jobs.Queue, least priority.Class) (*jobs.Lease, func(), error) {
+	select {
+	case r.opening <- struct{}{}:
+		defer func() { <-r.opening }()
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	}
+	for {
+		next, err := q.Ready(ctx, Kind, least)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := r.turns.take(ctx, next.Project, next.Class); err != nil {
+			return nil, nil, err
+		}
+		lease, err := q.TryTake(ctx, Kind, least)
+		if err == nil {
+			job := lease.Job()
+			r.turns.open(job.Key, job.Project, job.Class)
+			return lease, func() { r.turns.close(job.Key) }, nil
+		}
+		r.turns.give()
+		if !errors.Is(err, jobs.ErrNotFound) {
+			return nil, nil, err
+		}
+	}
+}
 
 // reviveAfter is how long a transcription that was given up stays so when it is asked for
 // again: what was missing may be there now.

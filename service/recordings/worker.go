@@ -2,6 +2,7 @@ package recordings
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -36,11 +37,18 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if done, wait := elsewhere(q, job); done == nil && wait > 0 {
 		return a.Snooze(wait) // without fetching it again
 	}
-	o, err := r.open(ctx, rec, r.options(rec))
+	place := r.turns.of(job.Key)
+	var o *opened
+	err = place.without(ctx, func() (err error) {
+		o, err = r.open(ctx, rec, r.options(rec))
+		return err
+	})
+	if o != nil {
+		defer o.close()
+	}
 	if err != nil {
 		return err
 	}
-	defer o.close()
 	if now := o.transcriber.Version(); now != rec.Version {
 		return &OutdatedError{rec.Version, now}
 	}
@@ -70,8 +78,18 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	running := r.progress.begin(job.Key, rec.ProjectID, rec.TaskID, o.Name)
 	defer running.end()
 	request.Opened = func(i audio.Info) { running.length(max(i.Declared, 0).Duration()) }
-	request.Progress = func(p asr.Progress) { running.transcribed(p.Recognized.Duration()) }
+	ctx, yield := context.WithCancelCause(ctx)
+	defer yield(nil)
+	session := &session{place: place, queue: r.queue, running: running, yield: yield}
+	session.follow(&request)
+	request.Progress = func(p asr.Progress) {
+		running.transcribed(p.Recognized.Duration())
+		session.rest(ctx)
+	}
 	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, request)
+	if errors.Is(context.Cause(ctx), errYielded) {
+		return a.Snooze(0)
+	}
 	if err != nil {
 		return err
 	}

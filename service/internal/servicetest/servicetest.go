@@ -41,7 +41,7 @@ type Fixture struct {
 	Registry   *projects.Registry
 	Recordings *recordings.Recordings
 
-	t *testing.T
+	t testing.TB
 }
 
 // Options change a fixture.
@@ -57,7 +57,7 @@ type Options struct {
 }
 
 // New returns a fixture that is closed at the end of the test.
-func New(t *testing.T, o Options) *Fixture {
+func New(t testing.TB, o Options) *Fixture {
 	t.Helper()
 	dir := t.TempDir()
 	if o.Model == "" {
@@ -106,7 +106,7 @@ func New(t *testing.T, o Options) *Fixture {
 }
 
 // open opens the toy models of testdata and the model that is part of the program.
-func open(t *testing.T) func(name, variant string) (*asr.Bundle, error) {
+func open(t testing.TB) func(name, variant string) (*asr.Bundle, error) {
 	return func(name, variant string) (*asr.Bundle, error) {
 		if name == models.EmbeddedName {
 			return models.Open(name, variant)

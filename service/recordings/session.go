@@ -1,0 +1,73 @@
+package recordings
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcribe"
+)
+
+// session is one attempt at a recording, which is transcribed in turns with others. It belongs
+// to the goroutine that transcribes.
+type session struct {
+	place   *place // nil: it does not take turns
+	queue   *queue.Queue
+	running *tracker
+	yield   context.CancelCauseFunc // ends the attempt
+
+	saved     bool          // a window, so that the next attempt gets further than this one
+	restarted time.Duration // the work up to where the last attempt was
+}
+
+// errYielded ends an attempt so that a recording of another project can be opened.
+var errYielded = errors.New("the recording has to be opened again later")
+
+// rest lets other recordings have their turn, if that of this one is over, and returns when its
+// next one begins or ctx has ended.
+func (s *session) rest(ctx context.Context) {
+	if s.place == nil || !s.place.t.wanted(s.place) {
+		return
+	}
+	if s.yields() {
+		s.yield(errYielded)
+		return
+	}
+	s.place.lose()
+	s.running.waiting(true)
+	defer s.running.waiting(false)
+	_ = s.place.regain(ctx) // it fails with ctx, as the transcription does
+}
+
+// yields reports whether the recording is to be closed: others wait that cannot be opened
+// before one is. What this costs is decoding it again up to where it is, so it has to have been
+// of use for as long before.
+func (s *session) yields() bool {
+	q, err := s.queue.Get()
+	if err != nil || !s.saved || s.place.worked() < 2*s.restarted {
+		return false
+	}
+	return s.place.crowding(q.ReadyProjects(Kind))
+}
+
+// follow takes note of how far a request gets.
+func (s *session) follow(r *transcribe.Request) {
+	if s.place == nil {
+		return
+	}
+	load, save, missed := r.Load, r.Save, false
+	r.Load = func(channel int, start timeline.Row) []ctc.Row {
+		rows := load(channel, start)
+		if rows == nil && !missed {
+			missed, s.restarted = true, s.place.worked()
+		}
+		return rows
+	}
+	r.Save = func(channel int, start timeline.Row, rows []ctc.Row) {
+		save(channel, start, rows)
+		s.saved = true
+	}
+}

@@ -1,0 +1,100 @@
+package recordings
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
+)
+
+// Places are granted to the highest class, then to the project whose turn is the longest ago.
+func TestPlacesAreGrantedInTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := newTurns(1)
+		if err := turns.take(t.Context(), "1", priority.Batch); err != nil {
+			t.Fatal(err)
+		}
+		var order []string
+		for _, c := range []struct {
+			name, project string
+			class         priority.Class
+		}{{"first of 1", "1", priority.Batch}, {"second of 1", "1", priority.Batch}, {"first of 2", "2", priority.Batch}, {"opened", "1", priority.Opened}} {
+			go func() {
+				if turns.take(t.Context(), c.project, c.class) == nil {
+					order = append(order, c.name)
+					turns.give()
+				}
+			}()
+			synctest.Wait()
+		}
+		turns.give()
+		synctest.Wait()
+		if want := []string{"opened", "first of 2", "first of 1", "second of 1"}; !slices.Equal(order, want) {
+			t.Errorf("got %q, want %q", order, want)
+		}
+	})
+}
+
+func TestAPlaceIsWantedAfterATurn(t *testing.T) {
+	for name, c := range map[string]struct {
+		class priority.Class
+		after time.Duration
+		want  bool
+	}{
+		"too early":                     {priority.Batch, turnLength - time.Second, false},
+		"after a turn":                  {priority.Batch, turnLength, true},
+		"a higher class, too early":     {priority.Opened, turnOfLower - time.Second, false},
+		"a higher class, after moments": {priority.Opened, turnOfLower, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				turns := newTurns(1)
+				if err := turns.take(t.Context(), "1", priority.Batch); err != nil {
+					t.Fatal(err)
+				}
+				turns.open("a", "1", priority.Batch)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				left := errors.New("left")
+				done := make(chan error)
+				go func() { done <- turns.take(ctx, "2", c.class) }()
+				time.Sleep(c.after)
+				if got := turns.wanted(turns.of("a")); got != c.want {
+					t.Errorf("wanted: %v", got)
+				}
+				cancel(left)
+				if err := <-done; !errors.Is(err, left) || turns.wanted(turns.of("a")) {
+					t.Errorf("%v; still wanted: %v", err, turns.wanted(turns.of("a")))
+				}
+				turns.close("a")
+				if turns.free != 1 || turns.of("a") != nil {
+					t.Errorf("%d places are free", turns.free)
+				}
+			})
+		})
+	}
+}
+
+// A place is not kept through a long download.
+func TestADownloadGivesItsPlaceBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := newTurns(1)
+		if err := turns.take(t.Context(), "1", priority.Batch); err != nil {
+			t.Fatal(err)
+		}
+		turns.open("a", "1", priority.Batch)
+		p, start := turns.of("a"), time.Now()
+		err := p.without(t.Context(), func() error {
+			time.Sleep(turnLength + time.Second)
+			err := turns.take(t.Context(), "2", priority.Batch)
+			time.AfterFunc(time.Second, turns.give)
+			return err
+		})
+		if took := time.Since(start); err != nil || took != turnLength+2*time.Second || p.worked() != turnLength {
+			t.Errorf("after %v and %v of work: %v", took, p.worked(), err)
+		}
+	})
+}
