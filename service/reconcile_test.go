@@ -1,7 +1,10 @@
 package service_test
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,5 +223,31 @@ func TestPredictingAgainIsForTheBackground(t *testing.T) {
 				t.Errorf("%v recordings were transcribed in class %s, want %v", got, class, want)
 			}
 		}
+	})
+}
+
+// A user who may not see a project may be given access to it: what was missed is made up for.
+func TestAProjectThatIsForbiddenForAWhileLosesNothing(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.connected("")
+		w.ready()
+		var forbidden atomic.Bool
+		forbidden.Store(true)
+		w.Intercept(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+			if forbidden.Load() && strings.HasPrefix(r.URL.Path, fmt.Sprintf("/api/projects/%d", p)) {
+				rw.WriteHeader(http.StatusForbidden)
+				fmt.Fprint(rw, `{"detail":"You do not have permission to perform this action."}`)
+				return
+			}
+			next.ServeHTTP(rw, r)
+		})
+		ids := w.record(p, 3)
+		w.EmitCreated(p, ids...)
+		time.Sleep(5 * time.Minute)
+		if problem := w.status().Projects[0].Problem; problem == nil || !strings.Contains(problem.What, "403") {
+			t.Errorf("the project's problem is %+v", problem)
+		}
+		forbidden.Store(false)
+		w.settled(15*time.Minute, ids...)
 	})
 }

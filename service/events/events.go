@@ -212,6 +212,7 @@ func (s *Events) project(ctx context.Context, n *labelstudio.Notice) (*labelstud
 	now, err := s.Client.Project(ctx, n.Project)
 	if projects.Inaccessible(ctx, s.Client, err) {
 		s.Logger.Info("event of a project that the token's user cannot see", "project", n.Project, "action", n.Action, "error", err)
+		s.Due.Now(n.Project) // the user may be given access, and the reason shows meanwhile
 		return nil, nil
 	}
 	if err != nil {

@@ -188,9 +188,9 @@ func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
 		return look, err
 	}
 	now, err := r.Client.Project(ctx, id)
-	if projects.Inaccessible(ctx, r.Client, err) {
+	if api.Status(err) == http.StatusNotFound {
 		r.Problems.SetAccess(id, err)
-		if api.Status(err) == http.StatusNotFound && r.missing(id, look.At) > forgotten {
+		if r.missing(id, look.At) > forgotten {
 			return look, r.forget(ctx, q, id)
 		}
 		return look, nil

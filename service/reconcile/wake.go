@@ -50,13 +50,10 @@ func (r *Reconciler) found(project int64) {
 // errForgotten says that a project is not looked through any more.
 var errForgotten = errors.New("the project was forgotten")
 
-// forget drops a project and everything that is kept for it. Transcripts stay: they may be those
-// of another project's recordings, and are dropped for their age. It returns errForgotten.
+// forget drops a project and everything that is kept for it, transcripts too. It returns
+// errForgotten.
 func (r *Reconciler) forget(ctx context.Context, q *jobs.Queue, project int64) error {
 	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project)}) {
-		if job.Kind == recordings.Kind && job.State != jobs.Queued {
-			continue
-		}
 		if err := q.Remove(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) {
 			return fmt.Errorf("forget job %s: %w", job.Key, err)
 		}
