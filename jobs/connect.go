@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -30,30 +29,29 @@ func (q *Queue) connect() error {
 			q.kick(q.recheck)
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				q.denied.Store(&denial{q.scrub(err), time.Now()})
+			}
 			q.log.Warn("jobs: connection", "error", q.scrub(err).Error())
 		}),
 	}
 	if q.embedded != nil {
 		opts = append(opts, nats.InProcessServer(q.embedded), nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
 	} else {
-		opts = append(opts, nats.ReconnectWait(500*time.Millisecond), nats.Timeout(q.o.attempt))
-		if f := q.o.Credentials; f != "" {
-			if _, err := os.Stat(f); err != nil {
-				return fmt.Errorf("the credentials file: %w", err)
-			}
-			opts = append(opts, nats.UserCredentials(f))
+		// A sign-in that is refused now may be accepted later, as when a user is renewed.
+		opts = append(opts, nats.ReconnectWait(500*time.Millisecond), nats.Timeout(q.o.attempt), nats.IgnoreAuthErrorAbort())
+		signIn, err := q.o.signIn()
+		if err != nil {
+			return err
 		}
-		if f := q.o.RootCA; f != "" {
-			opts = append(opts, nats.RootCAs(f))
-		}
+		opts = append(opts, signIn...)
 	}
 	nc, err := nats.Connect(q.o.URL, opts...)
+	if err != nil && q.embedded != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
 	if err != nil {
-		err = q.scrub(err)
-		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
-			return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "the server rejected the user, password, token or credentials file"}
-		}
-		return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "check that the NATS server is running, that its address is right and that it can be reached from here"}
+		return q.connectFault(err)
 	}
 	q.nc = nc
 	q.js, err = jetstream.New(nc)
@@ -241,7 +239,10 @@ func (q *Queue) subject(bucket, name string) string {
 
 func (q *Queue) bucketError(ctx context.Context, bucket string, err error) error {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoPeers {
-		return &Error{Err: fmt.Errorf("%w: stream of %s: %w", ErrNoSpace, bucket, err), Advice: "the cluster needs as many servers as Replicas, each with room for WindowBytes"}
+		return &Error{Err: fmt.Errorf("%w: stream of %s: %w", ErrNoSpace, bucket, err), Advice: "--nats-replicas needs as many servers in the cluster, each with room for the window results"}
+	}
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoReplicas {
+		return &Error{Err: fmt.Errorf("%w: stream of %s: %w", ErrUnavailable, bucket, err), Advice: "this NATS server is not part of a cluster: use --nats-replicas 1"}
 	}
 	return fmt.Errorf("stream of %s: %w", bucket, translate(ctx, q.scrub(err)))
 }

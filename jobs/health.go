@@ -164,13 +164,16 @@ func (q *Queue) awaitConnection(ctx context.Context) error {
 
 func (q *Queue) checkCluster(ctx context.Context) error {
 	if !q.nc.IsConnected() {
+		if err := q.nc.LastError(); err != nil {
+			return q.connectFault(err)
+		}
 		return fmt.Errorf("%w: no connection to the NATS server", ErrUnavailable)
 	}
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
 	// Answered by the leader of the bucket, so this checks more than one server.
 	_, err := q.streams[bucketJobs].Info(actx)
-	return translate(ctx, q.scrub(err))
+	return q.explain(translate(ctx, q.scrub(err)))
 }
 
 // measure updates the sizes of the buckets.

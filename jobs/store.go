@@ -67,7 +67,7 @@ func (q *Queue) answer(ctx context.Context, err error) error {
 		}
 	default:
 	}
-	err = translate(ctx, q.scrub(err))
+	err = q.explain(translate(ctx, q.scrub(err)))
 	if transient(err) {
 		q.kick(q.recheck)
 	}
