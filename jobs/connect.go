@@ -101,7 +101,9 @@ const formatKey = "asr-backend.jobs.format"
 
 // buckets opens the streams, and creates those that are missing.
 func (q *Queue) buckets(ctx context.Context) error {
-	info, err := q.js.AccountInfo(ctx)
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	info, err := q.js.AccountInfo(actx)
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "enable JetStream on the NATS server and for this account"}

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -41,7 +43,6 @@ func (q *Queue) connectFault(err error) *fault {
 		hostname  x509.HostnameError
 		invalid   x509.CertificateInvalidError
 		plain     tls.RecordHeaderError
-		remote    *net.OpError
 		dns       *net.DNSError
 	)
 	switch {
@@ -57,7 +58,7 @@ func (q *Queue) connectFault(err error) *fault {
 		f.hint = "the server offers no TLS: enable it there, or use nats:// without --nats-ca and --nats-cert"
 	case errors.As(err, &plain):
 		f.hint = "what answers at this address does not speak TLS; check the port in --nats-url"
-	case errors.As(err, &remote) && remote.Op == "remote error": // an alert of TLS
+	case rejectsCertificate(err):
 		f.failed, f.hint = failedSignIn, "the server rejects the client certificate of --nats-cert: it must be in date, for client authentication, and signed by an authority that the server trusts"
 		if q.o.ClientCert == "" {
 			f.hint = "the server wants a client certificate; give one with --nats-cert and --nats-key"
@@ -80,6 +81,16 @@ func (q *Queue) connectFault(err error) *fault {
 		}
 	}
 	return f
+}
+
+// rejectsCertificate reports whether the server ended TLS for lack of a client certificate that
+// it accepts. With TLS 1.3 that comes after the handshake: as an alert, or, if this side was
+// writing, as a closed connection.
+func rejectsCertificate(err error) bool {
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
+		return true
+	}
+	return errors.Is(err, nats.ErrTLS) && (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET))
 }
 
 func isSignIn(err error) bool {
