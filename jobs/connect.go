@@ -128,16 +128,19 @@ func (q *Queue) buckets(ctx context.Context) error {
 	return q.claimSource(ctx)
 }
 
+const windowsDescription = "window results of running jobs"
+
 var buckets = []struct{ name, description string }{
 	{bucketJobs, "one record per job"},
-	{bucketWindows, "window results of running jobs"},
+	{bucketWindows, windowsDescription},
 	{bucketResults, "results"},
 	{bucketBlobs, "large results"},
 	{bucketProjects, "values of projects"},
 }
 
 // admit returns the existing streams. It refuses those of a newer version. A stream that is
-// missing from a complete data directory was lost, and creating it again would hide that.
+// missing from a complete data directory was lost, and creating it again would hide that,
+// unless all in it can be computed again.
 func (q *Queue) admit(ctx context.Context) (map[string]jetstream.Stream, error) {
 	have := make(map[string]jetstream.Stream)
 	for _, b := range buckets {
@@ -145,9 +148,13 @@ func (q *Queue) admit(ctx context.Context) (map[string]jetstream.Stream, error) 
 		s, err := q.js.Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			if q.embedded != nil && !q.embedded.fresh {
+			if q.embedded == nil || q.embedded.fresh {
+				continue
+			}
+			if b.name != bucketWindows {
 				return nil, fmt.Errorf("%w: the stream %s is gone", ErrDamaged, name)
 			}
+			q.log.Warn("jobs: the window results are gone; recordings that were in progress are transcribed from their beginning", "stream", name)
 		case err != nil:
 			return nil, q.bucketError(ctx, b.name, err)
 		default:

@@ -19,10 +19,12 @@ import (
 // before acknowledging it. It can be restarted under a connection, which reconnects: after
 // one failed write to disk, a stream accepts no more writes until then.
 type embedded struct {
-	dir   string
-	fresh bool // nothing has been stored yet
-	lock  *os.File
-	log   *slog.Logger
+	dir    string
+	prefix string
+	fresh  bool // nothing has been stored yet
+	stale  bool // the stamp was damaged, or has no checksum
+	lock   *os.File
+	log    *slog.Logger
 
 	mu  sync.Mutex // guards srv
 	srv *server.Server
@@ -34,7 +36,7 @@ func openEmbedded(o *Options) (*embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{dir: o.Dir, lock: lock, log: o.Logger}
+	e := &embedded{dir: o.Dir, prefix: o.Prefix, lock: lock, log: o.Logger}
 	cleanDir(o.Dir)
 	if err = e.admit(o); err == nil {
 		err = e.start()
@@ -47,8 +49,7 @@ func openEmbedded(o *Options) (*embedded, error) {
 
 // admit refuses an unsuitable directory before the server touches it.
 func (e *embedded) admit(o *Options) error {
-	var s stamp
-	stamped, err := readFile(e.dir, stampFile, &s)
+	s, stamped, err := e.readStamp()
 	switch {
 	case err != nil:
 		return err
@@ -87,17 +88,18 @@ func (e *embedded) admit(o *Options) error {
 
 // complete records that all streams exist. From now on a missing one was lost.
 func (e *embedded) complete(o *Options) error {
-	if !e.fresh {
+	if !e.fresh && !e.stale {
 		return nil
 	}
-	e.fresh = false
+	e.fresh, e.stale = false, false
 	return writeFile(e.dir, stampFile, stamp{Format: format, Prefix: o.Prefix})
 }
 
 // maxMemory bounds streams in memory, which hold only the state of the watch.
 const maxMemory = 64 << 20
 
-func (e *embedded) start() error {
+// launch starts the server once, and returns what is wrong with it.
+func (e *embedded) launch() []error {
 	srv, err := server.NewServer(&server.Options{
 		ServerName: "asr-backend", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
 		JetStream: true, StoreDir: e.dir, SyncAlways: true,
@@ -107,21 +109,21 @@ func (e *embedded) start() error {
 		JetStreamMaxStore: 1 << 60,
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return []error{fmt.Errorf("%w: %w", ErrUnavailable, err)}
 	}
 	log := &serverLog{log: e.log}
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
-	ok := srv.ReadyForConnections(30*time.Second) && srv.JetStreamEnabled()
-	if ok {
-		err = health(srv)
+	var faults []error
+	if srv.ReadyForConnections(30*time.Second) && srv.JetStreamEnabled() {
+		faults = health(srv)
 	} else {
-		err = fmt.Errorf("%w: the server did not start%s", ErrUnavailable, log.last())
+		faults = []error{fmt.Errorf("%w: the server did not start%s", ErrUnavailable, log.last())}
 	}
-	if err != nil {
+	if len(faults) > 0 {
 		srv.Shutdown()
 		srv.WaitForShutdown()
-		return err
+		return faults
 	}
 	e.mu.Lock()
 	e.srv = srv
@@ -148,10 +150,10 @@ func (e *embedded) health() error {
 	if srv == nil {
 		return fmt.Errorf("%w: the server is stopped", ErrUnavailable)
 	}
-	return health(srv)
+	return errors.Join(health(srv)...)
 }
 
-func health(srv *server.Server) error {
+func health(srv *server.Server) (faults []error) {
 	h := srv.Healthz(&server.HealthzOptions{Details: true})
 	// The server checks first whether it accepts connections, allows a millisecond for that,
 	// which proves nothing on a busy machine, and stops there if it fails.
@@ -159,7 +161,6 @@ func health(srv *server.Server) error {
 		time.Sleep(time.Duration(tries) * time.Millisecond)
 		h = srv.Healthz(&server.HealthzOptions{Details: true})
 	}
-	var errs []error
 	for _, e := range h.Errors {
 		// The server takes every name in its folder for an account, such as the test file
 		// of a server that was killed.
@@ -167,13 +168,13 @@ func health(srv *server.Server) error {
 			continue
 		}
 		// The server has no code that distinguishes the two.
-		kind := ErrUnavailable
 		if e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "could not be recovered") {
-			kind = ErrDamaged
+			faults = append(faults, &lostStream{e.Stream, e.Error})
+		} else {
+			faults = append(faults, fmt.Errorf("%w: %s", ErrUnavailable, e.Error))
 		}
-		errs = append(errs, fmt.Errorf("%w: %s", kind, e.Error))
 	}
-	return errors.Join(errs...)
+	return faults
 }
 
 // InProcessConn connects the client to the current server.

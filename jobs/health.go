@@ -143,7 +143,10 @@ func (q *Queue) checkEmbedded(ctx context.Context) error {
 	if err := q.embedded.start(); err != nil {
 		return err
 	}
-	return q.awaitConnection(ctx)
+	if err := q.awaitConnection(ctx); err != nil {
+		return err
+	}
+	return q.restoreWindows(ctx)
 }
 
 // awaitConnection waits until the client has reconnected to the new server.
@@ -221,7 +224,7 @@ func (q *Queue) mark(ctx context.Context) {
 // checkMark compares the directory with the watermark of the previous process.
 func (q *Queue) checkMark(ctx context.Context) error {
 	var before watermark
-	ok, err := readFile(q.o.Dir, markFile, &before)
+	ok, _, err := readFile(q.o.Dir, markFile, &before)
 	if err != nil || !ok {
 		return err
 	}

@@ -107,6 +107,9 @@ func (q *Queue) open(ctx context.Context) (err error) {
 		if err := q.embedded.complete(&q.o); err != nil {
 			return err
 		}
+		if err := q.restoreWindows(ctx); err != nil {
+			return err
+		}
 	}
 	loaded := make(chan error, 1)
 	q.wg.Go(func() { q.watch(life, loaded) })
@@ -162,7 +165,7 @@ func (q *Queue) advice(err error) string {
 	case errors.Is(err, ErrLocked):
 		return "stop the other process, or give this one a data directory of its own"
 	case errors.Is(err, ErrDamaged) && dir != "":
-		return "restore " + dir + " from a backup. To continue with what is left, delete " + markFile + " in it if the message gives numbers; otherwise move the directory away"
+		return "restore " + dir + " from a backup. To continue with what is left, delete " + markFile + " in it if the message names that file or gives numbers; otherwise move the directory away"
 	}
 	return ""
 }
