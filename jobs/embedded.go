@@ -167,6 +167,9 @@ func health(srv *server.Server) (faults []error) {
 		if e.Type == server.HealthzErrorAccount && e.Account != server.DEFAULT_GLOBAL_ACCOUNT {
 			continue
 		}
+		if strings.HasPrefix(e.Stream, ".") { // the folder of a stream that is being deleted
+			continue
+		}
 		// The server has no code that distinguishes the two.
 		if e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "could not be recovered") {
 			faults = append(faults, &lostStream{e.Stream, e.Error})

@@ -20,7 +20,7 @@ func (q *Queue) Health() error {
 		return q.cond
 	}
 	for key, err := range q.damaged {
-		return &Error{Op: "read", About: key, Err: err, Advice: "remove the job and enqueue it again; check the disk, and restore the data directory from a backup if more is missing"}
+		return &Error{Op: "read", About: key, Err: err, Advice: "check the disk, and restore the data directory from a backup if more is missing; a damaged job or transcript is made again when it is asked for, as by opening its task"}
 	}
 	return nil
 }

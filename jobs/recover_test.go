@@ -266,3 +266,102 @@ func TestADamagedWatermarkIsCalledDamaged(t *testing.T) {
 		t.Errorf("%v (%s)", err, err.(*Error).Hint())
 	}
 }
+
+// A transcript that was damaged on the disk is computed again, and the rest is as it was.
+func TestADamagedResultIsComputedAgain(t *testing.T) {
+	for name, size := range map[string]int{"small": 5000, "large": inlineResult + 5000} {
+		t.Run(name, func(t *testing.T) {
+			dir, ctx := t.TempDir(), t.Context()
+			want := func(key string) []byte { return bytes.Repeat([]byte(key), size) }
+			q := open(t, Options{Dir: dir})
+			for _, key := range []string{"a", "b", "c"} {
+				enqueue(t, q, spec(key))
+				if err := take(t, q, "asr").Finish(ctx, want(key)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := q.Close(); err != nil {
+				t.Fatal(err)
+			}
+			stream := "KV_asr-results"
+			if size > inlineResult {
+				stream = "OBJ_asr-blobs"
+			}
+			damageInB(t, filepath.Join(dir, serverDir, "$G", "streams", stream, "msgs", "1.blk"))
+
+			q = open(t, Options{Dir: dir})
+			_, err := q.Result(ctx, "b")
+			wantErr(t, err, ErrDamaged)
+			wantErr(t, q.Health(), ErrDamaged)
+			_, err = q.Redo(ctx, "a")
+			wantErr(t, err, ErrState)
+			if _, err := q.Redo(ctx, "b"); err != nil {
+				t.Fatal(err)
+			}
+			_, err = q.Redo(ctx, "b")
+			wantErr(t, err, ErrState)
+			l := take(t, q, "asr")
+			if l.Job().Key != "b" {
+				t.Fatalf("took %q", l.Job().Key)
+			}
+			if err := l.Finish(ctx, want("b")); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				for _, key := range []string{"a", "b", "c"} {
+					if got, err := q.Result(ctx, key); err != nil || !bytes.Equal(got, want(key)) {
+						t.Errorf("%s: %d bytes, %v", key, len(got), err)
+					}
+				}
+				if err := q.Health(); err != nil {
+					t.Error(err)
+				}
+				if err := q.Close(); err != nil {
+					t.Fatal(err)
+				}
+				q = open(t, Options{Dir: dir}) // removes what the damaged result has left
+			}
+		})
+	}
+}
+
+// damageInB flips a bit of what consists of the letter b.
+func damageInB(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server compresses with S2, which keeps at least one literal of a run.
+	at := bytes.Index(data, []byte("bbb"))
+	if at < 0 {
+		at = len(data) / 2
+	}
+	flipBit(t, path, 8*(at+1))
+}
+
+// A record that cannot be read is replaced when the job is enqueued again. That of a newer
+// version is not.
+func TestADamagedRecordIsEnqueuedAfresh(t *testing.T) {
+	log := new(testlog.Buffer)
+	q, ctx := open(t, Options{Dir: t.TempDir(), Logger: bufferLog(log)}), t.Context()
+	for key, record := range map[string]string{"damaged": `{"v":1,"key":`, "newer": `{"v":99}`} {
+		if _, err := q.jobs.Put(ctx, key, []byte(record)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "it is noticed", func() bool { return q.Health() != nil })
+	}
+	_, _, err := q.Enqueue(ctx, spec("newer"))
+	wantErr(t, err, ErrFormat)
+	enqueue(t, q, spec("damaged"))
+	if err := take(t, q, "asr").Finish(ctx, []byte("text")); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "enqueued afresh") {
+		t.Error("no warning")
+	}
+	if err := q.Remove(ctx, "newer"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the store is healthy", func() bool { return q.Health() == nil })
+}
