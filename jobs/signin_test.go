@@ -228,6 +228,7 @@ func TestErrorsOfNATSSayWhatFailed(t *testing.T) {
 			}
 			wantErr(t, err, ErrUnavailable)
 			hint := err.(*Error).Hint()
+			t.Logf("%v; %s", err, hint)
 			if !strings.Contains(err.Error(), c.failed) || !strings.Contains(err.Error(), c.text) || !strings.Contains(hint, c.hint) {
 				t.Errorf("got %v (hint: %s), want %q, %q and the hint %q", err, hint, c.failed, c.text, c.hint)
 			}
