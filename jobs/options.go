@@ -137,9 +137,9 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Dir != "" && (o.Replicas != 1 || o.Credentials+o.NKey+o.RootCA+o.ClientCert+o.ClientKey != ""):
 		return o, errors.New("the options Replicas, Credentials, NKey, RootCA, ClientCert and ClientKey are for URL only")
 	case (o.ClientCert == "") != (o.ClientKey == ""):
-		return o, errors.New("ClientCert and ClientKey go together")
+		return o, errors.New("the options ClientCert and ClientKey go together")
 	case o.Credentials != "" && o.NKey != "":
-		return o, errors.New("Credentials and NKey are two ways to sign in; only one can be used")
+		return o, errors.New("the options Credentials and NKey are two ways to sign in; only one can be used")
 	case o.Credentials+o.NKey != "" && o.signsInByURL():
 		return o, errors.New("the NATS URL has a user or token, and a file to sign in with is given too; only one can be used")
 	case !validURL(o.URL):
