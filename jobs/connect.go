@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,15 +22,15 @@ func (q *Queue) connect() error {
 		nats.ReconnectHandler(func(*nats.Conn) { q.kick(q.rewatch); q.kick(q.recheck) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil { // nil when the queue closes
-				q.log.Warn("jobs: the connection is lost", "error", q.scrub(err).Error())
+				q.log.Warn("jobs: the connection is lost", "error", q.o.scrub(err).Error())
 			}
 			q.kick(q.recheck)
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
-				q.denied.Store(&denial{q.scrub(err), time.Now()})
+				q.denied.Store(&denial{q.o.scrub(err), time.Now()})
 			}
-			q.log.Warn("jobs: connection", "error", q.scrub(err).Error())
+			q.log.Warn("jobs: connection", "error", q.o.scrub(err).Error())
 		}),
 	}
 	if q.embedded != nil {
@@ -51,50 +49,12 @@ func (q *Queue) connect() error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if err != nil {
-		return q.connectFault(err)
+		return q.o.connectFault(err)
 	}
 	q.nc = nc
 	q.js, err = jetstream.New(nc)
 	return err
 }
-
-// scrub removes the secrets of the URL from the text of an error. The client library is not
-// known to put them there, but that is not for certain.
-func (q *Queue) scrub(err error) error {
-	if err == nil || q.o.URL == "" {
-		return err
-	}
-	clean := err.Error()
-	for _, u := range strings.Split(q.o.URL, ",") {
-		p, perr := url.Parse(strings.TrimSpace(u))
-		if perr != nil || p.User == nil {
-			continue
-		}
-		secret, has := p.User.Password()
-		if !has {
-			secret = p.User.Username() // a token
-		}
-		for _, s := range []string{p.User.String(), secret, url.QueryEscape(secret)} {
-			if s != "" {
-				clean = strings.ReplaceAll(clean, s, "xxxxx")
-			}
-		}
-	}
-	if clean == err.Error() {
-		return err
-	}
-	return &scrubbed{clean, err}
-}
-
-// scrubbed replaces the text of an error. It does not unwrap, so that nobody can print the
-// original.
-type scrubbed struct {
-	text string
-	err  error
-}
-
-func (s *scrubbed) Error() string        { return s.text }
-func (s *scrubbed) Is(target error) bool { return errors.Is(s.err, target) }
 
 // formatKey is the key of the format version in the metadata of a stream.
 const formatKey = "asr-backend.jobs.format"
@@ -108,7 +68,7 @@ func (q *Queue) buckets(ctx context.Context) error {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "enable JetStream on the NATS server and for this account"}
 	case err != nil:
-		return translate(ctx, q.scrub(err))
+		return translate(ctx, q.o.scrub(err))
 	case info.API.Level < 1:
 		return &Error{Err: fmt.Errorf("%w: the NATS server is too old", ErrUnavailable), Advice: "use nats-server 2.11 or newer"}
 	}
@@ -253,5 +213,5 @@ func (q *Queue) bucketError(ctx context.Context, bucket string, err error) error
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoReplicas {
 		return &Error{Err: fmt.Errorf("%w: stream of %s: %w", ErrUnavailable, bucket, err), Advice: "this NATS server is not part of a cluster: use --nats-replicas 1"}
 	}
-	return fmt.Errorf("stream of %s: %w", bucket, translate(ctx, q.scrub(err)))
+	return fmt.Errorf("stream of %s: %w", bucket, translate(ctx, q.o.scrub(err)))
 }

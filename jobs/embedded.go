@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -49,7 +50,7 @@ func openEmbedded(o *Options) (*embedded, error) {
 
 // admit refuses an unsuitable directory before the server touches it.
 func (e *embedded) admit(o *Options) error {
-	s, stamped, err := e.readStamp()
+	s, stamped, stale, err := readStamp(e.dir, e.prefix, e.log)
 	switch {
 	case err != nil:
 		return err
@@ -68,7 +69,7 @@ func (e *embedded) admit(o *Options) error {
 	if least := o.Reserve / 4; free < least {
 		return &lowSpace{free, least}
 	}
-	e.fresh = !stamped || s.Making
+	e.fresh, e.stale = !stamped || s.Making, stale
 	server := filepath.Join(e.dir, serverDir)
 	switch _, err := os.Stat(server); {
 	case err == nil && !stamped:
@@ -97,6 +98,33 @@ func (e *embedded) complete(o *Options) error {
 
 // maxMemory bounds streams in memory, which hold only the state of the watch.
 const maxMemory = 64 << 20
+
+// start starts the server. Window results that it cannot recover are removed first: they only
+// save work after a crash, and must not keep the jobs from being opened. Streams that hold
+// more than that are left as they are, and start fails.
+func (e *embedded) start() error {
+	faults := e.launch()
+	if err := errors.Join(faults...); err == nil || !e.onlyWindows(faults) {
+		return err
+	}
+	windows := streamDir(e.dir, streamName(e.prefix, bucketWindows))
+	e.log.Warn("jobs: damaged window results are removed; recordings that were in progress are transcribed from their beginning",
+		"folder", windows, "bytes", folderSize(windows), "error", errors.Join(faults...))
+	if err := os.RemoveAll(windows); err != nil {
+		return diskError(err)
+	}
+	return errors.Join(e.launch()...)
+}
+
+func (e *embedded) onlyWindows(faults []error) bool {
+	for _, err := range faults {
+		lost, ok := errors.AsType[*lostStream](err)
+		if !ok || lost.name != streamName(e.prefix, bucketWindows) {
+			return false
+		}
+	}
+	return true
+}
 
 // launch starts the server once, and returns what is wrong with it.
 func (e *embedded) launch() []error {
@@ -178,6 +206,25 @@ func health(srv *server.Server) (faults []error) {
 		}
 	}
 	return faults
+}
+
+// lostStream is a stream that the server could not recover from its files.
+type lostStream struct{ name, text string }
+
+func (e *lostStream) Error() string        { return ErrDamaged.Error() + ": " + e.text }
+func (e *lostStream) Is(target error) bool { return target == ErrDamaged }
+
+func folderSize(dir string) (bytes int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // for the log only
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			bytes += info.Size()
+		}
+		return nil
+	})
+	return bytes
 }
 
 // InProcessConn connects the client to the current server.

@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
+	"strings"
 	"syscall"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
@@ -36,8 +37,8 @@ func (f *fault) Unwrap() error        { return f.err }
 func (f *fault) Is(target error) bool { return target == ErrUnavailable }
 
 // connectFault explains why there is no connection.
-func (q *Queue) connectFault(err error) *fault {
-	f := &fault{failed: failedTrust, err: q.scrub(err)}
+func (o *Options) connectFault(err error) *fault {
+	f := &fault{failed: failedTrust, err: o.scrub(err)}
 	var (
 		authority x509.UnknownAuthorityError
 		hostname  x509.HostnameError
@@ -46,7 +47,7 @@ func (q *Queue) connectFault(err error) *fault {
 		dns       *net.DNSError
 	)
 	switch {
-	case errors.As(err, &authority) && q.o.RootCA == "":
+	case errors.As(err, &authority) && o.RootCA == "":
 		f.hint = "the server's certificate is signed by an authority that this machine does not know; give the certificate of that authority with --nats-ca"
 	case errors.As(err, &authority):
 		f.hint = "the server's certificate is not signed by an authority in the file of --nats-ca; ask who runs the server for the right one"
@@ -60,11 +61,11 @@ func (q *Queue) connectFault(err error) *fault {
 		f.hint = "what answers at this address does not speak TLS; check the port in --nats-url"
 	case rejectsCertificate(err):
 		f.failed, f.hint = failedSignIn, "the server rejects the client certificate of --nats-cert: it must be in date, for client authentication, and signed by an authority that the server trusts"
-		if q.o.ClientCert == "" {
+		if o.ClientCert == "" {
 			f.hint = "the server wants a client certificate; give one with --nats-cert and --nats-key"
 		}
 	case isSignIn(err):
-		f.failed, f.hint = failedSignIn, q.o.signInHint()
+		f.failed, f.hint = failedSignIn, o.signInHint()
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		f.failed, f.hint = failedSignIn, "the server has no users with nkeys: add one there, or sign in another way"
 	case errors.Is(err, nats.ErrTLS):
@@ -72,7 +73,7 @@ func (q *Queue) connectFault(err error) *fault {
 	case errors.Is(err, nats.ErrMaxConnectionsExceeded), errors.Is(err, nats.ErrMaxAccountConnectionsExceeded):
 		f.failed, f.hint = failedRight, "raise the limit of connections of the server or the account"
 	default:
-		f.failed, f.err = failedAddress, fmt.Errorf("%s: %w", q.o.addresses(), f.err)
+		f.failed, f.err = failedAddress, fmt.Errorf("%s: %w", o.addresses(), f.err)
 		f.hint = "check that the NATS server is running, that the address and the port in --nats-url are right, and that no firewall is in between"
 		if errors.As(err, &dns) {
 			f.hint = "the name in --nats-url is not known here; check its spelling and the DNS of this machine"
@@ -131,18 +132,40 @@ func publicKey(file string) string {
 	return " " + o.Nkey
 }
 
-// denial is a request that the server refused. It reports refusals apart from the request,
-// which only times out.
-type denial struct {
-	err error
-	at  time.Time
-}
-
-// explain replaces the timeout of a request by the refusal that caused it.
-func (q *Queue) explain(err error) error {
-	d := q.denied.Load()
-	if d == nil || !errors.Is(err, ErrUnavailable) || time.Since(d.at) > 2*q.o.attempt {
+// scrub removes the secrets of the URL from the text of an error. The client library is not
+// known to put them there, but that is not for certain.
+func (o *Options) scrub(err error) error {
+	if err == nil || o.URL == "" {
 		return err
 	}
-	return &fault{failedRight, d.err, "allow this user the subjects that the documentation lists for NATS (doc/nats.md), with the prefix of --nats-prefix"}
+	clean := err.Error()
+	for _, u := range strings.Split(o.URL, ",") {
+		p, perr := url.Parse(strings.TrimSpace(u))
+		if perr != nil || p.User == nil {
+			continue
+		}
+		secret, has := p.User.Password()
+		if !has {
+			secret = p.User.Username() // a token
+		}
+		for _, s := range []string{p.User.String(), secret, url.QueryEscape(secret)} {
+			if s != "" {
+				clean = strings.ReplaceAll(clean, s, "xxxxx")
+			}
+		}
+	}
+	if clean == err.Error() {
+		return err
+	}
+	return &scrubbed{clean, err}
 }
+
+// scrubbed replaces the text of an error. It does not unwrap, so that nobody can print the
+// original.
+type scrubbed struct {
+	text string
+	err  error
+}
+
+func (s *scrubbed) Error() string        { return s.text }
+func (s *scrubbed) Is(target error) bool { return errors.Is(s.err, target) }

@@ -166,3 +166,28 @@ func validURL(list string) bool {
 	}
 	return true
 }
+
+// signsInByURL reports whether an address carries a user, a password or a token.
+func (o *Options) signsInByURL() bool {
+	for _, u := range strings.Split(o.URL, ",") {
+		if p, err := url.Parse(strings.TrimSpace(u)); err == nil && p.User != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// addresses lists the servers of URL without what may be secret.
+func (o *Options) addresses() string {
+	var hosts []string
+	for _, u := range strings.Split(o.URL, ",") {
+		u = strings.TrimSpace(u)
+		if !strings.Contains(u, "://") {
+			u = "nats://" + u
+		}
+		if p, err := url.Parse(u); err == nil {
+			hosts = append(hosts, p.Host)
+		}
+	}
+	return strings.Join(hosts, ", ")
+}

@@ -176,7 +176,7 @@ func TestWindowResultsThatARestartLosesAreMadeAgain(t *testing.T) {
 	enqueue(t, q, spec("k"))
 	l := take(t, q, "asr")
 	q.embedded.stop()
-	flipBit(t, filepath.Join(q.embedded.streamDir("KV_asr-windows"), "meta.inf"), 100)
+	flipBit(t, filepath.Join(streamDir(dir, "KV_asr-windows"), "meta.inf"), 100)
 	until(t, "the store is restarted", func() bool { return l.PutWindow(ctx, 0, []byte("window")) == nil })
 	if w, err := l.Windows(ctx); err != nil || string(w[0]) != "window" {
 		t.Errorf("windows: %v, %v", w, err)
@@ -203,8 +203,7 @@ func TestADamagedStampIsMadeAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			log := new(testlog.Buffer)
-			e := &embedded{dir: origin, prefix: DefaultPrefix, log: bufferLog(log)}
-			s, ok, err := e.readStamp()
+			s, ok, _, err := readStamp(origin, DefaultPrefix, bufferLog(log))
 			if bytes.Equal(content, earlier) && s.Format > format {
 				continue // without a checksum nothing says that it is not so
 			}

@@ -3,6 +3,7 @@ package jobs
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -18,50 +19,49 @@ type stamp struct {
 	Making bool `json:"making,omitempty"`
 }
 
-// readStamp reads the stamp of the directory; ok is false if there is none. A damaged stamp
+// readStamp reads the stamp of a directory; ok is false if there is none, and stale means that
+// it is to be written again. A damaged stamp
 // is made again if the streams that it describes are all there: they are checked on their
 // own, and hold their version too.
-func (e *embedded) readStamp() (s stamp, ok bool, err error) {
-	ok, checked, err := readFile(e.dir, stampFile, &s)
+func readStamp(dir, prefix string, log *slog.Logger) (s stamp, ok, stale bool, err error) {
+	ok, checked, err := readFile(dir, stampFile, &s)
 	if err == nil && ok {
-		err = e.checkStamp(s)
-		e.stale = !checked
+		err = s.check(dir, prefix)
 	}
-	if !errors.Is(err, ErrDamaged) || !e.hasAll() {
-		return s, ok, err
+	if !errors.Is(err, ErrDamaged) || !hasAll(dir, prefix) {
+		return s, ok, ok && !checked, err
 	}
-	e.log.Warn("jobs: a damaged file is made again from the streams that it describes", "file", filepath.Join(e.dir, stampFile), "error", err)
-	e.stale = true
-	return stamp{Format: format, Prefix: e.prefix}, true, nil
+	log.Warn("jobs: a damaged file is made again from the streams that it describes", "file", filepath.Join(dir, stampFile), "error", err)
+	return stamp{Format: format, Prefix: prefix}, true, true, nil
 }
 
-// checkStamp reports damage that a stamp without a checksum hides.
-func (e *embedded) checkStamp(s stamp) error {
+// check reports damage that a stamp without a checksum hides.
+func (s stamp) check(dir, prefix string) error {
 	switch {
 	case s.Format > format: // its other fields may mean something else
 	case s.Format < 1 || !token(s.Prefix):
 		return fmt.Errorf("%w: %s: version %d and prefix %q cannot be", ErrDamaged, stampFile, s.Format, s.Prefix)
-	case !s.Making && s.Prefix != e.prefix && !e.has(streamName(s.Prefix, bucketJobs)) && e.has(streamName(e.prefix, bucketJobs)):
-		return fmt.Errorf("%w: %s names the prefix %q, and the streams have the prefix %q", ErrDamaged, stampFile, s.Prefix, e.prefix)
+	case !s.Making && s.Prefix != prefix && !hasStream(dir, streamName(s.Prefix, bucketJobs)) && hasStream(dir, streamName(prefix, bucketJobs)):
+		return fmt.Errorf("%w: %s names the prefix %q, and the streams have the prefix %q", ErrDamaged, stampFile, s.Prefix, prefix)
 	}
 	return nil
 }
 
 // streamDir is the folder of a stream.
-func (e *embedded) streamDir(name string) string {
-	return filepath.Join(e.dir, serverDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams", name)
+func streamDir(dir, name string) string {
+	return filepath.Join(dir, serverDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams", name)
 }
 
-func (e *embedded) has(stream string) bool {
-	info, err := os.Stat(e.streamDir(stream))
+func hasStream(dir, name string) bool {
+	info, err := os.Stat(streamDir(dir, name))
 	return err == nil && info.IsDir()
 }
 
 // hasAll reports whether the directory has all streams that hold what cannot be computed
 // again.
-func (e *embedded) hasAll() bool {
+func hasAll(dir, prefix string) bool {
 	for _, b := range buckets {
-		if b.name != bucketWindows && !e.has(streamName(e.prefix, b.name)) {
+		if b.name != bucketWindows && !hasStream(dir, streamName(prefix, b.name)) {
 			return false
 		}
 	}
