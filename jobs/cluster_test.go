@@ -72,7 +72,7 @@ func startNode(t *testing.T, i, port int, routes []*url.URL) *server.Server {
 	return s
 }
 
-// What doc/jobs.md says an account must be allowed is enough.
+// What doc/nats.md says an account must be allowed is enough.
 func TestTheDocumentedPermissionsSuffice(t *testing.T) {
 	publish := []string{"$JS.API.>", "$JS.FC.>", "$KV.asr-jobs.>", "$KV.asr-windows.>", "$KV.asr-results.>", "$KV.asr-projects.>", "$O.asr-blobs.>"}
 	s := serve(t, func(o *server.Options) {

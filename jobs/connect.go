@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,90 +22,53 @@ func (q *Queue) connect() error {
 		nats.ReconnectHandler(func(*nats.Conn) { q.kick(q.rewatch); q.kick(q.recheck) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil { // nil when the queue closes
-				q.log.Warn("jobs: the connection is lost", "error", q.scrub(err).Error())
+				q.log.Warn("jobs: the connection is lost", "error", q.o.scrub(err).Error())
 			}
 			q.kick(q.recheck)
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			q.log.Warn("jobs: connection", "error", q.scrub(err).Error())
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				q.denied.Store(&denial{q.o.scrub(err), time.Now()})
+			}
+			q.log.Warn("jobs: connection", "error", q.o.scrub(err).Error())
 		}),
 	}
 	if q.embedded != nil {
 		opts = append(opts, nats.InProcessServer(q.embedded), nats.ReconnectWait(20*time.Millisecond), nats.ReconnectJitter(0, 0))
 	} else {
-		opts = append(opts, nats.ReconnectWait(500*time.Millisecond), nats.Timeout(q.o.attempt))
-		if f := q.o.Credentials; f != "" {
-			if _, err := os.Stat(f); err != nil {
-				return fmt.Errorf("the credentials file: %w", err)
-			}
-			opts = append(opts, nats.UserCredentials(f))
+		// A sign-in that is refused now may be accepted later, as when a user is renewed.
+		opts = append(opts, nats.ReconnectWait(500*time.Millisecond), nats.Timeout(q.o.attempt), nats.IgnoreAuthErrorAbort())
+		signIn, err := q.o.signIn()
+		if err != nil {
+			return err
 		}
-		if f := q.o.RootCA; f != "" {
-			opts = append(opts, nats.RootCAs(f))
-		}
+		opts = append(opts, signIn...)
 	}
 	nc, err := nats.Connect(q.o.URL, opts...)
+	if err != nil && q.embedded != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
 	if err != nil {
-		err = q.scrub(err)
-		if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
-			return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "the server rejected the user, password, token or credentials file"}
-		}
-		return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "check that the NATS server is running, that its address is right and that it can be reached from here"}
+		return q.o.connectFault(err)
 	}
 	q.nc = nc
 	q.js, err = jetstream.New(nc)
 	return err
 }
 
-// scrub removes the secrets of the URL from the text of an error. The client library is not
-// known to put them there, but that is not for certain.
-func (q *Queue) scrub(err error) error {
-	if err == nil || q.o.URL == "" {
-		return err
-	}
-	clean := err.Error()
-	for _, u := range strings.Split(q.o.URL, ",") {
-		p, perr := url.Parse(strings.TrimSpace(u))
-		if perr != nil || p.User == nil {
-			continue
-		}
-		secret, has := p.User.Password()
-		if !has {
-			secret = p.User.Username() // a token
-		}
-		for _, s := range []string{p.User.String(), secret, url.QueryEscape(secret)} {
-			if s != "" {
-				clean = strings.ReplaceAll(clean, s, "xxxxx")
-			}
-		}
-	}
-	if clean == err.Error() {
-		return err
-	}
-	return &scrubbed{clean, err}
-}
-
-// scrubbed replaces the text of an error. It does not unwrap, so that nobody can print the
-// original.
-type scrubbed struct {
-	text string
-	err  error
-}
-
-func (s *scrubbed) Error() string        { return s.text }
-func (s *scrubbed) Is(target error) bool { return errors.Is(s.err, target) }
-
 // formatKey is the key of the format version in the metadata of a stream.
 const formatKey = "asr-backend.jobs.format"
 
 // buckets opens the streams, and creates those that are missing.
 func (q *Queue) buckets(ctx context.Context) error {
-	info, err := q.js.AccountInfo(ctx)
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	info, err := q.js.AccountInfo(actx)
 	switch {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return &Error{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Advice: "enable JetStream on the NATS server and for this account"}
 	case err != nil:
-		return translate(ctx, q.scrub(err))
+		return translate(ctx, q.o.scrub(err))
 	case info.API.Level < 1:
 		return &Error{Err: fmt.Errorf("%w: the NATS server is too old", ErrUnavailable), Advice: "use nats-server 2.11 or newer"}
 	}
@@ -128,16 +88,19 @@ func (q *Queue) buckets(ctx context.Context) error {
 	return q.claimSource(ctx)
 }
 
+const windowsDescription = "window results of running jobs"
+
 var buckets = []struct{ name, description string }{
 	{bucketJobs, "one record per job"},
-	{bucketWindows, "window results of running jobs"},
+	{bucketWindows, windowsDescription},
 	{bucketResults, "results"},
 	{bucketBlobs, "large results"},
 	{bucketProjects, "values of projects"},
 }
 
 // admit returns the existing streams. It refuses those of a newer version. A stream that is
-// missing from a complete data directory was lost, and creating it again would hide that.
+// missing from a complete data directory was lost, and creating it again would hide that,
+// unless all in it can be computed again.
 func (q *Queue) admit(ctx context.Context) (map[string]jetstream.Stream, error) {
 	have := make(map[string]jetstream.Stream)
 	for _, b := range buckets {
@@ -145,9 +108,13 @@ func (q *Queue) admit(ctx context.Context) (map[string]jetstream.Stream, error) 
 		s, err := q.js.Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
-			if q.embedded != nil && !q.embedded.fresh {
+			if q.embedded == nil || q.embedded.fresh {
+				continue
+			}
+			if b.name != bucketWindows {
 				return nil, fmt.Errorf("%w: the stream %s is gone", ErrDamaged, name)
 			}
+			q.log.Warn("jobs: the window results are gone; recordings that were in progress are transcribed from their beginning", "stream", name)
 		case err != nil:
 			return nil, q.bucketError(ctx, b.name, err)
 		default:
@@ -241,7 +208,10 @@ func (q *Queue) subject(bucket, name string) string {
 
 func (q *Queue) bucketError(ctx context.Context, bucket string, err error) error {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoPeers {
-		return &Error{Err: fmt.Errorf("%w: stream of %s: %w", ErrNoSpace, bucket, err), Advice: "the cluster needs as many servers as Replicas, each with room for WindowBytes"}
+		return &Error{Err: fmt.Errorf("%w: stream of %s: %w", ErrNoSpace, bucket, err), Advice: "--nats-replicas needs as many servers in the cluster, each with room for the window results"}
 	}
-	return fmt.Errorf("stream of %s: %w", bucket, translate(ctx, q.scrub(err)))
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoReplicas {
+		return &Error{Err: fmt.Errorf("%w: stream of %s: %w", ErrUnavailable, bucket, err), Advice: "this NATS server is not part of a cluster: use --nats-replicas 1"}
+	}
+	return fmt.Errorf("stream of %s: %w", bucket, translate(ctx, q.o.scrub(err)))
 }

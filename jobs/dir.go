@@ -3,7 +3,6 @@
 package jobs
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/asr-backend/asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/sealed"
 )
 
 // Files of the data directory, and the folder of the server.
@@ -22,15 +21,6 @@ const (
 	stampFile = "asr-jobs.json" // version and prefix of the content
 	markFile  = "watermark.json"
 )
-
-// stamp describes a data directory. A directory with a stamp has all its streams: a missing
-// one was lost.
-type stamp struct {
-	Format int    `json:"v"`
-	Prefix string `json:"prefix"`
-	// Making is set until all streams have been created, before which nothing is stored.
-	Making bool `json:"making,omitempty"`
-}
 
 // watermark is the least that a directory must hold. The server silently truncates a damaged
 // file, so this is how missing data is detected.
@@ -105,32 +95,24 @@ func probeDisk(dir string) error {
 	return diskError(err)
 }
 
-// readFile reads a JSON file of the directory; ok is false if there is none.
-func readFile(dir, name string, into any) (ok bool, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+// readFile reads a file of the directory; ok is false if there is none, and checked if it has
+// no checksum, as earlier versions wrote it.
+func readFile(dir, name string, into any) (ok, checked bool, err error) {
+	checked, err = sealed.Read(filepath.Join(dir, name), into)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, false, nil
+	case errors.Is(err, sealed.ErrDamaged):
+		return false, checked, fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
+	case err != nil:
+		return false, false, diskError(err)
 	}
-	if err != nil {
-		return false, diskError(err)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return false, fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
-	}
-	return true, nil
+	return true, checked, nil
 }
 
 // writeFile replaces a file of the directory atomically and durably.
 func writeFile(dir, name string, v any) error {
-	f, err := atomicfile.Create(filepath.Join(dir, name))
-	if err != nil {
-		return diskError(err)
-	}
-	defer f.Close()
-	if err := json.NewEncoder(f).Encode(v); err != nil {
-		return diskError(err)
-	}
-	return diskError(f.Commit())
+	return diskError(sealed.Write(filepath.Join(dir, name), v))
 }
 
 // cleanDir removes the unfinished files of a killed process. The lock must be held.

@@ -184,13 +184,17 @@ func TestADirectoryKeepsItsPrefix(t *testing.T) {
 
 func TestInvalidOptionsAreRejected(t *testing.T) {
 	for name, o := range map[string]Options{
-		"neither directory nor URL": {},
-		"both":                      {Dir: "d", URL: "nats://h"},
-		"replicas of a directory":   {Dir: "d", Replicas: 3},
-		"six replicas":              {URL: "nats://h", Replicas: 6},
-		"prefix with a dot":         {Dir: "d", Prefix: "a.b"},
-		"a lease of nothing":        {Dir: "d", Lease: time.Nanosecond},
-		"negative limit":            {Dir: "d", KeepBytes: -1},
+		"neither directory nor URL":    {},
+		"both":                         {Dir: "d", URL: "nats://h"},
+		"replicas of a directory":      {Dir: "d", Replicas: 3},
+		"a key without certificate":    {URL: "nats://h", ClientKey: "k"},
+		"two ways to sign in":          {URL: "nats://h", NKey: "n", Credentials: "c"},
+		"a user and an nkey":           {URL: "nats://u:p@h", NKey: "n"},
+		"an authority for a directory": {Dir: "d", RootCA: "ca"},
+		"six replicas":                 {URL: "nats://h", Replicas: 6},
+		"prefix with a dot":            {Dir: "d", Prefix: "a.b"},
+		"a lease of nothing":           {Dir: "d", Lease: time.Nanosecond},
+		"negative limit":               {Dir: "d", KeepBytes: -1},
 	} {
 		_, err := Open(t.Context(), o)
 		if err == nil {

@@ -76,7 +76,8 @@
 // What Enqueue, PutWindow, Finish and the others have acknowledged survives a crash of the
 // process and, in a data directory, a power failure. A crash costs a job the window that
 // was being computed. Damage to the data directory is detected when it is opened and
-// reported as ErrDamaged, with what is missing. Side effects are up to the caller: a worker
+// reported as ErrDamaged, with what is missing. Window results, which only save time, are
+// removed instead, and a job whose result is damaged can be done again (Redo). Side effects are up to the caller: a worker
 // may be killed after it has pushed a prediction and before it has recorded that, so the
 // next attempt must look before it pushes.
 //

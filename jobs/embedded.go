@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -19,10 +20,12 @@ import (
 // before acknowledging it. It can be restarted under a connection, which reconnects: after
 // one failed write to disk, a stream accepts no more writes until then.
 type embedded struct {
-	dir   string
-	fresh bool // nothing has been stored yet
-	lock  *os.File
-	log   *slog.Logger
+	dir    string
+	prefix string
+	fresh  bool // nothing has been stored yet
+	stale  bool // the stamp was damaged, or has no checksum
+	lock   *os.File
+	log    *slog.Logger
 
 	mu  sync.Mutex // guards srv
 	srv *server.Server
@@ -34,7 +37,7 @@ func openEmbedded(o *Options) (*embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{dir: o.Dir, lock: lock, log: o.Logger}
+	e := &embedded{dir: o.Dir, prefix: o.Prefix, lock: lock, log: o.Logger}
 	cleanDir(o.Dir)
 	if err = e.admit(o); err == nil {
 		err = e.start()
@@ -47,8 +50,7 @@ func openEmbedded(o *Options) (*embedded, error) {
 
 // admit refuses an unsuitable directory before the server touches it.
 func (e *embedded) admit(o *Options) error {
-	var s stamp
-	stamped, err := readFile(e.dir, stampFile, &s)
+	s, stamped, stale, err := readStamp(e.dir, e.prefix, e.log)
 	switch {
 	case err != nil:
 		return err
@@ -67,7 +69,7 @@ func (e *embedded) admit(o *Options) error {
 	if least := o.Reserve / 4; free < least {
 		return &lowSpace{free, least}
 	}
-	e.fresh = !stamped || s.Making
+	e.fresh, e.stale = !stamped || s.Making, stale
 	server := filepath.Join(e.dir, serverDir)
 	switch _, err := os.Stat(server); {
 	case err == nil && !stamped:
@@ -87,17 +89,45 @@ func (e *embedded) admit(o *Options) error {
 
 // complete records that all streams exist. From now on a missing one was lost.
 func (e *embedded) complete(o *Options) error {
-	if !e.fresh {
+	if !e.fresh && !e.stale {
 		return nil
 	}
-	e.fresh = false
+	e.fresh, e.stale = false, false
 	return writeFile(e.dir, stampFile, stamp{Format: format, Prefix: o.Prefix})
 }
 
 // maxMemory bounds streams in memory, which hold only the state of the watch.
 const maxMemory = 64 << 20
 
+// start starts the server. Window results that it cannot recover are removed first: they only
+// save work after a crash, and must not keep the jobs from being opened. Streams that hold
+// more than that are left as they are, and start fails.
 func (e *embedded) start() error {
+	faults := e.launch()
+	if err := errors.Join(faults...); err == nil || !e.onlyWindows(faults) {
+		return err
+	}
+	windows := streamDir(e.dir, streamName(e.prefix, bucketWindows))
+	e.log.Warn("jobs: damaged window results are removed; recordings that were in progress are transcribed from their beginning",
+		"folder", windows, "bytes", folderSize(windows), "error", errors.Join(faults...))
+	if err := os.RemoveAll(windows); err != nil {
+		return diskError(err)
+	}
+	return errors.Join(e.launch()...)
+}
+
+func (e *embedded) onlyWindows(faults []error) bool {
+	for _, err := range faults {
+		lost, ok := errors.AsType[*lostStream](err)
+		if !ok || lost.name != streamName(e.prefix, bucketWindows) {
+			return false
+		}
+	}
+	return true
+}
+
+// launch starts the server once, and returns what is wrong with it.
+func (e *embedded) launch() []error {
 	srv, err := server.NewServer(&server.Options{
 		ServerName: "asr-backend", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
 		JetStream: true, StoreDir: e.dir, SyncAlways: true,
@@ -107,21 +137,21 @@ func (e *embedded) start() error {
 		JetStreamMaxStore: 1 << 60,
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return []error{fmt.Errorf("%w: %w", ErrUnavailable, err)}
 	}
 	log := &serverLog{log: e.log}
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
-	ok := srv.ReadyForConnections(30*time.Second) && srv.JetStreamEnabled()
-	if ok {
-		err = health(srv)
+	var faults []error
+	if srv.ReadyForConnections(30*time.Second) && srv.JetStreamEnabled() {
+		faults = health(srv)
 	} else {
-		err = fmt.Errorf("%w: the server did not start%s", ErrUnavailable, log.last())
+		faults = []error{fmt.Errorf("%w: the server did not start%s", ErrUnavailable, log.last())}
 	}
-	if err != nil {
+	if len(faults) > 0 {
 		srv.Shutdown()
 		srv.WaitForShutdown()
-		return err
+		return faults
 	}
 	e.mu.Lock()
 	e.srv = srv
@@ -148,10 +178,10 @@ func (e *embedded) health() error {
 	if srv == nil {
 		return fmt.Errorf("%w: the server is stopped", ErrUnavailable)
 	}
-	return health(srv)
+	return errors.Join(health(srv)...)
 }
 
-func health(srv *server.Server) error {
+func health(srv *server.Server) (faults []error) {
 	h := srv.Healthz(&server.HealthzOptions{Details: true})
 	// The server checks first whether it accepts connections, allows a millisecond for that,
 	// which proves nothing on a busy machine, and stops there if it fails.
@@ -159,21 +189,42 @@ func health(srv *server.Server) error {
 		time.Sleep(time.Duration(tries) * time.Millisecond)
 		h = srv.Healthz(&server.HealthzOptions{Details: true})
 	}
-	var errs []error
 	for _, e := range h.Errors {
 		// The server takes every name in its folder for an account, such as the test file
 		// of a server that was killed.
 		if e.Type == server.HealthzErrorAccount && e.Account != server.DEFAULT_GLOBAL_ACCOUNT {
 			continue
 		}
-		// The server has no code that distinguishes the two.
-		kind := ErrUnavailable
-		if e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "could not be recovered") {
-			kind = ErrDamaged
+		if strings.HasPrefix(e.Stream, ".") { // the folder of a stream that is being deleted
+			continue
 		}
-		errs = append(errs, fmt.Errorf("%w: %s", kind, e.Error))
+		// The server has no code that distinguishes the two.
+		if e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "could not be recovered") {
+			faults = append(faults, &lostStream{e.Stream, e.Error})
+		} else {
+			faults = append(faults, fmt.Errorf("%w: %s", ErrUnavailable, e.Error))
+		}
 	}
-	return errors.Join(errs...)
+	return faults
+}
+
+// lostStream is a stream that the server could not recover from its files.
+type lostStream struct{ name, text string }
+
+func (e *lostStream) Error() string        { return ErrDamaged.Error() + ": " + e.text }
+func (e *lostStream) Is(target error) bool { return target == ErrDamaged }
+
+func folderSize(dir string) (bytes int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // for the log only
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			bytes += info.Size()
+		}
+		return nil
+	})
+	return bytes
 }
 
 // InProcessConn connects the client to the current server.

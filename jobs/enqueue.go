@@ -70,10 +70,30 @@ func (q *Queue) enqueue(ctx context.Context, s Spec) (Job, bool, error) {
 			r.Revision = rev
 			return r.Job, err == nil, err
 		}
-		if j, err := q.raise(ctx, s); !errors.Is(err, ErrNotFound) {
+		switch j, err := q.raise(ctx, s); {
+		case errors.Is(err, ErrDamaged) && !errors.Is(err, ErrFormat):
+			if err := q.replace(ctx, r); !errors.Is(err, errConflict) {
+				return r.Job, err == nil, err
+			}
+		case !errors.Is(err, ErrNotFound):
 			return j, false, err
 		}
 	}
+}
+
+// replace writes a new record over one that cannot be read. What the old one had stored is
+// removed as an orphan.
+func (q *Queue) replace(ctx context.Context, r record) error {
+	_, rev, why := q.read(ctx, r.Key)
+	if !errors.Is(why, ErrDamaged) || errors.Is(why, ErrFormat) {
+		return errConflict // somebody else was faster
+	}
+	if _, err := q.write(ctx, r, rev); err != nil {
+		return err
+	}
+	q.setDamaged(r.Key, nil)
+	q.log.Warn("jobs: a damaged job is enqueued afresh", "job", r.Key, "project", r.Project, "error", why)
+	return nil
 }
 
 // raise returns the existing job, moved to the class and the time of s if it is still queued

@@ -88,6 +88,7 @@ func transient(err error) bool {
 const (
 	codeAccountResources jetstream.ErrorCode = 10002 // the account's limit
 	codeNoPeers          jetstream.ErrorCode = 10005 // no server has room, or too few servers
+	codeNoReplicas       jetstream.ErrorCode = 10074 // several replicas on a single server
 	codeInsufficient     jetstream.ErrorCode = 10023 // the server's limit
 	codeStorageResources jetstream.ErrorCode = 10047
 	codeStoreFailed      jetstream.ErrorCode = 10077 // the stream's limit, or the disk

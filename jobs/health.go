@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Health returns nil while jobs can be accepted and stored, and otherwise an *Error with a
@@ -20,7 +21,7 @@ func (q *Queue) Health() error {
 		return q.cond
 	}
 	for key, err := range q.damaged {
-		return &Error{Op: "read", About: key, Err: err, Advice: "remove the job and enqueue it again; check the disk, and restore the data directory from a backup if more is missing"}
+		return &Error{Op: "read", About: key, Err: err, Advice: "check the disk, and restore the data directory from a backup if more is missing; a damaged job or transcript is made again when it is asked for, as by opening its task"}
 	}
 	return nil
 }
@@ -143,7 +144,10 @@ func (q *Queue) checkEmbedded(ctx context.Context) error {
 	if err := q.embedded.start(); err != nil {
 		return err
 	}
-	return q.awaitConnection(ctx)
+	if err := q.awaitConnection(ctx); err != nil {
+		return err
+	}
+	return q.restoreWindows(ctx)
 }
 
 // awaitConnection waits until the client has reconnected to the new server.
@@ -164,13 +168,16 @@ func (q *Queue) awaitConnection(ctx context.Context) error {
 
 func (q *Queue) checkCluster(ctx context.Context) error {
 	if !q.nc.IsConnected() {
+		if err := q.nc.LastError(); err != nil {
+			return q.o.connectFault(err)
+		}
 		return fmt.Errorf("%w: no connection to the NATS server", ErrUnavailable)
 	}
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
 	// Answered by the leader of the bucket, so this checks more than one server.
 	_, err := q.streams[bucketJobs].Info(actx)
-	return translate(ctx, q.scrub(err))
+	return q.explain(translate(ctx, q.o.scrub(err)))
 }
 
 // measure updates the sizes of the buckets.
@@ -218,7 +225,7 @@ func (q *Queue) mark(ctx context.Context) {
 // checkMark compares the directory with the watermark of the previous process.
 func (q *Queue) checkMark(ctx context.Context) error {
 	var before watermark
-	ok, err := readFile(q.o.Dir, markFile, &before)
+	ok, _, err := readFile(q.o.Dir, markFile, &before)
 	if err != nil || !ok {
 		return err
 	}
@@ -230,4 +237,56 @@ func (q *Queue) checkMark(ctx context.Context) error {
 		return fmt.Errorf("%w: %s", ErrDamaged, lost)
 	}
 	return nil
+}
+
+// restoreWindows makes the window results usable, as open and a restart of the server find
+// them: it reads each, and starts over with none if one cannot be read. The server does not
+// notice such damage until the result is replaced; then it refuses all writes.
+func (q *Queue) restoreWindows(ctx context.Context) error {
+	name := streamName(q.o.Prefix, bucketWindows)
+	if !hasStream(q.o.Dir, name) { // removed by start
+		return q.makeWindows(ctx)
+	}
+	all, err := q.windowSubjects(ctx, ">")
+	if err == nil {
+		err = q.readAll(ctx, all)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	q.log.Warn("jobs: damaged window results are removed; recordings that were in progress are transcribed from their beginning",
+		"stream", name, "windows", len(all), "error", err)
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	if err := q.js.DeleteStream(actx, name); err != nil {
+		return q.answer(ctx, err)
+	}
+	return q.makeWindows(ctx)
+}
+
+// readAll returns an error if a window result that the server counts cannot be read.
+func (q *Queue) readAll(ctx context.Context, subjects map[string]uint64) error {
+	prefix := len(q.subject(bucketWindows, ""))
+	for subject := range subjects {
+		actx, cancel := q.attempt(ctx)
+		_, err := q.windows.Get(actx, subject[prefix:])
+		cancel()
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			var left map[string]uint64
+			if left, err = q.windowSubjects(ctx, subject[prefix:]); err == nil && left[subject] > 0 {
+				err = fmt.Errorf("%w: the window result %s cannot be read", ErrDamaged, subject[prefix:])
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *Queue) makeWindows(ctx context.Context) error {
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	_, err := q.js.CreateOrUpdateStream(actx, *q.stream(bucketWindows, windowsDescription))
+	return q.answer(ctx, err)
 }

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"container/heap"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -112,10 +113,14 @@ func (x *index) apply(r record, rev uint64, now time.Time) {
 // and stays until it is removed.
 func (x *index) applyDamaged(key string, rev uint64, why error, now time.Time) {
 	reason, _ := describe(why)
+	hint := "the record is damaged, or another program wrote it; the job is enqueued afresh when it is asked for again, as by opening its task"
+	if errors.Is(why, ErrFormat) {
+		hint = "use the newer version of this program again"
+	}
 	x.put(&entry{damaged: true, rev: rev, seen: now, job: &Job{
 		Key: key, State: Discarded, Updated: now, Ended: now, Revision: rev,
 		Reason: "the stored record cannot be read: " + reason,
-		Hint:   "the record was written by another program or is damaged; remove the job and enqueue it again",
+		Hint:   hint,
 	}}, now)
 }
 

@@ -14,7 +14,7 @@ type State uint8
 
 // The states. Queued jobs are started by Take. Running jobs are ended by their worker or,
 // when its heartbeats stop, by housekeeping. Done and Discarded are final, but Requeue revives a
-// dead job; retention removes both.
+// dead job, and Redo one whose result is damaged; retention removes both.
 const (
 	Queued    State = iota // ready, scheduled for later, or waiting for another job
 	Running                // a worker holds the lease

@@ -19,6 +19,7 @@ import (
 //	running --crash-->   queued, or dead after MaxCrashes crashes in a row
 //	dead    --requeue--> queued       queued --requeue--> queued, no longer scheduled
 //	dead    --revive-->  queued       but for one crash only
+//	done    --redo-->    queued, if its result is damaged
 //	queued  --raise-->   queued in a higher class, or for later
 //	queued  --hold-->    queued, scheduled for when the hold ends
 
@@ -157,6 +158,20 @@ func (r record) revive(now time.Time, maxCrashes int) (record, error) {
 	r, err := r.requeue(now)
 	r.Crashes = max(maxCrashes-1, 0)
 	return r, err
+}
+
+// redo queues a done job again whose result, at lost, cannot be read.
+func (r record) redo(now time.Time, lost resultRef, why error) (record, error) {
+	if err := r.expect(Done); err != nil {
+		return r, err
+	}
+	if *r.Result != lost {
+		return r, fmt.Errorf("%w: it has another result by now", ErrState)
+	}
+	r = r.step(Queued, now)
+	r.Ended, r.Result = time.Time{}, nil
+	r.Reason, r.Hint = describe(why)
+	return r, nil
 }
 
 // raise moves a queued job to a higher class, and to a later time.

@@ -88,7 +88,9 @@ func serve(t testing.TB, change ...func(*server.Options)) *server.Server {
 }
 
 // spec is a job of one kind and project, for tests that care about neither.
-func spec(key string) Spec { return Spec{Key: key, Project: "p", Kind: "asr"} }
+func spec(key string) Spec {
+	return Spec{Key: key, Project: "p", Kind: "asr", Class: priority.Batch}
+}
 
 func enqueue(t testing.TB, q *Queue, s Spec) Job {
 	t.Helper()

@@ -37,11 +37,15 @@ type Options struct {
 	// URL is a NATS server or cluster with JetStream, version 2.11 or newer, such as
 	// tls://user:password@nats.example:4222; several are separated by commas.
 	URL string
-	// Credentials is the path of a .creds file for URL; empty for none.
-	Credentials string
+	// Credentials is the path of a .creds file for URL, and NKey that of a file with the seed
+	// of a user. At most one of the two may be set, and neither if URL has a user or token.
+	Credentials, NKey string
 	// RootCA is the path of a PEM file with the authorities to trust for URL; empty for
 	// those of the system.
 	RootCA string
+	// ClientCert and ClientKey are the paths of PEM files with the certificate that this
+	// client presents to URL, and its key; both or neither must be set.
+	ClientCert, ClientKey string
 	// Replicas is how many servers of the cluster store every value, 1 to 5; 0 means 1.
 	Replicas int
 	// Prefix begins the name of every stream and bucket: 1 to 32 letters, digits, - and _.
@@ -130,8 +134,14 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case (o.Dir == "") == (o.URL == ""):
 		return o, errors.New("exactly one of Dir and URL must be set")
-	case o.Dir != "" && (o.Credentials != "" || o.RootCA != "" || o.Replicas != 1):
-		return o, errors.New("the options Credentials, RootCA and Replicas are for URL only")
+	case o.Dir != "" && (o.Replicas != 1 || o.Credentials+o.NKey+o.RootCA+o.ClientCert+o.ClientKey != ""):
+		return o, errors.New("the options Replicas, Credentials, NKey, RootCA, ClientCert and ClientKey are for URL only")
+	case (o.ClientCert == "") != (o.ClientKey == ""):
+		return o, errors.New("the options ClientCert and ClientKey go together")
+	case o.Credentials != "" && o.NKey != "":
+		return o, errors.New("the options Credentials and NKey are two ways to sign in; only one can be used")
+	case o.Credentials+o.NKey != "" && o.signsInByURL():
+		return o, errors.New("the NATS URL has a user or token, and a file to sign in with is given too; only one can be used")
 	case !validURL(o.URL):
 		// Without the URL: it cannot be parsed, so its password cannot be removed.
 		return o, errors.New("the NATS URL is not a list of addresses such as nats://user:password@host:4222")
@@ -155,4 +165,29 @@ func validURL(list string) bool {
 		}
 	}
 	return true
+}
+
+// signsInByURL reports whether an address carries a user, a password or a token.
+func (o *Options) signsInByURL() bool {
+	for _, u := range strings.Split(o.URL, ",") {
+		if p, err := url.Parse(strings.TrimSpace(u)); err == nil && p.User != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// addresses lists the servers of URL without what may be secret.
+func (o *Options) addresses() string {
+	var hosts []string
+	for _, u := range strings.Split(o.URL, ",") {
+		u = strings.TrimSpace(u)
+		if !strings.Contains(u, "://") {
+			u = "nats://" + u
+		}
+		if p, err := url.Parse(u); err == nil {
+			hosts = append(hosts, p.Host)
+		}
+	}
+	return strings.Join(hosts, ", ")
 }

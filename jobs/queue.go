@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -48,6 +49,8 @@ type Queue struct {
 	bytes   map[string]int64
 	free    int64
 	damaged map[string]error // jobs with unreadable data, by key
+
+	denied atomic.Pointer[denial] // the latest request that the NATS server refused
 
 	marked  watermark            // as written; only used by check and close
 	restart time.Time            // of the embedded server, not before; only used by check
@@ -104,6 +107,9 @@ func (q *Queue) open(ctx context.Context) (err error) {
 		if err := q.embedded.complete(&q.o); err != nil {
 			return err
 		}
+		if err := q.restoreWindows(ctx); err != nil {
+			return err
+		}
 	}
 	loaded := make(chan error, 1)
 	q.wg.Go(func() { q.watch(life, loaded) })
@@ -132,6 +138,7 @@ func (q *Queue) open(ctx context.Context) (err error) {
 
 // openError adds a hint.
 func (q *Queue) openError(err error) error {
+	err = q.explain(err)
 	e := fail("open", q.o.Dir, err).(*Error)
 	if e.Advice == "" {
 		e.Advice = q.advice(err)
@@ -141,6 +148,9 @@ func (q *Queue) openError(err error) error {
 
 func (q *Queue) advice(err error) string {
 	dir := q.o.Dir
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f.hint
+	}
 	switch {
 	case errors.Is(err, ErrFormat):
 		return "start the newer version of this program again, or give this one another data directory or prefix"
@@ -155,7 +165,7 @@ func (q *Queue) advice(err error) string {
 	case errors.Is(err, ErrLocked):
 		return "stop the other process, or give this one a data directory of its own"
 	case errors.Is(err, ErrDamaged) && dir != "":
-		return "restore " + dir + " from a backup. To continue with what is left, delete " + markFile + " in it if the message gives numbers; otherwise move the directory away"
+		return "restore " + dir + " from a backup. To continue with what is left, delete " + markFile + " in it if the message names that file or gives numbers; otherwise move the directory away"
 	}
 	return ""
 }

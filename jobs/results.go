@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -59,19 +60,62 @@ func (q *Queue) result(ctx context.Context, key string) ([]byte, error) {
 	if err := r.expect(Done); err != nil {
 		return nil, err
 	}
+	return q.readResult(ctx, r)
+}
+
+// readResult reads the result of a done job. Damage is noted for Health.
+func (q *Queue) readResult(ctx context.Context, r record) ([]byte, error) {
 	data, err := q.currentResult(ctx, *r.Result)
 	if errors.Is(err, ErrNotFound) || err == nil && int64(len(data)) != r.Result.Size {
 		err = fmt.Errorf("%w: the result of %d bytes is gone", ErrDamaged, r.Result.Size)
 	}
 	if errors.Is(err, ErrDamaged) {
 		// The job may have expired between the two reads.
-		if _, _, again := q.read(ctx, key); errors.Is(again, ErrNotFound) {
+		if _, _, again := q.read(ctx, r.Key); errors.Is(again, ErrNotFound) {
 			return nil, again
 		}
-		q.setDamaged(key, err)
+		q.setDamaged(r.Key, err)
 		return nil, err
 	}
 	return data, err
+}
+
+// Redo queues a done job again if its result is damaged, and returns ErrState otherwise. It is
+// for callers who know that the result can be computed again.
+func (q *Queue) Redo(ctx context.Context, key string) (Job, error) {
+	j, err := q.redo(ctx, key)
+	return j, fail("redo", key, err)
+}
+
+func (q *Queue) redo(ctx context.Context, key string) (Job, error) {
+	if err := checkName("key", key); err != nil {
+		return Job{}, err
+	}
+	if err := q.gate(true); err != nil {
+		return Job{}, err
+	}
+	r, _, err := q.read(ctx, key)
+	if err != nil {
+		return Job{}, err
+	}
+	if err := r.expect(Done); err != nil {
+		return r.Job, err
+	}
+	lost := *r.Result
+	_, why := q.readResult(ctx, r)
+	switch {
+	case why == nil:
+		return r.Job, fmt.Errorf("%w: its result can be read", ErrState)
+	case !errors.Is(why, ErrDamaged):
+		return r.Job, why
+	}
+	j, err := q.change(ctx, key, func(r record) (record, error) { return r.redo(now(), lost, why) })
+	if err != nil {
+		return j, err
+	}
+	q.setDamaged(key, nil)
+	q.log.Warn("jobs: a damaged result is computed again", "job", key, "project", j.Project, "error", why)
+	return j, nil
 }
 
 // currentResult is getResult, but accepts "not found" only from a leader that has applied the
@@ -105,12 +149,36 @@ func (q *Queue) getResult(ctx context.Context, ref resultRef) ([]byte, error) {
 	}
 	actx, cancel := context.WithTimeout(ctx, q.o.attempt*10)
 	defer cancel()
-	data, err := q.blobs.GetBytes(actx, ref.Name)
-	if errors.Is(err, jetstream.ErrDigestMismatch) {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	data, err := q.readBlob(actx, ref.Name)
+	if errors.Is(err, ErrDamaged) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, q.answer(ctx, err)
+	}
+	return data, nil
+}
+
+// readBlob reads an object chunk by chunk. A consumer, as the library uses one, waits for ever
+// at a chunk that the server cannot read; a request for the chunk fails.
+func (q *Queue) readBlob(ctx context.Context, name string) ([]byte, error) {
+	info, err := q.blobs.GetInfo(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	subject, digest := q.subject(bucketBlobs, "C."+info.NUID), sha256.New()
+	data := make([]byte, 0, min(info.Size, MaxResult))
+	for next := uint64(1); uint64(len(data)) < info.Size; {
+		chunk, err := q.streams[bucketBlobs].GetMsg(ctx, next, jetstream.WithGetMsgSubject(subject))
+		if err != nil {
+			return nil, err
+		}
+		data, next = append(data, chunk.Data...), chunk.Sequence+1
+		digest.Write(chunk.Data)
+	}
+	want, err := jetstream.DecodeObjectDigest(info.Digest)
+	if err != nil || !bytes.Equal(want, digest.Sum(nil)) {
+		return nil, fmt.Errorf("%w: the digest of the result does not match", ErrDamaged)
 	}
 	return data, nil
 }

@@ -67,7 +67,7 @@ func (q *Queue) answer(ctx context.Context, err error) error {
 		}
 	default:
 	}
-	err = translate(ctx, q.scrub(err))
+	err = q.explain(translate(ctx, q.o.scrub(err)))
 	if transient(err) {
 		q.kick(q.recheck)
 	}
@@ -223,4 +223,20 @@ func (q *Queue) purge(ctx context.Context, bucket, name string) error {
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
 	return q.answer(ctx, q.streams[bucket].Purge(actx, jetstream.WithPurgeSubject(q.subject(bucket, name))))
+}
+
+// denial is a request that the server refused. It reports refusals apart from the request,
+// which only times out.
+type denial struct {
+	err error
+	at  time.Time
+}
+
+// explain replaces the timeout of a request by the refusal that caused it.
+func (q *Queue) explain(err error) error {
+	d := q.denied.Load()
+	if d == nil || !errors.Is(err, ErrUnavailable) || time.Since(d.at) > 2*q.o.attempt {
+		return err
+	}
+	return &fault{failedRight, d.err, "allow this user the subjects that the documentation lists for NATS (doc/nats.md), with the prefix of --nats-prefix"}
 }

@@ -47,7 +47,7 @@ func (l *Lease) Windows(ctx context.Context) (map[int][]byte, error) {
 // getWindows asks the leader for each window: a watch may be served by a replica that is out
 // of date.
 func (q *Queue) getWindows(ctx context.Context, id string) (map[int][]byte, error) {
-	subjects, err := q.windowSubjects(ctx, id)
+	subjects, err := q.windowSubjects(ctx, id+".*")
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +74,12 @@ func (q *Queue) getWindows(ctx context.Context, id string) (map[int][]byte, erro
 
 // countWindows returns how many window results a job has.
 func (q *Queue) countWindows(ctx context.Context, id string) (int, error) {
-	subjects, err := q.windowSubjects(ctx, id)
+	subjects, err := q.windowSubjects(ctx, id+".*")
 	return len(subjects), err
 }
 
-func (q *Queue) windowSubjects(ctx context.Context, id string) (map[string]uint64, error) {
-	return q.subjects(ctx, bucketWindows, q.subject(bucketWindows, id+".*"))
+func (q *Queue) windowSubjects(ctx context.Context, filter string) (map[string]uint64, error) {
+	return q.subjects(ctx, bucketWindows, q.subject(bucketWindows, filter))
 }
 
 // subjects returns the subjects of a stream that match, with their numbers of messages.

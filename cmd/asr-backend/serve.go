@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/cli"
-	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/models"
@@ -36,10 +35,7 @@ type serveCommand struct {
 	MaxFile   int64  `help:"Maximum size of a recording, in megabytes." default:"8192" min:"1" max:"1000000000" group:"Recordings"`
 	FFmpeg    string `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
 
-	NATSURL         string `help:"Store jobs in this NATS server or cluster (with JetStream) instead of the data folder." name:"nats-url" placeholder:"URL" group:"Jobs"`
-	NATSCredentials string `help:"Path to a .creds file for --nats-url." name:"nats-credentials" type:"path" placeholder:"FILE" group:"Jobs"`
-	NATSPrefix      string `help:"Prefix of the names under which jobs are stored in NATS. Give each Label Studio its own." name:"nats-prefix" default:"asr" placeholder:"NAME" group:"Jobs"`
-	NATSReplicas    int    `help:"Number of NATS servers that store each value." name:"nats-replicas" default:"1" min:"1" max:"5" group:"Jobs"`
+	natsFlags
 
 	WebhookSecret labelstudio.Secret `help:"Secret that webhooks need: in the header X-Webhook-Secret, or in the backend's address, http://HOST:9090/s/SECRET. 16 or more letters, digits, - and _." placeholder:"SECRET" group:"Access"`
 
@@ -112,6 +108,10 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	if (c.BasicUser == "") != (c.BasicPassword.Reveal() == "") {
 		return service.Options{}, &cli.UsageError{Err: errors.New("--basic-user (BASIC_AUTH_USER) and --basic-password (BASIC_AUTH_PASS) go together")}
 	}
+	jobStore, err := c.natsFlags.options(filepath.Join(c.DataDir, "jobs"))
+	if err != nil {
+		return service.Options{}, &cli.UsageError{Err: err}
+	}
 	variant, recognizer := c.modelFlags.options()
 	wait := c.PredictWait
 	if wait <= 0 {
@@ -127,13 +127,10 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 		FFmpeg:      c.FFmpeg,
 		LabelStudio: api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},
 		Media:       fetch,
-		Jobs:        jobs.Options{Dir: filepath.Join(c.DataDir, "jobs")},
+		Jobs:        jobStore,
 		PredictWait: wait, Recordings: c.Recordings, GiveUp: c.GiveUp,
 		User: c.BasicUser, Password: c.BasicPassword, WebhookSecret: c.WebhookSecret, Open: c.Open, BodyLimit: c.BodyLimit << 20,
 		Version: version, Logger: log,
-	}
-	if c.NATSURL != "" {
-		o.Jobs = jobs.Options{URL: c.NATSURL, Credentials: c.NATSCredentials, Replicas: c.NATSReplicas, Prefix: c.NATSPrefix}
 	}
 	o.Jobs.Source = jobSource(c.LabelStudioURL)
 	for _, alias := range c.Alias {

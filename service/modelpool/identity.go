@@ -2,14 +2,14 @@ package modelpool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/internal/atomicfile"
+	"github.com/asr-backend/asr-backend/internal/sealed"
 )
 
 // Identity returns what a model's answers depend on, without loading it. Reading a large
@@ -68,33 +68,42 @@ func (p *Pool) digest(b *asr.Bundle) (string, error) {
 			}
 		}
 	}
-	known := map[string]string{}
-	if raw, err := os.ReadFile(file); err == nil && key != "" {
-		if json.Unmarshal(raw, &known) == nil && known[key] != "" {
-			return known[key], nil
-		}
+	known := p.knownDigests(file)
+	if key != "" && known[key] != "" {
+		return known[key], nil
 	}
 	digest, err := b.Digest()
 	if err != nil || key == "" || file == "" {
 		return digest, err
 	}
 	known[key] = digest
-	if err := writeJSON(file, known); err != nil {
+	if err := writeDigests(file, known); err != nil {
 		p.log.Warn("a model's digest was not remembered", "error", err) // it is computed again
 	}
 	return digest, nil
 }
 
-func writeJSON(path string, v any) error {
+// knownDigests reads the digests that were remembered. A wrong one would change the version of
+// a project, and with it every prediction, so a damaged file counts as none.
+func (p *Pool) knownDigests(file string) map[string]string {
+	known := map[string]string{}
+	if file == "" {
+		return known
+	}
+	checked, err := sealed.Read(file, &known)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		p.log.Warn("the remembered digests of models are computed again", "file", file, "error", err)
+	case checked:
+		return known
+	}
+	return map[string]string{}
+}
+
+func writeDigests(path string, known map[string]string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	if err := json.NewEncoder(f).Encode(v); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Commit()
+	return sealed.Write(path, known)
 }

@@ -1,6 +1,7 @@
 package modelpool_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/sealed"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,12 +71,52 @@ func TestIdentitiesNeedNoLibraryAndAreRememberedBetweenRestarts(t *testing.T) {
 	}
 	// The digest comes from the file, for as long as the model's files are the same.
 	lie := strings.Repeat("0", 64)
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(raw), id.Digest, lie)), 0o600); err != nil {
+	known := map[string]string{}
+	if _, err := sealed.Read(file, &known); err != nil || len(known) != 1 {
+		t.Fatalf("remembered %v, %v", known, err)
+	}
+	for key := range known {
+		known[key] = lie
+	}
+	if err := sealed.Write(file, known); err != nil {
 		t.Fatal(err)
 	}
 	second := newPool(t, modelpool.Options{Open: y.open, DigestFile: file})
 	if got, err := second.Identity(t.Context(), "tones"); err != nil || got.Digest != lie {
 		t.Errorf("after a restart: %+v, %v", got, err)
+	}
+}
+
+// A digest with a flipped bit is no other version of the model: all predictions would be made
+// anew for it.
+func TestDamagedDigestsAreComputedAgain(t *testing.T) {
+	y := &toys{t: t}
+	file := filepath.Join(t.TempDir(), "digests.json")
+	id, err := newPool(t, modelpool.Options{Open: y.open, DigestFile: file}).Identity(t.Context(), "tones")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digit := bytes.Index(good, []byte(id.Digest))
+	for name, content := range map[string][]byte{
+		"a flipped bit":      append(append(bytes.Clone(good[:digit]), good[digit]^1), good[digit+1:]...),
+		"cut off":            good[:len(good)/2],
+		"nothing":            {},
+		"an earlier version": bytes.ReplaceAll(good, []byte(`,"crc32c"`), []byte(`,"other"`)),
+	} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := newPool(t, modelpool.Options{Open: y.open, DigestFile: file}).Identity(t.Context(), "tones")
+		if err != nil || got != id {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, id)
+		}
+		if renewed, err := os.ReadFile(file); err != nil || !bytes.Equal(renewed, good) {
+			t.Errorf("%s: afterwards the file is %q, %v", name, renewed, err)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func (r *Recordings) State(ctx context.Context, project int64, keys []string) (S
 }
 
 // Transcript returns the transcript that a project's job has made. For a job of another
-// project there is none.
+// project there is none. After an error of damage the recording is transcribed again.
 func (r *Recordings) Transcript(ctx context.Context, project int64, key string) (*transcript.Transcript, error) {
 	q, err := r.queue.Get()
 	if err != nil {
@@ -70,6 +70,11 @@ func (r *Recordings) Transcript(ctx context.Context, project int64, key string) 
 	var raw []byte
 	if err == nil {
 		raw, err = q.Result(ctx, key)
+	}
+	if errors.Is(err, jobs.ErrDamaged) {
+		if _, redone := q.Redo(ctx, key); redone == nil {
+			return nil, fmt.Errorf("the transcript is damaged and is made again: %w", err)
+		}
 	}
 	if errors.Is(err, jobs.ErrState) || errors.Is(err, jobs.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %w", ErrNotTranscribed, err)
