@@ -110,7 +110,7 @@ func BenchmarkDrain(b *testing.B) {
 	for range 8 {
 		wg.Go(func() {
 			for {
-				l, err := tryTake(b.Context(), q, "asr", priority.Batch)
+				l, err := tryTake(b.Context(), q, "asr", priority.Background)
 				if err != nil {
 					return
 				}

@@ -133,7 +133,7 @@ func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {
 	for range 3 {
 		wg.Go(func() {
 			for {
-				l, err := q.Take(ctx, "asr", priority.Batch)
+				l, err := q.Take(ctx, "asr", priority.Background)
 				if err != nil {
 					return
 				}

@@ -15,7 +15,7 @@ func TestJobsOfEqualContentAreFound(t *testing.T) {
 		if _, _, err := q.Enqueue(t.Context(), Spec{Key: key, Project: "p", Kind: kind}); err != nil {
 			t.Fatal(err)
 		}
-		l, err := q.Take(t.Context(), kind, priority.Batch)
+		l, err := q.Take(t.Context(), kind, priority.Background)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestJobsOfEqualContentAreFound(t *testing.T) {
 	if _, _, err := q.Enqueue(t.Context(), Spec{Key: "f", Project: "p", Kind: "k"}); err != nil {
 		t.Fatal(err)
 	}
-	l, err := q.Take(t.Context(), "k", priority.Batch)
+	l, err := q.Take(t.Context(), "k", priority.Background)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ var contractData = []promise{
 	{"lists and counts give the state of every project", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		for i := range 4 {
-			enqueue(t, q, Spec{Key: fmt.Sprint("a", i), Project: "a", Kind: "asr"})
+			enqueue(t, q, Spec{Key: fmt.Sprint("a", i), Project: "a", Kind: "asr", Class: priority.Batch})
 		}
 		enqueue(t, q, Spec{Key: "b0", Project: "b", Kind: "push", Class: priority.Opened, Payload: []byte("x")})
 		if err := take(t, q, "asr").Finish(ctx, nil); err != nil {

@@ -101,7 +101,7 @@ var contractFaults = []promise{
 		if j.Key != "poison" || j.State != Discarded || j.Reason == "" || j.Hint == "" {
 			t.Errorf("shown as %+v", j)
 		}
-		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Background); !errors.Is(err, errEmpty) {
 			t.Errorf("tryTake: %v", err)
 		}
 		_, err := q.Get(ctx, "poison")
@@ -128,7 +128,7 @@ var contractFaults = []promise{
 			wantErr(t, err, ErrClosed)
 		})
 		wg.Go(func() {
-			_, err := q.Take(ctx, "push", priority.Batch)
+			_, err := q.Take(ctx, "push", priority.Background)
 			wantErr(t, err, ErrClosed)
 		})
 		for range 3 {

@@ -26,7 +26,7 @@ var contractOrder = []promise{
 		for range 8 {
 			wg.Go(func() {
 				for {
-					l, err := tryTake(ctx, q, "asr", priority.Batch)
+					l, err := tryTake(ctx, q, "asr", priority.Background)
 					if errors.Is(err, errEmpty) {
 						return
 					}
@@ -52,7 +52,7 @@ var contractOrder = []promise{
 	}},
 	{"a ready job is seen before it is taken", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
-		if _, err := q.TryTake(ctx, "asr", priority.Batch); !errors.Is(err, ErrNotFound) {
+		if _, err := q.TryTake(ctx, "asr", priority.Background); !errors.Is(err, ErrNotFound) {
 			t.Errorf("took a job of none: %v", err)
 		}
 		seen := make(chan string, 1)
@@ -72,7 +72,7 @@ var contractOrder = []promise{
 			t.Errorf("ready in %q", got)
 		}
 		for _, want := range []string{"b", "a"} {
-			l, err := q.TryTake(ctx, "asr", priority.Batch)
+			l, err := q.TryTake(ctx, "asr", priority.Background)
 			if err != nil || l.Job().Key != want {
 				t.Fatalf("took %v, %v", l, err)
 			}
@@ -123,7 +123,7 @@ var contractOrder = []promise{
 		wantErr(t, err, ErrState)
 		_, err = q.Requeue(ctx, "push")
 		wantErr(t, err, ErrState)
-		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Background); !errors.Is(err, errEmpty) {
 			t.Fatalf("taken while it is held: %v", err)
 		}
 		l := take(t, q, "asr")
@@ -146,7 +146,7 @@ var contractOrder = []promise{
 		if _, _, err := q.Enqueue(ctx, later); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Background); !errors.Is(err, errEmpty) {
 			t.Fatalf("taken before its time: %v", err)
 		}
 		if _, _, err := q.Enqueue(ctx, spec("push")); err != nil { // no time is not an earlier one
@@ -164,7 +164,7 @@ var contractOrder = []promise{
 		enqueue(t, q, spec("asr"))
 		enqueue(t, q, Spec{Key: "push", Project: "p", Kind: "push", After: "asr"})
 		l := take(t, q, "asr")
-		if _, err := tryTake(ctx, q, "push", priority.Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "push", priority.Background); !errors.Is(err, errEmpty) {
 			t.Fatalf("taken while the other runs: %v", err)
 		}
 		if err := l.Finish(ctx, []byte("text")); err != nil {

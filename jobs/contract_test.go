@@ -171,7 +171,7 @@ var contractLife = []promise{
 			t.Fatal(err)
 		}
 		wantErr(t, l.Finish(ctx, nil), ErrLeaseLost)
-		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Background); !errors.Is(err, errEmpty) {
 			t.Fatalf("before its time: %v", err)
 		}
 		j := take(t, q, "asr").Job()
@@ -185,7 +185,7 @@ var contractLife = []promise{
 	{"requeue moves a waiting or dead job forward and nothing else", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, Spec{Key: "k", Project: "p", Kind: "asr", NotBefore: time.Now().Add(time.Hour)})
-		if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, errEmpty) {
+		if _, err := tryTake(ctx, q, "asr", priority.Background); !errors.Is(err, errEmpty) {
 			t.Fatalf("before its time: %v", err)
 		}
 		if _, err := q.Requeue(ctx, "k"); err != nil {

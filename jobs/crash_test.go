@@ -100,7 +100,7 @@ func (c crew) work(ctx context.Context, q *Queue) error {
 
 func (c crew) run(ctx context.Context, q *Queue, kind string, log *os.File) {
 	for {
-		l, err := q.Take(ctx, kind, priority.Batch)
+		l, err := q.Take(ctx, kind, priority.Background)
 		if err != nil {
 			return
 		}
@@ -278,7 +278,7 @@ func TestJobsOfAKilledProcessAreQueuedWhenTheDirectoryIsOpened(t *testing.T) {
 	if s := state(t, next, "k"); s != Queued {
 		t.Fatalf("the job is %s", s)
 	}
-	l, err := tryTake(ctx, next, "asr", priority.Batch)
+	l, err := tryTake(ctx, next, "asr", priority.Background)
 	if err != nil {
 		t.Fatal(err)
 	}

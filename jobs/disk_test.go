@@ -91,7 +91,7 @@ func TestAFullDiskIsReportedAndRecovers(t *testing.T) {
 	if s := q.Stats(); s.Free > 4<<20 || s.Free < 0 {
 		t.Errorf("Stats: %d bytes free", s.Free)
 	}
-	if _, err := tryTake(ctx, q, "asr", priority.Batch); !errors.Is(err, ErrNoSpace) {
+	if _, err := tryTake(ctx, q, "asr", priority.Background); !errors.Is(err, ErrNoSpace) {
 		t.Errorf("tryTake: %v", err)
 	}
 	finished := make(chan error, 1)

@@ -43,7 +43,7 @@ func Example() {
 	defer done()
 
 	go func() {
-		l, err := q.Take(ctx, "transcribe", priority.Batch)
+		l, err := q.Take(ctx, "transcribe", priority.Background)
 		must(err)
 		defer l.Release() // does nothing after Finish
 		must(l.Finish(ctx, []byte("text of "+string(l.Job().Payload))))
@@ -100,10 +100,10 @@ func ExampleSpec_after() {
 	_, _, err = q.Enqueue(ctx, jobs.Spec{Key: "task 42", Project: "7", Kind: "push", After: "call.wav"})
 	must(err)
 
-	transcribe, err := q.Take(ctx, "transcribe", priority.Batch)
+	transcribe, err := q.Take(ctx, "transcribe", priority.Background)
 	must(err)
 	must(transcribe.Finish(ctx, []byte("good morning")))
-	push, err := q.Take(ctx, "push", priority.Batch)
+	push, err := q.Take(ctx, "push", priority.Background)
 	must(err)
 	text, err := q.Result(ctx, push.Job().After)
 	must(err)
@@ -123,7 +123,7 @@ func ExampleLease_PutWindow() {
 	must(err)
 
 	work := func(stopAt int) {
-		l, err := q.Take(ctx, "transcribe", priority.Batch)
+		l, err := q.Take(ctx, "transcribe", priority.Background)
 		must(err)
 		defer l.Release() // queues the job again, unless it was finished
 		windows, err := l.Windows(l.Context())
@@ -163,7 +163,7 @@ func ExampleLease_Retry() {
 
 	backoff := jobs.Backoff{First: time.Millisecond, Most: time.Hour}
 	for {
-		l, err := q.Take(ctx, "push", priority.Batch)
+		l, err := q.Take(ctx, "push", priority.Background)
 		must(err)
 		if n := l.Job().Retries; n < 2 {
 			must(l.Retry(ctx, backoff.Delay(n), errors.New("connection refused")))
@@ -186,7 +186,7 @@ func ExampleLease_Snooze() {
 	defer done()
 	_, _, err := q.Enqueue(ctx, jobs.Spec{Key: "task 42", Project: "7", Kind: "push"})
 	must(err)
-	l, err := q.Take(ctx, "push", priority.Batch)
+	l, err := q.Take(ctx, "push", priority.Background)
 	must(err)
 	must(l.Snooze(ctx, time.Hour))
 	j, err := q.Get(ctx, "task 42")
@@ -205,7 +205,7 @@ func ExampleQueue_Jobs() {
 		_, _, err := q.Enqueue(ctx, jobs.Spec{Key: fmt.Sprint("task ", i), Project: "7", Kind: "push"})
 		must(err)
 	}
-	l, err := q.Take(ctx, "push", priority.Batch)
+	l, err := q.Take(ctx, "push", priority.Background)
 	must(err)
 	must(l.Finish(ctx, nil))
 	for j := range q.Jobs(jobs.Filter{Project: "7", Limit: 2}) {

@@ -186,7 +186,7 @@ func TestAClaimByAnotherProcessEndsTheTurnOfItsProject(t *testing.T) {
 		x.apply(readyJob(fmt.Sprint("a", i), "a", priority.Batch), uint64(i+1), now)
 		x.apply(readyJob(fmt.Sprint("b", i), "b", priority.Batch), uint64(i+11), now)
 	}
-	r, _ := readyJob("a0", "a", priority.Batch).take(now, "other", "l") // by another process
+	r, _ := readyJob("a0", "a", priority.Background).take(now, "other", "l") // by another process
 	x.apply(r, 100, now)
 	for _, want := range []string{"b0", "a1", "b1"} {
 		if key, _, _, _ := x.pick("k", priority.Batch, now); key != want {
@@ -245,7 +245,7 @@ func TestListsMatchTheIndexWhateverCameAndWent(t *testing.T) {
 func TestRetentionTakesTheOldestAndLeavesWhatIsNeeded(t *testing.T) {
 	x, now := newIndex(5), time.Unix(100_000, 0)
 	ended := func(key string, age time.Duration, size int64, rev uint64) {
-		r, _ := readyJob(key, "p", priority.Batch).take(now, "o", "l")
+		r, _ := readyJob(key, "p", priority.Background).take(now, "o", "l")
 		r, _ = r.finish(now.Add(-age), resultRef{Name: r.ID + ".l", Size: size})
 		x.apply(r, rev, now)
 	}
@@ -346,7 +346,7 @@ func TestChangesFollowJobsAndThoseTheyWaitFor(t *testing.T) {
 	}
 	expect("enqueued", "a", "b", "c")
 	expect("nothing")
-	running, err := readyJob("recording", "a", priority.Batch).take(now, "o", "l")
+	running, err := readyJob("recording", "a", priority.Background).take(now, "o", "l")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func enqueue(t testing.TB, q *Queue, s Spec) Job {
 
 func take(t testing.TB, q *Queue, kind string) *Lease {
 	t.Helper()
-	l, err := q.Take(t.Context(), kind, priority.Batch)
+	l, err := q.Take(t.Context(), kind, priority.Background)
 	if err != nil {
 		t.Fatalf("Take: %v", err)
 	}

@@ -30,7 +30,7 @@ type modelJob struct {
 }
 
 func (m *model) ready() (keys []string) {
-	top := priority.Batch
+	top := priority.Background
 	for key, j := range m.jobs {
 		if j.state != Queued || j.after != nil && !j.after.state.Ended() {
 			continue
@@ -112,7 +112,7 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 				}
 			},
 			"take": func(t *rapid.T) {
-				l, err := tryTake(ctx, q, kind, priority.Batch)
+				l, err := tryTake(ctx, q, kind, priority.Background)
 				ready := m.ready()
 				if len(ready) == 0 {
 					refused(err, errEmpty)

@@ -212,7 +212,7 @@ func TestHeartbeatsKeepTheJob(t *testing.T) {
 	l := take(t, q, "asr")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*o.Lease)
 	defer cancel()
-	if _, err := other.Take(ctx, "asr", priority.Batch); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := other.Take(ctx, "asr", priority.Background); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("another worker's Take: %v", err)
 	}
 	if err := l.Finish(t.Context(), nil); err != nil {
@@ -236,7 +236,7 @@ func TestProcessesShareAClusterWithoutRunningAJobTwice(t *testing.T) {
 		for range 2 {
 			wg.Go(func() {
 				for {
-					l, err := q.Take(wctx, "asr", priority.Batch)
+					l, err := q.Take(wctx, "asr", priority.Background)
 					if err != nil {
 						return
 					}

@@ -55,7 +55,7 @@ func TestAPushIsTriedAgainForDays(t *testing.T) {
 			if err := l.Retry(ctx, delay, errors.New("connection refused")); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := tryTake(ctx, q, "push", priority.Batch); !errors.Is(err, errEmpty) {
+			if _, err := tryTake(ctx, q, "push", priority.Background); !errors.Is(err, errEmpty) {
 				t.Fatalf("at once after Retry: %v", err)
 			}
 			// Others are not held up.

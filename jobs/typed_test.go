@@ -59,7 +59,7 @@ func TestArgumentsReachTheWorkerOfTheirType(t *testing.T) {
 	if _, created, err := Insert(t.Context(), q, want, InsertOptions{}); created || err != nil {
 		t.Errorf("inserted again: %v, %v", created, err)
 	}
-	l, err := q.Take(t.Context(), w.Kind(), priority.Batch)
+	l, err := q.Take(t.Context(), w.Kind(), priority.Background)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestArgumentsMayWriteThemselves(t *testing.T) {
 		read = a.Args.text
 		return a.Snooze(time.Hour)
 	})
-	l, err := q.Take(t.Context(), w.Kind(), priority.Batch)
+	l, err := q.Take(t.Context(), w.Kind(), priority.Background)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestAPayloadThatCannotBeReadIsAnError(t *testing.T) {
 		if _, _, err := q.Enqueue(t.Context(), Spec{Key: kind, Project: "1", Kind: kind}); err != nil {
 			t.Fatal(err)
 		}
-		l, err := q.Take(t.Context(), kind, priority.Batch)
+		l, err := q.Take(t.Context(), kind, priority.Background)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestADeadJobIsRevivedOnceItHasBeenDeadForAWhile(t *testing.T) {
 			return j.State
 		}
 		insert(0)
-		l, err := q.Take(t.Context(), "resize", priority.Batch)
+		l, err := q.Take(t.Context(), "resize", priority.Background)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 func (w *world) long(project int64, n int) []int64 {
 	var data []map[string]any
 	for i := range n {
-		r := tones.Recording{Seconds: 900, First: i % 4}
+		r := tones.Recording{Seconds: 900 + i/4, First: i % 4}
 		data = append(data, map[string]any{"audio": w.Upload(project, fmt.Sprintf("long%d.wav", i), r.WAV())})
 	}
 	return w.AddTasks(project, data...)
@@ -35,7 +35,7 @@ func TestShortRecordingsDoNotWaitForLongOnesOfAnotherProject(t *testing.T) {
 		long := w.long(p, 2)
 		w.EmitCreated(p, long...)
 		w.until("transcribing", time.Minute, func() bool { return len(w.status().Running) == 2 })
-		short := w.record(other, 5)
+		short := w.record(other, 4) // all different
 		w.EmitCreated(other, short...)
 		w.until("waiting for a turn", 3*time.Minute, func() bool {
 			for _, r := range w.status().Running {
