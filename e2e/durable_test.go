@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -13,7 +14,8 @@ import (
 	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
-// sonnets serves recordings of most of a minute each, under any number of names.
+// sonnets serves recordings of most of a minute each, under any number of names. Those of equal
+// bytes would be transcribed once, so each has an ID3v1 tag of its own.
 func sonnets(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +24,13 @@ func sonnets(t *testing.T) string {
 			http.NotFound(w, r)
 			return
 		}
-		http.ServeFile(w, r, oracle.Data(t, "speech", "sonnets", fmt.Sprintf("p%03d.mp3", i%3+1)))
+		raw, err := os.ReadFile(oracle.Data(t, "speech", "sonnets", fmt.Sprintf("p%03d.mp3", i%3+1)))
+		if err != nil {
+			t.Error(err)
+		}
+		tag := make([]byte, 128)
+		copy(tag, fmt.Sprintf("TAGsonnet %d", i))
+		http.ServeContent(w, r, "sonnet.mp3", time.Time{}, bytes.NewReader(append(raw, tag...)))
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
