@@ -11,6 +11,7 @@
 //	corrections  annotation → error rate and word times               (job "retime")
 //	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here
+//	outage       the end of outages, which wakes the jobs that wait
 //
 // # The life of a task
 //
@@ -47,6 +48,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/outage"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -137,7 +139,7 @@ type Service struct {
 	predictions *predictions.Predictions
 	corrections *corrections.Corrections
 	events      *events.Events
-	outage      *outage
+	outage      *outage.Watch
 	due         *projects.Due         // projects to be reconciled
 	reconciler  *reconcile.Reconciler // nil without a client
 	server      *server.Server
