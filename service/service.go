@@ -6,6 +6,7 @@
 //	queue        the job queue, which opens in the background
 //	modelpool    models, loaded when they are needed
 //	projects     settings, plans, versions, and what is kept of each project
+//	turns        which recording computes, and for how long
 //	recordings   recording → transcript                               (job "transcribe")
 //	predictions  transcript → prediction, as an answer or a push      (job "deliver")
 //	corrections  annotation → error rate and word times               (job "retime")
