@@ -15,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/outage"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -95,7 +96,9 @@ func (s *Service) assemble() (err error) {
 			return err
 		}
 	}
-	s.outage = newOutage(s.client, s.recordings.Peek, s.queue, s.due, s.log)
+	if s.outage, err = outage.New(outage.Options{Queue: s.queue, Peek: s.recordings.Peek, Due: s.due, Client: s.client, Logger: s.log}); err != nil {
+		return err
+	}
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{
@@ -148,7 +151,7 @@ func (s *Service) Start() error {
 func (s *Service) startWork() {
 	s.running.Go(func() { s.queue.Run(s.working) })
 	s.running.Go(func() { s.projects.Run(s.working) })
-	s.running.Go(func() { s.outage.run(s.working) })
+	s.running.Go(func() { s.outage.Run(s.working) })
 	s.running.Go(func() { s.revive(s.working) })
 	if s.reconciler != nil {
 		s.running.Go(func() { s.reconciler.Run(s.working) })

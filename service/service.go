@@ -6,11 +6,13 @@
 //	queue        the job queue, which opens in the background
 //	modelpool    models, loaded when they are needed
 //	projects     settings, plans, versions, and what is kept of each project
+//	turns        which recording computes, and for how long
 //	recordings   recording → transcript                               (job "transcribe")
 //	predictions  transcript → prediction, as an answer or a push      (job "deliver")
 //	corrections  annotation → error rate and word times               (job "retime")
 //	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here
+//	outage       the end of outages, which wakes the jobs that wait
 //
 // # The life of a task
 //
@@ -47,6 +49,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/outage"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -137,7 +140,7 @@ type Service struct {
 	predictions *predictions.Predictions
 	corrections *corrections.Corrections
 	events      *events.Events
-	outage      *outage
+	outage      *outage.Watch
 	due         *projects.Due         // projects to be reconciled
 	reconciler  *reconcile.Reconciler // nil without a client
 	server      *server.Server

@@ -106,14 +106,14 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	delay, again := retry(cause, job)
 	if !again && fromStudio(cause) {
 		// Who says so may not be Label Studio: while it cannot be asked, nothing is final.
-		if down := s.outage.down(ctx); down != nil {
+		if down := s.outage.Down(ctx); down != nil {
 			s.log.Warn("a refusal is not believed while Label Studio cannot be asked", "job", job.Key, "error", cause)
 			cause = down
 			delay, again = retry(cause, job)
 		}
 	}
-	s.outage.noted(job, cause)
-	if s.outage.missed(job) {
+	s.outage.Note(job, cause)
+	if s.outage.Missed(job) {
 		delay = min(delay, shortestWait)
 	}
 	if again && time.Since(job.Created) < s.options.GiveUp {

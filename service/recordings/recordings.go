@@ -30,8 +30,8 @@
 //
 // # Turns
 //
-// A recording may take a minute or a day. Those under way take turns, see turns.go, so that the
-// short ones of one project do not wait for the long ones of another.
+// A recording may take a minute or a day. Those under way take turns, see package turns, so
+// that the short ones of one project do not wait for the long ones of another.
 //
 // # Versions
 //
@@ -64,6 +64,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/turns"
 	"github.com/asr-backend/asr-backend/transcribe"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -99,7 +100,7 @@ type Recordings struct {
 	log      *slog.Logger
 	metrics  *metrics
 	progress *progress
-	turns    *turns
+	turns    *turns.Turns
 	opening  chan struct{} // capacity 1; held by the worker that waits to open a recording
 }
 
@@ -109,7 +110,7 @@ func New(o Options) (*Recordings, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress(),
-		turns: newTurns(max(o.Places, 1)), opening: make(chan struct{}, 1)}
+		turns: turns.New(o.Places), opening: make(chan struct{}, 1)}
 	r.metrics = newMetrics(o.Registry, r.progress)
 	o.Media.Observe = r.metrics.fetched
 	var err error
@@ -127,7 +128,7 @@ func (r *Recordings) Running() []Running { return r.progress.list() }
 
 // Workers is how many workers are to Take recordings: more than there are places, since they
 // take turns.
-func (r *Recordings) Workers() int { return r.turns.most }
+func (r *Recordings) Workers() int { return r.turns.Most() }
 
 // Take takes the next recording once there is a place for it, and returns a function that gives
 // the place back. The worker that waits for one has the turn of a recording, whatever the
@@ -144,16 +145,16 @@ func (r *Recordings) Take(ctx context.Context, q *jobs.Queue, least priority.Cla
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := r.turns.take(ctx, next.Project, next.Class); err != nil {
+		if err := r.turns.Take(ctx, next.Project, next.Class); err != nil {
 			return nil, nil, err
 		}
 		lease, err := q.TryTake(ctx, Kind, least)
 		if err == nil {
 			job := lease.Job()
-			r.turns.open(job.Key, job.Project, job.Class)
-			return lease, func() { r.turns.close(job.Key) }, nil
+			r.turns.Open(job.Key, job.Project, job.Class)
+			return lease, func() { r.turns.Close(job.Key) }, nil
 		}
-		r.turns.give()
+		r.turns.Give()
 		if !errors.Is(err, jobs.ErrNotFound) {
 			return nil, nil, err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/turns"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
 )
@@ -14,7 +15,7 @@ import (
 // session is one attempt at a recording, which is transcribed in turns with others. It belongs
 // to the goroutine that transcribes.
 type session struct {
-	place   *place // nil: it does not take turns
+	place   *turns.Place // nil: it does not take turns
 	queue   *queue.Queue
 	running *tracker
 	yield   context.CancelCauseFunc // ends the attempt
@@ -29,17 +30,17 @@ var errYielded = errors.New("the recording has to be opened again later")
 // rest lets other recordings have their turn, if that of this one is over, and returns when its
 // next one begins or ctx has ended.
 func (s *session) rest(ctx context.Context) {
-	if s.place == nil || !s.place.t.wanted(s.place) {
+	if s.place == nil || !s.place.Wanted() {
 		return
 	}
 	if s.yields() {
 		s.yield(errYielded)
 		return
 	}
-	s.place.lose()
+	s.place.Lose()
 	s.running.waiting(true)
 	defer s.running.waiting(false)
-	_ = s.place.regain(ctx) // it fails with ctx, as the transcription does
+	_ = s.place.Regain(ctx) // it fails with ctx, as the transcription does
 }
 
 // yields reports whether the recording is to be closed: others wait that cannot be opened
@@ -47,10 +48,10 @@ func (s *session) rest(ctx context.Context) {
 // of use for as long before.
 func (s *session) yields() bool {
 	q, err := s.queue.Get()
-	if err != nil || !s.saved || s.place.worked() < 2*s.restarted {
+	if err != nil || !s.saved || s.place.Worked() < 2*s.restarted {
 		return false
 	}
-	return s.place.crowding(q.ReadyProjects(Kind))
+	return s.place.Crowding(q.ReadyProjects(Kind))
 }
 
 // follow takes note of how far a request gets.
@@ -62,7 +63,7 @@ func (s *session) follow(r *transcribe.Request) {
 	r.Load = func(channel int, start timeline.Row) []ctc.Row {
 		rows := load(channel, start)
 		if rows == nil && !missed {
-			missed, s.restarted = true, s.place.worked()
+			missed, s.restarted = true, s.place.Worked()
 		}
 		return rows
 	}

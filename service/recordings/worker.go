@@ -37,9 +37,9 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if done, wait := elsewhere(q, job); done == nil && wait > 0 {
 		return a.Snooze(wait) // without fetching it again
 	}
-	place := r.turns.of(job.Key)
+	place := r.turns.Of(job.Key)
 	var o *opened
-	err = place.without(ctx, func() (err error) {
+	err = place.Without(ctx, func() (err error) {
 		o, err = r.open(ctx, rec, r.options(rec))
 		return err
 	})

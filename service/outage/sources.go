@@ -1,4 +1,4 @@
-package service
+package outage
 
 import (
 	"context"
@@ -31,20 +31,20 @@ type failing struct {
 const longest = 5 * time.Minute
 
 // watch notes the source of a recording that could not be had.
-func (o *outage) watch(job jobs.Job, err *media.Error) {
+func (w *Watch) watch(job jobs.Job, err *media.Error) {
 	s := source{project: job.Project, kind: err.Kind}
 	if u, err := url.Parse(err.URL); err == nil {
 		s.host = u.Host
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.sources[s] == nil && len(o.sources) < mostSources {
-		o.sources[s] = &failing{key: job.Key, payload: job.Payload, since: time.Now()}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sources[s] == nil && len(w.sources) < mostSources {
+		w.sources[s] = &failing{key: job.Key, payload: job.Payload, since: time.Now()}
 	}
 }
 
 // watchSources asks for recordings that could not be had, more seldom the longer that lasts.
-func (o *outage) watchSources(ctx context.Context) {
+func (w *Watch) watchSources(ctx context.Context) {
 	tick := time.NewTicker(probe)
 	defer tick.Stop()
 	for {
@@ -56,31 +56,31 @@ func (o *outage) watchSources(ctx context.Context) {
 		var due []source
 		var whom []*failing
 		now := time.Now()
-		o.mu.Lock()
-		for s, f := range o.sources {
+		w.mu.Lock()
+		for s, f := range w.sources {
 			if !f.next.After(now) {
 				due, whom = append(due, s), append(whom, f)
 			}
 		}
-		o.mu.Unlock()
+		w.mu.Unlock()
 		var back sync.Map // by project
 		parallel.For(len(due), 8, func(i int) {
-			if o.ask(ctx, due[i], whom[i]) {
+			if w.ask(ctx, due[i], whom[i]) {
 				back.Store(due[i].project, true)
 			}
 		})
 		back.Range(func(project, _ any) bool {
-			o.log.Info("recordings can be had again", "project", project)
-			o.wake(ctx, jobs.Filter{Project: project.(string)})
+			w.Logger.Info("recordings can be had again", "project", project)
+			w.wake(ctx, jobs.Filter{Project: project.(string)})
 			return true
 		})
 	}
 }
 
 // ask asks for the recording of a source, and reports whether it can be had again.
-func (o *outage) ask(ctx context.Context, s source, f *failing) (back bool) {
+func (w *Watch) ask(ctx context.Context, s source, f *failing) (back bool) {
 	waits := false
-	if q, err := o.queue.Get(); err == nil {
+	if q, err := w.Queue.Get(); err == nil {
 		job, ok := q.Peek(f.key)
 		waits = ok && !job.State.Ended()
 	}
@@ -88,13 +88,13 @@ func (o *outage) ask(ctx context.Context, s source, f *failing) (back bool) {
 	if waits {
 		asking, cancel := context.WithTimeout(ctx, 10*probe)
 		defer cancel()
-		err := o.peek(asking, f.payload)
+		err := w.Peek(asking, f.payload)
 		if _, retry = media.Retryable(err); err != nil && asking.Err() != nil {
 			retry = true
 		}
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if retry {
 		now := time.Now()
 		f.down, f.next = true, now.Add(min(max(probe, now.Sub(f.since)/20), longest))
@@ -102,6 +102,6 @@ func (o *outage) ask(ctx context.Context, s source, f *failing) (back bool) {
 	}
 	// One that could be had at once was no outage but a moment, or is in order but for its
 	// length, and its job takes its time.
-	delete(o.sources, s)
+	delete(w.sources, s)
 	return waits && f.down
 }

@@ -1,4 +1,4 @@
-package recordings
+package turns
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 // Places are granted to the highest class, then to the project whose turn is the longest ago.
 func TestPlacesAreGrantedInTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(1)
-		if err := turns.take(t.Context(), "1", priority.Batch); err != nil {
+		turns := New(1)
+		if err := turns.Take(t.Context(), "1", priority.Batch); err != nil {
 			t.Fatal(err)
 		}
 		var order []string
@@ -24,14 +24,14 @@ func TestPlacesAreGrantedInTurns(t *testing.T) {
 			class         priority.Class
 		}{{"first of 1", "1", priority.Batch}, {"second of 1", "1", priority.Batch}, {"first of 2", "2", priority.Batch}, {"opened", "1", priority.Opened}} {
 			go func() {
-				if turns.take(t.Context(), c.project, c.class) == nil {
+				if turns.Take(t.Context(), c.project, c.class) == nil {
 					order = append(order, c.name)
-					turns.give()
+					turns.Give()
 				}
 			}()
 			synctest.Wait()
 		}
-		turns.give()
+		turns.Give()
 		synctest.Wait()
 		if want := []string{"opened", "first of 2", "first of 1", "second of 1"}; !slices.Equal(order, want) {
 			t.Errorf("got %q, want %q", order, want)
@@ -52,25 +52,25 @@ func TestAPlaceIsWantedAfterATurn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				turns := newTurns(1)
-				if err := turns.take(t.Context(), "1", priority.Batch); err != nil {
+				turns := New(1)
+				if err := turns.Take(t.Context(), "1", priority.Batch); err != nil {
 					t.Fatal(err)
 				}
-				turns.open("a", "1", priority.Batch)
+				turns.Open("a", "1", priority.Batch)
 				ctx, cancel := context.WithCancelCause(t.Context())
 				left := errors.New("left")
 				done := make(chan error)
-				go func() { done <- turns.take(ctx, "2", c.class) }()
+				go func() { done <- turns.Take(ctx, "2", c.class) }()
 				time.Sleep(c.after)
-				if got := turns.wanted(turns.of("a")); got != c.want {
+				if got := turns.Of("a").Wanted(); got != c.want {
 					t.Errorf("wanted: %v", got)
 				}
 				cancel(left)
-				if err := <-done; !errors.Is(err, left) || turns.wanted(turns.of("a")) {
-					t.Errorf("%v; still wanted: %v", err, turns.wanted(turns.of("a")))
+				if err := <-done; !errors.Is(err, left) || turns.Of("a").Wanted() {
+					t.Errorf("%v; still wanted: %v", err, turns.Of("a").Wanted())
 				}
-				turns.close("a")
-				if turns.free != 1 || turns.of("a") != nil {
+				turns.Close("a")
+				if turns.free != 1 || turns.Of("a") != nil {
 					t.Errorf("%d places are free", turns.free)
 				}
 			})
@@ -81,20 +81,20 @@ func TestAPlaceIsWantedAfterATurn(t *testing.T) {
 // A place is not kept through a long download.
 func TestADownloadGivesItsPlaceBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(1)
-		if err := turns.take(t.Context(), "1", priority.Batch); err != nil {
+		turns := New(1)
+		if err := turns.Take(t.Context(), "1", priority.Batch); err != nil {
 			t.Fatal(err)
 		}
-		turns.open("a", "1", priority.Batch)
-		p, start := turns.of("a"), time.Now()
-		err := p.without(t.Context(), func() error {
+		turns.Open("a", "1", priority.Batch)
+		p, start := turns.Of("a"), time.Now()
+		err := p.Without(t.Context(), func() error {
 			time.Sleep(turnLength + time.Second)
-			err := turns.take(t.Context(), "2", priority.Batch)
-			time.AfterFunc(time.Second, turns.give)
+			err := turns.Take(t.Context(), "2", priority.Batch)
+			time.AfterFunc(time.Second, turns.Give)
 			return err
 		})
-		if took := time.Since(start); err != nil || took != turnLength+2*time.Second || p.worked() != turnLength {
-			t.Errorf("after %v and %v of work: %v", took, p.worked(), err)
+		if took := time.Since(start); err != nil || took != turnLength+2*time.Second || p.Worked() != turnLength {
+			t.Errorf("after %v and %v of work: %v", took, p.Worked(), err)
 		}
 	})
 }
