@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/service"
 )
 
 // sonnets serves recordings of most of a minute each, under any number of names. Those of equal
@@ -168,8 +169,15 @@ func answersInTime(t *testing.T, h *house) {
 // answer to a request, a while later, and looks for twins.
 func waitPushed(t *testing.T, b *backend, project int64) {
 	t.Helper()
+	var last service.ProjectStatus
+	defer func() {
+		if t.Failed() {
+			t.Logf("project %d: %+v", project, last)
+		}
+	}()
 	eventually(t, "all pushes have ended", 3*time.Minute, func() bool {
-		for state, n := range b.status(t, project).Counts {
+		last = b.status(t, project)
+		for state, n := range last.Counts {
 			if state != "pushed" && n > 0 {
 				return false
 			}
