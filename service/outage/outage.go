@@ -66,19 +66,12 @@ type Options struct {
 // Watch watches for the end of outages. It is safe for concurrent use.
 type Watch struct {
 	Options
-	seen chan struct{} // capacity 1; something failed of an outage
+	seen    chan struct{} // capacity 1; something failed of an outage
+	sources *sources
 
-	mu      sync.Mutex // guards the fields below
-	over    time.Time  // when an outage ended last
-	sources map[source]*failing
+	mu   sync.Mutex // guards over
+	over time.Time  // when an outage ended last
 }
-
-const (
-	// probe is how often Label Studio is asked during an outage, and a source at first.
-	probe = 3 * time.Second
-	// mostSources bounds how many sources are watched.
-	mostSources = 32
-)
 
 // New returns a Watch. Run does its work.
 func New(o Options) (*Watch, error) {
@@ -88,7 +81,8 @@ func New(o Options) (*Watch, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Watch{Options: o, seen: make(chan struct{}, 1), sources: map[source]*failing{}}, nil
+	return &Watch{Options: o, seen: make(chan struct{}, 1),
+		sources: &sources{queue: o.Queue, peek: o.Peek, failing: map[source]*failing{}}}, nil
 }
 
 // Note looks at why a job failed. Every failure of a job is to be noted.
@@ -100,7 +94,7 @@ func (w *Watch) Note(job jobs.Job, err error) {
 		if _, again := media.Retryable(err); !again {
 			return
 		}
-		w.watch(job, unfetched)
+		w.sources.add(job, unfetched)
 	} else if !outageOf(err) {
 		return
 	}
@@ -146,6 +140,23 @@ func (w *Watch) Run(ctx context.Context) {
 		case <-w.seen:
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// watchSources asks for recordings that could not be had, until ctx ends.
+func (w *Watch) watchSources(ctx context.Context) {
+	tick := time.NewTicker(probe)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		for _, project := range w.sources.back(ctx) {
+			w.Logger.Info("recordings can be had again", "project", project)
+			w.wake(ctx, jobs.Filter{Project: project})
 		}
 	}
 }

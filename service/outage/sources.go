@@ -2,13 +2,16 @@ package outage
 
 import (
 	"context"
+	"maps"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/service/queue"
 )
 
 // source is where recordings of a project come from.
@@ -27,60 +30,65 @@ type failing struct {
 	down    bool      // it could not be had when it was asked for here either
 }
 
-// longest is the longest pause between two questions to a source.
-const longest = 5 * time.Minute
+// sources are those that recordings cannot be fetched from. They are safe for concurrent use.
+type sources struct {
+	queue *queue.Queue
+	peek  func(ctx context.Context, payload []byte) error
 
-// watch notes the source of a recording that could not be had.
-func (w *Watch) watch(job jobs.Job, err *media.Error) {
-	s := source{project: job.Project, kind: err.Kind}
+	mu      sync.Mutex // guards failing and what is in it
+	failing map[source]*failing
+}
+
+const (
+	// probe is how often Label Studio is asked during an outage, and a source at first.
+	probe = 3 * time.Second
+	// longest is the longest pause between two questions to a source.
+	longest = 5 * time.Minute
+	// mostSources bounds how many sources are watched.
+	mostSources = 32
+)
+
+// add notes the source of a recording that could not be had.
+func (s *sources) add(job jobs.Job, err *media.Error) {
+	of := source{project: job.Project, kind: err.Kind}
 	if u, err := url.Parse(err.URL); err == nil {
-		s.host = u.Host
+		of.host = u.Host
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.sources[s] == nil && len(w.sources) < mostSources {
-		w.sources[s] = &failing{key: job.Key, payload: job.Payload, since: time.Now()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failing[of] == nil && len(s.failing) < mostSources {
+		s.failing[of] = &failing{key: job.Key, payload: job.Payload, since: time.Now()}
 	}
 }
 
-// watchSources asks for recordings that could not be had, more seldom the longer that lasts.
-func (w *Watch) watchSources(ctx context.Context) {
-	tick := time.NewTicker(probe)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
+// back asks the sources whose turn it is, and returns the projects whose recordings can be had
+// again.
+func (s *sources) back(ctx context.Context) []string {
+	var due []source
+	var whom []*failing
+	now := time.Now()
+	s.mu.Lock()
+	for of, f := range s.failing {
+		if !f.next.After(now) {
+			due, whom = append(due, of), append(whom, f)
 		}
-		var due []source
-		var whom []*failing
-		now := time.Now()
-		w.mu.Lock()
-		for s, f := range w.sources {
-			if !f.next.After(now) {
-				due, whom = append(due, s), append(whom, f)
-			}
-		}
-		w.mu.Unlock()
-		var back sync.Map // by project
-		parallel.For(len(due), 8, func(i int) {
-			if w.ask(ctx, due[i], whom[i]) {
-				back.Store(due[i].project, true)
-			}
-		})
-		back.Range(func(project, _ any) bool {
-			w.Logger.Info("recordings can be had again", "project", project)
-			w.wake(ctx, jobs.Filter{Project: project.(string)})
-			return true
-		})
 	}
+	s.mu.Unlock()
+	back := make([]bool, len(due))
+	parallel.For(len(due), 8, func(i int) { back[i] = s.ask(ctx, due[i], whom[i]) })
+	projects := map[string]bool{}
+	for i, of := range due {
+		if back[i] {
+			projects[of.project] = true
+		}
+	}
+	return slices.Collect(maps.Keys(projects))
 }
 
 // ask asks for the recording of a source, and reports whether it can be had again.
-func (w *Watch) ask(ctx context.Context, s source, f *failing) (back bool) {
+func (s *sources) ask(ctx context.Context, of source, f *failing) (back bool) {
 	waits := false
-	if q, err := w.Queue.Get(); err == nil {
+	if q, err := s.queue.Get(); err == nil {
 		job, ok := q.Peek(f.key)
 		waits = ok && !job.State.Ended()
 	}
@@ -88,13 +96,13 @@ func (w *Watch) ask(ctx context.Context, s source, f *failing) (back bool) {
 	if waits {
 		asking, cancel := context.WithTimeout(ctx, 10*probe)
 		defer cancel()
-		err := w.Peek(asking, f.payload)
+		err := s.peek(asking, f.payload)
 		if _, retry = media.Retryable(err); err != nil && asking.Err() != nil {
 			retry = true
 		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if retry {
 		now := time.Now()
 		f.down, f.next = true, now.Add(min(max(probe, now.Sub(f.since)/20), longest))
@@ -102,6 +110,6 @@ func (w *Watch) ask(ctx context.Context, s source, f *failing) (back bool) {
 	}
 	// One that could be had at once was no outage but a moment, or is in order but for its
 	// length, and its job takes its time.
-	delete(w.sources, s)
+	delete(s.failing, of)
 	return waits && f.down
 }
