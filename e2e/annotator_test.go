@@ -13,7 +13,7 @@ import (
 // nothing has been transcribed of them.
 func connected(t *testing.T, h *house, title, config string, tasks int) (project int64, c connection) {
 	t.Helper()
-	server := clips(t)
+	server := h.clips
 	project = h.project(t, title, config)
 	var data []object
 	for i := range tasks {

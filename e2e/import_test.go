@@ -125,7 +125,7 @@ func wordsMatch(t *testing.T, h *house, file string, got []item) {
 
 // retrieves asks for predictions of tasks that were there before the backend was.
 func retrieves(t *testing.T, h *house) {
-	server := clips(t)
+	server := h.clips
 	p := h.project(t, "retrieve", template(t, "automatic-speech-recognition"))
 	var data []object
 	for i := range 54 {

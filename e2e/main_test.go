@@ -14,6 +14,9 @@ type house struct {
 	program string // path of the program under test
 	dir     string // for data and logs
 	main    *backend
+	// clips is where recordings are served for as long as main runs, which looks for tasks that
+	// a test has left behind.
+	clips string
 }
 
 func TestLabelStudio(t *testing.T) {
@@ -66,6 +69,7 @@ func build(t *testing.T) *house {
 		h.dir = t.TempDir()
 	}
 	h.studio = startStudio(t, env, filepath.Join(h.dir, "label-studio"))
+	h.clips = clips(t)
 	h.main = h.serve(t, "main", serving{token: h.personal})
 	return h
 }

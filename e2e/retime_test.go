@@ -13,7 +13,7 @@ import (
 func corrects(t *testing.T, h *house) {
 	p := h.project(t, "correct", template(t, "long-audio"))
 	h.connect(t, p, h.main)
-	h.add(t, p, object{"audio": clips(t) + "/clip-0.flac?correct", "alignment": []any{}, "pred_text": ""})
+	h.add(t, p, object{"audio": h.clips + "/clip-0.flac?correct", "alignment": []any{}, "pred_text": ""})
 	k := h.main.settled(t, p, 1, time.Minute)[0]
 	text, _ := k.Data["pred_text"].(string)
 	words := strings.Fields(text)

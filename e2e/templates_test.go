@@ -18,7 +18,7 @@ import (
 // our own for what those do not have. Label Studio itself checks each result against the
 // configuration when it is stored, and a second time as an annotation.
 func templates(t *testing.T, h *house) {
-	server := clips(t)
+	server := h.clips
 	files, err := filepath.Glob(oracle.Data(t, "label-studio", "templates", "*.xml"))
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d templates: %v", len(files), err)
