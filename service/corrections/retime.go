@@ -10,6 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/timeline"
 )
@@ -37,9 +38,6 @@ func (r retime) Key() string {
 	return fmt.Sprintf("%s/%d/%d/%d/%s", Kind, r.ProjectID, r.Annotation, r.Plan, r.Digest)
 }
 
-// reviveAfter is how long a job that was given up stays so when it is asked for again.
-const reviveAfter = time.Minute
-
 // enqueueRetime enqueues a job for each recording of which a person wrote something.
 func (c *Corrections) enqueueRetime(ctx context.Context, p *projects.Project, t *labelstudio.Task, correction *Correction) error {
 	if p.Settings.Results().NoWords {
@@ -61,7 +59,7 @@ func (c *Corrections) enqueueRetime(ctx context.Context, p *projects.Project, t 
 			continue
 		}
 		args := retime{Recording: recordings.Of(p, t.ID, value), Annotation: correction.Annotation, Plan: plan.Index, Digest: correction.digest(), Passages: untimed}
-		_, _, err := jobs.Insert(ctx, q, args, jobs.InsertOptions{Class: priority.Batch, ReviveAfter: reviveAfter})
+		_, _, err := jobs.Insert(ctx, q, args, jobs.InsertOptions{Class: priority.Batch, ReviveAfter: queue.ReviveAfter})
 		if err != nil && !errors.Is(err, jobs.ErrTooLarge) {
 			return fmt.Errorf("enqueue the word times of annotation %d: %w", correction.Annotation, err)
 		}

@@ -3,12 +3,12 @@
 // # Why
 //
 // A job that fails is tried again, and waits longer after each attempt, up to half an hour. So a
-// thousand jobs that failed during an outage would take another half an hour to go out when the
-// outage is over. And what Label Studio announced meanwhile has reached nobody.
+// thousand jobs that failed during an outage would take up to half an hour to be done when it is
+// over. What Label Studio announced meanwhile was not received either.
 //
 // # What an outage is
 //
-// There are two kinds, and each ends for itself:
+// There are two kinds, which end independently:
 //
 //   - Label Studio as a whole cannot be asked: it does not answer, a proxy answers in its place,
 //     or the token is refused. A refusal counts because tokens are renewed and memberships given
@@ -155,7 +155,7 @@ func (w *Watch) watchSources(ctx context.Context) {
 			return
 		}
 		for _, project := range w.sources.back(ctx) {
-			w.Logger.Info("recordings can be had again", "project", project)
+			w.Logger.Info("recordings can be downloaded again", "project", project)
 			w.wake(ctx, jobs.Filter{Project: project})
 		}
 	}
@@ -182,22 +182,14 @@ func outageOf(err error) bool {
 
 // wake makes jobs ready that wait because an attempt failed.
 func (w *Watch) wake(ctx context.Context, f jobs.Filter) {
-	now := time.Now()
 	w.mu.Lock()
-	w.over = now
+	w.over = time.Now()
 	w.mu.Unlock()
 	q, err := w.Queue.Get()
 	if err != nil {
 		return // they are ready when the queue is back, or soon after
 	}
-	for job := range q.Jobs(f) {
-		if job.State != jobs.Queued || job.Retries == 0 || !job.NotBefore.After(now) {
-			continue
-		}
-		_, err := q.Requeue(ctx, job.Key)
-		if err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
-			w.Logger.Warn("jobs wait although an outage is over", "error", err)
-			return
-		}
+	if err := queue.Wake(ctx, q, f, nil); err != nil {
+		w.Logger.Warn("jobs that failed in an outage were not made ready; they wait for their next attempt", "error", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
@@ -43,10 +44,6 @@ var errNoRecording = errors.New("the task has no recording")
 func patches(plans []*labelconfig.Plan) bool {
 	return slices.ContainsFunc(plans, func(p *labelconfig.Plan) bool { return p.Paragraphs != nil || len(p.TextKeys) > 0 })
 }
-
-// reviveAfter is how long a push that was given up stays so when it is asked for again: what
-// stood in its way may be gone.
-const reviveAfter = time.Minute
 
 // enqueue makes sure that a task's recordings are, or will be, transcribed and its
 // prediction pushed.
@@ -100,7 +97,7 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 	for _, plan := range a.plans {
 		args.Plans = append(args.Plans, plan.Index)
 	}
-	o := jobs.InsertOptions{Class: r.class, After: a.keys[len(a.keys)-1], ReviveAfter: reviveAfter}
+	o := jobs.InsertOptions{Class: r.class, After: a.keys[len(a.keys)-1], ReviveAfter: queue.ReviveAfter}
 	if !r.until.IsZero() {
 		o.NotBefore = r.until.Add(answering)
 	}

@@ -11,6 +11,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -111,6 +112,26 @@ func (q *Queue) Discard(ctx context.Context, key string) {
 	if err != nil && !errors.Is(err, jobs.ErrNotFound) {
 		q.log.Warn("a job that has ended was not removed", "job", key, "error", err)
 	}
+}
+
+// ReviveAfter is how long a job that was given up stays so when it is asked for again: what
+// stood in its way may be gone by then. See jobs.InsertOptions.
+const ReviveAfter = time.Minute
+
+// Wake makes jobs ready that wait for their next attempt because one failed: all that match f
+// and, unless it is nil, too.
+func Wake(ctx context.Context, q *jobs.Queue, f jobs.Filter, too func(jobs.Job) bool) error {
+	now := time.Now()
+	for job := range q.Jobs(f) {
+		if job.State != jobs.Queued || job.Retries == 0 || !job.NotBefore.After(now) || too != nil && !too(job) {
+			continue
+		}
+		_, err := q.Requeue(ctx, job.Key)
+		if err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
+			return fmt.Errorf("make job %s ready: %w", job.Key, err)
+		}
+	}
+	return nil
 }
 
 // Close closes the queue. Run must have returned.

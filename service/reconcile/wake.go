@@ -8,22 +8,14 @@ import (
 
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 // wake makes jobs of a project ready that wait because they failed, since what they failed of
-// may be over.
+// may be over. Recordings fail of other things, see package outage.
 func (r *Reconciler) wake(ctx context.Context, q *jobs.Queue, project int64) error {
-	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project)}) {
-		waits := job.State == jobs.Queued && job.Retries > 0 && time.Until(job.NotBefore) > 0 && job.Kind != recordings.Kind
-		if !waits {
-			continue
-		}
-		if _, err := q.Requeue(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
-			return fmt.Errorf("wake job %s: %w", job.Key, err)
-		}
-	}
-	return nil
+	return queue.Wake(ctx, q, jobs.Filter{Project: projects.Name(project)}, func(j jobs.Job) bool { return j.Kind != recordings.Kind })
 }
 
 // missing notes that Label Studio does not know a project, and returns for how long it has not.

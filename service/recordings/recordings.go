@@ -161,10 +161,6 @@ func (r *Recordings) Take(ctx context.Context, q *jobs.Queue, least priority.Cla
 	}
 }
 
-// reviveAfter is how long a transcription that was given up stays so when it is asked for
-// again: what was missing may be there now.
-const reviveAfter = time.Minute
-
 // Enqueue makes sure that a recording is, or will be, transcribed, and returns its job.
 func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.Class) (jobs.Job, error) {
 	q, err := r.queue.Get()
@@ -175,7 +171,7 @@ func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.
 	if _, again := media.Retryable(err); err != nil && !(again && r.client != nil) {
 		return jobs.Job{}, err // later it cannot be had any more, or is no better
 	}
-	job, _, err := jobs.Insert(ctx, q, located(q, rec), jobs.InsertOptions{Class: class, ReviveAfter: reviveAfter})
+	job, _, err := jobs.Insert(ctx, q, located(q, rec), jobs.InsertOptions{Class: class, ReviveAfter: queue.ReviveAfter})
 	return job, err
 }
 
