@@ -31,7 +31,7 @@ func (s *Service) revive(ctx context.Context) {
 	}
 	updated, err := s.updated(ctx, q)
 	if err != nil && ctx.Err() == nil {
-		s.log.Warn("whether the program was updated is not known", "error", err)
+		s.log.Warn("the version of the program that ran before could not be read", "error", err)
 	}
 	if updated {
 		s.clearCrashes(ctx, q, 0)

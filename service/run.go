@@ -164,8 +164,8 @@ func (s *Service) startWork() {
 	}
 }
 
-// Wait returns nil when ctx ends, or earlier why requests are not served any more. A process
-// that lives on then would be deaf, and its supervisor would not know.
+// Wait returns nil when ctx ends, or an error once requests are no longer served. The process
+// should end then, so that its supervisor notices and starts it again.
 func (s *Service) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

@@ -107,7 +107,7 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	if !again && fromStudio(cause) {
 		// Who says so may not be Label Studio: while it cannot be asked, nothing is final.
 		if down := s.outage.Down(ctx); down != nil {
-			s.log.Warn("a refusal is not believed while Label Studio cannot be asked", "job", job.Key, "error", cause)
+			s.log.Warn("a refusal is not final while Label Studio is unavailable", "job", job.Key, "error", cause)
 			cause = down
 			delay, again = retry(cause, job)
 		}

@@ -98,7 +98,7 @@ func (s *Events) Put(ctx context.Context, n labelstudio.Notice) error {
 	s.received.WithLabelValues(string(n.Action)).Inc()
 	if s.Client == nil {
 		s.useless.Do(func() {
-			s.Logger.Warn("webhook events do nothing without access to Label Studio's API: tasks are transcribed when they are opened")
+			s.Logger.Warn("webhook events do nothing without LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY: tasks are transcribed when they are opened")
 		})
 		return nil
 	}
@@ -143,7 +143,7 @@ func (s *Events) GivenUp(job jobs.Job, cause error) {
 		s.lookUp()
 		return
 	}
-	s.Problems.SetAccess(project, fmt.Errorf("an event of %s was not worked on: %w", job.Created.UTC().Format(time.RFC3339), cause))
+	s.Problems.SetAccess(project, fmt.Errorf("the event of %s was not processed: %w", job.Created.UTC().Format(time.RFC3339), cause))
 	s.Due.Now(project)
 }
 

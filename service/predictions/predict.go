@@ -45,7 +45,7 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 	s.keepLogin(ctx, p)
 	enqueued, ok := r.enqueue(tasks)
 	if !ok {
-		s.log.Warn("a request is left to the next look at the project: too many tasks wait to be enqueued", "project", p.ID, "tasks", len(tasks))
+		s.log.Warn("tasks are not enqueued before the next comparison of the project: too many wait already", "project", p.ID, "tasks", len(tasks))
 		s.Due.At(p.ID, time.Now().Add(overloaded))
 		return out, nil
 	}
@@ -157,7 +157,7 @@ func (r *predictRequest) await(ctx, wait context.Context, a *accepted) (labelstu
 
 // mine reports whether this request is the one that answers for a task. The push of the task is
 // the lock: holding it keeps it, and all other requests at any process, from giving the
-// prediction until Label Studio had time to store the answer.
+// prediction until Label Studio has had time to store the answer.
 func (r *predictRequest) mine(ctx context.Context, q *jobs.Queue, task int64) (bool, error) {
 	args := push{TaskID: task, ProjectID: r.project.ID, Version: r.project.Version}
 	if r.Client == nil || r.project.ID == 0 {

@@ -10,19 +10,18 @@
 // Nothing in a request waits for a model or a recording. Both ways enqueue a transcription of
 // each recording and a push of the prediction; Predict then waits, for a bounded time, for
 // the transcriptions. What is ready is answered, everything else is answered with "not now".
-// Of a request with thousands of tasks, what the disk has not taken by then is enqueued after
-// the answer.
-// The push stores it later, through crashes and outages of Label Studio.
+// The push stores it later, through crashes and outages of Label Studio. Of a request with
+// thousands of tasks, those that are not on the disk by then are enqueued after the answer.
 //
 // # One prediction a task and version
 //
-// Label Studio stores every answer as a new row and looks for no twin, so two writers could
-// leave two rows. The record of the push is the lock that all processes on a store share, and
+// Label Studio stores every answer as a new row and does not look for an equal one, so two
+// writers could leave two rows. The record of the push is the lock that all processes on a store share, and
 // that a restart does not lose:
 //
 //   - A request that waits for a transcript moves the push behind the end of its wait: it will
 //     answer, so that the person who waits sees the text at once.
-//   - To answer, a request holds the push until Label Studio had time to store the answer. Of
+//   - To answer, a request holds the push until Label Studio has had time to store the answer. Of
 //     several requests one gets it; the others, and those that find the push running or done,
 //     get "not now".
 //   - After an answer the push comes all the same, and looks: if the answer was lost on its way

@@ -1,17 +1,18 @@
-// Package reconcile compares what Label Studio has with what is known here, and makes up for
-// what was missed.
+// Package reconcile compares the tasks of Label Studio with the jobs and predictions known here,
+// and enqueues what was missed.
 //
 // Label Studio sends a webhook once and ignores the answer: tasks that were imported while
-// this process was away, its disk full or its settings wrong are announced nowhere again. So
-// every project that has connected is looked through
+// this process was away, its disk full or its settings wrong are never announced again. So
+// every project that has connected is compared
 //
 //   - after each start,
 //   - after an event that was refused, could not be read or was about the project as a whole,
 //   - after a project connects, or its settings or labelling configuration change,
+//   - when Label Studio answers again after an outage (package outage),
 //   - and every hour.
 //
-// A look makes sure that each task has one of three: a prediction of the present version, a
-// push that waits or has ended (package predictions), or a stated failure.
+// Afterwards each task has a prediction of the present version, a push that waits or has ended
+// (package predictions), or a failure that /status shows.
 //
 // # What it costs
 //
