@@ -49,7 +49,7 @@
 //	              │  Retry, Release, │ too many        │
 //	              │  Snooze, crash   └─ crashes ──────>│
 //	              └────────────────────────────────────┘
-//	                             Requeue
+//	                        Requeue, Revive; Redo for a done job whose result is damaged
 //
 // A worker renews its lease by writing the record, its heartbeat. When heartbeats stop, the
 // attempt counts as a crash: the worker's context is cancelled, and the job is queued again,
@@ -67,7 +67,7 @@
 // chooses again.
 //
 // A stream with work-queue retention would deliver and acknowledge too, but in the order of
-// its sequence. Choosing among a hundred projects and three classes would need a consumer
+// its sequence. Choosing among a hundred projects and four classes would need a consumer
 // for each pair, attempts and reasons could not be read from it, and a record beside it
 // would be a second truth to reconcile after every crash.
 //
@@ -77,9 +77,10 @@
 // process and, in a data directory, a power failure. A crash costs a job the window that
 // was being computed. Damage to the data directory is detected when it is opened and
 // reported as ErrDamaged, with what is missing. Window results, which only save time, are
-// removed instead, and a job whose result is damaged can be done again (Redo). Side effects are up to the caller: a worker
-// may be killed after it has pushed a prediction and before it has recorded that, so the
-// next attempt must look before it pushes.
+// removed instead, and a job whose result is damaged can be done again (Redo).
+//
+// Side effects are up to the caller: a worker may be killed after it has pushed a prediction
+// and before it has recorded that, so the next attempt must look before it pushes.
 //
 // Goroutines: the watch on the records, the health check, housekeeping, and one for every
 // lease. Close ends leases, queue, connection and server, in this order.

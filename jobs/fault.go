@@ -69,7 +69,7 @@ func (o *Options) connectFault(err error) *fault {
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		f.failed, f.hint = failedSignIn, "the server has no users with nkeys: add one there, or sign in another way"
 	case errors.Is(err, nats.ErrTLS):
-		f.hint = "TLS versions and ciphers of the server must fit; see its log"
+		f.hint = "the server and this client agree on no TLS version or cipher; the log of the server says why"
 	case errors.Is(err, nats.ErrMaxConnectionsExceeded), errors.Is(err, nats.ErrMaxAccountConnectionsExceeded):
 		f.failed, f.hint = failedRight, "raise the limit of connections of the server or the account"
 	default:
@@ -115,7 +115,7 @@ func (o *Options) signInHint() string {
 	case o.ClientCert != "":
 		return "the server maps the client certificate of --nats-cert to no user, or wants a password, nkey or credentials besides"
 	}
-	return "the server wants a sign-in: --nats-credentials, --nats-nkey, --nats-cert, or a user and password or a token in --nats-url"
+	return "the server requires a way to sign in: --nats-credentials, --nats-nkey, --nats-cert, or a user and password or a token in --nats-url"
 }
 
 // publicKey returns a space and the public key of a seed file, which an administrator adds to

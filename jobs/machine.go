@@ -133,7 +133,7 @@ func (r record) crash(now time.Time, windows, maxDeliver int, cooldown time.Dura
 	}
 	r = r.step(Discarded, now)
 	r.Reason = cut(fmt.Sprintf("%d attempts in a row crashed; the last one: %s", r.Crashes, why), maxReason)
-	r.Hint = fmt.Sprintf("look for a crash, or a process killed for lack of memory, in the logs of the service and the kernel after %s; the job is tried again when it is asked for again", r.Attempted.Format(time.RFC3339))
+	r.Hint = fmt.Sprintf("look for a crash, or a process killed for lack of memory, in the logs of the service and the kernel after %s; the job is tried again later, or sooner when it is asked for again", r.Attempted.Format(time.RFC3339))
 	return r, nil
 }
 

@@ -20,9 +20,8 @@ type stamp struct {
 }
 
 // readStamp reads the stamp of a directory; ok is false if there is none, and stale means that
-// it is to be written again. A damaged stamp
-// is made again if the streams that it describes are all there: they are checked on their
-// own, and hold their version too.
+// it is to be written again. A damaged stamp is made again if the streams that it describes are
+// all there: they are checked on their own, and hold their version too.
 func readStamp(dir, prefix string, log *slog.Logger) (s stamp, ok, stale bool, err error) {
 	ok, checked, err := readFile(dir, stampFile, &s)
 	if err == nil && ok {
@@ -40,7 +39,7 @@ func (s stamp) check(dir, prefix string) error {
 	switch {
 	case s.Format > format: // its other fields may mean something else
 	case s.Format < 1 || !token(s.Prefix):
-		return fmt.Errorf("%w: %s: version %d and prefix %q cannot be", ErrDamaged, stampFile, s.Format, s.Prefix)
+		return fmt.Errorf("%w: %s: version %d and prefix %q are not possible", ErrDamaged, stampFile, s.Format, s.Prefix)
 	case !s.Making && s.Prefix != prefix && !hasStream(dir, streamName(s.Prefix, bucketJobs)) && hasStream(dir, streamName(prefix, bucketJobs)):
 		return fmt.Errorf("%w: %s names the prefix %q, and the streams have the prefix %q", ErrDamaged, stampFile, s.Prefix, prefix)
 	}
