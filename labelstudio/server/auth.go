@@ -96,7 +96,7 @@ func (b *Server) requireSecret(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderWWWAuthenticate, `Secret realm="asr-backend"`)
 	return labelstudio.Errorf(http.StatusUnauthorized,
-		"This backend takes webhooks with its secret only: send it as %s, or connect http://.../s/<secret>.", secretHeader)
+		"This backend requires a secret for webhooks: send it in the header %s, or enter the backend's address as http://.../s/<secret>.", secretHeader)
 }
 
 // checkSecret makes sure that a webhook's secret can stand in a path and cannot be guessed.

@@ -7,6 +7,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/pause"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -30,20 +32,15 @@ func newPatientListener(ctx context.Context, ln net.Listener, log *slog.Logger) 
 
 // Accept implements net.Listener. It fails when the listener was closed or is broken.
 func (l *patientListener) Accept() (net.Conn, error) {
-	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+	for wait := firstPause; ; wait = min(2*wait, mostPause) {
 		conn, err := l.Listener.Accept()
 		if err == nil || !passing(err) || l.ctx.Err() != nil {
 			return conn, err
 		}
-		if pause == firstPause {
+		if wait == firstPause {
 			l.log.Error("connections are not accepted at the moment; trying again", keyError, err)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-l.ctx.Done():
-			timer.Stop()
-		}
+		_ = pause.For(l.ctx, wait) // once ctx has ended, the next error is returned
 	}
 }
 

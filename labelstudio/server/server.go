@@ -27,6 +27,14 @@
 //   - The server cannot see a client leave, so a model's context ends by time or at
 //     shutdown only.
 //
+// # Strangers
+//
+// Label Studio sends webhooks without credentials, so POST /webhook is open to everyone, unless
+// Options.WebhookSecret is set. An open route is bounded in every way: bodies without
+// credentials have at most OpenBodyLimit, large ones are read two at a time and as a stream, and
+// Options.Events gets the ids of an event only. The number of connections stays below the limit
+// of descriptors, and running out of them for a moment does not end the server.
+//
 // # Errors
 //
 // An error is JSON {"status", "detail", "request_id"} and its detail is the HTTP reason
