@@ -55,12 +55,7 @@ func (v vocabulary) read(text string, most int) (numbers []int32, ok bool) {
 		if len(numbers) == most {
 			return nil, false
 		}
-		n, known := v[string(word)]
-		if !known {
-			n = int32(len(v))
-			v[string(word)] = n
-		}
-		numbers = append(numbers, n)
+		numbers = append(numbers, v.number(word))
 	}
 	return numbers, true
 }
@@ -69,12 +64,17 @@ func (v vocabulary) read(text string, most int) (numbers []int32, ok bool) {
 func (v vocabulary) numbers(words []string) []int32 {
 	out := make([]int32, len(words))
 	for i, word := range words {
-		n, known := v[word]
-		if !known {
-			n = int32(len(v))
-			v[word] = n
-		}
-		out[i] = n
+		out[i] = v.number([]byte(word))
 	}
 	return out
+}
+
+// number returns the number of a word, the next one for a new word.
+func (v vocabulary) number(word []byte) int32 {
+	n, known := v[string(word)]
+	if !known {
+		n = int32(len(v))
+		v[string(word)] = n
+	}
+	return n
 }
