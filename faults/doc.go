@@ -9,9 +9,9 @@
 //
 // # What is promised
 //
-// A task that Label Studio has ends in exactly one of two: one prediction, or a failure that
-// /status states with its reason. That holds through crashes of the process, power cuts, full
-// disks, outages and lies of Label Studio, events from strangers, and with several processes
+// Every task in Label Studio gets exactly one prediction, or a failure that /status shows with its
+// reason. That holds through crashes of the process, power cuts, full
+// disks, outages and wrong answers of Label Studio, events from strangers, and with several processes
 // on one store.
 //
 // # What is counted
