@@ -28,10 +28,10 @@ var scenes = []scene{
 	{"away", "tasks are imported while the process is down", away, 20 * time.Minute},
 	{"copies", "copies of the data folder, taken at random moments, are started", copies, time.Hour},
 	{"disk", "the data folder is full, then read-only", disk, 10 * time.Minute},
-	{"studio", "Label Studio stalls, lies, redirects, cuts, refuses, and is away", faultyStudio, 20 * time.Minute},
+	{"studio", "Label Studio stalls, answers with pages, redirects, cuts connections, refuses, and is away", faultyStudio, 20 * time.Minute},
 	{"config", "a wrong labelling configuration, and a mistake in the project's settings, for a while", config, 10 * time.Minute},
 	{"strangers", "forged events, invented projects, huge bodies and idle connections", strangers, 20 * time.Minute},
-	{"bombs", "files that lie about themselves, unfold to days or refer to other files", bombs, 20 * time.Minute},
+	{"bombs", "files with wrong headers, that unpack to days of sound or refer to other files", bombs, 20 * time.Minute},
 }
 
 // play plays a scene and ends all that it started.

@@ -10,7 +10,7 @@ import (
 )
 
 // A job is given up when several attempts in a row crash, since it may be what crashes the
-// process. It may be something else: a lack of memory, a defect that is mended by now, somebody
+// process. It may be something else: a lack of memory, a defect that has been fixed, somebody
 // who kills the process. So such a job gets another chance after a while, after an orderly stop,
 // which shows that the process does not always crash, and after an update of the program.
 

@@ -118,7 +118,7 @@ func (s *Events) Put(ctx context.Context, n labelstudio.Notice) error {
 // Missed implements server.EventQueue.
 func (s *Events) Missed() { s.lookUp() }
 
-// lookUp has all projects looked through, now or soon. Anybody can send an event that asks for
+// lookUp has all projects compared with Label Studio, now or soon. Anybody can send an event that asks for
 // it, and each look costs requests to Label Studio: hence once a minute at most.
 func (s *Events) lookUp() {
 	s.mu.Lock()

@@ -108,8 +108,8 @@ func (s *sources) ask(ctx context.Context, of source, f *failing) (back bool) {
 		f.down, f.next = true, now.Add(min(max(probe, now.Sub(f.since)/20), longest))
 		return false
 	}
-	// One that could be had at once was no outage but a moment, or is in order but for its
-	// length, and its job takes its time.
+	// One whose first byte came at once had no outage: the failure was brief, or something else
+	// was wrong with the recording, and its job waits for its next attempt as usual.
 	delete(s.failing, of)
 	return waits && f.down
 }

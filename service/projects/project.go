@@ -57,7 +57,7 @@ func (p *Project) Served() error {
 }
 
 // Resolve finds out what a project wants. An error is a sentence for its users, a
-// NotServedError where they can mend it, unless it wraps one of ctx, which bounds the reading
+// NotServedError where they can correct it, unless it wraps one of ctx, which bounds the reading
 // of a model that is met for the first time.
 func (r *Registry) Resolve(ctx context.Context, p *labelstudio.Project) (*Project, error) {
 	settings, err := ParseSettings(p.ExtraParams, r.options.Defaults)
