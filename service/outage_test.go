@@ -94,8 +94,13 @@ func TestAJobThatWaitedForLongOutlivesAnOutage(t *testing.T) {
 		ids := w.record(p, 1)
 		w.EmitCreated(p, ids...)
 		w.until("transcribing", time.Minute, func() bool { return w.state(ids[0]).State == "transcribing" })
-		w.Intercept(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) { labelstudiotest.Answer(502, "<html>")(rw, r) })
-		w.until("tried", 24*time.Hour, func() bool { s := w.state(ids[0]); return s.State == "not pushed" || s.State == "to be pushed" && s.Retries > 0 })
+		w.Intercept(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
+			labelstudiotest.Answer(502, "<html>")(rw, r)
+		})
+		w.until("tried", 24*time.Hour, func() bool {
+			s := w.state(ids[0])
+			return s.State == "not pushed" || s.State == "to be pushed" && s.Retries > 0
+		})
 		w.Intercept(nil)
 		w.settled(20*time.Second, ids...)
 	})
