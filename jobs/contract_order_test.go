@@ -97,6 +97,35 @@ var contractOrder = []promise{
 			t.Errorf("order, want (-), got (+):\n%s", d)
 		}
 	}},
+	{"of many who remove an ended job and enqueue it anew, none removes the new one", func(t *testing.T, open func(Options) *Queue) {
+		q := open(Options{})
+		old := enqueue(t, q, spec("a"))
+		wantErr(t, q.RemoveEnded(t.Context(), "a"), ErrState)
+		if err := take(t, q, "asr").Finish(t.Context(), []byte("done")); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if err := q.RemoveEnded(t.Context(), "a"); err != nil && !errors.Is(err, ErrState) && !errors.Is(err, ErrNotFound) {
+					t.Error(err)
+				}
+				if _, _, err := q.Enqueue(t.Context(), spec("a")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		j, err := q.Get(t.Context(), "a")
+		if err != nil || j.State != Queued || !j.Created.After(old.Created) {
+			t.Fatalf("%+v, %v", j, err)
+		}
+		if _, err := q.Hold(t.Context(), "a", time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, q.RemoveEnded(t.Context(), "a"), ErrState)
+		wantErr(t, q.RemoveEnded(t.Context(), "b"), ErrNotFound)
+	}},
 	{"a worker of a higher class gets a job when it is raised", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, spec("long"))

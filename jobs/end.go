@@ -41,7 +41,7 @@ func (l *Lease) Fail(ctx context.Context, cause error) error {
 }
 
 // Retry ends the attempt and schedules the next one after delay, with cause as the reason.
-// There is no limit: the caller decides when to give up, by Job.Retries and Job.Created.
+// There is no limit: the caller decides when to give up, by Job.Retries and Job.Failing.
 // Other jobs are not delayed.
 func (l *Lease) Retry(ctx context.Context, delay time.Duration, cause error) error {
 	return fail("retry", l.job.Key, l.conclude(ctx, func(r record) (record, error) {

@@ -233,6 +233,40 @@ func (q *Queue) remove(ctx context.Context, key string) error {
 	return q.discard(ctx, e.id, e.result)
 }
 
+// RemoveEnded deletes a job that has ended, with its result. A job in another state, or one that
+// was enqueued anew meanwhile, is ErrState and stays.
+func (q *Queue) RemoveEnded(ctx context.Context, key string) error {
+	return fail("remove", key, q.removeEnded(ctx, key))
+}
+
+func (q *Queue) removeEnded(ctx context.Context, key string) error {
+	if err := checkName("key", key); err != nil {
+		return err
+	}
+	if err := q.gate(false); err != nil {
+		return err
+	}
+	r, rev, err := q.read(ctx, key)
+	if err != nil {
+		return err
+	}
+	if !r.State.Ended() {
+		return fmt.Errorf("%w: it is %s", ErrState, r.State)
+	}
+	actx, cancel := q.attempt(ctx)
+	defer cancel()
+	if err := q.jobs.Purge(actx, escape(key), jetstream.LastRevision(rev), jetstream.PurgeTTL(goneFor)); err != nil {
+		if _, now, again := q.read(ctx, key); again == nil && now != rev {
+			return fmt.Errorf("%w: %w", ErrState, errConflict)
+		} else if errors.Is(again, ErrNotFound) {
+			return again // somebody else has removed it
+		}
+		return q.answer(ctx, err)
+	}
+	q.forgotten(actx, key, r.ID)
+	return q.discard(ctx, r.ID, r.Result)
+}
+
 // forgotten waits until the index has seen the removal, so that the next List does not show
 // the job.
 func (q *Queue) forgotten(ctx context.Context, key, id string) {

@@ -105,6 +105,7 @@ type Job struct {
 	Held      time.Time `json:"held,omitzero"`      // queued: until when somebody holds it; see Queue.Hold
 	Attempted time.Time `json:"taken,omitzero"`     // start of the latest attempt
 	Ended     time.Time `json:"ended,omitzero"`
+	Failing   time.Time `json:"failing,omitzero"` // since when each attempt has failed; see Lease.Retry
 
 	// Content names what the job works on, as far as a worker has found out: jobs of equal
 	// content have equal results. See Attempt.Identify.

@@ -64,7 +64,7 @@ func (r record) finish(now time.Time, ref resultRef) (record, error) {
 		return r, err
 	}
 	r = r.step(Done, now)
-	r.Result, r.Reason, r.Hint, r.Crashes, r.Windows = &ref, "", "", 0, 0
+	r.Result, r.Reason, r.Hint, r.Crashes, r.Windows, r.Failing = &ref, "", "", 0, 0, time.Time{}
 	return r, nil
 }
 
@@ -83,6 +83,9 @@ func (r record) retry(now, notBefore time.Time, cause error) (record, error) {
 		return r, err
 	}
 	r = r.step(Queued, now)
+	if r.Failing.IsZero() {
+		r.Failing = now
+	}
 	r.Retries++
 	r.Crashes, r.Windows = 0, 0
 	r.NotBefore = notBefore
@@ -101,7 +104,7 @@ func (r record) release(now time.Time) (record, error) {
 // snooze is release with a schedule. It resets the crashes, since this attempt was none.
 func (r record) snooze(now, notBefore time.Time) (record, error) {
 	r, err := r.release(now)
-	r.Crashes, r.Windows = 0, 0
+	r.Crashes, r.Windows, r.Failing = 0, 0, time.Time{}
 	r.NotBefore = notBefore
 	return r, err
 }
@@ -144,6 +147,9 @@ func (r record) requeue(now time.Time) (record, error) {
 	}
 	if r.Held.After(now) {
 		return r, fmt.Errorf("%w: it is held until %s", ErrState, r.Held.Format(time.RFC3339))
+	}
+	if r.State == Discarded {
+		r.Failing = time.Time{}
 	}
 	r = r.step(Queued, now)
 	r.Ended, r.Crashes, r.Windows = time.Time{}, 0, 0

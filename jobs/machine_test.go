@@ -223,3 +223,38 @@ func normal(t *testing.T, r record) (v any) {
 	}
 	return v
 }
+
+// A job counts as failing from its first failure on, however long it waited before, until an
+// attempt ends in another way or it is queued again after it was given up.
+func TestAJobFailsSinceItsFirstFailure(t *testing.T) {
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	r := record{Format: format, ID: "id", Write: "w", Job: Job{Key: "k", Project: "p", Kind: "asr", Created: clock, Updated: clock}}
+	do := func(step func(r record) (record, error)) {
+		t.Helper()
+		clock = clock.Add(time.Hour)
+		var err error
+		if r, err = r.take(clock, "owner", "lease"); err == nil {
+			r, err = step(r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	retry := func(r record) (record, error) { return r.retry(clock, clock, errors.New("refused")) }
+	do(retry)
+	first := clock
+	do(retry)
+	if !r.Failing.Equal(first) {
+		t.Errorf("failing since %v, want %v", r.Failing, first)
+	}
+	do(func(r record) (record, error) { return r.snooze(clock, clock) })
+	if !r.Failing.IsZero() {
+		t.Errorf("after a snooze it fails since %v", r.Failing)
+	}
+	do(retry)
+	do(func(r record) (record, error) { return r.fail(clock, errors.New("given up")) })
+	r, err := r.requeue(clock)
+	if err != nil || !r.Failing.IsZero() {
+		t.Errorf("queued again: failing since %v, %v", r.Failing, err)
+	}
+}

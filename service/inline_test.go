@@ -74,6 +74,40 @@ func TestRecordingsInTheTaskThatAreTooLarge(t *testing.T) {
 	})
 }
 
+// What is wrong with one task is no failure of the event that announces it, nor of a look at
+// its project.
+func TestARecordingInATaskThatIsNoneStopsNoOther(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.connected("")
+		w.ready()
+		bad := func() int64 {
+			return w.AddTasks(p, map[string]any{"audio": "data:audio/wav;base64," + strings.Repeat("*", 200<<10)})[0]
+		}
+		announced := bad()
+		ids := w.record(p, 2)
+		w.EmitCreated(p, append(ids, announced)...)
+		w.settled(time.Minute, ids...)
+		w.stop()
+		missed := bad()
+		ids = w.record(p, 130) // two pages
+		w.start()
+		w.settled(10*time.Minute, ids...)
+		for _, id := range []int64{announced, missed} {
+			if s := w.state(id); s.State != "not accepted" || !strings.Contains(s.Reason, "data URI") {
+				t.Errorf("%+v", s)
+			}
+		}
+		if n := w.metric("asr_backend_jobs_given_up_total"); n != 0 {
+			t.Errorf("%v jobs were given up", n)
+		}
+		for _, line := range []string{"could not be compared", "job given up"} {
+			if strings.Contains(w.log.String(), line) {
+				t.Errorf("the log has %q", line)
+			}
+		}
+	})
+}
+
 func TestRecordingsInTheTaskWithoutAToken(t *testing.T) {
 	r := tones.Recording{Seconds: 5}
 	inWorld(t, func(_ *world, o *service.Options) { o.LabelStudio.URL, o.LabelStudio.Token = "", labelstudio.Secret{} }, func(w *world) {

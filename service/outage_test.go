@@ -86,6 +86,26 @@ func TestOutageOfAStorageEndsWithinSeconds(t *testing.T) {
 	})
 }
 
+// A job may wait for its first attempt for longer than failing ones are tried again.
+func TestAJobThatWaitedForLongOutlivesAnOutage(t *testing.T) {
+	inWorld(t, func(w *world, o *service.Options) { w.slow, o.GiveUp = 2*time.Hour, time.Hour }, func(w *world) {
+		p := w.connected("")
+		w.ready()
+		ids := w.record(p, 1)
+		w.EmitCreated(p, ids...)
+		w.until("transcribing", time.Minute, func() bool { return w.state(ids[0]).State == "transcribing" })
+		w.Intercept(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
+			labelstudiotest.Answer(502, "<html>")(rw, r)
+		})
+		w.until("tried", 24*time.Hour, func() bool {
+			s := w.state(ids[0])
+			return s.State == "not pushed" || s.State == "to be pushed" && s.Retries > 0
+		})
+		w.Intercept(nil)
+		w.settled(20*time.Second, ids...)
+	})
+}
+
 // remote is a service in real time that fetches recordings from its Label Studio, with the
 // user's personal access token.
 func remote(t *testing.T, o labelstudiotest.Options) *world {

@@ -116,7 +116,8 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	if s.outage.Missed(job) {
 		delay = min(delay, shortestWait)
 	}
-	if again && time.Since(job.Created) < s.options.GiveUp {
+	// A job may have waited for its first attempt for longer than that.
+	if again && (job.Failing.IsZero() || time.Since(job.Failing) < s.options.GiveUp) {
 		s.log.Warn("job will be tried again", about(job, "in_s", delay.Seconds(), "error", cause)...)
 		if err := lease.Retry(s.storing, delay, hint.With(cause)); err != nil && ctx.Err() == nil {
 			s.log.Error("job not put back", about(job, "error", err)...)

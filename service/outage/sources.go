@@ -87,10 +87,10 @@ func (s *sources) back(ctx context.Context) []string {
 
 // ask asks for the recording of a source, and reports whether it can be had again.
 func (s *sources) ask(ctx context.Context, of source, f *failing) (back bool) {
-	waits := false
+	waits, done := false, false
 	if q, err := s.queue.Get(); err == nil {
 		job, ok := q.Peek(f.key)
-		waits = ok && !job.State.Ended()
+		waits, done = ok && !job.State.Ended(), ok && job.State == jobs.Done
 	}
 	retry := false
 	if waits {
@@ -111,5 +111,6 @@ func (s *sources) ask(ctx context.Context, of source, f *failing) (back bool) {
 	// One whose first byte came at once had no outage: the failure was brief, or something else
 	// was wrong with the recording, and its job waits for its next attempt as usual.
 	delete(s.failing, of)
-	return waits && f.down
+	// A job that was done between two questions had its recording: the others wait for theirs.
+	return f.down && (waits || done)
 }

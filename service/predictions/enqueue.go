@@ -115,7 +115,8 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 	case done:
 		a.pushed = time.Since(job.Ended) < remembered
 	}
-	if err := q.Remove(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) {
+	// Another request may have made it anew by now, and hold it.
+	if err := q.RemoveEnded(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
 		return err
 	}
 	_, _, err = jobs.Insert(ctx, q, args, o)

@@ -8,6 +8,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -27,11 +28,21 @@ func (s *Predictions) Prepare(ctx context.Context, p *projects.Project, tasks []
 			missing.Add(int64(a.missing))
 		}
 		s.Problems.SetTask(p.ID, tasks[i].ID, problems.NotAccepted, err)
-		if err != nil && !errors.Is(err, errNoRecording) && !errors.Is(err, jobs.ErrTooLarge) {
+		if !ofTask(err) {
 			errs[i] = err
 		}
 	})
 	return int(missing.Load()), errors.Join(errs...)
+}
+
+// ofTask reports whether an error of accepting a task is about the task alone, so that trying
+// again does not help. Others are of the store.
+func ofTask(err error) bool {
+	if unfetched, ok := errors.AsType[*media.Error](err); ok {
+		_, again := media.Retryable(unfetched)
+		return !again
+	}
+	return errors.Is(err, errNoRecording) || errors.Is(err, jobs.ErrTooLarge)
 }
 
 // Known reports whether a task has a push of the project's present version, in whatever state:

@@ -102,14 +102,14 @@ func (q *Queue) Health() error {
 	return open.Health()
 }
 
-// Discard removes a job that nobody needs any more. A failure is logged only: jobs that have
-// ended are removed in time anyway.
+// Discard removes a job that has ended and that nobody needs any more; one that was enqueued anew
+// meanwhile stays. A failure is logged only: jobs that have ended are removed in time anyway.
 func (q *Queue) Discard(ctx context.Context, key string) {
 	open, err := q.Get()
 	if err == nil {
-		err = open.Remove(context.WithoutCancel(ctx), key)
+		err = open.RemoveEnded(context.WithoutCancel(ctx), key)
 	}
-	if err != nil && !errors.Is(err, jobs.ErrNotFound) {
+	if err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
 		q.log.Warn("a job that has ended was not removed", "job", key, "error", err)
 	}
 }

@@ -151,8 +151,8 @@ func (r *Recordings) Take(ctx context.Context, q *jobs.Queue, least priority.Cla
 		lease, err := q.TryTake(ctx, Kind, least)
 		if err == nil {
 			job := lease.Job()
-			r.turns.Open(job.Key, job.Project, job.Class)
-			return lease, func() { r.turns.Close(job.Key) }, nil
+			place := r.turns.Open(job.Key, job.Project, job.Class)
+			return lease, place.Close, nil
 		}
 		r.turns.Give()
 		if !errors.Is(err, jobs.ErrNotFound) {

@@ -87,10 +87,11 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		session.rest(ctx)
 	}
 	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, request)
-	if errors.Is(context.Cause(ctx), errYielded) {
+	switch {
+	case err == nil: // also if its end came first
+	case errors.Is(context.Cause(ctx), errYielded):
 		return a.Snooze(0)
-	}
-	if err != nil {
+	default:
 		return err
 	}
 	t.Source = o.Name

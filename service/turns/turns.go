@@ -32,7 +32,6 @@ package turns
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -62,6 +61,7 @@ type claim struct {
 // of a recording that always runs; Without is its only method.
 type Place struct {
 	t       *Turns
+	key     string // of the job
 	project string
 	class   priority.Class
 
@@ -139,13 +139,16 @@ func (t *Turns) grant() {
 	}
 }
 
-// Open notes that a job has the place that was taken for it. The caller closes it.
-func (t *Turns) Open(key, project string, class priority.Class) {
+// Open notes that a job has the place that was taken for it, and returns the place. The caller
+// closes it.
+func (t *Turns) Open(key, project string, class priority.Class) *Place {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.turn++
 	t.served[project] = t.turn
-	t.places[key] = &Place{t: t, project: project, class: class, since: time.Now()}
+	p := &Place{t: t, key: key, project: project, class: class, since: time.Now()}
+	t.places[key] = p
+	return p
 }
 
 // Of returns the place of a job, or nil if it has none.
@@ -155,14 +158,15 @@ func (t *Turns) Of(key string) *Place {
 	return t.places[key]
 }
 
-// Close gives back the place of a job, if it has one.
-func (t *Turns) Close(key string) {
-	if p := t.Of(key); p != nil {
-		p.Lose()
+// Close gives the place back for good. The job may have another one by now: an attempt that
+// has lost its lease ends later than the next one begins.
+func (p *Place) Close() {
+	p.Lose()
+	p.t.mu.Lock()
+	defer p.t.mu.Unlock()
+	if p.t.places[p.key] == p {
+		delete(p.t.places, p.key)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.places, key)
 }
 
 // Wanted reports whether the place should be given to another claim by now.
@@ -218,7 +222,10 @@ func (p *Place) Crowding(waiting []string) bool {
 	for _, other := range p.t.places {
 		open[other.project]++
 	}
-	most := slices.Max(slices.Collect(maps.Values(open)))
+	most := 0
+	for _, n := range open {
+		most = max(most, n)
+	}
 	return len(p.t.places) >= p.t.most && open[p.project] == most &&
 		slices.ContainsFunc(waiting, func(project string) bool { return open[project] == 0 })
 }

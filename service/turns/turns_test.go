@@ -69,7 +69,7 @@ func TestAPlaceIsWantedAfterATurn(t *testing.T) {
 				if err := <-done; !errors.Is(err, left) || turns.Of("a").Wanted() {
 					t.Errorf("%v; still wanted: %v", err, turns.Of("a").Wanted())
 				}
-				turns.Close("a")
+				turns.Of("a").Close()
 				if turns.free != 1 || turns.Of("a") != nil {
 					t.Errorf("%d places are free", turns.free)
 				}
@@ -97,4 +97,24 @@ func TestADownloadGivesItsPlaceBack(t *testing.T) {
 			t.Errorf("after %v and %v of work: %v", took, p.Worked(), err)
 		}
 	})
+}
+
+// An attempt that lost its lease may end after the next attempt at its job has begun.
+func TestAPlaceIsGivenBackByWhoHadIt(t *testing.T) {
+	turns := New(2)
+	var places []*Place
+	for range 2 {
+		if err := turns.Take(t.Context(), "1", priority.Batch); err != nil {
+			t.Fatal(err)
+		}
+		places = append(places, turns.Open("a", "1", priority.Batch))
+	}
+	places[0].Close()
+	if turns.free != 1 || turns.Of("a") != places[1] {
+		t.Errorf("%d places are free, and the job has %p, want %p", turns.free, turns.Of("a"), places[1])
+	}
+	places[1].Close()
+	if turns.free != 2 || turns.Of("a") != nil {
+		t.Errorf("at the end %d places are free, and the job has %p", turns.free, turns.Of("a"))
+	}
 }
