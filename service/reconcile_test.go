@@ -201,6 +201,29 @@ func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
 	})
 }
 
+// A project that is connected again after it was forgotten is looked through like any other.
+func TestAForgottenProjectMayComeBack(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		p := w.connected("")
+		w.Intercept(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+			if strings.HasPrefix(r.URL.Path, fmt.Sprintf("/api/projects/%d", p)) {
+				labelstudiotest.Answer(404, `{"detail":"Not found."}`)(rw, r)
+				return
+			}
+			next.ServeHTTP(rw, r)
+		})
+		time.Sleep(30 * time.Hour)
+		if projects := w.status().Projects; len(projects) != 0 {
+			t.Errorf("after more than a day: %+v", projects)
+		}
+		w.Intercept(nil)
+		if err := w.Refresh(p); err != nil {
+			t.Fatal(err)
+		}
+		w.settled(2*time.Hour, w.record(p, 2)...)
+	})
+}
+
 // What has a prediction already is predicted again after everything else.
 func TestPredictingAgainIsForTheBackground(t *testing.T) {
 	inWorld(t, nil, func(w *world) {

@@ -43,6 +43,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/pause"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
@@ -120,6 +121,9 @@ func (r *Reconciler) Run(ctx context.Context) {
 	if r.Queue.Wait(ctx) == nil {
 		return
 	}
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() { r.adopt(ctx) })
 	r.Due.Now(0)
 	for {
 		project, err := r.Due.Next(ctx)
@@ -144,6 +148,19 @@ func (r *Reconciler) Run(ctx context.Context) {
 			continue
 		}
 		r.Due.At(project, time.Now().Add(r.ended(project, look, err)))
+	}
+}
+
+// adopt makes projects due now and then that have never been looked through here: those that
+// connected to another process on the same store, and those that are back after they were
+// forgotten. It returns when ctx ends.
+func (r *Reconciler) adopt(ctx context.Context) {
+	for pause.For(ctx, seldom) == nil {
+		for _, id := range r.Projects.List(ctx) {
+			if r.last(id).At.IsZero() {
+				r.Due.Now(id)
+			}
+		}
 	}
 }
 
