@@ -256,7 +256,7 @@ func (q *Queue) removeEnded(ctx context.Context, key string) error {
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
 	if err := q.jobs.Purge(actx, escape(key), jetstream.LastRevision(rev), jetstream.PurgeTTL(goneFor)); err != nil {
-		if _, now, again := q.read(ctx, key); again == nil && now != rev {
+		if _, now, again := q.read(ctx, key); again == nil && (now != rev || conflicting(err)) {
 			return fmt.Errorf("%w: %w", ErrState, errConflict)
 		} else if errors.Is(again, ErrNotFound) {
 			return again // somebody else has removed it

@@ -95,7 +95,7 @@ func (v Values) put(ctx context.Context, key, value string, rev *uint64) (confli
 	default:
 		_, err = v.q.projects.Update(actx, name, []byte(value), *rev)
 	}
-	if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+	if conflicting(err) {
 		return true, nil
 	}
 	return false, v.q.answer(ctx, err)

@@ -50,7 +50,7 @@ func (q *Queue) claimSource(ctx context.Context) error {
 		actx, cancel := q.attempt(ctx)
 		_, err = q.projects.Update(actx, sourceName, []byte(q.o.Source), rev)
 		cancel()
-		if !errors.Is(err, jetstream.ErrKeyExists) && !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+		if !conflicting(err) {
 			return q.answer(ctx, err)
 		}
 	}

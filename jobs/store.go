@@ -159,7 +159,7 @@ func (q *Queue) write(ctx context.Context, r record, rev uint64) (uint64, error)
 	case err == nil:
 		q.index.apply(r, now, time.Now())
 		return now, nil
-	case !errors.Is(err, jetstream.ErrKeyExists) && !errors.Is(err, jetstream.ErrKeyRevisionMismatch):
+	case !conflicting(err):
 		return 0, q.answer(ctx, err)
 	}
 	stored, at, err := q.read(ctx, r.Key)
@@ -170,6 +170,15 @@ func (q *Queue) write(ctx context.Context, r record, rev uint64) (uint64, error)
 		return 0, errConflict
 	}
 	return 0, err
+}
+
+// conflicting reports whether a write failed because the key has another revision. A stream with
+// replicas answers so too while another write is under way, with a code of its own, which Create
+// of nats.go does not translate.
+func conflicting(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) ||
+		errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
 // change applies one transition to a job and starts over when another writer was faster.
