@@ -142,12 +142,19 @@ func skip(d *json.Decoder) error {
 	return skipFrom(d, t)
 }
 
+// mostDepth bounds how deeply values stand in each other: a decoder remembers each level.
+const mostDepth = 1000
+
+var errDepth = fmt.Errorf("more than %d values stand in each other", mostDepth)
+
 // skipFrom reads over the rest of a value whose first token is t.
 func skipFrom(d *json.Decoder, t json.Token) error {
 	for depth := 0; ; {
 		switch t {
 		case json.Delim('{'), json.Delim('['):
-			depth++
+			if depth++; depth > mostDepth {
+				return errDepth
+			}
 		case json.Delim('}'), json.Delim(']'):
 			depth--
 		}

@@ -43,11 +43,13 @@ func TestNoticesOfDamagedEventsAreRefused(t *testing.T) {
 	}
 }
 
-func TestDeepEventsTakeNoStack(t *testing.T) {
-	deep := `{"action":"TASKS_CREATED","tasks":[` + strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20) + `,{"id":5}]}`
-	n, err := labelstudio.ReadNotice(strings.NewReader(deep))
-	if err != nil || !slices.Equal(n.Tasks, []int64{5}) {
-		t.Fatalf("tasks %v, %v", n.Tasks, err)
+func TestDeepEventsTakeNoMemory(t *testing.T) {
+	for depth, ok := range map[int]bool{900: true, 1 << 20: false} {
+		deep := `{"action":"TASKS_CREATED","tasks":[` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `,{"id":5}]}`
+		n, err := labelstudio.ReadNotice(strings.NewReader(deep))
+		if (err == nil) != ok || ok && !slices.Equal(n.Tasks, []int64{5}) {
+			t.Errorf("%d deep: tasks %v, %v", depth, n.Tasks, err)
+		}
 	}
 }
 

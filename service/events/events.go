@@ -108,6 +108,10 @@ func (s *Events) Put(ctx context.Context, n labelstudio.Notice) error {
 	q, err := s.Queue.Get()
 	if err == nil {
 		err = insert(ctx, q, event{Notice: n, at: time.Now()})
+		if errors.Is(err, jobs.ErrTooLarge) {
+			short := labelstudio.Notice{Action: n.Action, Project: n.Project, Truncated: true}
+			err = insert(ctx, q, event{Notice: short, at: time.Now()})
+		}
 	}
 	if err != nil {
 		s.Due.Now(n.Project)

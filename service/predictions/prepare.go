@@ -48,8 +48,8 @@ func ofTask(err error) bool {
 // Known reports whether a task has a push of the project's present version, in whatever state:
 // it waits, has ended, or was given up with its reason.
 func (s *Predictions) Known(q *jobs.Queue, p *projects.Project, task int64) bool {
-	_, ok := q.Peek(push{TaskID: task, ProjectID: p.ID, Version: p.Version}.Key())
-	return ok
+	job, ok := q.Peek(push{TaskID: task, ProjectID: p.ID, Version: p.Version}.Key())
+	return ok && job.Project != "" // else its record is damaged, and is made anew
 }
 
 // Forget takes back what is queued for tasks that are gone. Transcriptions stay: other tasks

@@ -78,6 +78,7 @@ type state struct {
 	Look
 	failures int       // in a row
 	missing  time.Time // since when Label Studio does not know the project; zero: it does
+	next     time.Time // the earliest time of the next look
 }
 
 // Look is the last look at a project, as /status shows it.
@@ -107,8 +108,9 @@ func New(o Options) (*Reconciler, error) {
 }
 
 const (
-	// often is how long a project is left alone after a look, whoever asks for the next.
-	often = 5 * time.Second
+	// often is how long a project is left alone after a look, whoever asks for the next, and
+	// share how often what the look took: strangers can ask for looks.
+	often, share = 5 * time.Second, 10
 	// seldom is when the next look comes that nobody asks for.
 	seldom = time.Hour
 	// forgotten is how long Label Studio may not know a project until it is forgotten here: with
@@ -136,10 +138,11 @@ func (r *Reconciler) Run(ctx context.Context) {
 			}
 			continue
 		}
-		if rest := time.Until(r.last(project).At.Add(often)); rest > 0 {
-			r.Due.At(project, time.Now().Add(rest))
+		if next := r.last(project).next; next.After(time.Now()) {
+			r.Due.At(project, next)
 			continue
 		}
+		began := time.Now()
 		look, err := r.Project(ctx, project)
 		if ctx.Err() != nil {
 			return
@@ -147,7 +150,7 @@ func (r *Reconciler) Run(ctx context.Context) {
 		if errors.Is(err, errForgotten) {
 			continue
 		}
-		r.Due.At(project, time.Now().Add(r.ended(project, look, err)))
+		r.Due.At(project, time.Now().Add(r.ended(project, look, time.Since(began), err)))
 	}
 }
 
@@ -164,11 +167,12 @@ func (r *Reconciler) adopt(ctx context.Context) {
 	}
 }
 
-// ended notes how a look ended, and returns when the next one comes.
-func (r *Reconciler) ended(project int64, look Look, err error) time.Duration {
+// ended notes how a look ended that took so long, and returns when the next one comes.
+func (r *Reconciler) ended(project int64, look Look, took time.Duration, err error) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.known[project]
+	s.next = time.Now().Add(max(often, share*took))
 	if err == nil {
 		s.Look, s.failures = look, 0
 		r.known[project] = s
@@ -178,7 +182,7 @@ func (r *Reconciler) ended(project int64, look Look, err error) time.Duration {
 		return time.Duration((0.9 + 0.2*rand.Float64()) * float64(seldom))
 	}
 	s.At = time.Now()
-	delay := max(jobs.Backoff{First: 5 * time.Second, Most: 10 * time.Minute}.Delay(s.failures), often)
+	delay := max(jobs.Backoff{First: 5 * time.Second, Most: 10 * time.Minute}.Delay(s.failures), often, share*took)
 	s.failures++
 	r.known[project] = s
 	r.Problems.SetAccess(project, err)
