@@ -59,6 +59,9 @@ func (s *studio) start(t *testing.T) {
 		"LATEST_VERSION_CHECK=false", "COLLECT_ANALYTICS=false", "SENTRY_DSN=", "FRONTEND_SENTRY_DSN=", "FEATURE_FLAGS_OFFLINE=true",
 		// The backend is at a private address.
 		"ML_BLOCK_LOCAL_IP=false", "SSRF_PROTECTION_ENABLED=false",
+		// One that Label Studio makes up may begin with a $, which it cannot read again: tokens are
+		// invalid after a restart then.
+		"SECRET_KEY=of-tests-only",
 		"LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN=true",
 		"LOCAL_FILES_SERVING_ENABLED=true", "LOCAL_FILES_DOCUMENT_ROOT="+s.documents,
 		"fflag_feat_utc_210_prediction_validation_15082025=true",

@@ -176,54 +176,6 @@ func TestEventsOfProjectsThatNeverConnectedDoNothing(t *testing.T) {
 	})
 }
 
-// A project that is gone is forgotten, but not at once: a wrong token hides projects too.
-func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
-		kept, gone := w.connected(""), w.connected("")
-		ids := w.record(gone, 2)
-		w.EmitCreated(gone, ids...)
-		w.settled(time.Minute, ids...)
-		w.DeleteProject(gone)
-		time.Sleep(12 * time.Hour)
-		projects := w.status().Projects
-		if len(projects) != 2 || projects[1].Problem == nil || !strings.Contains(projects[1].Problem.What, "404") {
-			t.Errorf("half a day after: %+v", projects)
-		}
-		time.Sleep(24 * time.Hour)
-		for range 2 {
-			if projects := w.status().Projects; len(projects) != 1 || projects[0].ID != kept {
-				t.Errorf("a day after: %+v", projects)
-			}
-			w.stop()
-			w.start()
-			w.ready()
-		}
-	})
-}
-
-// A project that is connected again after it was forgotten is looked through like any other.
-func TestAForgottenProjectMayComeBack(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
-		p := w.connected("")
-		w.Intercept(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
-			if strings.HasPrefix(r.URL.Path, fmt.Sprintf("/api/projects/%d", p)) {
-				labelstudiotest.Answer(404, `{"detail":"Not found."}`)(rw, r)
-				return
-			}
-			next.ServeHTTP(rw, r)
-		})
-		time.Sleep(30 * time.Hour)
-		if projects := w.status().Projects; len(projects) != 0 {
-			t.Errorf("after more than a day: %+v", projects)
-		}
-		w.Intercept(nil)
-		if err := w.Refresh(p); err != nil {
-			t.Fatal(err)
-		}
-		w.settled(2*time.Hour, w.record(p, 2)...)
-	})
-}
-
 // What has a prediction already is predicted again after everything else.
 func TestPredictingAgainIsForTheBackground(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
