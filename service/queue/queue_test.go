@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/queue"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
@@ -51,6 +52,17 @@ func TestAQueueIsOpenedOnceItsFolderIsThere(t *testing.T) {
 			t.Errorf("once it is open: %v, %v, %v", got, err, q.Health())
 		}
 		if _, _, err := open.Enqueue(t.Context(), jobs.Spec{Key: "a", Project: "1", Kind: "k"}); err != nil {
+			t.Fatal(err)
+		}
+		q.Discard(t.Context(), "a")
+		if _, err := open.Get(t.Context(), "a"); err != nil {
+			t.Errorf("a job that has not ended, after Discard: %v", err)
+		}
+		l, err := open.Take(t.Context(), "k", priority.Background)
+		if err == nil {
+			err = l.Finish(t.Context(), nil)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		q.Discard(t.Context(), "a")
