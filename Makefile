@@ -56,7 +56,7 @@ screenshots: build
 
 # Run the tests with the race detector, without those that take hours of audio.
 race: library test-env
-	ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) scripts/race.sh -short -timeout 20m ./...
+	ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) scripts/race.sh -short -timeout 40m ./...
 
 # Create the Python environment of the tests.
 test-env:

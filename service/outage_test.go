@@ -88,6 +88,9 @@ func TestOutageOfAStorageEndsWithinSeconds(t *testing.T) {
 
 // A job may wait for its first attempt for longer than failing ones are tried again.
 func TestAJobThatWaitedForLongOutlivesAnOutage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes hours of the bubble's time")
+	}
 	inWorld(t, func(w *world, o *service.Options) { w.slow, o.GiveUp = 2*time.Hour, time.Hour }, func(w *world) {
 		p := w.connected("")
 		w.ready()

@@ -79,7 +79,7 @@ func TestAProjectMayBeLeftAlone(t *testing.T) {
 			if err := w.connect(p, settings); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(3 * time.Hour)
+			time.Sleep(75 * time.Minute)
 			rows := w.Predictions(ids[0])
 			if len(rows) != 1 || (rows[0].Version != first) != again {
 				t.Errorf("%s: predictions %+v, want a new one %v", settings, rows, again)

@@ -58,6 +58,9 @@ func TestShortRecordingsDoNotWaitForLongOnesOfAnotherProject(t *testing.T) {
 
 // More long recordings than may be open at once: one makes room, which is no failure of it.
 func TestALongRecordingMakesRoomForOneOfAnotherProject(t *testing.T) {
+	if testing.Short() {
+		t.Skip("transcribes hours of audio")
+	}
 	inWorld(t, func(w *world, o *service.Options) { w.slow, o.Recordings = 15*time.Second, 1 }, func(w *world) {
 		p, other := w.connected(""), w.connected("")
 		w.ready()
