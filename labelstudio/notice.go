@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/asr-backend/asr-backend/internal/jsontoken"
 )
 
 // Notice is what can be taken from a webhook that anybody may send: that something has
@@ -45,7 +47,7 @@ func ReadNotice(r io.Reader) (n Notice, err error) {
 		case "annotation", "annotations":
 			return readIDs(d, func(id int64) { n.add(&n.Annotations, id) })
 		}
-		return skip(d)
+		return jsontoken.Skip(d, mostDepth)
 	})
 	if err == nil {
 		if _, after := d.Token(); !errors.Is(after, io.EOF) {
@@ -74,22 +76,7 @@ func eachField(d *json.Decoder, read func(key string) error) error {
 	case t != json.Delim('{'):
 		return fmt.Errorf("want an object, not %v", t)
 	}
-	return fieldsOf(d, read)
-}
-
-// fieldsOf is eachField behind the opening brace.
-func fieldsOf(d *json.Decoder, read func(key string) error) error {
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return err
-		}
-		if err := read(key.(string)); err != nil {
-			return err
-		}
-	}
-	_, err := d.Token()
-	return err
+	return jsontoken.Members(d, read)
 }
 
 // readIDs reads a value: an object with an id, a list of such objects, or something else,
@@ -102,27 +89,23 @@ func readIDs(d *json.Decoder, found func(id int64)) error {
 	if t != json.Delim('[') {
 		return readID(d, t, found)
 	}
-	for d.More() {
+	return jsontoken.Items(d, func() error {
 		t, err := d.Token()
 		if err != nil {
 			return err
 		}
-		if err := readID(d, t, found); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token()
-	return err
+		return readID(d, t, found)
+	})
 }
 
 // readID reads the rest of a value whose first token is t, and finds its id if it is an object.
 func readID(d *json.Decoder, t json.Token, found func(id int64)) error {
 	if t != json.Delim('{') {
-		return skipFrom(d, t)
+		return jsontoken.Rest(d, t, mostDepth)
 	}
-	return fieldsOf(d, func(key string) error {
+	return jsontoken.Members(d, func(key string) error {
 		if key != "id" {
-			return skip(d)
+			return jsontoken.Skip(d, mostDepth)
 		}
 		var id number
 		err := d.Decode(&id)
@@ -133,37 +116,5 @@ func readID(d *json.Decoder, t json.Token, found func(id int64)) error {
 	})
 }
 
-// skip reads over a value.
-func skip(d *json.Decoder) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	return skipFrom(d, t)
-}
-
-// mostDepth bounds how deeply values stand in each other: a decoder remembers each level.
+// mostDepth bounds how deeply the values of an event stand in each other.
 const mostDepth = 1000
-
-var errDepth = fmt.Errorf("more than %d values stand in each other", mostDepth)
-
-// skipFrom reads over the rest of a value whose first token is t.
-func skipFrom(d *json.Decoder, t json.Token) error {
-	for depth := 0; ; {
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			if depth++; depth > mostDepth {
-				return errDepth
-			}
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth == 0 {
-			return nil
-		}
-		var err error
-		if t, err = d.Token(); err != nil {
-			return err
-		}
-	}
-}

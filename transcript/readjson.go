@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/asr-backend/asr-backend/internal/jsontoken"
 )
 
 // readJSON reads what writeJSON writes, and what Whisper, its descendants and services in
@@ -87,9 +89,9 @@ func (d *jsonReader) transcript() error {
 	switch tok {
 	case json.Delim('['):
 		d.known = !d.More() // an empty list is one of segments
-		err = d.items(func() error { return d.segment("[].") })
+		err = jsontoken.Items(d.Decoder, func() error { return d.segment("[].") })
 	case json.Delim('{'):
-		err = d.members(func(key string) error {
+		err = jsontoken.Members(d.Decoder, func(key string) error {
 			err := d.member(key)
 			if bad := (misfit{}); errors.As(err, &bad) {
 				err = fmt.Errorf("%s: %w", quote(key), err)
@@ -178,7 +180,7 @@ func (d *jsonReader) within(item func() error) error {
 	if !ok {
 		return err
 	}
-	return d.items(item)
+	return jsontoken.Items(d.Decoder, item)
 }
 
 // flatWord reads a word of the outer object.
@@ -198,9 +200,9 @@ func (d *jsonReader) result() error {
 	switch tok {
 	case json.Delim('['):
 		d.known = true
-		return d.items(d.flatWord)
+		return jsontoken.Items(d.Decoder, d.flatWord)
 	case json.Delim('{'):
-		return d.members(func(key string) error {
+		return jsontoken.Members(d.Decoder, func(key string) error {
 			if key == "language" {
 				return d.name(&d.t.Language)
 			}

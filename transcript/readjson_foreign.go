@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/asr-backend/asr-backend/internal/jsontoken"
 )
 
 // Kept are few keys, of which each is short: what a file is shows in its outer ones.
@@ -27,16 +29,16 @@ func (d *jsonReader) survey(path string) error {
 	}
 	switch tok {
 	case json.Delim('{'):
-		return d.members(inner)
+		return jsontoken.Members(d.Decoder, inner)
 	case json.Delim('['):
 		path += "[]"
-		return d.items(func() error {
+		return jsontoken.Items(d.Decoder, func() error {
 			tok, err := d.Token()
 			if err != nil {
 				return err
 			}
 			if tok == json.Delim('{') {
-				return d.members(inner)
+				return jsontoken.Members(d.Decoder, inner)
 			}
 			return d.rest(tok)
 		})

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/internal/jsontoken"
 )
 
 // object reads an object and calls member for each key, which must read the value. A
@@ -16,7 +18,7 @@ func (d *jsonReader) object(member func(key string) error) error {
 	if ok, err := d.enter('{'); !ok {
 		return err
 	}
-	return d.members(member)
+	return jsontoken.Members(d.Decoder, member)
 }
 
 // list reads a list and calls item for each item, which must read it. A null counts as
@@ -25,7 +27,7 @@ func (d *jsonReader) list(item func() error) error {
 	if ok, err := d.enter('['); !ok {
 		return err
 	}
-	return d.items(item)
+	return jsontoken.Items(d.Decoder, item)
 }
 
 func (d *jsonReader) enter(open json.Delim) (bool, error) {
@@ -55,61 +57,11 @@ func describe(tok json.Token) string {
 	return fmt.Sprint(tok)
 }
 
-func (d *jsonReader) members(member func(key string) error) error {
-	for d.More() {
-		tok, err := d.Token()
-		if err != nil {
-			return err
-		}
-		key, ok := tok.(string)
-		if !ok {
-			return errors.New("an object has a key that is not a string")
-		}
-		if err := member(key); err != nil {
-			return err
-		}
-	}
-	_, err := d.Token()
-	return err
-}
-
-func (d *jsonReader) items(item func() error) error {
-	for d.More() {
-		if err := item(); err != nil {
-			return err
-		}
-	}
-	_, err := d.Token()
-	return err
-}
-
 // skip reads over one value of any kind and any size without keeping it.
-func (d *jsonReader) skip() error {
-	tok, err := d.Token()
-	if err != nil {
-		return err
-	}
-	return d.rest(tok)
-}
+func (d *jsonReader) skip() error { return jsontoken.Skip(d.Decoder, math.MaxInt) }
 
 // rest reads over what is left of the value that a token began.
-func (d *jsonReader) rest(tok json.Token) error {
-	for depth := 0; ; {
-		switch tok {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth == 0 {
-			return nil
-		}
-		var err error
-		if tok, err = d.Token(); err != nil {
-			return err
-		}
-	}
-}
+func (d *jsonReader) rest(t json.Token) error { return jsontoken.Rest(d.Decoder, t, math.MaxInt) }
 
 // A misfit is a value of the wrong kind or out of its range. It has been read over, so
 // that reading can go on.
