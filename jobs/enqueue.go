@@ -27,8 +27,7 @@ func stored(t time.Time) time.Time {
 
 // Enqueue stores a new job, or returns the one that already has the key, in any state;
 // created says which. An existing queued job is raised to the class of s, and starts not before
-// the time of s. Once Enqueue has
-// returned without an error, the job is on disk and will end.
+// the time of s. Once Enqueue has returned without an error, the job is on disk and will end.
 //
 // After an error the job may have been stored all the same; enqueueing it again finds it.
 func (q *Queue) Enqueue(ctx context.Context, s Spec) (j Job, created bool, err error) {
@@ -167,23 +166,13 @@ const waitAgain = 100 * time.Millisecond
 // Requeue queues a dead job again, and makes a scheduled one ready now. Jobs in other states
 // are ErrState.
 func (q *Queue) Requeue(ctx context.Context, key string) (Job, error) {
-	err := q.gate(false)
-	if err != nil {
-		return Job{}, fail("requeue", key, err)
-	}
-	j, err := q.change(ctx, key, func(r record) (record, error) { return r.requeue(now()) })
-	return j, fail("requeue", key, err)
+	return q.transition(ctx, "requeue", key, func(r record) (record, error) { return r.requeue(now()) })
 }
 
 // Revive queues a job again that is dead after crashes, for one attempt: if that crashes as
 // well, the job is dead again. Jobs in other states are ErrState.
 func (q *Queue) Revive(ctx context.Context, key string) (Job, error) {
-	err := q.gate(false)
-	if err != nil {
-		return Job{}, fail("revive", key, err)
-	}
-	j, err := q.change(ctx, key, func(r record) (record, error) { return r.revive(now(), q.o.MaxCrashes) })
-	return j, fail("revive", key, err)
+	return q.transition(ctx, "revive", key, func(r record) (record, error) { return r.revive(now(), q.o.MaxCrashes) })
 }
 
 // Hold keeps a queued job from starting until a time, for a caller that does its work in
@@ -191,12 +180,16 @@ func (q *Queue) Revive(ctx context.Context, key string) (Job, error) {
 // several callers one gets it, until that time has come. Otherwise, and if the job is not
 // queued, Hold answers ErrState.
 func (q *Queue) Hold(ctx context.Context, key string, until time.Time) (Job, error) {
-	err := q.gate(false)
-	if err != nil {
-		return Job{}, fail("hold", key, err)
+	return q.transition(ctx, "hold", key, func(r record) (record, error) { return r.hold(now(), stored(until)) })
+}
+
+// transition changes a job that this process need not run.
+func (q *Queue) transition(ctx context.Context, op, key string, step func(record) (record, error)) (Job, error) {
+	if err := q.gate(false); err != nil {
+		return Job{}, fail(op, key, err)
 	}
-	j, err := q.change(ctx, key, func(r record) (record, error) { return r.hold(now(), stored(until)) })
-	return j, fail("hold", key, err)
+	j, err := q.change(ctx, key, step)
+	return j, fail(op, key, err)
 }
 
 // goneFor is how long a delete marker is kept for processes that were cut off from the
@@ -224,13 +217,7 @@ func (q *Queue) remove(ctx context.Context, key string) error {
 		}
 		e = &entry{id: r.ID, result: r.Result}
 	}
-	actx, cancel := q.attempt(ctx)
-	defer cancel()
-	if err := q.jobs.Purge(actx, escape(key), jetstream.PurgeTTL(goneFor)); err != nil {
-		return q.answer(ctx, err)
-	}
-	q.forgotten(actx, key, e.id)
-	return q.discard(ctx, e.id, e.result)
+	return q.removeRecord(ctx, key, e.id, e.result, 0)
 }
 
 // RemoveEnded deletes a job that has ended, with its result. A job in another state, or one that
@@ -253,18 +240,32 @@ func (q *Queue) removeEnded(ctx context.Context, key string) error {
 	if !r.State.Ended() {
 		return fmt.Errorf("%w: it is %s", ErrState, r.State)
 	}
+	return q.removeRecord(ctx, key, r.ID, r.Result, rev)
+}
+
+// removeRecord deletes the record of a job and what it has stored. With a revision, not zero, it
+// deletes that one only: another one is ErrState, and none ErrNotFound.
+func (q *Queue) removeRecord(ctx context.Context, key, id string, result *resultRef, rev uint64) error {
+	options := []jetstream.KVDeleteOpt{jetstream.PurgeTTL(goneFor)}
+	if rev != 0 {
+		options = append(options, jetstream.LastRevision(rev))
+	}
 	actx, cancel := q.attempt(ctx)
 	defer cancel()
-	if err := q.jobs.Purge(actx, escape(key), jetstream.LastRevision(rev), jetstream.PurgeTTL(goneFor)); err != nil {
-		if _, now, again := q.read(ctx, key); again == nil && (now != rev || conflicting(err)) {
+	err := q.jobs.Purge(actx, escape(key), options...)
+	if err != nil && rev != 0 {
+		switch _, now, again := q.read(ctx, key); {
+		case again == nil && (now != rev || conflicting(err)):
 			return fmt.Errorf("%w: %w", ErrState, errConflict)
-		} else if errors.Is(again, ErrNotFound) {
+		case errors.Is(again, ErrNotFound):
 			return again // somebody else has removed it
 		}
+	}
+	if err != nil {
 		return q.answer(ctx, err)
 	}
-	q.forgotten(actx, key, r.ID)
-	return q.discard(ctx, r.ID, r.Result)
+	q.forgotten(actx, key, id)
+	return q.discard(ctx, id, result)
 }
 
 // forgotten waits until the index has seen the removal, so that the next List does not show

@@ -139,16 +139,16 @@ func (o *Options) scrub(err error) error {
 		return err
 	}
 	clean := err.Error()
-	for _, u := range strings.Split(o.URL, ",") {
-		p, perr := url.Parse(strings.TrimSpace(u))
-		if perr != nil || p.User == nil {
+	list, _ := o.servers()
+	for _, u := range list {
+		if u.User == nil {
 			continue
 		}
-		secret, has := p.User.Password()
+		secret, has := u.User.Password()
 		if !has {
-			secret = p.User.Username() // a token
+			secret = u.User.Username() // a token
 		}
-		for _, s := range []string{p.User.String(), secret, url.QueryEscape(secret)} {
+		for _, s := range []string{u.User.String(), secret, url.QueryEscape(secret)} {
 			if s != "" {
 				clean = strings.ReplaceAll(clean, s, "xxxxx")
 			}

@@ -145,8 +145,8 @@ func (r record) requeue(now time.Time) (record, error) {
 	if r.State != Discarded && r.State != Queued {
 		return r, fmt.Errorf("%w: it is %s", ErrState, r.State)
 	}
-	if r.Held.After(now) {
-		return r, fmt.Errorf("%w: it is held until %s", ErrState, r.Held.Format(time.RFC3339))
+	if err := r.unheld(now); err != nil {
+		return r, err
 	}
 	if r.State == Discarded {
 		r.Failing = time.Time{}
@@ -195,12 +195,20 @@ func (r record) hold(now, until time.Time) (record, error) {
 	if err := r.expect(Queued); err != nil {
 		return r, err
 	}
-	if r.Held.After(now) {
-		return r, fmt.Errorf("%w: it is held until %s", ErrState, r.Held.Format(time.RFC3339))
+	if err := r.unheld(now); err != nil {
+		return r, err
 	}
 	r.Updated, r.Held = now, until
 	if until.After(r.NotBefore) {
 		r.NotBefore = until
 	}
 	return r, nil
+}
+
+// unheld returns ErrState if somebody holds the job.
+func (r record) unheld(now time.Time) error {
+	if r.Held.After(now) {
+		return fmt.Errorf("%w: it is held until %s", ErrState, r.Held.Format(time.RFC3339))
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,6 +132,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.free == nil {
 		o.free = diskspace.Free
 	}
+	_, invalid := o.servers()
 	switch {
 	case (o.Dir == "") == (o.URL == ""):
 		return o, errors.New("exactly one of Dir and URL must be set")
@@ -142,7 +144,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("the options Credentials and NKey are two ways to sign in; only one can be used")
 	case o.Credentials+o.NKey != "" && o.signsInByURL():
 		return o, errors.New("the NATS URL has a user or token, and a file to sign in with is given too; only one can be used")
-	case !validURL(o.URL):
+	case invalid != nil:
 		// Without the URL: it cannot be parsed, so its password cannot be removed.
 		return o, errors.New("the NATS URL is not a list of addresses such as nats://user:password@host:4222")
 	case o.Replicas < 1 || o.Replicas > 5:
@@ -158,36 +160,36 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-func validURL(list string) bool {
-	for _, u := range strings.Split(list, ",") {
-		if _, err := url.Parse(strings.TrimSpace(u)); err != nil {
-			return false
+// servers returns the addresses in URL. The client takes one without a scheme, such as
+// user:password@host:4222, for nats://.
+func (o *Options) servers() ([]*url.URL, error) {
+	var list []*url.URL
+	for u := range strings.SplitSeq(o.URL, ",") {
+		u = strings.TrimSpace(u)
+		p, err := url.Parse(u)
+		if err == nil && !strings.Contains(u, "://") {
+			p, err = url.Parse("nats://" + u)
 		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
 	}
-	return true
+	return list, nil
 }
 
 // signsInByURL reports whether an address carries a user, a password or a token.
 func (o *Options) signsInByURL() bool {
-	for _, u := range strings.Split(o.URL, ",") {
-		if p, err := url.Parse(strings.TrimSpace(u)); err == nil && p.User != nil {
-			return true
-		}
-	}
-	return false
+	list, _ := o.servers() // checked by withDefaults
+	return slices.ContainsFunc(list, func(u *url.URL) bool { return u.User != nil })
 }
 
 // addresses lists the servers of URL without what may be secret.
 func (o *Options) addresses() string {
 	var hosts []string
-	for _, u := range strings.Split(o.URL, ",") {
-		u = strings.TrimSpace(u)
-		if !strings.Contains(u, "://") {
-			u = "nats://" + u
-		}
-		if p, err := url.Parse(u); err == nil {
-			hosts = append(hosts, p.Host)
-		}
+	list, _ := o.servers()
+	for _, u := range list {
+		hosts = append(hosts, u.Host)
 	}
 	return strings.Join(hosts, ", ")
 }

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -326,5 +327,22 @@ func TestAMissingPermissionIsNamedByTheWrite(t *testing.T) {
 	wantErr(t, err, ErrUnavailable)
 	if !strings.Contains(err.Error(), failedRight) || !strings.Contains(err.Error(), "$KV.asr-jobs.k") {
 		t.Error(err)
+	}
+}
+
+// The client takes an address without a scheme, so its secrets are secrets too.
+func TestAddressesWithoutASchemeHideTheirSecrets(t *testing.T) {
+	for _, list := range []string{"user:Secret77@nats.example:4222", "nats://one.example, user:Secret77@two.example", "nats://Secret77@nats.example"} {
+		o := Options{URL: list}
+		if !o.signsInByURL() || strings.Contains(o.addresses(), "Secret77") {
+			t.Errorf("%s: signs in %v, at %s", list, o.signsInByURL(), o.addresses())
+		}
+		if err := o.scrub(errors.New("Secret77 was refused")); strings.Contains(err.Error(), "Secret77") {
+			t.Errorf("%s: %v", list, err)
+		}
+		o.NKey = "user.nk"
+		if _, err := o.withDefaults(); err == nil || strings.Contains(err.Error(), "Secret77") {
+			t.Errorf("%s with an nkey: %v", list, err)
+		}
 	}
 }
