@@ -50,8 +50,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Options are what Events are made of. All but Client, Logger and
-// Registry are required.
+// Options are what Events are made of. All but Client, Logger and Registry are required.
 type Options struct {
 	Queue       *queue.Queue
 	Projects    *projects.Registry
@@ -73,8 +72,6 @@ type Events struct {
 
 	mu       sync.Mutex // guards lookedUp
 	lookedUp time.Time  // when all projects are, or were last, looked through for an event
-
-	configuring sync.Mutex // held while a configuration is read and kept, so that an older one never follows
 }
 
 // New returns Events.
@@ -122,8 +119,8 @@ func (s *Events) Put(ctx context.Context, n labelstudio.Notice) error {
 // Missed implements server.EventQueue.
 func (s *Events) Missed() { s.lookUp() }
 
-// lookUp has all projects compared with Label Studio, now or soon. Anybody can send an event that asks for
-// it, and each look costs requests to Label Studio: hence once a minute at most.
+// lookUp has all projects compared with Label Studio, now or soon. Anybody can send an event that
+// asks for it, and each look costs requests to Label Studio: hence once a minute at most.
 func (s *Events) lookUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,18 +208,13 @@ func (s *Events) project(ctx context.Context, n *labelstudio.Notice) (*labelstud
 		s.Logger.Info("event of a project that is not connected", "project", n.Project, "action", n.Action)
 		return nil, nil
 	}
-	s.configuring.Lock()
-	defer s.configuring.Unlock()
-	now, err := s.Client.Project(ctx, n.Project)
+	p, err := s.Projects.Refresh(ctx, s.Client, n.Project)
 	if projects.Inaccessible(ctx, s.Client, err) {
 		s.Logger.Info("event of a project that the token's user cannot see", "project", n.Project, "action", n.Action, "error", err)
 		s.Due.Now(n.Project) // the user may be given access, and the reason shows meanwhile
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s.Projects.Configure(ctx, n.Project, now.LabelConfig)
+	return p, err
 }
 
 // part is how many tasks of an import are enqueued before other events have their turn.

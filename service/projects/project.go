@@ -177,6 +177,19 @@ func (g glance) Get(ctx context.Context, project int64, key string) (string, boo
 	return g.get(ctx, project, key, shown)
 }
 
+// Refresh reads a project's labelling configuration from Label Studio and returns the project
+// with it. Errors of the API are returned as they are.
+func (r *Registry) Refresh(ctx context.Context, client *api.Client, id int64) (*labelstudio.Project, error) {
+	// Else what was read first might be kept last.
+	r.refreshing.Lock()
+	defer r.refreshing.Unlock()
+	now, err := client.Project(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r.Configure(ctx, id, now.LabelConfig)
+}
+
 // Configure sets a project's labelling configuration and returns the project with it.
 func (r *Registry) Configure(ctx context.Context, id int64, config string) (*labelstudio.Project, error) {
 	if err := r.Set(ctx, id, labelstudio.KeyLabelConfig, config); err != nil {

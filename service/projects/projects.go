@@ -58,6 +58,8 @@ type Registry struct {
 	log     *slog.Logger
 	changed chan struct{} // capacity 1: there are values to write
 
+	refreshing sync.Mutex // held while a configuration is read and kept
+
 	mu      sync.Mutex // guards the fields below
 	values  map[valueKey]value
 	configs map[string]parsed // by text

@@ -209,7 +209,7 @@ func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
 	if err != nil {
 		return look, err
 	}
-	now, err := r.Client.Project(ctx, id)
+	lp, err := r.Projects.Refresh(ctx, r.Client, id)
 	if api.Status(err) == http.StatusNotFound {
 		r.Problems.SetAccess(id, err)
 		if r.missing(id, look.At) > forgotten {
@@ -221,10 +221,6 @@ func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
 		return look, err
 	}
 	r.found(id)
-	lp, err := r.Projects.Configure(ctx, id, now.LabelConfig)
-	if err != nil {
-		return look, err
-	}
 	p, err := r.Projects.Resolve(ctx, lp)
 	if err == nil {
 		err = p.Served()
