@@ -30,8 +30,8 @@
 // project become ready. A job that runs when an outage ends may still fail of it: Missed reports
 // that, and it is to be tried again soon.
 //
-// The same happens once when a process starts, since it may have been given another token or
-// address than the one before it.
+// Jobs are woken once when a process starts as well, since it may have been given another token
+// or address than the one before it.
 package outage
 
 import (
@@ -122,18 +122,18 @@ func (w *Watch) Run(ctx context.Context) {
 	sources.Go(func() { w.watchSources(ctx) })
 	// What failed before this process began may have another token or address now.
 	for first := true; ; first = false {
-		began, down := time.Now(), first
+		began, down := time.Now(), false
 		for w.Down(ctx) != nil {
 			down = true
 			if pause.For(ctx, probe) != nil {
 				return
 			}
 		}
-		if down && ctx.Err() == nil {
-			if !first || time.Since(began) >= probe {
-				w.Logger.Info("Label Studio answers again", "outage_s", time.Since(began).Seconds())
-			}
+		if ctx.Err() == nil && (down || first) {
 			w.wake(ctx, jobs.Filter{})
+		}
+		if ctx.Err() == nil && down {
+			w.Logger.Info("Label Studio answers again", "outage_s", time.Since(began).Seconds())
 			w.Due.Now(0) // what happened meanwhile was announced to nobody
 		}
 		select {
