@@ -15,10 +15,7 @@ import (
 // Two processes on one store, and one that follows another, know of each other's answers.
 func TestOfManyRequestsOneIsAnswered(t *testing.T) {
 	f := newFixture(t)
-	p, err := f.Registry.Resolve(t.Context(), f.project(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := f.resolved("")
 	if err := f.prepare(p.Project); err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +56,7 @@ func TestOfManyRequestsOneIsAnswered(t *testing.T) {
 // A push that is under way or done answers no request.
 func TestNothingIsAnsweredBesideAPush(t *testing.T) {
 	f := newFixture(t)
-	p, err := f.Registry.Resolve(t.Context(), f.project(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := f.resolved("")
 	if err := f.prepare(p.Project); err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,16 @@ func (f *fixture) work() error {
 	return f.Work(f.Worker())
 }
 
+// resolved is project with what follows from it.
+func (f *fixture) resolved(extra string) *projects.Project {
+	f.t.Helper()
+	p, err := f.Registry.Resolve(f.t.Context(), f.project(extra))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return p
+}
+
 // prepare prepares the task.
 func (f *fixture) prepare(lp *labelstudio.Project) error {
 	p, err := f.Projects.Resolve(f.t.Context(), lp)
@@ -126,10 +136,7 @@ func (f *fixture) push(extra string) {
 func TestAPreparedTaskIsTranscribedAndPushed(t *testing.T) {
 	f := newFixture(t)
 	f.push("")
-	p, err := f.Registry.Resolve(t.Context(), f.project(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := f.resolved("")
 	if got := f.versions(); !slices.Equal(got, []string{p.Version}) {
 		t.Errorf("stored %q, want %q", got, p.Version)
 	}
@@ -147,10 +154,7 @@ func TestAPreparedTaskIsTranscribedAndPushed(t *testing.T) {
 
 func TestPredictAnswersWhatIsReadyAndNothingElse(t *testing.T) {
 	f := newFixture(t)
-	p, err := f.Registry.Resolve(t.Context(), f.project(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := f.resolved("")
 	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out) != 1 || out[0] != nil {
 		t.Errorf("before it is transcribed: %+v, %v", out, err)
 	}
@@ -266,10 +270,7 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 		f.store(version)
 	}
 	f.push("")
-	p, err := f.Registry.Resolve(t.Context(), f.project(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := f.resolved("")
 	first := p.Version
 	if got, want := f.versions(), slices.Sorted(slices.Values(append(slices.Clone(foreign), first))); !slices.Equal(got, want) {
 		t.Fatalf("stored %q, want %q", got, want)
@@ -281,8 +282,8 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 	if err := f.work(); err != nil {
 		t.Fatal(err)
 	}
-	if p, err = f.Registry.Resolve(t.Context(), f.project(`{"words":false}`)); err != nil || p.Version == first {
-		t.Fatalf("version %s, %v", p.Version, err)
+	if p = f.resolved(`{"words":false}`); p.Version == first {
+		t.Fatalf("version %s", p.Version)
 	}
 	if got, want := f.versions(), slices.Sorted(slices.Values(append(slices.Clone(foreign), p.Version))); !slices.Equal(got, want) {
 		t.Errorf("stored %q, want %q", got, want)
@@ -292,10 +293,7 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 // An answer is stored by Label Studio, and so is one of ours as well.
 func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 	f := newFixture(t)
-	p, err := f.Registry.Resolve(t.Context(), f.project(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := f.resolved("")
 	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil {
 		t.Fatal(err)
 	}
