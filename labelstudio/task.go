@@ -24,9 +24,9 @@ type Task struct {
 	// Annotations, Predictions and Drafts are JSON lists, or nil. Drafts come in
 	// interactive requests only.
 	Annotations, Predictions, Drafts json.RawMessage
-	// TotalAnnotations and TotalPredictions count what Label Studio has, also where the lists
-	// are left out; zero when the request does not say.
-	TotalAnnotations, TotalPredictions int
+	// TotalAnnotations counts what Label Studio has, also where the list is left out; zero when
+	// the request does not say.
+	TotalAnnotations int
 	// ModelVersions are the versions of its predictions, with commas between them, where
 	// Label Studio lists tasks; it cuts a long list off.
 	ModelVersions string
@@ -43,7 +43,6 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 		Predictions json.RawMessage `json:"predictions"`
 		Drafts      json.RawMessage `json:"drafts"`
 		Annotated   number          `json:"total_annotations"`
-		Predicted   number          `json:"total_predictions"`
 		Versions    label           `json:"predictions_model_versions"`
 	}
 	*t = Task{}
@@ -53,7 +52,7 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 	*t = Task{
 		ID: int64(w.ID), Project: int64(w.Project), Data: w.Data,
 		Annotations: w.Annotations, Predictions: w.Predictions, Drafts: w.Drafts,
-		TotalAnnotations: int(w.Annotated), TotalPredictions: int(w.Predicted), ModelVersions: string(w.Versions),
+		TotalAnnotations: int(w.Annotated), ModelVersions: string(w.Versions),
 	}
 	return nil
 }
