@@ -97,8 +97,8 @@ func (r *run) page(s *studio, n *node, project int64, tasks int) error {
 // days takes every place with recordings of a day.
 func (r *run) days(s *studio, n *node, project, other int64) error {
 	hours := r.size(0, 6, 24)
-	for _, name := range []string{"first.opus", "second.opus", "third.opus"} {
-		value := s.Upload(project, name, opusSilence(hours))
+	for i, name := range []string{"first.opus", "second.opus", "third.opus"} {
+		value := s.Upload(project, name, opusSilence(hours, uint32(i+1)))
 		id := s.AddTask(labelstudiotest.Task{Project: project, Data: map[string]any{"audio": value}})
 		s.announce(project, id)
 	}

@@ -6,13 +6,14 @@ import (
 )
 
 // opusSilence returns an Ogg Opus file (RFC 7845) of many hours in a few bytes: packets of
-// 120 ms that hold nothing (RFC 6716, section 3.1: discontinuous transmission).
-func opusSilence(hours int) []byte {
+// 120 ms that hold nothing (RFC 6716, section 3.1: discontinuous transmission). Files of
+// different streams differ.
+func opusSilence(hours int, stream uint32) []byte {
 	var out bytes.Buffer
 	head := binary.LittleEndian.AppendUint16([]byte("OpusHead\x01\x01"), 0)
 	head = append(binary.LittleEndian.AppendUint32(head, opusRate), 0, 0, 0)
-	out.Write(oggPage(oggFirst, 0, 0, [][]byte{head}))
-	out.Write(oggPage(0, 0, 1, [][]byte{append([]byte("OpusTags"), make([]byte, 8)...)}))
+	out.Write(oggPage(oggFirst, 0, stream, 0, [][]byte{head}))
+	out.Write(oggPage(0, 0, stream, 1, [][]byte{append([]byte("OpusTags"), make([]byte, 8)...)}))
 	const perPage, samples = 250, 5760
 	packets := make([][]byte, perPage)
 	for i := range packets {
@@ -24,7 +25,7 @@ func opusSilence(hours int) []byte {
 		if i == pages-1 {
 			flags = oggLast
 		}
-		out.Write(oggPage(flags, uint64((i+1)*perPage*samples), uint32(i+2), packets))
+		out.Write(oggPage(flags, uint64((i+1)*perPage*samples), stream, uint32(i+2), packets))
 	}
 	return out.Bytes()
 }
@@ -38,10 +39,10 @@ const (
 )
 
 // oggPage returns a page (RFC 3533, section 6) with whole packets below 255 bytes each.
-func oggPage(flags byte, granule uint64, sequence uint32, packets [][]byte) []byte {
+func oggPage(flags byte, granule uint64, stream, sequence uint32, packets [][]byte) []byte {
 	page := append([]byte("OggS\x00"), flags)
 	page = binary.LittleEndian.AppendUint64(page, granule)
-	page = binary.LittleEndian.AppendUint32(page, 77) // the stream
+	page = binary.LittleEndian.AppendUint32(page, stream)
 	page = binary.LittleEndian.AppendUint32(page, sequence)
 	page = append(page, 0, 0, 0, 0, byte(len(packets)))
 	for _, p := range packets {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -132,7 +134,11 @@ func (s *studio) add(project int64, seconds ...float64) ([]int64, error) {
 	return ids, nil
 }
 
-// record puts a recording at the value of a task and returns its text. Recordings of one
+// ownBytes is up to how many seconds each recording has bytes of its own. Recordings of equal
+// bytes are transcribed once, so others would be no work.
+const ownBytes = 20
+
+// record puts a recording at the value of a task and returns its text. Long recordings of one
 // length are four files with many names.
 func (s *studio) record(value string, seconds float64, n int) (text string, err error) {
 	r := tones.Recording{Seconds: int(seconds), First: n % 4}
@@ -141,21 +147,44 @@ func (s *studio) record(value string, seconds float64, n int) (text string, err 
 		return "", err
 	}
 	pooled := filepath.Join(s.MediaDir, fmt.Sprintf("%g-%d.wav", seconds, r.First))
+	if text, err = s.pooled(pooled, seconds, r); err != nil {
+		return "", err
+	}
+	if seconds > ownBytes {
+		return text, os.Link(pooled, path)
+	}
+	content, err := os.ReadFile(pooled)
+	if err != nil {
+		return "", err
+	}
+	return text, os.WriteFile(path, noted(content, n), 0o644)
+}
+
+// noted returns a WAV file with a number in a chunk that decoders pass over.
+func noted(wav []byte, n int) []byte {
+	out := append(bytes.Clone(wav), "note\x04\x00\x00\x00"...)
+	out = binary.LittleEndian.AppendUint32(out, uint32(n))
+	binary.LittleEndian.PutUint32(out[4:], uint32(len(out)-8))
+	return out
+}
+
+// pooled makes sure that a recording is there and returns its text.
+func (s *studio) pooled(path string, seconds float64, r tones.Recording) (text string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.pool[pooled]; !ok {
+	if _, ok := s.pool[path]; !ok {
 		content := r.WAV()
 		if seconds < 1 {
 			if content, err = wavfile.Encode(make([]float32, int(seconds*timeline.SampleRate)), timeline.SampleRate, 1); err != nil {
 				return "", err
 			}
 		}
-		if err := os.WriteFile(pooled, content, 0o644); err != nil {
+		if err := os.WriteFile(path, content, 0o644); err != nil {
 			return "", err
 		}
-		s.pool[pooled] = r.Text()
+		s.pool[path] = r.Text()
 	}
-	return s.pool[pooled], os.Link(pooled, path)
+	return s.pool[path], nil
 }
 
 // delayMedia makes each download wait for a random time, so that recordings are in hand when

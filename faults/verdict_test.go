@@ -79,7 +79,7 @@ func TestTheTableHasASumAndTheFaults(t *testing.T) {
 // FFmpeg decodes it without a complaint.
 func TestSilenceInOpusIsAsLongAsItSays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "silence.opus")
-	if err := os.WriteFile(path, opusSilence(1), 0o644); err != nil {
+	if err := os.WriteFile(path, opusSilence(1, 1), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	const rate = 8000
