@@ -10,15 +10,19 @@
 // # Claims
 //
 // Whoever wants a place claims one and waits. A free place goes to the claim of the highest
-// class. Within a class the projects take turns: the one that was granted a place longest ago
-// comes first. Within a project claims are granted in their order.
+// class. Within a class the projects get equal shares of time: the one that has had places for the
+// least time comes first, and of equal ones that which was granted a place longest ago. A project
+// that comes anew counts as one that is half a minute behind, so that a few short recordings are
+// done at once beside long ones, and no project saves up time while it has nothing to do. Within a
+// project claims are granted in their order.
 //
 // # Turns
 //
 // A place is never taken away. Whoever has one asks now and then whether it is Wanted: a turn is
-// over, and a claim waits. A turn is a minute, or a few seconds if a claim of a higher class
-// waits. The recording then gives its place back (Lose) and claims one again (Regain). It stays
-// open meanwhile and goes on where it was. Without does the same for a long download.
+// over, and a claim waits. A turn is ten seconds, or five if a claim of a higher class waits. The
+// recording then gives its place back (Lose) and claims one again (Regain). It stays open
+// meanwhile and goes on where it was, so a turn may be short. Without does the same for a long
+// download.
 //
 //	Take ──┬──> Open ──> Wanted, Lose, Regain, Wanted ... ──> Close
 //	       └──> Give, if there was no job to take
@@ -32,6 +36,7 @@ package turns
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -41,13 +46,14 @@ import (
 
 // Turns shares places. It is safe for concurrent use.
 type Turns struct {
-	mu     sync.Mutex // guards the fields below
-	most   int        // recordings that may be open
-	free   int        // places
-	line   []*claim   // that wait, in order of arrival
-	served map[string]uint64
-	turn   uint64            // the last one
-	places map[string]*Place // that jobs have or claim, by key
+	mu     sync.Mutex               // guards the fields below
+	most   int                      // recordings that may be open
+	free   int                      // places
+	line   []*claim                 // that wait, in order of arrival
+	used   map[string]time.Duration // that projects had places for
+	served map[string]uint64        // when projects were granted a place last, in turns
+	turn   uint64                   // the last one
+	places map[string]*Place        // that jobs have or claim, by key
 }
 
 // claim waits for a place.
@@ -72,10 +78,14 @@ type Place struct {
 const (
 	// turnLength is how long a recording keeps its place while others of its class or a lower
 	// one wait.
-	turnLength = time.Minute
+	turnLength = 10 * time.Second
 	// turnOfLower is how long it does while one of a higher class waits.
 	turnOfLower = 5 * time.Second
 )
+
+// ahead is how much less time than all others a project can have had: it then comes first until
+// that is made up for.
+const ahead = 30 * time.Second
 
 // spare is how many recordings may be open besides those that have a place.
 const spare = 6
@@ -83,7 +93,7 @@ const spare = 6
 // New returns Turns with so many places, at least one. More recordings may be open, see Most.
 func New(places int) *Turns {
 	places = max(places, 1)
-	return &Turns{most: places + spare, free: places, served: map[string]uint64{}, places: map[string]*Place{}}
+	return &Turns{most: places + spare, free: places, used: map[string]time.Duration{}, served: map[string]uint64{}, places: map[string]*Place{}}
 }
 
 // Most is how many recordings may be open.
@@ -94,6 +104,7 @@ func (t *Turns) Most() int { return t.most }
 func (t *Turns) Take(ctx context.Context, project string, class priority.Class) error {
 	c := &claim{project, class, make(chan struct{})}
 	t.mu.Lock()
+	t.join(project)
 	t.line = append(t.line, c)
 	t.grant()
 	t.mu.Unlock()
@@ -113,6 +124,40 @@ func (t *Turns) Take(ctx context.Context, project string, class priority.Class) 
 	return context.Cause(ctx)
 }
 
+// join counts a project in that has neither a place nor a claim.
+func (t *Turns) join(project string) {
+	active := map[string]bool{}
+	for _, p := range t.places {
+		active[p.project] = true
+	}
+	for _, c := range t.line {
+		active[c.project] = true
+	}
+	if active[project] {
+		return
+	}
+	if len(active) == 0 {
+		clear(t.used)
+		return
+	}
+	least := time.Duration(math.MaxInt64)
+	for other := range active {
+		least = min(least, t.used[other])
+	}
+	t.used[project] = max(t.used[project], least-ahead)
+}
+
+// before reports whether a claim is granted before another one that came earlier.
+func (t *Turns) before(c, earlier *claim) bool {
+	if c.class != earlier.class {
+		return c.class > earlier.class
+	}
+	if a, b := t.used[c.project], t.used[earlier.project]; a != b {
+		return a < b
+	}
+	return t.served[c.project] < t.served[earlier.project]
+}
+
 // Give gives back a place that was taken and that no job has.
 func (t *Turns) Give() {
 	t.mu.Lock()
@@ -126,7 +171,7 @@ func (t *Turns) grant() {
 	for t.free > 0 && len(t.line) > 0 {
 		first := 0
 		for i, c := range t.line {
-			if f := t.line[first]; c.class > f.class || c.class == f.class && t.served[c.project] < t.served[f.project] {
+			if t.before(c, t.line[first]) {
 				first = i
 			}
 		}
@@ -187,7 +232,9 @@ func (p *Place) Lose() {
 	p.t.mu.Lock()
 	lost := p.since.IsZero()
 	if !lost {
-		p.before += time.Since(p.since)
+		had := time.Since(p.since)
+		p.before += had
+		p.t.used[p.project] += had
 		p.since = time.Time{}
 	}
 	p.t.mu.Unlock()

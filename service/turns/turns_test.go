@@ -3,7 +3,10 @@ package turns
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,4 +120,85 @@ func TestAPlaceIsGivenBackByWhoHadIt(t *testing.T) {
 	if turns.free != 2 || turns.Of("a") != nil {
 		t.Errorf("at the end %d places are free, and the job has %p", turns.free, turns.Of("a"))
 	}
+}
+
+// long transcribes a recording of a project that does not end, until ctx ends.
+func long(ctx context.Context, t *Turns, key, project string) {
+	if t.Take(ctx, project, priority.Batch) != nil {
+		return
+	}
+	p := t.Open(key, project, priority.Batch)
+	defer p.Close()
+	for ctx.Err() == nil {
+		time.Sleep(500 * time.Millisecond)
+		if p.Wanted() {
+			p.Lose()
+			_ = p.Regain(ctx)
+		}
+	}
+}
+
+// short transcribes recordings of a second for so long, and returns how many. As in the service
+// the next one claims its place while one is being transcribed.
+func short(ctx context.Context, t *Turns, project string, within time.Duration, most int) (done int) {
+	claim := func() chan error {
+		taken := make(chan error, 1)
+		go func() { taken <- t.Take(ctx, project, priority.Batch) }()
+		return taken
+	}
+	end := time.Now().Add(within)
+	for next := claim(); <-next == nil; {
+		if done == most || !time.Now().Before(end) {
+			t.Give()
+			return done
+		}
+		p := t.Open(fmt.Sprint("short ", done), project, priority.Batch)
+		next = claim()
+		time.Sleep(time.Second)
+		p.Close()
+		done++
+	}
+	return done
+}
+
+// Two recordings of a day have both places of a project, and short ones of another project come:
+// they are done as soon as a turn is over.
+func TestShortRecordingsAreDoneBesideLongOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := New(2)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		for i := range 2 {
+			running.Go(func() { long(ctx, turns, fmt.Sprint("long ", i), "1") })
+		}
+		time.Sleep(time.Hour)
+		start := time.Now()
+		n := short(ctx, turns, "2", time.Hour, 20)
+		if took := time.Since(start); n != 20 || took > turnLength+25*time.Second {
+			t.Errorf("%d s of work took %v", n, took)
+		}
+		stop()
+		running.Wait()
+		if turns.free != 2 {
+			t.Errorf("%d places are free", turns.free)
+		}
+	})
+}
+
+// With one place, a project that always has short recordings and one with a long one get the
+// same time.
+func TestProjectsGetEqualShares(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := New(1)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { long(ctx, turns, "long", "1") })
+		synctest.Wait()
+		n := short(ctx, turns, "2", time.Hour, math.MaxInt)
+		if n < 28*60 || n > 32*60 {
+			t.Errorf("in an hour the short recordings had %d s", n)
+		}
+		stop()
+		running.Wait()
+	})
 }
