@@ -128,7 +128,7 @@ func TestDataDirsOfEarlierVersionsOpen(t *testing.T) {
 			w.Upload(p, fmt.Sprintf("r%d.wav", i), tones.Recording{Seconds: 5, First: i}.WAV())
 		}
 		w.Upload(locked, "r0.wav", tones.Recording{Seconds: 5}.WAV())
-		w.Upload(locked, "late.wav", tones.Recording{Seconds: 5}.WAV())
+		w.Upload(locked, "late.wav", tones.Recording{Seconds: 5, First: 2}.WAV())
 		w.start()
 		w.ready()
 
@@ -151,8 +151,8 @@ func TestDataDirsOfEarlierVersionsOpen(t *testing.T) {
 			}
 		}
 		w.settled(time.Hour, append(done, pending...)...)
-		if n := w.metric("asr_backend_audio_seconds_total"); n != 2*5 {
-			t.Errorf("%v s of audio were transcribed, want those of two: the other two have the same bytes", n)
+		if n := w.metric("asr_backend_audio_seconds_total"); n != 3*5 {
+			t.Errorf("%v s of audio were transcribed, want those of three: the fourth has the bytes of another", n)
 		}
 		if after := w.Predictions(done[0]); len(after) != 1 || after[0].Version == before[0].Version {
 			t.Errorf("the prediction of a task that was done: version %s, then %+v", before[0].Version, after)
