@@ -17,8 +17,8 @@
 // CUDA. The provider is a second library beside the first and needs NVIDIA's own: cuBLAS,
 // cuDNN 9, cudart of the matching major version. Asking for it where it cannot be had is
 // an error with the loader's reason. It replaces signal handlers of the process without
-// the alternate stack that Go needs, so that Ctrl-C would crash; they are saved before
-// and put back after each step that may do so. cuDNN tunes convolutions for every new
+// the alternate stack that Go needs, so that Ctrl-C would crash; they are noted when
+// the Runtime opens and put back after each step that may have replaced them. cuDNN tunes convolutions for every new
 // shape, which costs far more than the run itself: use few shapes and warm them.
 package ort
 
@@ -41,7 +41,8 @@ var ErrCUDA = errors.New("CUDA cannot be used")
 
 // Runtime is the loaded library and its environment.
 type Runtime struct {
-	path string
+	path     string
+	handlers *handlers
 }
 
 // Open finds and loads the library. An empty path means: look in the usual places, see
@@ -58,7 +59,11 @@ func Open(path string) (*Runtime, error) {
 	if err := binding.InitializeEnvironment(binding.WithLogLevelFatal()); err != nil {
 		return nil, &LibraryError{Path: found, Err: err}
 	}
-	return &Runtime{path: found}, nil
+	h, err := newHandlers()
+	if err != nil {
+		return nil, errors.Join(err, binding.DestroyEnvironment())
+	}
+	return &Runtime{path: found, handlers: h}, nil
 }
 
 // Close unloads the library. All sessions and buffers must be closed before.
@@ -66,6 +71,7 @@ func (r *Runtime) Close() error {
 	if err := binding.DestroyEnvironment(); err != nil {
 		return fmt.Errorf("ort: close: %w", err)
 	}
+	r.handlers.close()
 	return nil
 }
 

@@ -48,19 +48,23 @@ type Names struct {
 type Session struct {
 	session *binding.DynamicAdvancedSession
 	model   string
-	cuda    bool
+	cuda    *handlers // of a session on a GPU; else nil
 }
 
 // NewSession loads a model. The caller closes it.
 func (r *Runtime) NewSession(m Source, names Names, o SessionOptions) (*Session, error) {
-	opts, err := sessionOptions(o)
+	opts, err := r.sessionOptions(o)
 	if err != nil {
 		return nil, err
 	}
 	defer opts.Destroy()
 	in, out := []string{names.Features, names.Lengths}, []string{names.LogProbs}
-	s := &Session{model: m.describe(), cuda: o.Provider == CUDA}
-	err = s.guard(func() (err error) {
+	s := &Session{model: m.describe()}
+	guard := unguarded
+	if o.Provider == CUDA {
+		s.cuda, guard = r.handlers, r.handlers.keepLong
+	}
+	err = guard(func() (err error) {
 		if m.Path != "" {
 			s.session, err = binding.NewDynamicAdvancedSession(m.Path, in, out, opts)
 		} else {
@@ -70,7 +74,7 @@ func (r *Runtime) NewSession(m Source, names Names, o SessionOptions) (*Session,
 	})
 	if err != nil {
 		err = fmt.Errorf("ort: load %s: %w", s.model, err)
-		if s.cuda {
+		if s.cuda != nil {
 			err = fmt.Errorf("%w: %w", ErrCUDA, err)
 		}
 		return nil, err
@@ -123,13 +127,15 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 // guard puts back the process's signal handlers after f if the CUDA provider may have
 // changed them.
 func (s *Session) guard(f func() error) error {
-	if !s.cuda {
+	if s.cuda == nil {
 		return f()
 	}
-	return keepSignals(f)
+	return s.cuda.keep(f)
 }
 
-func sessionOptions(o SessionOptions) (*binding.SessionOptions, error) {
+func unguarded(f func() error) error { return f() }
+
+func (r *Runtime) sessionOptions(o SessionOptions) (*binding.SessionOptions, error) {
 	opts, err := binding.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("ort: session options: %w", err)
@@ -142,7 +148,7 @@ func sessionOptions(o SessionOptions) (*binding.SessionOptions, error) {
 		opts.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
 	)
 	if err == nil && o.Provider == CUDA {
-		err = keepSignals(func() error { return appendCUDA(opts, o) })
+		err = r.handlers.keep(func() error { return appendCUDA(opts, o) })
 	}
 	if err != nil {
 		return nil, errors.Join(err, opts.Destroy())
@@ -195,7 +201,7 @@ func GPUHere() bool {
 
 // CheckCUDA returns nil if the CUDA provider loads for a device, else the reason.
 func (r *Runtime) CheckCUDA(device int) error {
-	opts, err := sessionOptions(SessionOptions{Provider: CUDA, Device: device})
+	opts, err := r.sessionOptions(SessionOptions{Provider: CUDA, Device: device})
 	if err != nil {
 		return err
 	}
