@@ -16,6 +16,7 @@ type Buffers struct {
 	Lengths  []int64   // batch; valid frames of each
 	LogProbs []float32 // batch × rows × width, set by a run
 
+	// Tensors over the slices above.
 	features *binding.Tensor[float32]
 	lengths  *binding.Tensor[int64]
 	logProbs *binding.Tensor[float32]
@@ -24,10 +25,23 @@ type Buffers struct {
 // NewBuffers allocates buffers. All dimensions must be positive. The caller closes them
 // once no run uses them.
 func (r *Runtime) NewBuffers(batch, bands, frames, rows, width int) (*Buffers, error) {
-	b := &Buffers{Batch: batch, Bands: bands, Frames: frames, Rows: rows, Width: width,
+	return newBuffers(&Buffers{Batch: batch, Bands: bands, Frames: frames, Rows: rows, Width: width,
 		Features: make([]float32, batch*bands*frames),
 		Lengths:  make([]int64, batch),
-		LogProbs: make([]float32, batch*rows*width)}
+		LogProbs: make([]float32, batch*rows*width)})
+}
+
+// First returns buffers for runs of fewer windows in the same memory. The caller closes them, and
+// uses one of the two at a time.
+func (b *Buffers) First(batch int) (*Buffers, error) {
+	return newBuffers(&Buffers{Batch: batch, Bands: b.Bands, Frames: b.Frames, Rows: b.Rows, Width: b.Width,
+		Features: b.Features[:batch*b.Bands*b.Frames],
+		Lengths:  b.Lengths[:batch],
+		LogProbs: b.LogProbs[:batch*b.Rows*b.Width]})
+}
+
+func newBuffers(b *Buffers) (*Buffers, error) {
+	batch, bands, frames, rows, width := b.Batch, b.Bands, b.Frames, b.Rows, b.Width
 	var err error
 	if b.features, err = binding.NewTensor(shape(batch, bands, frames), b.Features); err == nil {
 		if b.lengths, err = binding.NewTensor(shape(batch), b.Lengths); err == nil {

@@ -36,9 +36,6 @@ const MinimumVersion = "1.29"
 // ErrLibrary is wrapped by every error that means: no usable ONNX Runtime library.
 var ErrLibrary = errors.New("no usable ONNX Runtime library")
 
-// ErrCUDA is wrapped by every error that means: the CUDA provider cannot be used.
-var ErrCUDA = errors.New("CUDA cannot be used")
-
 // Runtime is the loaded library and its environment.
 type Runtime struct {
 	path     string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 
 	binding "github.com/yalue/onnxruntime_go"
@@ -73,11 +72,10 @@ func (r *Runtime) NewSession(m Source, names Names, o SessionOptions) (*Session,
 		return err
 	})
 	if err != nil {
-		err = fmt.Errorf("ort: load %s: %w", s.model, err)
 		if s.cuda != nil {
-			err = fmt.Errorf("%w: %w", ErrCUDA, err)
+			err = cudaError(err)
 		}
-		return nil, err
+		return nil, fmt.Errorf("load %s: %w", s.model, err)
 	}
 	return s, nil
 }
@@ -119,7 +117,10 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		return fmt.Errorf("ort: run %s with %d × %d frames: %w", s.model, b.Batch, b.Frames, err)
+		if s.cuda != nil {
+			err = cudaError(err)
+		}
+		return fmt.Errorf("run %s with %d × %d frames: %w", s.model, b.Batch, b.Frames, err)
 	}
 	return nil
 }
@@ -161,7 +162,7 @@ func (r *Runtime) sessionOptions(o SessionOptions) (*binding.SessionOptions, err
 func appendCUDA(opts *binding.SessionOptions, o SessionOptions) error {
 	cuda, err := binding.NewCUDAProviderOptions()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCUDA, err)
+		return cudaError(err)
 	}
 	defer cuda.Destroy()
 	settings := map[string]string{
@@ -180,23 +181,9 @@ func appendCUDA(opts *binding.SessionOptions, o SessionOptions) error {
 		settings["gpu_mem_limit"] = strconv.FormatInt(o.MemoryLimit, 10)
 	}
 	if err := cuda.Update(settings); err != nil {
-		return fmt.Errorf("%w: %w", ErrCUDA, err)
+		return cudaError(err)
 	}
-	if err := opts.AppendExecutionProviderCUDA(cuda); err != nil {
-		return fmt.Errorf("%w: %w", ErrCUDA, err)
-	}
-	return nil
-}
-
-// GPUHere reports whether the system shows an NVIDIA GPU, by the driver's devices on Linux
-// and under WSL 2. Whether it can be used is another question; see CheckCUDA.
-func GPUHere() bool {
-	for _, device := range []string{"/dev/nvidiactl", "/dev/dxg"} {
-		if _, err := os.Stat(device); err == nil {
-			return true
-		}
-	}
-	return false
+	return cudaError(opts.AppendExecutionProviderCUDA(cuda))
 }
 
 // CheckCUDA returns nil if the CUDA provider loads for a device, else the reason.

@@ -20,6 +20,9 @@ func Of(err error) string {
 	if recording, ok := errors.AsType[*audio.Error](err); ok {
 		return recording.Hint
 	}
+	if gpu, ok := errors.AsType[*ort.CUDAError](err); ok && gpu.Hint != "" {
+		return gpu.Hint
+	}
 	if errors.Is(err, ort.ErrLibrary) || errors.Is(err, ort.ErrCUDA) {
 		return "run `asr-backend doctor` on the same machine"
 	}

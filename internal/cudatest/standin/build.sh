@@ -12,7 +12,7 @@ provider=$(realpath "$1")
 mkdir -p "$2"
 folder=$(realpath "$2")
 
-stamp=$(cat "$here/runtime.c" "$here/dnn.c" "$here/build.sh" <(stat -c %s "$provider") | sha256sum)
+stamp=$(cat "$here/runtime.c" "$here/dnn.c" "$here/driver.c" "$here/build.sh" <(stat -c %s "$provider") | sha256sum)
 if [ -f "$folder/stamp" ] && [ "$(cat "$folder/stamp")" = "$stamp" ]; then
 	exit 0
 fi
@@ -86,10 +86,5 @@ dnn >"$work/dnn.c"
 gcc -O1 -w -shared -fPIC -Wl,-soname,libcudnn.so.9 -o "$folder/libcudnn.so.9" "$work/dnn.c" -L"$folder" -l:libcudart.so.13
 echo 'int cudatest_curand;' >"$work/curand.c"
 gcc -shared -fPIC -Wl,-soname,libcurand.so.10 -o "$folder/libcurand.so.10" "$work/curand.c"
-cat >"$work/driver.c" <<-'C'
-	int cuInit(unsigned flags) { return 0; }
-	int cuDriverGetVersion(int *v) { *v = 13000; return 0; }
-	int cuTensorMapEncodeTiled(void) { return 0; }
-C
-gcc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$folder/libcuda.so.1" "$work/driver.c"
+gcc -O1 -Wall -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$folder/libcuda.so.1" "$here/driver.c"
 echo "$stamp" >"$folder/stamp"
