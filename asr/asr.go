@@ -31,6 +31,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"sync"
 	"time"
@@ -53,8 +54,11 @@ type Recognizer struct {
 	identity    Identity
 	maxInFlight int // windows of one track between cutting and stitching
 	melWorkers  int
+	prepare     func(dst, frames []float32, bands, stride int) // makes features of a window's frames
+	seed        maphash.Seed
 
 	queue    *queue
+	room     *room
 	sessions []*ort.Session
 	workers  []*worker
 	running  sync.WaitGroup
@@ -70,7 +74,7 @@ func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer
 	if err != nil {
 		return nil, err
 	}
-	rec := &Recognizer{bundle: b, identity: o.Identity(b, digest), vocabulary: b.Vocabulary, window: o.Window, queue: newQueue(), melWorkers: o.Threads}
+	rec := &Recognizer{bundle: b, identity: o.Identity(b, digest), vocabulary: b.Vocabulary, window: o.Window, melWorkers: o.Threads, seed: maphash.MakeSeed(), prepare: mel.Normalize}
 	where := func(f func()) { f() }
 	if o.Background {
 		where = inBackground
@@ -94,7 +98,7 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	if err != nil {
 		return &ModelError{r.bundle.Card.Name, err}
 	}
-	r.contract.MaxRows = MaxRows
+	r.contract.MaxRows, r.contract.Precision = MaxRows, r.bundle.precision()
 	if n := r.bundle.Card.MaxRows; n > 0 {
 		r.contract.MaxRows = timeline.Row(n)
 	}
@@ -109,6 +113,9 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 		return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
 	}
 	r.window.Rows = min(r.window.Rows, r.contract.MaxRows)
+	if r.contract.RawFeatures {
+		r.prepare = mel.Transpose
+	}
 	if r.bank, err = mel.NewBank(r.contract.Bands); err != nil {
 		return errors.Join(err, cpu.Close())
 	}
@@ -142,6 +149,7 @@ func (r *Recognizer) release() error {
 	for _, s := range r.sessions {
 		errs = append(errs, s.Close())
 	}
+	r.workers, r.sessions = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -169,7 +177,8 @@ type Options struct {
 	Device int
 	// TF32 lets a GPU multiply with less precision, see ort.SessionOptions.
 	TF32 bool
-	// MemoryLimit bounds the memory taken on the GPU, in bytes; 0 means no bound.
+	// MemoryLimit bounds the memory taken on the GPU, in bytes, but for some hundred MB of
+	// CUDA's own; 0 means no bound.
 	MemoryLimit int64
 	// Threads is the number of CPU threads to use; 0 means all.
 	Threads int

@@ -199,6 +199,22 @@ func (b *Bundle) source() (ort.Source, error) {
 	return ort.Source{Data: data}, nil
 }
 
+// size returns how many bytes the weights have.
+func (b *Bundle) size() (int64, error) {
+	var size int64
+	for _, name := range []string{b.Graph, b.Graph + ".data"} {
+		info, err := fs.Stat(b.files, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return 0, &ModelError{b.Card.Name, err}
+		}
+		size += info.Size()
+	}
+	return size, nil
+}
+
 // DigestFiles names the files that Digest reads, those that the bundle has of them.
 func (b *Bundle) DigestFiles() []string {
 	return []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"}

@@ -31,6 +31,8 @@ type Contract struct {
 	// Padding is false for exports whose padded frames leak into valid rows (NeMo before
 	// 2.5): runs of such a model hold inputs of one length only.
 	Padding bool
+	// Precision is that of the graph.
+	Precision Precision
 }
 
 // signature checks what the graph says of itself.
@@ -88,11 +90,13 @@ func (c *Contract) metadata(m map[string]string) error {
 	return nil
 }
 
-// tolerances of the probes, in log-probability.
-const (
-	normalisedWithin = 1e-3 // a row's log-sum-exp from zero
-	paddingWithin    = 1e-3 // a padded row from the same row alone
-)
+// normalisedWithin is how far the log-sum-exp of a row of log-probabilities is from zero.
+func (p Precision) normalisedWithin() float64 {
+	if p == FP16 {
+		return 0.02 // each value near 7 has a rounding error of up to 0.002
+	}
+	return 1e-3
+}
 
 // probe runs the model on noise of several lengths and checks row counts, that rows are
 // distributions, and whether padding changes valid rows.
@@ -115,30 +119,36 @@ func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) er
 	if err != nil {
 		return err
 	}
-	c.Padding = true
-	for i := range alone {
-		if math.Abs(float64(alone[i]-with[i])) > paddingWithin {
-			c.Padding = false
-		}
-	}
+	bound := c.Precision.paddingBound()
+	var a agreement
+	a.compare(alone, with, c.Width, bound)
+	c.Padding = a.check(bound) == nil
 	return nil
 }
 
-// run returns the rows of the first frames of a tensor of padded frames.
-func (c *Contract) run(ctx context.Context, r *ort.Runtime, s *ort.Session, frames, padded int) (rows []float32, err error) {
+// run returns the rows of the first frames of a tensor of padded frames, which hold noise.
+func (c *Contract) run(ctx context.Context, r *ort.Runtime, s *ort.Session, frames, padded int) ([]float32, error) {
+	noise := rand.New(rand.NewPCG(1, 2))
+	values := make([]float32, c.Bands*padded)
+	for t := range frames {
+		for m := range c.Bands {
+			values[m*padded+t] = float32(noise.NormFloat64())
+		}
+	}
+	return c.rows(ctx, r, s, values, frames)
+}
+
+// rows returns the rows of the first frames of a window of features.
+func (c *Contract) rows(ctx context.Context, r *ort.Runtime, s *ort.Session, features []float32, frames int) (_ []float32, err error) {
 	want := func(n int) int { return int(timeline.RowsIn(timeline.Frame(n))) }
+	padded := len(features) / c.Bands
 	b, err := r.NewBuffers(1, c.Bands, padded, want(padded), c.Width)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	noise := rand.New(rand.NewPCG(1, 2))
 	b.Lengths[0] = int64(frames)
-	for t := range frames {
-		for m := range c.Bands {
-			b.Features[m*padded+t] = float32(noise.NormFloat64())
-		}
-	}
+	copy(b.Features, features)
 	if err := s.Run(ctx, b); err != nil {
 		return nil, err
 	}
@@ -151,7 +161,7 @@ func (c *Contract) distributions(rows []float32) error {
 		if math.IsNaN(sum) || math.IsInf(sum, 0) {
 			return errors.New("the model writes values that are not numbers")
 		}
-		if math.Abs(sum) > normalisedWithin {
+		if math.Abs(sum) > c.Precision.normalisedWithin() {
 			c.Unnormalised = true
 		}
 	}

@@ -1,29 +1,42 @@
 package asr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/parallel"
 )
 
 // Device says what computes.
 type Device struct {
 	Provider ort.Provider
-	// Index is that of the GPU.
+	// Index is that of the GPU, and GPU what is known of it.
 	Index int
-	// Reason says why the GPU is not used although nothing forbids it.
-	Reason string
+	GPU   ort.GPU
+	// Reason says why the GPU is not used although nothing forbids it, and Hint what can be done.
+	Reason, Hint string
 	// Difference is the largest distance between log-probabilities of GPU and CPU on the
-	// window that was compared at start; 0 on a CPU.
+	// speech that was compared at start; 0 on a CPU.
 	Difference float64
-	Threads    int
-	Batch      int
-	TF32       bool
+	// Speed is how many seconds of audio the GPU alone computes in a second, by the largest
+	// batch that was compared; 0 on a CPU.
+	Speed     float64
+	Threads   int
+	Batch     int
+	Precision Precision
+}
+
+// Recordings is how many recordings have to be read at once to keep the device busy.
+func (d Device) Recordings() int {
+	if d.Provider == ort.CUDA {
+		return d.Threads
+	}
+	return d.Batch
 }
 
 // mostRuns bounds how many runs share the cores, since each needs memory of its own.
@@ -37,120 +50,169 @@ func (o *Options) sessionThreads() int { return (o.Threads + mostRuns - 1) / mos
 // place puts the model on the device that o asks for. It takes over the CPU session,
 // which has been used to check the model.
 func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Source, cpu *ort.Session, o Options) error {
-	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1)}
 	if o.Provider == ort.CPU {
 		return r.useCPU(rt, cpu, o)
 	}
-	err := rt.CheckCUDA(o.Device)
-	if err == nil && strings.Contains(r.bundle.Graph, ".int8.") {
-		// Its quantised operators have no kernels on a GPU: all data would go to and fro.
-		err = fmt.Errorf("%w for %s: an int8 model is slower on a GPU than on a CPU; take the full model", ort.ErrCUDA, r.bundle.Card.Name)
+	err := r.useCUDA(ctx, rt, source, cpu, o)
+	if err == nil {
+		return cpu.Close()
 	}
-	switch {
-	case err == nil:
-		err = r.useCUDA(ctx, rt, source, cpu, o)
-		return errors.Join(err, cpu.Close())
-	case o.Provider == ort.CUDA:
+	err = errors.Join(err, r.release())
+	if o.Provider == ort.CUDA || !errors.Is(err, ort.ErrCUDA) || ctx.Err() != nil {
 		return errors.Join(err, cpu.Close())
 	}
-	r.device.Reason = err.Error()
-	if !ort.GPUHere() {
-		r.device.Reason = "no NVIDIA GPU here"
+	d := Device{Reason: "no NVIDIA GPU here"}
+	if ort.GPUHere() {
+		d.Reason = err.Error()
+		if e, ok := errors.AsType[*ort.CUDAError](err); ok {
+			d.Hint = e.Hint
+		}
 	}
-	return r.useCPU(rt, cpu, o)
+	err = r.useCPU(rt, cpu, o)
+	r.device.Reason, r.device.Hint = d.Reason, d.Hint
+	return err
 }
 
 // useCPU lets workers share the session.
 func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error {
+	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision}
 	r.sessions = append(r.sessions, cpu)
 	workers := max(o.Threads/o.sessionThreads(), 1)
-	r.maxInFlight = 2 * workers * r.device.Batch
-	for range workers {
-		w := &worker{}
-		for n := 1; n <= r.device.Batch; n++ {
-			w.sizes = append(w.sizes, n)
-			w.sessions = append(w.sessions, cpu)
-		}
-		if err := r.addWorker(rt, w, o); err != nil {
-			return err
-		}
+	w := worker{threads: 1}
+	for n := 1; n <= r.device.Batch; n++ {
+		w.sizes = append(w.sizes, n)
+		w.sessions = append(w.sessions, cpu)
 	}
-	return nil
+	return r.addWorkers(rt, w, workers, o)
 }
 
-// useCUDA loads a session for single windows and one for whole batches, since every
-// shape of its own keeps a convolution plan of its own.
+// cudaWorkers is how many workers share a GPU: while it computes for one, the other reads rows
+// and fills its buffers.
+const cudaWorkers = 2
+
+// useCUDA loads a session for each size of a batch, since every shape of its own keeps a
+// convolution plan of its own.
 func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.Source, cpu *ort.Session, o Options) error {
+	if err := rt.CheckCUDA(o.Device); err != nil {
+		return err
+	}
+	if r.contract.Precision == INT8 {
+		// Its quantised operators have no kernels on a GPU: all data would go to and fro.
+		return &ort.CUDAError{Err: fmt.Errorf("%s is an int8 model, which is slower on a GPU than on a CPU", r.bundle.Card.Name), Hint: "take the full model"}
+	}
 	if o.Batch == 0 {
 		o.Batch = 16
 	}
-	r.device = Device{Provider: ort.CUDA, Index: o.Device, Threads: o.Threads, Batch: o.Batch, TF32: o.TF32}
-	r.maxInFlight = 2 * o.Batch
-	w := &worker{fixed: true, sizes: []int{1}}
-	if o.Batch > 1 {
-		w.sizes = append(w.sizes, o.Batch)
+	if most := r.mostWindows(); o.Batch > most {
+		return fmt.Errorf("asr: a batch of %d windows is too large for a GPU; at most %d of %v are possible", o.Batch, most, r.window.Rows.Duration())
 	}
-	for range w.sizes {
+	gpu, err := rt.GPU(o.Device)
+	if err != nil {
+		return err
+	}
+	r.device = Device{Provider: ort.CUDA, Index: o.Device, GPU: gpu, Threads: o.Threads, Batch: o.Batch, Precision: r.contract.Precision}
+	if o.TF32 && r.device.Precision == FP32 {
+		r.device.Precision = TF32
+	}
+	w := worker{fixed: true, threads: o.Threads, sizes: batchSizes(o.Batch)}
+	limits, err := r.memoryLimits(o.MemoryLimit, w.sizes)
+	if err != nil {
+		return err
+	}
+	for i := range w.sizes {
 		s, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{
-			Provider: ort.CUDA, Device: o.Device, Threads: 1, TF32: o.TF32, MemoryLimit: o.MemoryLimit})
+			Provider: ort.CUDA, Device: o.Device, Threads: 1, TF32: o.TF32, MemoryLimit: limits[i]})
 		if err != nil {
 			return err
 		}
 		r.sessions = append(r.sessions, s)
 		w.sessions = append(w.sessions, s)
 	}
-	if err := r.addWorker(rt, w, o); err != nil {
+	if err := r.addWorkers(rt, w, cudaWorkers, o); err != nil {
 		return err
 	}
-	if err := w.warm(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ort.ErrCUDA, err)
+	// At the same time, as they will run: memory has to do for all.
+	errs := make([]error, len(r.workers))
+	parallel.For(len(r.workers), len(r.workers), func(i int) { errs[i] = r.workers[i].warm(ctx) })
+	if err := cmp.Or(errs...); err != nil {
+		return err
 	}
-	return r.compare(ctx, rt, cpu, w)
+	return r.compare(ctx, rt, cpu, r.workers[0])
 }
 
-func (r *Recognizer) addWorker(rt *ort.Runtime, w *worker, o Options) error {
+// batchSizes are the sizes of batches on a GPU: 1, 4, 16 and so on, and the largest.
+func batchSizes(largest int) (sizes []int) {
+	for n := 1; n < largest; n *= 4 {
+		sizes = append(sizes, n)
+	}
+	return append(sizes, largest)
+}
+
+// memoryLimits shares memory among the sessions of the given sizes: each has the weights, and
+// what is left goes by size.
+func (r *Recognizer) memoryLimits(all int64, sizes []int) ([]int64, error) {
+	limits := make([]int64, len(sizes))
+	if all <= 0 {
+		return limits, nil
+	}
+	weights, err := r.bundle.size()
+	if err != nil {
+		return nil, err
+	}
+	windows := 0
+	for _, n := range sizes {
+		windows += n
+	}
+	left := all - weights*int64(len(sizes))
+	if left <= 0 {
+		return nil, &ort.CUDAError{Err: fmt.Errorf("%d MB of GPU memory do not hold the weights of %s, %d MB, once for each of %d batch sizes", all>>20, r.bundle.Card.Name, weights>>20, len(sizes)),
+			Hint: "allow more with --gpu-memory, or take a smaller --batch, which has fewer sizes, or --precision fp16"}
+	}
+	for i, n := range sizes {
+		limits[i] = weights + left*int64(n)/int64(windows)
+	}
+	return limits, nil
+}
+
+// mostWindows is how many windows a batch on a GPU may hold: its kernels count the values of a
+// tensor in 32 bits, and the largest tensor is what the first convolution writes, 256 channels of
+// half the frames and half the bands.
+func (r *Recognizer) mostWindows() int {
+	const channels = 256
+	return math.MaxInt32 / (channels * int(r.window.frames()) / 2 * r.contract.Bands / 2)
+}
+
+// addWorkers adds workers like w.
+func (r *Recognizer) addWorkers(rt *ort.Runtime, w worker, workers int, o Options) error {
 	w.runtime, w.contract, w.window, w.observe = rt, &r.contract, r.window, o.Observe
 	w.blank, w.measure = r.vocabulary.Blank(), ctc.NewMeasure(r.contract.Width)
-	r.workers = append(r.workers, w)
-	for _, n := range w.sizes {
-		b, err := rt.NewBuffers(n, r.contract.Bands, int(r.window.frames()), int(r.window.Rows), r.contract.Width)
-		if err != nil {
+	r.maxInFlight = 2 * workers * r.device.Batch
+	r.room = newRoom(r.maxInFlight)
+	w.room = r.room
+	r.queue = newQueue(w.fixed && r.contract.Padding)
+	for range workers {
+		one := w
+		r.workers = append(r.workers, &one)
+		if err := one.allocate(); err != nil {
 			return err
 		}
-		w.buffers = append(w.buffers, b)
 	}
 	return nil
 }
 
-// Bounds on the distance between GPU and CPU, in log-probability.
-const (
-	differenceFP32 = 2e-2
-	differenceTF32 = 2e-1
-)
-
-// compare runs one window on CPU and GPU and refuses a GPU that computes something else.
-func (r *Recognizer) compare(ctx context.Context, rt *ort.Runtime, cpu *ort.Session, w *worker) error {
-	frames := int(r.window.frames())
-	want, err := r.contract.run(ctx, rt, cpu, frames, frames)
+// allocate makes the buffers of all sizes.
+func (w *worker) allocate() error {
+	largest, err := w.runtime.NewBuffers(w.sizes[len(w.sizes)-1], w.contract.Bands, int(w.window.frames()), int(w.window.Rows), w.contract.Width)
 	if err != nil {
 		return err
 	}
-	got, err := r.contract.run(ctx, rt, w.sessions[0], frames, frames)
-	if err != nil {
-		return err
-	}
-	for i := range want {
-		d := math.Abs(float64(want[i]) - float64(got[i]))
-		if !(d <= r.device.Difference) { // NaN counts as the largest difference
-			r.device.Difference = d
+	defer func() { w.buffers = append(w.buffers, largest) }()
+	for _, n := range w.sizes[:len(w.sizes)-1] {
+		b, err := largest.First(n)
+		if err != nil {
+			return err
 		}
-	}
-	bound := differenceFP32
-	if r.device.TF32 {
-		bound = differenceTF32
-	}
-	if !(r.device.Difference <= bound) {
-		return fmt.Errorf("%w: GPU %d computes log-probabilities that differ by up to %.3g from the CPU's (allowed: %.3g); use --provider cpu or another precision", ort.ErrCUDA, r.device.Index, r.device.Difference, bound)
+		w.buffers = append(w.buffers, b)
 	}
 	return nil
 }

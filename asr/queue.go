@@ -14,6 +14,7 @@ type queue struct {
 	mu     sync.Mutex
 	some   sync.Cond // signalled when classes or closed change
 	closed bool
+	mixed  bool // one run may hold windows of several lengths
 	// classes[p] is a ring of recordings that have windows waiting, each in order.
 	classes [priority.Classes][]*line
 }
@@ -24,8 +25,8 @@ type line struct {
 	windows []*window
 }
 
-func newQueue() *queue {
-	q := new(queue)
+func newQueue(mixed bool) *queue {
+	q := &queue{mixed: mixed}
 	q.some.L = &q.mu
 	return q
 }
@@ -50,14 +51,14 @@ func (q *queue) put(w *window) bool {
 	return true
 }
 
-// take waits for a window and returns up to limit windows with as many values each as
-// the first, in turn from different recordings. It returns nil when the queue is closed
-// and empty.
-func (q *queue) take(limit int) []*window {
+// take waits for a window and returns those of one run, in turn from different recordings: as
+// many as the largest of sizes at most. If somebody waits for one of them, the run is no larger
+// than his windows need. It returns nil when the queue is closed and empty.
+func (q *queue) take(sizes []int) []*window {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
-		if batch := q.gather(limit); len(batch) > 0 {
+		if batch := q.gather(sizes); len(batch) > 0 {
 			return batch
 		}
 		if q.closed {
@@ -67,14 +68,15 @@ func (q *queue) take(limit int) []*window {
 	}
 }
 
-func (q *queue) gather(limit int) []*window {
+func (q *queue) gather(sizes []int) []*window {
 	var batch []*window
+	limit := sizes[len(sizes)-1]
 	for p, class := range slices.Backward(q.classes[:]) {
 		for turn := 0; turn < len(class) && len(batch) < limit; {
 			l := class[0]
 			class = class[1:]
 			w := l.windows[0]
-			if len(batch) > 0 && len(w.raw) != len(batch[0].raw) {
+			if len(batch) > 0 && !q.mixed && w.frames != batch[0].frames {
 				class = append(class, l)
 				turn++ // nothing of this recording fits now
 				continue
@@ -86,8 +88,21 @@ func (q *queue) gather(limit int) []*window {
 			}
 		}
 		q.classes[p] = class
+		if priority.Class(p) == priority.Interactive && len(batch) > 0 {
+			limit = sizes[smallest(sizes, len(batch))]
+		}
 	}
 	return batch
+}
+
+// smallest returns the index of the smallest size that holds n windows.
+func smallest(sizes []int, n int) int {
+	for i, size := range sizes {
+		if size >= n {
+			return i
+		}
+	}
+	return len(sizes) - 1
 }
 
 // close lets take return nil once the queue is empty.

@@ -6,10 +6,11 @@ import (
 	"testing/synctest"
 
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 func waiting(owner *track, p priority.Class, name string, values int) *window {
-	return &window{owner: owner, priority: p, raw: make([]float32, values), full: make([]float32, len(name)), err: fmt.Errorf("%s", name)}
+	return &window{owner: owner, priority: p, frames: timeline.Frame(values), full: make([]float32, len(name)), err: fmt.Errorf("%s", name)}
 }
 
 func names(batch []*window) (s string) {
@@ -21,14 +22,30 @@ func names(batch []*window) (s string) {
 
 func TestTheQueueIsFairAndUrgentFirst(t *testing.T) {
 	long, short, person := new(track), new(track), new(track)
-	q := newQueue()
+	q := newQueue(false)
 	for i := range 4 {
 		q.put(waiting(long, priority.Batch, fmt.Sprint("long", i), 8))
 	}
 	q.put(waiting(short, priority.Batch, "short0", 8))
 	q.put(waiting(person, priority.Interactive, "person0", 8))
 	for _, want := range []string{"person0 long0 short0 ", "long1 long2 long3 "} {
-		if got := names(q.take(3)); got != want {
+		if got := names(q.take([]int{3})); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A run is as large as the windows need that somebody waits for, and others fill it up.
+func TestAPersonDoesNotPayForALargeBatch(t *testing.T) {
+	long, person := new(track), new(track)
+	q := newQueue(false)
+	for i := range 6 {
+		q.put(waiting(long, priority.Batch, fmt.Sprint("long", i), 8))
+	}
+	q.put(waiting(person, priority.Interactive, "person0", 8))
+	q.put(waiting(person, priority.Interactive, "person1", 8))
+	for _, want := range []string{"person0 person1 long0 long1 ", "long2 long3 long4 long5 "} {
+		if got := names(q.take([]int{1, 4, 16})); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -36,23 +53,35 @@ func TestTheQueueIsFairAndUrgentFirst(t *testing.T) {
 
 func TestABatchHoldsWindowsOfOneLength(t *testing.T) {
 	a, b := new(track), new(track)
-	q := newQueue()
+	q := newQueue(false)
 	q.put(waiting(a, priority.Batch, "a0", 8))
 	q.put(waiting(b, priority.Batch, "b0", 4))
 	q.put(waiting(a, priority.Batch, "a1", 8))
 	for _, want := range []string{"a0 a1 ", "b0 "} {
-		if got := names(q.take(4)); got != want {
+		if got := names(q.take([]int{4})); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
 
+// A device that pads every window anyway takes windows of several lengths at once.
+func TestABatchMayMixLengths(t *testing.T) {
+	a, b := new(track), new(track)
+	q := newQueue(true)
+	q.put(waiting(a, priority.Batch, "a0", 8))
+	q.put(waiting(b, priority.Batch, "b0", 4))
+	q.put(waiting(a, priority.Batch, "a1", 8))
+	if got, want := names(q.take([]int{4})), "a0 b0 a1 "; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestTakeWaitsAndClosingEndsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, owner := newQueue(), new(track)
+		q, owner := newQueue(false), new(track)
 		got := make(chan string)
 		go func() {
-			for batch := q.take(2); batch != nil; batch = q.take(2) {
+			for batch := q.take([]int{2}); batch != nil; batch = q.take([]int{2}) {
 				got <- names(batch)
 			}
 			close(got)

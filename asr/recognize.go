@@ -107,7 +107,7 @@ func (r *Recognizer) tracks(req *Request, first audio.Block) ([]*track, error) {
 	tracks := make([]*track, len(first.Channels))
 	for i := range tracks {
 		tracks[i] = newTrack(r, req, i, timeline.Row(first.Start/timeline.SamplesPerRow))
-		tracks[i].earlier = tracks[:i]
+		tracks[i].earlier, tracks[i].several = tracks[:i], len(tracks) > 1
 	}
 	return tracks, nil
 }

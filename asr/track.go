@@ -3,7 +3,8 @@ package asr
 import (
 	"context"
 	"errors"
-	"slices"
+	"hash/maphash"
+	"unsafe"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/mel"
@@ -20,6 +21,7 @@ type track struct {
 	req      *Request
 	channel  int
 	earlier  []*track // those of the channels before, which are pushed first
+	several  bool     // the recording has several channels
 	mel      *mel.Extractor
 	origin   timeline.Row // the recording's row at which its part begins
 	raw      []float32    // frames from base on
@@ -101,14 +103,15 @@ func (t *track) finish() error {
 func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) error {
 	bands := t.r.contract.Bands
 	lo := int(from.Frame()-t.base) * bands
-	w := &window{ctx: ctx, owner: t, priority: t.req.Priority, start: t.origin + from,
-		raw: t.raw[lo : lo+int(n)*bands], logProbs: t.req.LogProbs != nil, done: make(chan struct{})}
+	raw := t.raw[lo : lo+int(n)*bands]
+	w := &window{ctx: ctx, owner: t, priority: t.req.Priority, start: t.origin + from, frames: n,
+		logProbs: t.req.LogProbs != nil, done: make(chan struct{})}
 	t.started = true
 	t.result.Windows++
 	rows := timeline.RowsIn(n)
 	switch saved := t.saved(w.start, rows); {
 	case saved != nil:
-		w.rows, w.raw = saved, nil
+		w.rows = saved
 		close(w.done)
 	case !audible(t.result.Levels[from.Frame():][:n]):
 		t.result.Skipped++
@@ -116,17 +119,24 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 		if w.logProbs {
 			w.full = silentLogProbs(rows, t.r.contract.Width, t.r.vocabulary.Blank())
 		}
-		w.raw = nil
 		close(w.done)
 	default:
+		if t.several {
+			w.sum = sum(t.r.seed, raw)
+		}
 		if w.same = t.twin(w); w.same != nil {
-			w.raw, w.done = w.same.raw, w.same.done
+			w.done = w.same.done
 			break
 		}
-		w.raw = slices.Clone(w.raw)
+		if err := t.r.room.enter(ctx, w, len(raw)); err != nil {
+			return err
+		}
+		t.r.prepare(w.features, raw, bands, int(n))
 		if !t.r.queue.put(w) {
+			t.r.room.leave(w)
 			return errClosed
 		}
+		w.run = true
 	}
 	t.inFlight = append(t.inFlight, w)
 	t.forget(from)
@@ -146,11 +156,16 @@ func (t *track) twin(w *window) *window {
 			continue
 		}
 		last := e.inFlight[len(e.inFlight)-1]
-		if last.same == nil && last.start == w.start && last.raw != nil && slices.Equal(last.raw, w.raw) {
+		if last.run && last.start == w.start && last.sum == w.sum {
 			return last
 		}
 	}
 	return nil
+}
+
+// sum returns a number that differs for different frames, but for one case in 2⁶⁴.
+func sum(seed maphash.Seed, frames []float32) uint64 {
+	return maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(frames))), 4*len(frames)))
 }
 
 // forget drops frames before a window's start: no later window begins before it.
@@ -182,10 +197,9 @@ func (t *track) await() error {
 	if w.err != nil {
 		return w.err
 	}
-	if w.raw != nil && t.req.Save != nil {
+	if (w.run || w.same != nil) && t.req.Save != nil {
 		t.req.Save(t.channel, w.start, w.rows)
 	}
-	w.raw = nil
 	return t.stitch.add(w.start-t.origin, w.rows, w.full)
 }
 

@@ -39,8 +39,12 @@ type window struct {
 	owner    *track
 	priority priority.Class
 	start    timeline.Row
-	raw      []float32 // log-mel frames, frame-major, not normalised
+	frames   timeline.Frame
+	features []float32 // as the model takes them, bands × frames; the worker's until it is done
+	placed   bool      // it has a place in the room
 	logProbs bool      // keep whole rows, not only their summary
+	sum      uint64    // of its frames, if the recording has several channels
+	run      bool      // the model runs over it
 	same     *window   // of another channel, whose result is this one's too
 
 	// Set by the worker before done is closed.
@@ -50,12 +54,21 @@ type window struct {
 	done chan struct{}
 }
 
-func (w *window) fail(err error) {
-	w.err, w.rows, w.full = err, nil, nil
-	close(w.done)
-}
+func (w *window) fail(err error) { w.err, w.rows, w.full = err, nil, nil }
 
-func (w *window) frames(bands int) int { return len(w.raw) / bands }
+// copyTo writes the features to dst, which holds bands of stride values each. The rest of each
+// is zero, as NeMo pads.
+func (w *window) copyTo(dst []float32, bands, stride int) {
+	n := int(w.frames)
+	if n == stride {
+		copy(dst, w.features)
+		return
+	}
+	for m := range bands {
+		row := dst[m*stride : (m+1)*stride]
+		clear(row[copy(row, w.features[m*n:(m+1)*n]):])
+	}
+}
 
 // audible reports whether any frame stands out from digital silence and the dither of
 // 16-bit converters. Normalising a window without sound would blow its noise up to the

@@ -1,6 +1,7 @@
 package asr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,13 +9,14 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
-	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // worker runs batches of windows, one after the other, in buffers of its own. Sessions are
-// the recognizer's: on a CPU several workers share one.
+// the recognizer's, and several workers share them: on a CPU so that each has a core, on a GPU
+// so that one fills its buffers and reads the rows while the GPU computes for the other.
 type worker struct {
 	runtime  *ort.Runtime
 	contract *Contract
@@ -23,20 +25,19 @@ type worker struct {
 	window   Window
 	sizes    []int // batch sizes it has a session and buffers for, ascending
 	sessions []*ort.Session
-	buffers  []*ort.Buffers // full windows, by size
+	buffers  []*ort.Buffers // full windows, by size, all in the memory of the largest
+	threads  int            // that summarize rows
+	room     *room
 	// fixed means that shapes are dear: every run has a full window's shape and one of
 	// the sizes, filled up where needed.
 	fixed   bool
 	observe func(Run)
 }
 
-// largest is how many windows a batch may hold.
-func (w *worker) largest() int { return w.sizes[len(w.sizes)-1] }
-
 // work runs what comes out of the queue until it is closed and empty.
 func (w *worker) work(q *queue) {
-	for batch := q.take(w.largest()); batch != nil; batch = q.take(w.largest()) {
-		wanted := batch[:0]
+	for batch := q.take(w.sizes); batch != nil; batch = q.take(w.sizes) {
+		wanted := make([]*window, 0, len(batch))
 		for _, win := range batch {
 			if err := context.Cause(win.ctx); err != nil {
 				win.fail(err)
@@ -47,66 +48,63 @@ func (w *worker) work(q *queue) {
 		if len(wanted) > 0 {
 			w.run(wanted)
 		}
+		for _, win := range batch {
+			w.room.leave(win)
+			close(win.done)
+		}
 	}
 }
 
-// run computes the rows of a batch of windows of equal length and closes each one's done.
+// run computes the rows of a batch of windows.
 func (w *worker) run(batch []*window) {
 	start := time.Now()
 	err := w.compute(batch)
 	if w.observe != nil {
-		w.observe(Run{Windows: len(batch), Size: w.sizes[w.sizeFor(len(batch))], Took: time.Since(start), Err: err})
+		w.observe(Run{Windows: len(batch), Size: w.sizes[smallest(w.sizes, len(batch))], Took: time.Since(start), Err: err})
 	}
-	for _, win := range batch {
-		if err != nil {
+	if err != nil {
+		for _, win := range batch {
 			win.fail(err)
-			continue
 		}
-		close(win.done)
 	}
 }
 
 func (w *worker) compute(batch []*window) error {
 	ctx, stop := allDone(batch)
 	defer stop()
-	frames := batch[0].frames(w.contract.Bands)
-	at := w.sizeFor(len(batch))
-	b, err := w.bufferFor(at, frames)
+	at := smallest(w.sizes, len(batch))
+	b, err := w.bufferFor(at, int(batch[0].frames))
 	if err != nil {
 		return err
 	}
 	if b != w.buffers[at] {
 		defer b.Close()
 	}
-	stride, each := b.Frames, b.Bands*b.Frames
-	prepare := mel.Normalize
-	if w.contract.RawFeatures {
-		prepare = mel.Transpose
+	each := b.Bands * b.Frames
+	for i, win := range batch {
+		win.copyTo(b.Features[i*each:(i+1)*each], b.Bands, b.Frames)
+		b.Lengths[i] = int64(win.frames)
 	}
-	for i := range b.Batch {
-		from := batch[min(i, len(batch)-1)] // the rest of a fixed shape repeats the last
-		prepare(b.Features[i*each:(i+1)*each], from.raw, b.Bands, stride)
-		b.Lengths[i] = int64(frames)
+	for i := len(batch); i < b.Batch; i++ {
+		b.Lengths[i] = int64(b.Frames) // the rest of a fixed shape computes what is there
 	}
 	if err := w.sessions[at].Run(ctx, b); err != nil {
 		return fmt.Errorf("asr: window at %v: %w", batch[0].start.Duration(), err)
 	}
-	for i, win := range batch {
-		if err := w.summarize(win, b.LogProbs[i*b.Rows*b.Width:], int(timeline.RowsIn(timeline.Frame(frames)))); err != nil {
-			return err
-		}
+	summarize := func(i int) error {
+		return w.summarize(batch[i], b.LogProbs[i*b.Rows*b.Width:], int(timeline.RowsIn(batch[i].frames)))
 	}
-	return nil
-}
-
-// sizeFor returns the index of the smallest size that holds n windows.
-func (w *worker) sizeFor(n int) int {
-	for i, size := range w.sizes {
-		if size >= n {
-			return i
+	if w.threads <= 1 { // in this thread, which may have a low priority
+		for i := range batch {
+			if err := summarize(i); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	return len(w.sizes) - 1
+	errs := make([]error, len(batch))
+	parallel.For(len(batch), w.threads, func(i int) { errs[i] = summarize(i) })
+	return cmp.Or(errs...)
 }
 
 // bufferFor returns buffers for the batch size at index at: the worker's own for whole

@@ -1,0 +1,234 @@
+package asr_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/cudatest"
+	"github.com/asr-backend/asr-backend/timeline"
+)
+
+// What a GPU of the stand-in has to write for the model of these tests.
+func speechRows(t *testing.T) func() []float32 {
+	return func() []float32 {
+		r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Threads: 2})
+		rows, err := r.SpeechRows(t.Context(), library)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+}
+
+// resultBytes is the size of one window's rows.
+func resultBytes(t *testing.T) int {
+	return 4 * int(asr.DefaultWindow.Rows) * bundle(t, "tiny-random").Vocabulary.Width()
+}
+
+func onCUDA(t *testing.T, o asr.Options) (*asr.Recognizer, error) {
+	t.Helper()
+	r, err := asr.New(t.Context(), library, bundle(t, "tiny-random"), o)
+	if err == nil {
+		t.Cleanup(func() {
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return r, err
+}
+
+func TestCUDALoadsComparesAndRecognizes(t *testing.T) {
+	g := cudatest.GPU{Rows: speechRows(t), Result: resultBytes(t)}
+	cudatest.Run(t, g, func(t *testing.T) {
+		var mu sync.Mutex
+		var runs []asr.Run
+		r, err := onCUDA(t, asr.Options{Batch: 16, Threads: 2, Observe: func(run asr.Run) {
+			mu.Lock()
+			defer mu.Unlock()
+			runs = append(runs, run)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := r.Device()
+		if d.Provider != ort.CUDA || d.Precision != asr.FP32 || d.Difference != 0 || d.Speed <= 0 || d.Reason != "" {
+			t.Errorf("device %+v", d)
+		}
+		if want := (ort.GPU{Name: "stand-in for an H200", Memory: 150754820096, Compute: "9.0", CUDA: "13.0", CUDNN: "9.19.0"}); d.GPU != want {
+			t.Errorf("GPU %+v, want %+v", d.GPU, want)
+		}
+		var sizes []int64
+		for _, x := range cudatest.Log(t) {
+			if n := x.Bytes / int64(resultBytes(t)); !slices.Contains(sizes, n) {
+				sizes = append(sizes, n)
+			}
+		}
+		if slices.Sort(sizes); !slices.Equal(sizes, []int64{1, 4, 16}) {
+			t.Errorf("batches of %v windows were tried, want 1, 4 and 16", sizes)
+		}
+
+		// Eight recordings of unequal length share runs of full shape.
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				n := timeline.Sample(20+11*i) * timeline.SampleRate
+				results, err := r.Recognize(t.Context(), &recording{n: n, sample: noise}, asr.Request{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, want := timeline.Row(len(results[0].Rows)), timeline.RowsIn(timeline.FramesIn(n)); got != want {
+					t.Errorf("%d rows, want %d", got, want)
+				}
+			})
+		}
+		all.Wait()
+		for _, run := range runs {
+			if run.Err != nil || !slices.Contains([]int{1, 4, 16}, run.Size) || run.Windows > run.Size {
+				t.Errorf("a run %+v", run)
+			}
+		}
+		for _, x := range cudatest.Log(t) {
+			if n := x.Bytes / int64(resultBytes(t)); !slices.Contains(sizes, n) {
+				t.Errorf("a batch of %d windows", n)
+			}
+		}
+	})
+}
+
+// Every session is compared, in every place of its batch.
+func TestCUDAThatComputesSomethingElseIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(rows []float32, window int) []float32
+		tf32   bool
+		refuse string
+	}{
+		"a little else":         {func(rows []float32, window int) []float32 { return shifted(rows, 0.01) }, false, ""},
+		"too much for fp32":     {func(rows []float32, window int) []float32 { return shifted(rows, 0.1) }, false, "differ by up to 0.1"},
+		"not too much for tf32": {func(rows []float32, window int) []float32 { return shifted(rows, 0.1) }, true, ""},
+		"too much for tf32":     {func(rows []float32, window int) []float32 { return shifted(rows, 1) }, true, "differ by up to 1"},
+		"not a number": {func(rows []float32, window int) []float32 {
+			rows[window-1] = float32(math.NaN())
+			return rows
+		}, false, "computes something else"},
+		// A file of seven windows: the batch of one sees the first, that of four the first four.
+		"the fourth of a batch": {func(rows []float32, window int) []float32 {
+			rows = append(slices.Clone(rows), rows...)
+			copy(rows[3*window:4*window], rows[window:2*window])
+			return rows
+		}, false, "computes something else"},
+	} {
+		rows := speechRows(t)
+		g := cudatest.GPU{Result: resultBytes(t), Rows: func() []float32 { return c.change(rows(), resultBytes(t)/4) }}
+		t.Run(name, func(t *testing.T) {
+			cudatest.Run(t, g, func(t *testing.T) {
+				_, err := onCUDA(t, asr.Options{Provider: ort.CUDA, Batch: 4, TF32: c.tf32})
+				if c.refuse == "" {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				if !errors.Is(err, ort.ErrCUDA) || !strings.Contains(fmt.Sprint(err), c.refuse) {
+					t.Errorf("got %v, want ErrCUDA and %q", err, c.refuse)
+				}
+				r, err := onCUDA(t, asr.Options{Batch: 4, TF32: c.tf32})
+				if err != nil {
+					t.Fatal("auto does not fall back:", err)
+				}
+				if d := r.Device(); d.Provider != ort.CPU || !strings.Contains(d.Reason, c.refuse) || d.Hint == "" {
+					t.Errorf("auto: %+v", d)
+				}
+			})
+		})
+	}
+}
+
+func shifted(rows []float32, by float32) []float32 {
+	for i := range rows {
+		rows[i] += by
+	}
+	return rows
+}
+
+// A GPU that cannot be used is an error with a hint if it is asked for. Otherwise the CPU is used,
+// and the reason is kept.
+func TestCUDAThatCannotBeUsedIsNotNeeded(t *testing.T) {
+	for name, c := range map[string]struct {
+		gpu          cudatest.GPU
+		options      asr.Options
+		reason, hint string
+	}{
+		"no cuDNN":        {cudatest.GPU{Without: []string{"libcudnn.so.9"}}, asr.Options{}, "libcudnn.so.9 is not installed", "cuDNN 9"},
+		"no cuBLAS":       {cudatest.GPU{Without: []string{"libcublas.so.13"}}, asr.Options{}, "libcublas.so.13 is not installed", "CUDA 13"},
+		"no memory":       {cudatest.GPU{Memory: 1 << 20}, asr.Options{}, "memory", "--batch"},
+		"no such GPU":     {cudatest.GPU{}, asr.Options{Device: 7}, "Invalid device ID: 7", "nvidia-smi -L"},
+		"too little":      {cudatest.GPU{}, asr.Options{MemoryLimit: 1 << 10}, "do not hold the weights", "--gpu-memory"},
+		"breaks at start": {cudatest.GPU{FailAfter: 1}, asr.Options{}, "CUDA failure 700: an illegal memory access was encountered", "until the process ends"},
+	} {
+		c.gpu.Result = resultBytes(t)
+		t.Run(name, func(t *testing.T) {
+			cudatest.Run(t, c.gpu, func(t *testing.T) {
+				r, err := onCUDA(t, c.options)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d := r.Device()
+				if d.Provider != ort.CPU || !strings.Contains(d.Reason, c.reason) || !strings.Contains(d.Hint, c.hint) || strings.ContainsAny(d.Reason, "\n[]") {
+					t.Errorf("%+v\nwant the CPU, %q and %q", d, c.reason, c.hint)
+				}
+				c.options.Provider = ort.CUDA
+				if _, err := onCUDA(t, c.options); !errors.Is(err, ort.ErrCUDA) {
+					t.Errorf("asked for CUDA, got %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestCUDAWithoutAGPUIsNoFault(t *testing.T) {
+	cudatest.Run(t, cudatest.GPU{None: true}, func(t *testing.T) {
+		r, err := onCUDA(t, asr.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := r.Device(); d.Provider != ort.CPU || d.Reason != "no NVIDIA GPU here" || d.Hint != "" {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+func TestCUDABatchesHaveALimit(t *testing.T) {
+	cudatest.Run(t, cudatest.GPU{}, func(t *testing.T) {
+		if _, err := onCUDA(t, asr.Options{Batch: 164}); err == nil || !strings.Contains(err.Error(), "at most 163") {
+			t.Errorf("a batch whose largest tensor has more than 2^31 values: %v", err)
+		}
+	})
+}
+
+// A GPU that breaks in the middle of a recording is not the recording's fault.
+func TestCUDAThatBreaksSaysSo(t *testing.T) {
+	g := cudatest.GPU{Rows: speechRows(t), Result: resultBytes(t), FailAfter: 12}
+	cudatest.Run(t, g, func(t *testing.T) {
+		r, err := onCUDA(t, asr.Options{Provider: ort.CUDA, Batch: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Recognize(t.Context(), &recording{n: 600 * timeline.SampleRate, sample: noise}, asr.Request{})
+		broken, ok := errors.AsType[*ort.CUDAError](err)
+		if !errors.Is(err, ort.ErrCUDA) || !ok || broken.Err.Error() != "CUDA failure 700: an illegal memory access was encountered" || !strings.Contains(broken.Hint, "Xid") {
+			t.Errorf("got %v", err)
+		}
+		if strings.Contains(err.Error(), "hostname") {
+			t.Errorf("the message names the machine: %v", err)
+		}
+	})
+}

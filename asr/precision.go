@@ -1,0 +1,101 @@
+package asr
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Precision is how exactly a device computes.
+type Precision string
+
+// The precisions. The graph is stored in FP32, FP16 or INT8; TF32 is a way in which GPUs multiply
+// the numbers of an FP32 graph.
+const (
+	FP32 Precision = "fp32"
+	TF32 Precision = "tf32"
+	FP16 Precision = "fp16"
+	INT8 Precision = "int8"
+)
+
+// precision returns that of the graph, by its name.
+func (b *Bundle) precision() Precision {
+	for _, p := range []Precision{FP16, INT8} {
+		if strings.Contains(b.Graph, "."+string(p)+".") {
+			return p
+		}
+	}
+	return FP32
+}
+
+// bound is how far log-probabilities may be apart that a GPU and a CPU compute, or the same
+// device with padding and without. It covers the rounding of the precision; see
+// doc/gpu.md for what was measured.
+func (p Precision) bound() float64 {
+	switch p {
+	case TF32:
+		return 0.5
+	case FP16:
+		return 1
+	}
+	return 0.02
+}
+
+// paddingBound is how far a row may be from the same row of a longer, padded run.
+func (p Precision) paddingBound() float64 {
+	if p == FP16 {
+		return 0.05
+	}
+	return 1e-3
+}
+
+// possible is the log-probability from which on a piece counts: of less probable ones, rounding
+// changes the logarithm most and the text never.
+var possible = math.Log(1e-3)
+
+// agreement is how well rows agree that two devices computed.
+type agreement struct {
+	rows, best int     // rows, and those whose best piece is the same or was a close call
+	difference float64 // the largest distance of a log-probability that counts; NaN if one is no number
+}
+
+// compare adds rows of a given width. Two pieces are a close call if want has them apart by no
+// more than the bound.
+func (a *agreement) compare(want, got []float32, width int, bound float64) {
+	for at := 0; at < len(want); at += width {
+		w, g := want[at:at+width], got[at:at+width]
+		best := 0
+		for i := range w {
+			if g[i] > g[best] || g[best] != g[best] {
+				best = i
+			}
+			if float64(max(w[i], g[i])) < possible {
+				continue
+			}
+			d := math.Abs(float64(w[i]) - float64(g[i]))
+			if !(d <= a.difference) && !math.IsNaN(a.difference) {
+				a.difference = d
+			}
+		}
+		top := w[0]
+		for _, v := range w {
+			top = max(top, v)
+		}
+		a.rows++
+		if float64(top-w[best]) <= bound {
+			a.best++
+		}
+	}
+}
+
+// check returns an error unless 99 of 100 rows have the same best piece and no log-probability
+// differs by more than the bound.
+func (a *agreement) check(bound float64) error {
+	if 100*a.best < 99*a.rows {
+		return fmt.Errorf("%d of %d rows have another best piece", a.rows-a.best, a.rows)
+	}
+	if !(a.difference <= bound) {
+		return fmt.Errorf("log-probabilities differ by up to %.3g (allowed: %.3g)", a.difference, bound)
+	}
+	return nil
+}
