@@ -1,14 +1,18 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"time"
 
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
@@ -49,7 +53,7 @@ func (s *Service) assemble() (err error) {
 		digests = filepath.Join(o.Jobs.Dir, "model-digests.json")
 	}
 	if s.models, err = modelpool.New(modelpool.Options{Open: o.OpenModel, Variant: o.Variant, Library: o.Library, Recognizer: recognizer,
-		MaxModels: o.MaxModels, DigestFile: digests, Logger: s.log, Registry: o.Registry}); err != nil {
+		MaxModels: o.MaxModels, DigestFile: digests, Loaded: s.loaded, Broken: s.breaks, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	s.shutdown.add("models", func(context.Context) error { return s.models.Close() })
@@ -71,8 +75,9 @@ func (s *Service) assemble() (err error) {
 	if s.client != nil {
 		o.Media.Server = s.client
 	}
+	places, most := o.places()
 	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, Client: s.client,
-		Places: o.Recordings, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
+		Places: places, MostPlaces: most, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	s.shutdown.add("downloads", func(context.Context) error { s.recordings.Close(); return nil })
@@ -112,6 +117,33 @@ func (s *Service) assemble() (err error) {
 	return nil
 }
 
+// places is how many recordings are transcribed at once: to begin with, and at most once it is
+// known what computes.
+func (o *Options) places() (places, most int) {
+	switch {
+	case o.Recordings > 0:
+		return o.Recordings, o.Recordings
+	case o.Recognizer.Provider == ort.CPU:
+		return DefaultRecordings, DefaultRecordings
+	}
+	return DefaultRecordings, max(DefaultRecordings, cmp.Or(o.Recognizer.Threads, runtime.GOMAXPROCS(0)))
+}
+
+// loaded is called when a model was loaded.
+func (s *Service) loaded(d asr.Device) {
+	if _, most := s.options.places(); d.Provider == ort.CUDA && s.options.Recordings <= 0 {
+		s.recordings.Resize(max(DefaultRecordings, min(d.Recordings(), most)))
+	}
+}
+
+// breaks ends the service. A second reason is dropped.
+func (s *Service) breaks(err error) {
+	select {
+	case s.broken <- err:
+	default:
+	}
+}
+
 // connect makes the client of Label Studio's API, if there is an address and a token.
 func (s *Service) connect() {
 	switch o := s.options.LabelStudio; {
@@ -140,7 +172,7 @@ func (s *Service) Start() error {
 	s.running.Go(func() {
 		if err := s.server.Serve(ln); err != nil {
 			s.log.Error("serving ended", "error", err)
-			s.broken <- err
+			s.breaks(err)
 		}
 	})
 	s.startWork()
@@ -164,8 +196,8 @@ func (s *Service) startWork() {
 	}
 }
 
-// Wait returns nil when ctx ends, or an error once requests are no longer served. The process
-// should end then, so that its supervisor notices and starts it again.
+// Wait returns nil when ctx ends, or an error once requests are no longer served or the GPU has
+// failed for good. The process should end then, so that its supervisor notices and starts it again.
 func (s *Service) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

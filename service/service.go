@@ -92,7 +92,7 @@ type Options struct {
 	// at all.
 	PredictWait time.Duration
 	// Recordings is how many recordings are transcribed at once, besides one that somebody has
-	// opened; 0 means 2.
+	// opened; 0 means 2 on a CPU, and on a GPU as many as keep it busy: one for each core.
 	Recordings int
 	// GiveUp is for how long a recording that cannot be had, or a Label Studio that does
 	// not answer, is tried again; 0 means seven days.
@@ -167,9 +167,6 @@ func (o *Options) validate() error {
 	}
 	if o.GiveUp <= 0 {
 		o.GiveUp = DefaultGiveUp
-	}
-	if o.Recordings <= 0 {
-		o.Recordings = DefaultRecordings
 	}
 	if o.OpenModel == nil {
 		return errors.New("service: Options.OpenModel is missing")

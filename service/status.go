@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/internal/parallel"
@@ -38,12 +39,23 @@ type Status struct {
 
 // ModelStatus is what computes.
 type ModelStatus struct {
-	Name       string       `json:"name"`
-	Provider   ort.Provider `json:"provider,omitempty"`
-	Reason     string       `json:"reason,omitempty"` // why there is no GPU
-	Difference float64      `json:"gpu_difference,omitempty"`
-	Threads    int          `json:"threads,omitempty"`
-	Batch      int          `json:"batch,omitempty"`
+	Name       string        `json:"name"`
+	Provider   ort.Provider  `json:"provider,omitempty"`
+	Reason     string        `json:"reason,omitempty"` // why there is no GPU
+	Precision  asr.Precision `json:"precision,omitempty"`
+	GPU        string        `json:"gpu,omitempty"`            // its name, memory, driver and cuDNN
+	Difference float64       `json:"gpu_difference,omitempty"` // see asr.Device
+	Speed      float64       `json:"gpu_rtfx,omitempty"`
+	Threads    int           `json:"threads,omitempty"`
+	Batch      int           `json:"batch,omitempty"`
+}
+
+func modelStatus(name string, d asr.Device) ModelStatus {
+	out := ModelStatus{Name: name, Provider: d.Provider, Reason: d.Reason, Precision: d.Precision, Threads: d.Threads, Batch: d.Batch}
+	if d.Provider == ort.CUDA {
+		out.GPU, out.Difference, out.Speed = d.GPU.String(), d.Difference, d.Speed
+	}
+	return out
 }
 
 // ProjectStatus is a project as the service sees it.
@@ -109,7 +121,7 @@ func (s *Service) Status(ctx context.Context, project int64) Status {
 	out.Ready = out.NotReady == ""
 	out.Model = ModelStatus{Name: s.options.Defaults.Model}
 	if d, ok := s.models.Device(s.options.Defaults.Model); ok {
-		out.Model = ModelStatus{s.options.Defaults.Model, d.Provider, d.Reason, d.Difference, d.Threads, d.Batch}
+		out.Model = modelStatus(s.options.Defaults.Model, d)
 	}
 	if s.client != nil {
 		out.API = s.client.Base().Redacted()

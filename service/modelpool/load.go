@@ -15,6 +15,9 @@ func (p *Pool) load(m *model) {
 	start := time.Now()
 	p.makeRoom(m)
 	r, err := p.open(m.name)
+	if err == nil && p.options.Loaded != nil {
+		p.options.Loaded(r.Device())
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.err
@@ -33,13 +36,17 @@ func (p *Pool) load(m *model) {
 	}
 	d := r.Device()
 	log := p.log.With("model", r.Bundle().Card.Name, "provider", string(d.Provider), "threads", d.Threads, "batch", d.Batch)
+	if d.Provider == ort.CUDA {
+		log = log.With("precision", string(d.Precision), "gpu", d.GPU.String(), "gpu_difference", d.Difference, "gpu_speed", d.Speed)
+	}
+	level := slog.LevelInfo
 	if d.Reason != "" {
 		log = log.With("reason", d.Reason)
+		if ort.GPUHere() {
+			level = slog.LevelWarn
+		}
 	}
-	if d.Provider == ort.CUDA {
-		log = log.With("gpu_difference", d.Difference)
-	}
-	log.Info("model loaded", "took_s", time.Since(start).Seconds())
+	log.Log(p.ctx, level, "model loaded", "took_s", time.Since(start).Seconds())
 }
 
 func (p *Pool) open(name string) (*asr.Recognizer, error) {

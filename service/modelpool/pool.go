@@ -20,6 +20,12 @@
 // thousand jobs do not each try again, and then the next caller tries again. The same
 // failure is logged once.
 //
+// # A GPU that fails
+//
+// A recording is not to blame when a GPU fails, so that its job waits. Most errors of a GPU last
+// until the process ends. Ready says that the last run failed, and after some failures in a row,
+// over ten seconds, Options.Broken is called: the process should end, and be started again.
+//
 // # Memory
 //
 // At most Options.MaxModels models are loaded. To load another one the pool closes the idle
@@ -57,6 +63,9 @@ type Options struct {
 	MaxModels int
 	// DigestFile remembers digests of models between restarts; empty remembers none.
 	DigestFile string
+	// Loaded is called when a model was loaded, and Broken when a GPU is given up; nil: not.
+	Loaded func(asr.Device)
+	Broken func(error)
 
 	Logger   *slog.Logger          // nil: no log
 	Registry prometheus.Registerer // of the pool's metrics; nil: not registered
@@ -75,6 +84,8 @@ type Pool struct {
 	mu      sync.Mutex // guards the fields below
 	runtime *ort.Runtime
 	models  map[string]*model
+
+	health health // of the GPU
 }
 
 // model is one model: not loaded, being loaded, loaded, or failed.
@@ -116,6 +127,9 @@ func New(o Options) (*Pool, error) {
 	observe := o.Recognizer.Observe
 	p.options.Recognizer.Observe = func(r asr.Run) {
 		m.ran(r)
+		if err := p.health.ran(r); err != nil && o.Broken != nil {
+			o.Broken(err)
+		}
 		if observe != nil {
 			observe(r)
 		}
@@ -134,14 +148,14 @@ func (p *Pool) model(name string) *model {
 	return m
 }
 
-// Ready returns nil if a model is loaded, else why it is not.
+// Ready returns nil if a model is loaded and the GPU does not fail, else what is wrong.
 func (p *Pool) Ready(name string) error {
 	m := p.model(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.recognizer != nil:
-		return nil
+		return p.health.failing()
 	case m.err != nil:
 		return m.err
 	}

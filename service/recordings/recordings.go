@@ -82,8 +82,9 @@ type Options struct {
 	// while the cache has them.
 	Client *api.Client
 	// Places is how many recordings are transcribed at once, besides those of workers that do
-	// not Take them here; 0 means one.
-	Places   int
+	// not Take them here; 0 means one. MostPlaces is how many Resize may make of them.
+	Places, MostPlaces int
+
 	FFmpeg   string // see audio.Options
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // of metrics; nil: not registered
@@ -101,6 +102,7 @@ type Recordings struct {
 	metrics  *metrics
 	progress *progress
 	turns    *turns.Turns
+	workers  int
 	opening  chan struct{} // capacity 1; held by the worker that waits to open a recording
 }
 
@@ -111,6 +113,7 @@ func New(o Options) (*Recordings, error) {
 	}
 	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress(),
 		turns: turns.New(o.Places), opening: make(chan struct{}, 1)}
+	r.workers = r.turns.Most() + max(o.MostPlaces-max(o.Places, 1), 0)
 	r.metrics = newMetrics(o.Registry, r.progress)
 	o.Media.Observe = r.metrics.fetched
 	var err error
@@ -126,9 +129,12 @@ func (r *Recordings) Close() { r.fetcher.Close() }
 // Running returns the recordings that are being transcribed, the longest under way first.
 func (r *Recordings) Running() []Running { return r.progress.list() }
 
+// Resize changes how many recordings are transcribed at once.
+func (r *Recordings) Resize(places int) { r.turns.Resize(places) }
+
 // Workers is how many workers are to Take recordings: more than there are places, since they
 // take turns.
-func (r *Recordings) Workers() int { return r.turns.Most() }
+func (r *Recordings) Workers() int { return r.workers }
 
 // Take takes the next recording once there is a place for it, and returns a function that gives
 // the place back. The worker that waits for one has the turn of a recording, whatever the

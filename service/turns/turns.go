@@ -96,8 +96,22 @@ func New(places int) *Turns {
 	return &Turns{most: places + spare, free: places, used: map[string]time.Duration{}, served: map[string]uint64{}, places: map[string]*Place{}}
 }
 
+// Resize changes the number of places, to at least one. Those that are taken stay so.
+func (t *Turns) Resize(places int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	most := max(places, 1) + spare
+	t.free += most - t.most
+	t.most = most
+	t.grant()
+}
+
 // Most is how many recordings may be open.
-func (t *Turns) Most() int { return t.most }
+func (t *Turns) Most() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.most
+}
 
 // Take waits for a place, which is to be given back with Give, or to a job with Open. It fails
 // with the cause of ctx.
