@@ -22,9 +22,10 @@ type doctorCommand struct {
 
 // Run examines the machine, the service and Label Studio.
 func (c *doctorCommand) Run(ctx context.Context, std streams) error {
+	variant, recognizer := c.modelFlags.options()
 	findings := doctor.Examine(ctx, doctor.Options{
-		Version: version, Library: c.Library, FFmpeg: c.FFmpeg, Device: c.Device,
-		Model:   func() (*asr.Bundle, error) { return c.bundle("") },
+		Version: version, Library: c.Library, FFmpeg: c.FFmpeg, Recognizer: recognizer,
+		Model:   func() (*asr.Bundle, error) { return c.bundle(variant) },
 		Folders: map[string]string{os.TempDir(): "temporary files"},
 		Service: &doctor.Service{Host: c.Host, Port: c.Port, DataDir: c.DataDir, User: c.BasicUser, Password: c.BasicPassword},
 		LabelStudio: &doctor.LabelStudio{

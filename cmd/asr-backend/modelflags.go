@@ -17,6 +17,7 @@ type modelFlags struct {
 	Provider  string `help:"Where to run the model: auto, cpu or cuda. auto uses a GPU if one is available." enum:"auto,cpu,cuda" default:"auto" group:"Model and device"`
 	Device    int    `help:"GPU index." default:"0" group:"Model and device"`
 	Precision string `help:"Numeric precision: fp32, tf32 (faster on GPUs, slightly less exact) or fp16 (needs the fp16 variant of the model)." enum:"fp32,tf32,fp16" default:"fp32" group:"Model and device"`
+	GPUMemory int64  `help:"GPU memory that a model may use, in megabytes; 0: no limit." name:"gpu-memory" default:"0" group:"Model and device"`
 	Threads   int    `help:"Number of CPU threads; 0: all cores." default:"0" group:"Model and device"`
 	Batch     int    `help:"Windows per model run; 0: automatic." default:"0" group:"Model and device"`
 	Library   string `help:"ONNX Runtime library, as file or folder. Default: searched for beside the program, then in the system's library folders." name:"onnxruntime" type:"path" group:"Model and device"`
@@ -33,7 +34,7 @@ func (f *modelFlags) options() (variant string, o asr.Options) {
 	if f.Precision == "fp16" {
 		variant = "fp16"
 	}
-	o = asr.Options{Device: f.Device, TF32: f.Precision == "tf32", Threads: f.Threads, Batch: f.Batch}
+	o = asr.Options{Device: f.Device, TF32: f.Precision == "tf32", Threads: f.Threads, Batch: f.Batch, MemoryLimit: f.GPUMemory << 20}
 	if f.Provider != "auto" {
 		o.Provider = ort.Provider(f.Provider)
 	}
@@ -71,7 +72,7 @@ func (e *loadedModel) String() string {
 	d := e.recognizer.Device()
 	text := fmt.Sprintf("model %s on %s", e.recognizer.Bundle().Card.Name, d.Provider)
 	if d.Provider == ort.CUDA {
-		text += fmt.Sprintf(" device %d, batches of %d", d.Index, d.Batch)
+		text += fmt.Sprintf(" device %d (%s), %s, batches of %d", d.Index, d.GPU.Name, d.Precision, d.Batch)
 	} else {
 		text += fmt.Sprintf(" with %d threads", d.Threads)
 	}

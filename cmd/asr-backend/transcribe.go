@@ -52,7 +52,7 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	batch := cli.Batch{Report: w.report, Outputs: outputs, Parallel: w.model.recognizer.Device().Batch,
+	batch := cli.Batch{Report: w.report, Outputs: outputs, Parallel: w.model.recognizer.Device().Recordings(),
 		Transcribe: func(ctx context.Context, in cli.Input, progress func(asr.Progress), opened func(audio.Info)) (*transcript.Transcript, error) {
 			return w.transcriber.Transcribe(ctx, source(ctx, in, std), c.request(progress, opened))
 		}}

@@ -26,16 +26,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
-	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/finding"
-	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Options say what to look at.
@@ -43,9 +40,9 @@ type Options struct {
 	Version string // of the program
 	Library string // see ort.Open
 	FFmpeg  string // see audio.Options
-	Device  int    // index of the GPU
-	// Model opens the model to look at.
-	Model func() (*asr.Bundle, error)
+	// Model opens the model to look at, and Recognizer says how it is run.
+	Model      func() (*asr.Bundle, error)
+	Recognizer asr.Options
 	// Folders must be writable; the values say what for.
 	Folders map[string]string
 	// Service and LabelStudio are what `asr-backend serve` works with; nil: not looked at.
@@ -60,8 +57,8 @@ func Examine(ctx context.Context, o Options) []finding.Finding {
 	if err != nil {
 		findings = append(findings, finding.New("library", finding.Failure, err.Error(), "run `make library`, or name the library with --onnxruntime or "+ort.LibraryVariable))
 	} else {
-		findings = append(findings, finding.New("library", finding.OK, fmt.Sprintf("ONNX Runtime %s (%s or later is needed) at %s", rt.Version(), ort.MinimumVersion, rt.Path()), ""),
-			cuda(rt, o.Device), model(ctx, rt, o))
+		findings = append(findings, finding.New("library", finding.OK, fmt.Sprintf("ONNX Runtime %s (%s or later is needed) at %s", rt.Version(), ort.MinimumVersion, rt.Path()), ""))
+		findings = append(findings, model(ctx, rt, o)...)
 		if err := rt.Close(); err != nil {
 			findings = append(findings, finding.New("library", finding.Failure, err.Error(), ""))
 		}
@@ -80,56 +77,6 @@ func Examine(ctx context.Context, o Options) []finding.Finding {
 		findings = append(findings, o.LabelStudio.examine(ctx, found)...)
 	}
 	return findings
-}
-
-// cuda reports whether a GPU can be used. A machine that has none is not ill.
-func cuda(rt *ort.Runtime, device int) finding.Finding {
-	err := rt.CheckCUDA(device)
-	if err == nil {
-		return finding.New("cuda", finding.OK, fmt.Sprintf("the CUDA provider loads for device %d", device), "")
-	}
-	if !ort.GPUHere() {
-		return finding.New("cuda", finding.OK, "no NVIDIA GPU here; the CPU is used", "")
-	}
-	hint := "install the GPU build of ONNX Runtime with its providers in one folder, and cuBLAS, cudart and cuDNN 9 of the same CUDA version, or use the container image"
-	return finding.New("cuda", finding.Warning, err.Error(), hint)
-}
-
-// model loads the model on the CPU and transcribes ten seconds of noise.
-func model(ctx context.Context, rt *ort.Runtime, o Options) finding.Finding {
-	bundle, err := o.Model()
-	if err != nil {
-		return finding.New("model", finding.Failure, err.Error(), "see `asr-backend models list`")
-	}
-	r, err := asr.New(ctx, rt, bundle, asr.Options{Provider: ort.CPU})
-	if err != nil {
-		return finding.New("model", finding.Failure, err.Error(), "see `asr-backend models list`")
-	}
-	defer r.Close()
-	const seconds = 30
-	start := time.Now()
-	if _, err := r.Recognize(ctx, &hiss{left: seconds}, asr.Request{}); err != nil {
-		return finding.New("model", finding.Failure, err.Error(), "")
-	}
-	speed := seconds / time.Since(start).Seconds()
-	c := r.Contract()
-	return finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; transcribes %.0f seconds of audio per second on this CPU", bundle.Card.Name, c.Bands, c.Width-1, c.MaxRows, speed), "")
-}
-
-// hiss is a recording of so many seconds of noise.
-type hiss struct{ left int }
-
-func (h *hiss) Next() (audio.Block, error) {
-	if h.left == 0 {
-		return audio.Block{}, io.EOF
-	}
-	h.left--
-	block, x := make([]float32, timeline.SampleRate), uint32(h.left+1)
-	for i := range block {
-		x = x*1664525 + 1013904223
-		block[i] = float32(int32(x)) / (1 << 35)
-	}
-	return audio.Block{Channels: [][]float32{block}}, nil
 }
 
 func ffmpeg(ctx context.Context, o Options) finding.Finding {
