@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -229,6 +233,38 @@ func TestCUDAThatBreaksSaysSo(t *testing.T) {
 		}
 		if strings.Contains(err.Error(), "hostname") {
 			t.Errorf("the message names the machine: %v", err)
+		}
+	})
+}
+
+// CUDA replaces the handlers of signals in every run. Two models that load and run side by side
+// leave those of the process.
+func TestCUDALeavesSignalsToTheProcess(t *testing.T) {
+	g := cudatest.GPU{Rows: speechRows(t), Result: resultBytes(t), Handlers: true}
+	cudatest.Run(t, g, func(t *testing.T) {
+		arrived := make(chan os.Signal, 1)
+		signal.Notify(arrived, syscall.SIGTERM)
+		defer signal.Stop(arrived)
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				r, err := onCUDA(t, asr.Options{Provider: ort.CUDA, Batch: 4})
+				if err == nil {
+					_, err = r.Recognize(t.Context(), &recording{n: 300 * timeline.SampleRate, sample: noise}, asr.Request{})
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-arrived:
+		case <-time.After(10 * time.Second):
+			t.Error("a signal does not arrive any more")
 		}
 	})
 }

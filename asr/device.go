@@ -65,7 +65,7 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 	if ort.GPUHere() {
 		d.Reason = err.Error()
 		if e, ok := errors.AsType[*ort.CUDAError](err); ok {
-			d.Hint = e.Hint
+			d.Reason, d.Hint = e.Error(), e.Hint
 		}
 	}
 	err = r.useCPU(rt, cpu, o)

@@ -46,18 +46,14 @@ func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) *tr
 
 // push takes the next samples and starts the windows they complete.
 func (t *track) push(ctx context.Context, samples []float32) error {
-	at := len(t.raw)
 	t.raw = t.mel.Append(t.raw, samples)
-	return t.cutWindows(ctx, at)
+	return t.cutWindows(ctx)
 }
 
-// cutWindows takes the frames of raw from index at on, and starts the windows they complete.
-func (t *track) cutWindows(ctx context.Context, at int) error {
-	bands := t.r.contract.Bands
-	for k := at; k < len(t.raw); k += bands {
-		t.result.Levels = append(t.result.Levels, mel.LevelOf(t.raw[k:k+bands]))
-	}
-	t.frames += timeline.Frame((len(t.raw) - at) / bands)
+// cutWindows counts the frames that were appended to raw, and starts the windows they complete.
+func (t *track) cutWindows(ctx context.Context) error {
+	t.result.Levels = append(t.result.Levels, t.mel.Levels()...)
+	t.frames += timeline.Frame(len(t.mel.Levels()))
 	for t.frames >= t.next.Frame()+t.r.window.frames() {
 		if err := t.start(ctx, t.next, t.r.window.frames()); err != nil {
 			return err
@@ -69,9 +65,8 @@ func (t *track) cutWindows(ctx context.Context, at int) error {
 
 // end starts the last window, if any frames are left.
 func (t *track) end(ctx context.Context) error {
-	at := len(t.raw)
 	t.raw = t.mel.Finish(t.raw)
-	if err := t.cutWindows(ctx, at); err != nil {
+	if err := t.cutWindows(ctx); err != nil {
 		return err
 	}
 	t.result.Samples = t.mel.Samples()

@@ -154,7 +154,7 @@ func (w *worker) warm(ctx context.Context) error {
 			b.Lengths[j] = int64(b.Frames)
 		}
 		if err := s.Run(ctx, b); err != nil {
-			return fmt.Errorf("asr: warm a batch of %d windows: %w", b.Batch, err)
+			return fmt.Errorf("try a batch of %d windows: %w", b.Batch, err)
 		}
 	}
 	return nil

@@ -78,7 +78,7 @@ build() {
 	say "building the target $1"
 	mkdir -p "$(go env GOMODCACHE)" "$(go env GOCACHE)"
 	bd bud --isolation chroot --format docker --pull-never --layers --target "$1" --tag "localhost/asr-backend:$1" \
-		--build-arg GO_IMAGE=localhost/go --build-arg CPU_IMAGE=localhost/debian --build-arg CUDA_IMAGE=localhost/debian \
+		--build-arg GO_IMAGE=localhost/go --build-arg CPU_IMAGE=localhost/debian --build-arg CUDA_IMAGE=localhost/debian --build-arg CUDA_PACKAGES= \
 		--build-arg VERSION=image-check \
 		--volume "$(go env GOMODCACHE):/root/go/pkg/mod" --volume "$(go env GOCACHE):/root/.cache/go-build" \
 		-f Dockerfile.cuda . >"$work/$1.log" 2>&1 || { tail -20 "$work/$1.log" >&2; die "the build failed; see $work/$1.log"; }

@@ -1,12 +1,15 @@
 #!/bin/sh
-# Get ONNX Runtime with its CUDA provider: library-cuda.sh FOLDER
+# Get ONNX Runtime with its CUDA provider: library-cuda.sh FOLDER [ARCHIVE SHA256]
 #
 # Takes three libraries and their licences out of the pinned wheel of onnxruntime-gpu,
 # which is built for CUDA 13, with pip. No program of the package is run. The wheel is
 # checked against its SHA-256 before anything is taken out of it.
 #
-# The CUDA provider needs NVIDIA's cuBLAS, cudart, cuFFT, cuRAND and cuDNN 9 for CUDA 13,
+# The CUDA provider needs NVIDIA's cuBLAS, cudart, cuRAND, NVRTC and cuDNN 9 for CUDA 13,
 # which are not in the wheel, and a driver of version 580 or later.
+#
+# ARCHIVE is the address of another build, a .tgz with the libraries in lib/ as on ONNX
+# Runtime's page of releases.
 set -eu
 
 folder=$1
@@ -19,6 +22,17 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
+if [ $# -gt 1 ]; then
+	python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(sys.argv[1], sys.argv[2])' "$2" "$work/archive.tgz"
+	echo "$3  $work/archive.tgz" | sha256sum --check --quiet
+	tar -xzf "$work/archive.tgz" -C "$work" --strip-components=1
+	mkdir -p "$folder"
+	install -m 644 "$(readlink -f "$work/lib/libonnxruntime.so")" "$folder/libonnxruntime.so"
+	install -m 644 "$work/lib/libonnxruntime_providers_shared.so" "$work/lib/libonnxruntime_providers_cuda.so" "$folder"
+	install -m 644 "$work/LICENSE" "$folder/onnxruntime-LICENSE"
+	install -m 644 "$work/ThirdPartyNotices.txt" "$folder/onnxruntime-ThirdPartyNotices.txt"
+	exit 0
+fi
 echo "getting ONNX Runtime for CUDA (256 MB)" >&2
 python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --no-cache-dir \
 	--python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 \

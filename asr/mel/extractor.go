@@ -15,6 +15,7 @@ type Extractor struct {
 	pending []float64 // pre-emphasised samples from the first that the next frame sees
 	samples timeline.Sample
 	emitted timeline.Frame
+	levels  []Level
 }
 
 // NewExtractor returns an Extractor that uses up to workers goroutines inside a call.
@@ -24,23 +25,25 @@ func NewExtractor(bank *Bank, workers int) *Extractor {
 	return e
 }
 
+// Levels returns the levels of the frames that the last call of Append or Finish appended. They
+// are valid until the next one.
+func (e *Extractor) Levels() []Level { return e.levels }
+
 // Append takes the next samples and appends the frames that are now complete to dst,
 // frame-major.
 func (e *Extractor) Append(dst, samples []float32) []float32 {
+	e.levels = e.levels[:0]
 	if len(samples) == 0 {
 		return dst
 	}
-	e.pending = slices.Grow(e.pending, len(samples))
-	last := e.last
+	at := len(e.pending)
+	e.pending = slices.Grow(e.pending, len(samples))[:at+len(samples)]
+	last := float64(e.last) // zero before the first sample
 	for i, x := range samples {
-		y := float64(x)
-		if i > 0 || e.samples > 0 {
-			y -= preEmphasis * float64(last)
-		}
-		e.pending = append(e.pending, y)
-		last = x
+		e.pending[at+i] = float64(x) - preEmphasis*last
+		last = float64(x)
 	}
-	e.last = last
+	e.last = samples[len(samples)-1]
 	e.samples += timeline.Sample(len(samples))
 	return e.emit(dst, (len(e.pending)-windowSize)/timeline.SamplesPerFrame+1)
 }
@@ -48,6 +51,7 @@ func (e *Extractor) Append(dst, samples []float32) []float32 {
 // Finish appends the frames that reach beyond the end of the recording. The recording
 // then has timeline.FramesIn(samples) frames in all.
 func (e *Extractor) Finish(dst []float32) []float32 {
+	e.levels = e.levels[:0]
 	e.pending = append(e.pending, make([]float64, reach)...)
 	return e.emit(dst, int(timeline.FramesIn(e.samples)-e.emitted))
 }
@@ -58,7 +62,8 @@ func (e *Extractor) emit(dst []float32, n int) []float32 {
 	}
 	at := len(dst)
 	dst = slices.Grow(dst, n*e.bank.bands)[:at+n*e.bank.bands]
-	e.bank.frames(dst[at:], e.pending, e.workers)
+	e.levels = slices.Grow(e.levels, n)[:n]
+	e.bank.frames(dst[at:], e.levels, e.pending, e.workers)
 	e.pending = e.pending[:copy(e.pending, e.pending[n*timeline.SamplesPerFrame:])]
 	e.emitted += timeline.Frame(n)
 	return dst

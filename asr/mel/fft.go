@@ -8,8 +8,9 @@ const half = fftSize / 2
 
 // spectrum is the working memory of one frame.
 type spectrum struct {
-	re, im [half]float64
-	power  [bins]float64
+	re, im   [half]float64
+	power    [bins]float64
+	energies [mostBands]float64
 }
 
 // fft holds the tables of a 256-point radix-4 transform, decimation in time, and of the

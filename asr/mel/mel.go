@@ -40,6 +40,9 @@ const (
 	reach       = windowSize / 2 // a frame sees samples [centre-reach, centre+reach)
 )
 
+// mostBands is how many bands a Bank may have.
+const mostBands = 256
+
 // logGuard keeps the logarithm of silence finite. Adding it, rather than taking the
 // larger of the two, is what makes quiet recordings come out as in training.
 const logGuard = 1.0 / (1 << 24)
@@ -54,6 +57,7 @@ type Bank struct {
 	window  [windowSize]float64
 	filters []filter
 	fft     *fft
+	log     *logTable
 }
 
 // filter is one triangular band: weights of the FFT bins from first on.
@@ -64,10 +68,10 @@ type filter struct {
 
 // NewBank returns a bank of 80 or 128 bands (any number from 1 to 256 is computed).
 func NewBank(bands int) (*Bank, error) {
-	if bands < 1 || bands > 256 {
+	if bands < 1 || bands > mostBands {
 		return nil, fmt.Errorf("mel: %d bands; a model takes 80 or 128", bands)
 	}
-	b := &Bank{bands: bands, filters: slaneyFilters(bands), fft: newFFT()}
+	b := &Bank{bands: bands, filters: slaneyFilters(bands), fft: newFFT(), log: newLogTable()}
 	// The window is rounded as NeMo's is, in float32: on loud pure tones the rounding of
 	// the window is what fills the bins far away from the tone.
 	for i := range b.window {
@@ -80,8 +84,9 @@ func NewBank(bands int) (*Bank, error) {
 // Bands returns the number of values in a frame.
 func (b *Bank) Bands() int { return b.bands }
 
-// frame writes the log-mel values of the window of pre-emphasised samples y to dst.
-func (b *Bank) frame(dst []float32, y []float64, s *spectrum) {
+// frame writes the log-mel values of the window of pre-emphasised samples y to dst, and returns
+// their level.
+func (b *Bank) frame(dst []float32, y []float64, s *spectrum) Level {
 	b.fft.power(&s.power, y, &b.window, s)
 	for i := range b.filters {
 		f := &b.filters[i]
@@ -90,18 +95,20 @@ func (b *Bank) frame(dst []float32, y []float64, s *spectrum) {
 		for j, w := range f.weights {
 			energy += w * p[j]
 		}
-		dst[i] = float32(math.Log(energy + logGuard))
+		s.energies[i] = energy + logGuard
 	}
+	b.log.logs(dst, s.energies[:b.bands])
+	return levelOf(s.energies[:b.bands])
 }
 
-// frames fills dst, a whole number of frames, from y, whose first sample is the first
+// frames fills dst, a whole number of frames, and levels from y, whose first sample is the first
 // that the first frame sees. Large blocks are shared among workers goroutines.
-func (b *Bank) frames(dst []float32, y []float64, workers int) {
-	n := len(dst) / b.bands
+func (b *Bank) frames(dst []float32, levels []Level, y []float64, workers int) {
+	n := len(levels)
 	part := func(from, to int) {
 		var s spectrum
 		for k := from; k < to; k++ {
-			b.frame(dst[k*b.bands:(k+1)*b.bands], y[k*timeline.SamplesPerFrame:][:windowSize], &s)
+			levels[k] = b.frame(dst[k*b.bands:(k+1)*b.bands], y[k*timeline.SamplesPerFrame:][:windowSize], &s)
 		}
 	}
 	const worthwhile = 64 // frames; below that starting a goroutine costs more than it saves

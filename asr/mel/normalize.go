@@ -15,13 +15,30 @@ const stdGuard = 1e-5
 func Normalize(dst, frames []float32, bands, stride int) {
 	n := len(frames) / bands
 	mean, std := moments(frames, bands)
-	for m := range bands {
-		row := dst[m*stride : (m+1)*stride]
-		mu, scale := mean[m], 1/(std[m]+stdGuard)
-		for k := range n {
-			row[k] = float32((float64(frames[k*bands+m]) - mu) * scale)
+	for m := range std {
+		std[m] = 1 / (std[m] + stdGuard)
+	}
+	for at := 0; at < n; at += block {
+		part := frames[at*bands : min(at+block, n)*bands]
+		for m := range bands {
+			row := dst[m*stride+at:][:len(part)/bands]
+			mu, scale := mean[m], std[m]
+			for k := range row {
+				row[k] = float32((float64(part[k*bands+m]) - mu) * scale)
+			}
 		}
-		clear(row[n:])
+	}
+	pad(dst, n, bands, stride)
+}
+
+// block is how many frames are turned from frame-major to band-major at a time: they fit into the
+// fastest cache together with what is written.
+const block = 32
+
+// pad sets the values of each band from the n-th on to zero.
+func pad(dst []float32, n, bands, stride int) {
+	for m := range bands {
+		clear(dst[m*stride+n : (m+1)*stride])
 	}
 }
 
@@ -29,13 +46,16 @@ func Normalize(dst, frames []float32, bands, stride int) {
 // models that were trained without normalisation.
 func Transpose(dst, frames []float32, bands, stride int) {
 	n := len(frames) / bands
-	for m := range bands {
-		row := dst[m*stride : (m+1)*stride]
-		for k := range n {
-			row[k] = frames[k*bands+m]
+	for at := 0; at < n; at += block {
+		part := frames[at*bands : min(at+block, n)*bands]
+		for m := range bands {
+			row := dst[m*stride+at:][:len(part)/bands]
+			for k := range row {
+				row[k] = part[k*bands+m]
+			}
 		}
-		clear(row[n:])
 	}
+	pad(dst, n, bands, stride)
 }
 
 // moments returns mean and unbiased standard deviation of every band, in two passes:
