@@ -89,7 +89,7 @@ func (e *failed) Unwrap() error { return e.cause }
 func lastPart(text string) string { return strings.TrimSpace(places.ReplaceAllString(text, "")) }
 
 const (
-	hintOfDriver = "install NVIDIA's driver, 580 or later; a container needs `--gpus all` (docker compose: the reservation of docker-compose.yml) and the NVIDIA Container Toolkit"
+	hintOfDriver = "install NVIDIA's driver, 580 or later; a container needs `docker run --gpus all` (docker compose: the reservation of docker-compose.yml) and the NVIDIA Container Toolkit"
 	hintOfMemory = "take a smaller --batch or --precision fp16, or end what else uses the GPU (nvidia-smi lists it)"
 	hintOfBuild  = "install the GPU build of ONNX Runtime with scripts/library-cuda.sh, or use the container image"
 	// hintOfLibraries is for libraries that are there and do not fit.
@@ -119,7 +119,7 @@ func hintOfCode(code int) string {
 	case 46: // cudaErrorDevicesUnavailable
 		return "another process has the GPU for itself: end it, or set the compute mode to default (nvidia-smi -c 0)"
 	case 100: // cudaErrorNoDevice
-		return "no GPU can be seen: check nvidia-smi, CUDA_VISIBLE_DEVICES, and `--gpus all` of a container"
+		return "no GPU can be seen: check nvidia-smi, CUDA_VISIBLE_DEVICES, and `docker run --gpus all` for a container"
 	case 101: // cudaErrorInvalidDevice
 		return "there is no GPU with this number: see nvidia-smi -L, and choose one with --device"
 	case 209, 98: // cudaErrorNoKernelImageForDevice, cudaErrorInvalidDeviceFunction

@@ -14,7 +14,7 @@ func TestWhatCUDASaysIsPutIntoWords(t *testing.T) {
 		{"Error setting CUDA provider options: /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:2043 onnxruntime::Provider& onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library /opt/libonnxruntime_providers_cuda.so with error: libcublasLt.so.13: cannot open shared object file: No such file or directory",
 			"libcublasLt.so.13 is not installed, or not where the loader looks", "CUDA 13"},
 		{"Failed to load library /opt/libonnxruntime_providers_cuda.so with error: libcuda.so.1: cannot open shared object file: No such file or directory",
-			"libcuda.so.1 is not installed, or not where the loader looks", "--gpus all"},
+			"libcuda.so.1 is not installed, or not where the loader looks", "docker run --gpus all"},
 		{"Failed to load library /opt/libonnxruntime_providers_cuda.so with error: /opt/x.so: version `GLIBC_2.38' not found",
 			"/opt/x.so: version `GLIBC_2.38' not found", "cuDNN 9"},
 		{"provider_options_utils.h:187 Parse Failed to parse provider option \"device_id\": cuda_execution_provider_info.cc:71 operator() Invalid device ID: 7, must be between 0 (inclusive) and 1 (exclusive).",

@@ -32,7 +32,7 @@ func TestMessagesNameCommandsAndFlagsThatExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flags := map[string]bool{"--help": true}
+	flags := map[string]bool{"--help": true, "--gpus": true} // the latter is docker's
 	names := map[string]bool{}
 	var collect func(n *kong.Node, path string)
 	collect = func(n *kong.Node, path string) {
