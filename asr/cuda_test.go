@@ -268,3 +268,26 @@ func TestCUDALeavesSignalsToTheProcess(t *testing.T) {
 		}
 	})
 }
+
+// Every node between input and output runs on the GPU: features and lengths go in, rows come out.
+func TestCUDANothingElseCrossesDuringARun(t *testing.T) {
+	g := cudatest.GPU{Rows: speechRows(t), Result: resultBytes(t)}
+	cudatest.Run(t, g, func(t *testing.T) {
+		r, err := onCUDA(t, asr.Options{Provider: ort.CUDA, Batch: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		loaded := len(cudatest.Log(t))
+		if _, err := r.Recognize(t.Context(), &recording{n: 600 * timeline.SampleRate, sample: noise}, asr.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		runs := cudatest.Log(t)[loaded:]
+		var in, out int
+		for _, x := range runs {
+			in, out = in+x.In, out+x.Out
+		}
+		if len(runs) < 10 || in != 2*len(runs) || out != len(runs) {
+			t.Errorf("%d runs copied %d times in and %d times out", len(runs), in, out)
+		}
+	})
+}

@@ -91,7 +91,7 @@ func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error 
 const cudaWorkers = 2
 
 // useCUDA loads a session for each size of a batch, since every shape of its own keeps a
-// convolution plan of its own.
+// convolution plan of its own. It tries a graph made for the device first.
 func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.Source, cpu *ort.Session, o Options) error {
 	if err := rt.CheckCUDA(o.Device); err != nil {
 		return err
@@ -114,12 +114,31 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 	if o.TF32 && r.device.Precision == FP32 {
 		r.device.Precision = TF32
 	}
+	rewritten, err := r.newCUDAGraph()
+	if err == nil && rewritten != nil {
+		if err = r.loadCUDA(ctx, rt, source, rewritten, cpu, o); err == nil || ctx.Err() != nil {
+			return err
+		}
+		if err := r.release(); err != nil {
+			return err
+		}
+	}
+	return r.loadCUDA(ctx, rt, source, nil, cpu, o) // as it is
+}
+
+// loadCUDA loads the sessions, tries them and compares them with the CPU's.
+func (r *Recognizer) loadCUDA(ctx context.Context, rt *ort.Runtime, source ort.Source, rewritten *cudaGraph, cpu *ort.Session, o Options) error {
 	w := worker{fixed: true, threads: o.Threads, sizes: batchSizes(o.Batch)}
 	limits, err := r.memoryLimits(o.MemoryLimit, w.sizes)
 	if err != nil {
 		return err
 	}
-	for i := range w.sizes {
+	for i, size := range w.sizes {
+		if rewritten != nil {
+			if source, err = rewritten.source(&r.contract, r.window, size); err != nil {
+				return err
+			}
+		}
 		s, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{
 			Provider: ort.CUDA, Device: o.Device, Threads: 1, TF32: o.TF32, MemoryLimit: limits[i]})
 		if err != nil {

@@ -149,6 +149,9 @@ func (r *Runtime) sessionOptions(o SessionOptions) (*binding.SessionOptions, err
 		opts.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
 	)
 	if err == nil && o.Provider == CUDA {
+		err = opts.SetMemPattern(false)
+	}
+	if err == nil && o.Provider == CUDA {
 		err = r.handlers.keep(func() error { return appendCUDA(opts, o) })
 	}
 	if err != nil {

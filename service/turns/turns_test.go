@@ -202,3 +202,36 @@ func TestProjectsGetEqualShares(t *testing.T) {
 		running.Wait()
 	})
 }
+
+// More places are granted at once; fewer are not taken away, but not granted again.
+func TestThereMayBeMorePlacesAndFewer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := New(1)
+		var granted int
+		for range 4 {
+			go func() {
+				if turns.Take(t.Context(), "1", priority.Batch) == nil {
+					granted++
+				}
+			}()
+			synctest.Wait()
+		}
+		for _, step := range []struct {
+			do   func()
+			want int
+		}{
+			{func() {}, 1},
+			{func() { turns.Resize(3) }, 3},
+			{func() { turns.Resize(1) }, 3},
+			{turns.Give, 3}, // two are at work
+			{turns.Give, 3}, // one is
+			{turns.Give, 4},
+		} {
+			step.do()
+			synctest.Wait()
+			if granted != step.want {
+				t.Fatalf("%d were granted, want %d", granted, step.want)
+			}
+		}
+	})
+}

@@ -1,0 +1,168 @@
+// Package graph rewrites ONNX graphs for the device that runs them.
+//
+// An ONNX file is one protobuf message (onnx.proto of github.com/onnx/onnx):
+//
+//	ModelProto   7 graph  and others, such as the versions of operators
+//	GraphProto   1 node*  5 initializer*  11 input*  12 output*  and others
+//	NodeProto    1 input*  2 output*  3 name  4 op_type  5 attribute*
+//	ValueInfo    1 name  2 type: 1 tensor: 2 shape: 1 dim*: 1 value or 2 name of a size
+//
+// Weights are most of a file. So a Model keeps all but nodes and inputs as they are, as parts of
+// the bytes that were read, and Bytes writes them in their order.
+//
+// # What is rewritten, and why
+//
+// On a GPU, every node without a kernel there sends its data to the host and back, and the GPU
+// waits. In a FastConformer export that is one node of the 1,800 that are left after ONNX Runtime's
+// own optimisations: Tile, of the mask of valid frames, which is bool. ExpandTiles puts Expand in
+// its place.
+//
+// Exports leave the sizes of a batch open, and compute shapes from them in some 500 nodes on the
+// host. A session on a GPU only ever sees one shape. FixInput writes it into the graph, and ONNX Runtime
+// computes those nodes once, when it loads the graph.
+package graph
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Model is an ONNX file.
+type Model struct {
+	before, after []byte // what stands around the graph
+	fields        []field
+}
+
+// field is one of a graph: a node, an input, or anything else.
+type field struct {
+	number protowire.Number
+	raw    []byte // with its tag
+	body   []byte // without tag and length; of a node or an input
+}
+
+// The numbers of fields.
+const (
+	modelGraph = 7
+	graphNode  = 1
+	graphInput = 11
+)
+
+// Parse reads an ONNX file. The Model keeps parts of data, which must not change.
+func Parse(data []byte) (*Model, error) {
+	m := &Model{}
+	found := false
+	err := each(data, func(number protowire.Number, raw, body []byte) error {
+		switch {
+		case number == modelGraph && body != nil:
+			if found {
+				return errors.New("two graphs")
+			}
+			found = true
+			return m.parseGraph(body)
+		case found:
+			m.after = append(m.after, raw...)
+		default:
+			m.before = append(m.before, raw...)
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = errors.New("no graph")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("graph: not an ONNX file: %w", err)
+	}
+	return m, nil
+}
+
+func (m *Model) parseGraph(data []byte) error {
+	return each(data, func(number protowire.Number, raw, body []byte) error {
+		m.fields = append(m.fields, field{number, raw, body})
+		return nil
+	})
+}
+
+// each calls f for the fields of a message, with body nil unless its length is written before it.
+func each(data []byte, f func(number protowire.Number, raw, body []byte) error) error {
+	for len(data) > 0 {
+		number, kind, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, data[n:])
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		var body []byte
+		if kind == protowire.BytesType {
+			body, _ = protowire.ConsumeBytes(data[n:])
+		}
+		if err := f(number, data[:n+size], body); err != nil {
+			return err
+		}
+		data = data[n+size:]
+	}
+	return nil
+}
+
+// Bytes returns the file.
+func (m *Model) Bytes() []byte {
+	size := 0
+	for _, f := range m.fields {
+		size += len(f.raw)
+	}
+	out := make([]byte, 0, len(m.before)+len(m.after)+size+16)
+	out = append(out, m.before...)
+	out = protowire.AppendTag(out, modelGraph, protowire.BytesType)
+	out = protowire.AppendVarint(out, uint64(size))
+	for _, f := range m.fields {
+		out = append(out, f.raw...)
+	}
+	return append(out, m.after...)
+}
+
+// node is what is needed of a NodeProto.
+type node struct {
+	inputs, outputs []string
+	op              string
+}
+
+func parseNode(body []byte) (n node, err error) {
+	err = each(body, func(number protowire.Number, _, value []byte) error {
+		switch number {
+		case 1:
+			n.inputs = append(n.inputs, string(value))
+		case 2:
+			n.outputs = append(n.outputs, string(value))
+		case 4:
+			n.op = string(value)
+		}
+		return nil
+	})
+	return n, err
+}
+
+// field returns the node as one of a graph.
+func (n node) field() field {
+	var body []byte
+	add := func(number protowire.Number, value string) {
+		body = protowire.AppendTag(body, number, protowire.BytesType)
+		body = protowire.AppendString(body, value)
+	}
+	for _, in := range n.inputs {
+		add(1, in)
+	}
+	for _, out := range n.outputs {
+		add(2, out)
+	}
+	add(3, n.outputs[0])
+	add(4, n.op)
+	return newField(graphNode, body)
+}
+
+func newField(number protowire.Number, body []byte) field {
+	raw := protowire.AppendTag(nil, number, protowire.BytesType)
+	return field{number, protowire.AppendBytes(raw, body), body}
+}

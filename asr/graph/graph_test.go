@@ -1,0 +1,157 @@
+package graph_test
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/asr-backend/asr-backend/asr/graph"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/internal/oracle/onnx"
+)
+
+var library *ort.Runtime
+
+func TestMain(m *testing.M) {
+	var exit func(code int)
+	library, exit = onnx.Open()
+	exit(m.Run())
+}
+
+// exported is a FastConformer that NeMo has exported.
+func exported(t testing.TB) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(oracle.Data(t, "models"), "tiny-random", "model.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestAGraphIsWrittenAsItWasRead(t *testing.T) {
+	data := exported(t)
+	m, err := graph.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(m.Bytes(), data) {
+		t.Error("the file differs")
+	}
+}
+
+// What is rewritten computes the same, also where frames are padded. With fixed sizes, ONNX Runtime
+// merges other nodes and rounds otherwise; values are down to -17.
+func TestRewrittenGraphsComputeTheSame(t *testing.T) {
+	oracle.NeedLibrary(t)
+	data := exported(t)
+	signature, err := library.Inspect(ort.Source{Data: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const batch, bands, frames, rows = 2, 80, 400, 50
+	features, lengths, out := signature.Inputs[0], signature.Inputs[1], signature.Outputs[0]
+	width := int(out.Dims[2])
+	names := ort.Names{Features: features.Name, Lengths: lengths.Name, LogProbs: out.Name}
+	run := func(data []byte) []float32 {
+		s, err := library.NewSession(ort.Source{Data: data}, names, ort.SessionOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		b, err := library.NewBuffers(batch, bands, frames, rows, width)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		noise := rand.New(rand.NewPCG(1, 2))
+		for i := range b.Features {
+			b.Features[i] = float32(noise.NormFloat64())
+		}
+		copy(b.Lengths, []int64{frames, 123})
+		if err := s.Run(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		return b.LogProbs
+	}
+	want := run(data)
+	for name, rewrite := range map[string]func(m *graph.Model) error{
+		"expand": func(m *graph.Model) error {
+			n, err := m.ExpandTiles()
+			if n != 1 {
+				t.Errorf("%d nodes were replaced, want 1", n)
+			}
+			return err
+		},
+		"fixed": func(m *graph.Model) error {
+			if err := m.FixInput(features.Name, batch, bands, frames); err != nil {
+				return err
+			}
+			return m.FixInput(lengths.Name, batch)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := graph.Parse(data)
+			if err == nil {
+				err = rewrite(m)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, bound := run(m.Bytes()), map[string]float64{"expand": 0, "fixed": 2e-4}[name]
+			for i := range got {
+				if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= bound) {
+					t.Fatalf("value %d is %v, want %v", i, got[i], want[i])
+				}
+			}
+			after, err := library.Inspect(ort.Source{Data: m.Bytes()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if dims := after.Inputs[0].Dims; name == "fixed" && !slices.Equal(dims, []int64{batch, bands, frames}) {
+				t.Errorf("the input has the shape %v", dims)
+			}
+		})
+	}
+}
+
+func TestWhatIsNoGraphIsAnError(t *testing.T) {
+	for _, data := range []string{"", "no ONNX file", "\x08\x07", "\x3a\x05\x01"} {
+		if _, err := graph.Parse([]byte(data)); err == nil {
+			t.Errorf("%q was read", data)
+		}
+	}
+	m, err := graph.Parse(exported(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.FixInput("no_such_input", 1); err == nil {
+		t.Error("an input that is not there got a shape")
+	}
+}
+
+// FuzzParse looks for files that are read, and that a rewriting then fails on.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("\x3a\x02\x0a\x00"))
+	f.Add([]byte("\x3a\x14\x0a\x12\x0a\x01a\x0a\x01b\x12\x01a\x22\x06Expand"))
+	f.Add([]byte("\x3a\x08\x0a\x06\x22\x04Tile"))
+	f.Add([]byte("\x08\x08\x3a\x12\x0a\x0e\x0a\x01a\x0a\x01b\x12\x01c\x22\x04Tile\x5a\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := graph.Parse(data)
+		if err != nil {
+			return
+		}
+		if _, err := graph.Parse(m.Bytes()); err != nil {
+			t.Errorf("what was written cannot be read: %v", err)
+		}
+		_, _ = m.ExpandTiles() // an error or not, but no panic
+		_ = m.FixInput("a", 1, 2, 3)
+		if _, err := graph.Parse(m.Bytes()); err != nil {
+			t.Errorf("what was rewritten cannot be read: %v", err)
+		}
+	})
+}

@@ -1,0 +1,46 @@
+package asr
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/asr-backend/asr-backend/asr/graph"
+	"github.com/asr-backend/asr-backend/asr/ort"
+)
+
+// cudaGraph makes the graph that a session of a GPU loads; see package graph. It is nil for a graph
+// that cannot be rewritten, as one whose weights lie in a second file.
+type cudaGraph struct{ model *graph.Model }
+
+func (r *Recognizer) newCUDAGraph() (*cudaGraph, error) {
+	if _, err := fs.Stat(r.bundle.files, r.bundle.Graph+".data"); !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	data, err := fs.ReadFile(r.bundle.files, r.bundle.Graph)
+	if err != nil {
+		return nil, fmt.Errorf("read graph: %w", err)
+	}
+	m, err := graph.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := m.ExpandTiles(); err != nil {
+		return nil, err
+	}
+	return &cudaGraph{m}, nil
+}
+
+// source returns the graph for batches of a size. Unless the model takes padding, its windows have
+// any length, and the sizes stay open.
+func (g *cudaGraph) source(c *Contract, w Window, size int) (ort.Source, error) {
+	if c.Padding {
+		err := errors.Join(
+			g.model.FixInput(c.Names.Features, int64(size), int64(c.Bands), int64(w.frames())),
+			g.model.FixInput(c.Names.Lengths, int64(size)))
+		if err != nil {
+			return ort.Source{}, err
+		}
+	}
+	return ort.Source{Data: g.model.Bytes()}, nil
+}
