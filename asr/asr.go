@@ -195,10 +195,11 @@ type Options struct {
 
 // Run is a batch that was run.
 type Run struct {
-	Windows int // of recordings
-	Size    int // of the batch, Windows and what filled it up
-	Took    time.Duration
-	Err     error
+	Provider ort.Provider
+	Windows  int // of recordings
+	Size     int // of the batch, Windows and what filled it up
+	Took     time.Duration
+	Err      error
 }
 
 // Identity is all that rows depend on beside the recording: equal identities give equal

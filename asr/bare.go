@@ -41,7 +41,7 @@ func (r *Recognizer) NewBare(blocks Blocks) (*Bare, error) {
 	total := timeline.Frame(len(raw) / bands)
 	for start := timeline.Row(0); start.Frame()+frames <= total; start += r.window.step() {
 		window := make([]float32, int(frames)*bands)
-		mel.Normalize(window, raw[int(start.Frame())*bands:][:len(window)], bands, int(frames))
+		r.prepare(window, raw[int(start.Frame())*bands:][:len(window)], bands, int(frames))
 		b.windows = append(b.windows, window)
 	}
 	for _, like := range r.workers {

@@ -24,7 +24,7 @@ func (r *Recognizer) compare(ctx context.Context, rt *ort.Runtime, cpu *ort.Sess
 		return err
 	}
 	bound := r.device.Precision.bound()
-	var all agreement
+	all := agreement{logits: r.contract.Unnormalised}
 	for i, b := range w.buffers {
 		each := b.Bands * b.Frames
 		for j := range b.Batch {

@@ -120,7 +120,7 @@ func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) er
 		return err
 	}
 	bound := c.Precision.paddingBound()
-	var a agreement
+	a := agreement{logits: c.Unnormalised}
 	a.compare(alone, with, c.Width, bound)
 	c.Padding = a.check(bound) == nil
 	return nil
@@ -166,6 +166,14 @@ func (c *Contract) distributions(rows []float32) error {
 		}
 	}
 	return nil
+}
+
+// normalize makes log-probabilities of logits.
+func normalize(row []float32) {
+	shift := float32(logSumExp(row))
+	for j := range row {
+		row[j] -= shift
+	}
 }
 
 func logSumExp(row []float32) float64 {

@@ -29,6 +29,9 @@ type Device struct {
 	Threads   int
 	Batch     int
 	Precision Precision
+	// AsExported says why a GPU runs the graph as it was exported, with nodes on the CPU; empty
+	// if the graph was rewritten for it, and on a CPU.
+	AsExported string
 }
 
 // Recordings is how many recordings have to be read at once to keep the device busy.
@@ -100,10 +103,11 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 		// Its quantised operators have no kernels on a GPU: all data would go to and fro.
 		return &ort.CUDAError{Err: fmt.Errorf("%s is an int8 model, which is slower on a GPU than on a CPU", r.bundle.Card.Name), Hint: "take the full model"}
 	}
+	most := r.mostWindows()
 	if o.Batch == 0 {
-		o.Batch = 16
+		o.Batch = min(16, most)
 	}
-	if most := r.mostWindows(); o.Batch > most {
+	if o.Batch > most {
 		return fmt.Errorf("asr: a batch of %d windows is too large for a GPU; at most %d of %v are possible", o.Batch, most, r.window.Rows.Duration())
 	}
 	gpu, err := rt.GPU(o.Device)
@@ -115,15 +119,17 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 		r.device.Precision = TF32
 	}
 	rewritten, err := r.newCUDAGraph()
-	if err == nil && rewritten != nil {
-		if err = r.loadCUDA(ctx, rt, source, rewritten, cpu, o); err == nil || ctx.Err() != nil {
+	if err == nil {
+		err = r.loadCUDA(ctx, rt, source, rewritten, cpu, o)
+		if e, ok := errors.AsType[*ort.CUDAError](err); err == nil || ctx.Err() != nil || ok && e.Lasting {
 			return err
 		}
-		if err := r.release(); err != nil {
-			return err
+		if failed := r.release(); failed != nil {
+			return errors.Join(err, failed)
 		}
 	}
-	return r.loadCUDA(ctx, rt, source, nil, cpu, o) // as it is
+	r.device.AsExported = err.Error()
+	return r.loadCUDA(ctx, rt, source, nil, cpu, o)
 }
 
 // loadCUDA loads the sessions, tries them and compares them with the CPU's.
@@ -194,16 +200,20 @@ func (r *Recognizer) memoryLimits(all int64, sizes []int) ([]int64, error) {
 }
 
 // mostWindows is how many windows a batch on a GPU may hold: its kernels count the values of a
-// tensor in 32 bits, and the largest tensor is what the first convolution writes, 256 channels of
-// half the frames and half the bands.
+// tensor in 32 bits, and the largest tensor of a window of up to 2,560 rows is what the first
+// convolution writes, 256 channels of half the frames and half the bands. In longer windows it is
+// the scores of attention: rows by twice the rows, for each of 8 heads.
 func (r *Recognizer) mostWindows() int {
-	const channels = 256
-	return math.MaxInt32 / (channels * int(r.window.frames()) / 2 * r.contract.Bands / 2)
+	const channels, heads = 256, 8
+	convolution := channels * int(r.window.frames()) / 2 * r.contract.Bands / 2
+	attention := heads * int(r.window.Rows) * 2 * int(r.window.Rows)
+	return max(math.MaxInt32/max(convolution, attention), 1)
 }
 
 // addWorkers adds workers like w.
 func (r *Recognizer) addWorkers(rt *ort.Runtime, w worker, workers int, o Options) error {
 	w.runtime, w.contract, w.window, w.observe = rt, &r.contract, r.window, o.Observe
+	w.provider = r.device.Provider
 	w.blank, w.measure = r.vocabulary.Blank(), ctc.NewMeasure(r.contract.Width)
 	r.maxInFlight = 2 * workers * r.device.Batch
 	r.room = newRoom(r.maxInFlight)

@@ -3,6 +3,7 @@ package asr
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -20,8 +21,9 @@ const (
 
 // precision returns that of the graph, by its name.
 func (b *Bundle) precision() Precision {
+	parts := strings.FieldsFunc(b.Graph, func(r rune) bool { return strings.ContainsRune("._-", r) })
 	for _, p := range []Precision{FP16, INT8} {
-		if strings.Contains(b.Graph, "."+string(p)+".") {
+		if slices.Contains(parts, string(p)) {
 			return p
 		}
 	}
@@ -55,6 +57,8 @@ var possible = math.Log(1e-3)
 
 // agreement is how well rows agree that two devices computed.
 type agreement struct {
+	logits bool // the rows are no log-probabilities yet; they are changed to be
+
 	rows, best int     // rows, and those whose best piece is the same or was a close call
 	difference float64 // the largest distance of a log-probability that counts; NaN if one is no number
 }
@@ -64,6 +68,10 @@ type agreement struct {
 func (a *agreement) compare(want, got []float32, width int, bound float64) {
 	for at := 0; at < len(want); at += width {
 		w, g := want[at:at+width], got[at:at+width]
+		if a.logits {
+			normalize(w)
+			normalize(g)
+		}
 		best := 0
 		for i := range w {
 			if g[i] > g[best] || g[best] != g[best] {

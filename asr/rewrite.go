@@ -1,6 +1,7 @@
 package asr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,13 +10,12 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ort"
 )
 
-// cudaGraph makes the graph that a session of a GPU loads; see package graph. It is nil for a graph
-// that cannot be rewritten, as one whose weights lie in a second file.
+// cudaGraph makes the graph that a session of a GPU loads; see package graph.
 type cudaGraph struct{ model *graph.Model }
 
 func (r *Recognizer) newCUDAGraph() (*cudaGraph, error) {
 	if _, err := fs.Stat(r.bundle.files, r.bundle.Graph+".data"); !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, cmp.Or(err, errors.New("its weights lie in a second file"))
 	}
 	data, err := fs.ReadFile(r.bundle.files, r.bundle.Graph)
 	if err != nil {

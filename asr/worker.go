@@ -19,6 +19,7 @@ import (
 // so that one fills its buffers and reads the rows while the GPU computes for the other.
 type worker struct {
 	runtime  *ort.Runtime
+	provider ort.Provider
 	contract *Contract
 	blank    ctc.Piece
 	measure  *ctc.Measure
@@ -41,6 +42,7 @@ func (w *worker) work(q *queue) {
 		for _, win := range batch {
 			if err := context.Cause(win.ctx); err != nil {
 				win.fail(err)
+				w.finish(win)
 				continue
 			}
 			wanted = append(wanted, win)
@@ -48,11 +50,16 @@ func (w *worker) work(q *queue) {
 		if len(wanted) > 0 {
 			w.run(wanted)
 		}
-		for _, win := range batch {
-			w.room.leave(win)
-			close(win.done)
+		for _, win := range wanted {
+			w.finish(win)
 		}
 	}
+}
+
+// finish gives a window back to its recording.
+func (w *worker) finish(win *window) {
+	w.room.leave(win)
+	close(win.done)
 }
 
 // run computes the rows of a batch of windows.
@@ -60,7 +67,7 @@ func (w *worker) run(batch []*window) {
 	start := time.Now()
 	err := w.compute(batch)
 	if w.observe != nil {
-		w.observe(Run{Windows: len(batch), Size: w.sizes[smallest(w.sizes, len(batch))], Took: time.Since(start), Err: err})
+		w.observe(Run{Provider: w.provider, Windows: len(batch), Size: w.sizes[smallest(w.sizes, len(batch))], Took: time.Since(start), Err: err})
 	}
 	if err != nil {
 		for _, win := range batch {
@@ -128,10 +135,7 @@ func (w *worker) summarize(win *window, out []float32, rows int) error {
 	for i := range win.rows {
 		row := out[i*width : (i+1)*width]
 		if w.contract.Unnormalised {
-			shift := float32(logSumExp(row))
-			for j := range row {
-				row[j] -= shift
-			}
+			normalize(row)
 		}
 		r := ctc.Summarize(row, w.blank, w.measure)
 		if r.LogProb != r.LogProb || r.Blank != r.Blank {

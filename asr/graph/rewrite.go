@@ -2,14 +2,13 @@ package graph
 
 import (
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // ExpandTiles puts Expand in the place of Tile where it does the same: where every size that is
-// repeated is one. That is known of what comes out of Unsqueeze, also through an Expand, as the
-// mask does. It returns how many it has replaced.
+// repeated is one. That is so of the mask, which comes out of Unsqueeze, also through an Expand. Where it
+// is not, runs fail: Expand repeats nothing else. It returns how many it has replaced.
 func (m *Model) ExpandTiles() (int, error) {
 	makers := map[string]node{}
 	var fields []field
@@ -26,7 +25,7 @@ func (m *Model) ExpandTiles() (int, error) {
 		for _, out := range n.outputs {
 			makers[out] = n
 		}
-		if n.op != "Tile" || len(n.inputs) != 2 || !unsqueezed(makers, n.inputs[0]) {
+		if n.op != "Tile" || len(n.inputs) != 2 || len(n.outputs) != 1 || !unsqueezed(makers, n.inputs[0]) {
 			fields = append(fields, f)
 			continue
 		}
@@ -70,7 +69,6 @@ func (m *Model) FixInput(name string, dims ...int64) error {
 			return fmt.Errorf("graph: input %s: %w", name, err)
 		}
 		if found {
-			m.fields = slices.Clone(m.fields)
 			m.fields[i] = newField(graphInput, body)
 			return nil
 		}

@@ -23,6 +23,10 @@ func (t *logTable) logs(dst []float32, x []float64) {
 	x = x[:len(dst)]
 	for i, v := range x {
 		b := math.Float64bits(v)
+		if b>>52 >= 0x7ff { // not a number, or infinite: it must not look like one
+			dst[i] = float32(math.Log(v))
+			continue
+		}
 		e := float64(int(b>>52) - 1023)
 		c := &t[b>>(52-logBits)&(1<<logBits-1)]
 		m := math.Float64frombits(b&(1<<52-1) | 1023<<52)

@@ -18,6 +18,13 @@ func TestLogsAreThoseOfTheStandardLibrary(t *testing.T) {
 			t.Errorf("the logarithm of %v: %v, want %v", x, got[0], want)
 		}
 	})
+	for _, x := range []float64{math.NaN(), math.Inf(1)} {
+		var got [1]float32
+		table.logs(got[:], []float64{x})
+		if y := float64(got[0]); !math.IsNaN(y) && !math.IsInf(y, 1) {
+			t.Errorf("the logarithm of %v is %v", x, y)
+		}
+	}
 	// At the edges of the table's parts, and around one, where digits cancel.
 	for i := range 1 << (logBits + 1) {
 		for _, x := range []float64{1 + float64(i)/(1<<logBits), math.Nextafter(1+float64(i)/(1<<logBits), 0), 1 - float64(i)/(1<<20)} {

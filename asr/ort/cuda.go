@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,8 @@ var ErrCUDA = errors.New("CUDA cannot be used")
 type CUDAError struct {
 	Err  error
 	Hint string // what a person can do; may be empty
+	// Lasting says that the GPU stays unusable until the process ends.
+	Lasting bool
 }
 
 // Error is the sentence that matters of what the libraries say.
@@ -34,7 +37,7 @@ func (e *CUDAError) Unwrap() []error { return []error{e.Err, ErrCUDA} }
 //	file=... ; line=280 ; expr=cudaStreamSynchronize(...)
 var (
 	loading = regexp.MustCompile(`(?s)with error: (.*)$`)
-	failure = regexp.MustCompile(`(CUDA|CUDNN|CUBLAS|CURAND|CUFFT) failure (\d+): (.*?) ;`)
+	failure = regexp.MustCompile(`(CUDA|CUDNN_FE|CUDNN|CUBLAS|CURAND|CUFFT) failure (\d+): (.*?) ;`)
 	missing = regexp.MustCompile(`(lib[\w.+-]+\.so[.\d]*): cannot open shared object file`)
 	places  = regexp.MustCompile(`(?s)^.*(\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : |Status Message: |\.(cc|h):\d+ \S+ )`)
 )
@@ -51,8 +54,11 @@ func cudaError(err error) error {
 	if m := failure.FindStringSubmatch(text); m != nil {
 		code, _ := strconv.Atoi(m[2])
 		e := &CUDAError{Err: &failed{fmt.Sprintf("%s failure %d: %s", m[1], code, m[3]), err}, Hint: hintOfLibrary}
-		if m[1] == "CUDA" {
-			e.Hint = hintOfCode(code)
+		switch {
+		case m[1] == "CUDA":
+			e.Hint, e.Lasting = hintOfCode(code), slices.Contains(lasting, code)
+		case m[1] == "CUBLAS" && code == 3: // CUBLAS_STATUS_ALLOC_FAILED
+			e.Hint = hintOfMemory
 		}
 		return e
 	}
@@ -86,7 +92,21 @@ func (e *failed) Error() string { return e.text }
 func (e *failed) Unwrap() error { return e.cause }
 
 // lastPart drops places in source files, which stand before the message.
-func lastPart(text string) string { return strings.TrimSpace(places.ReplaceAllString(text, "")) }
+// Names of machines, which come after it, go too.
+func lastPart(text string) string {
+	text, _, _ = strings.Cut(places.ReplaceAllString(text, ""), " ; GPU=")
+	return strings.TrimSpace(text)
+}
+
+// runError puts an error of a run on a GPU into words. One that is not known to be the GPU's may be
+// that of what is run.
+func runError(err error) error {
+	e := cudaError(err)
+	if known, ok := errors.AsType[*CUDAError](e); ok && known.Hint == "" {
+		return err
+	}
+	return e
+}
 
 const (
 	hintOfDriver = "install NVIDIA's driver, 580 or later; a container needs `docker run --gpus all` (docker compose: the reservation of docker-compose.yml) and the NVIDIA Container Toolkit"
@@ -107,6 +127,9 @@ func hintOfMissing(library string) string {
 	return hintOfLibraries
 }
 
+// lasting are the errors after which CUDA does nothing more in a process.
+var lasting = []int{214, 220, 226, 700, 702, 710, 713, 714, 715, 716, 717, 718, 719, 721}
+
 // hintOfCode is for cudaError_t, see driver_types.h of CUDA.
 func hintOfCode(code int) string {
 	switch code {
@@ -116,6 +139,8 @@ func hintOfCode(code int) string {
 		return "the driver and the libraries of CUDA do not fit: remove stubs and cuda-compat from the loader's path, or update the driver to 580 or later"
 	case 35: // cudaErrorInsufficientDriver
 		return "the driver is older than CUDA 13 needs: update it to 580 or later; data-centre cards work with older ones through cuda-compat, as in the container image"
+	case 802: // cudaErrorSystemNotReady
+		return "the GPUs of this machine are being started: nvidia-fabricmanager has to run"
 	case 46: // cudaErrorDevicesUnavailable
 		return "another process has the GPU for itself: end it, or set the compute mode to default (nvidia-smi -c 0)"
 	case 100: // cudaErrorNoDevice
@@ -124,10 +149,9 @@ func hintOfCode(code int) string {
 		return "there is no GPU with this number: see nvidia-smi -L, and choose one with --device"
 	case 209, 98: // cudaErrorNoKernelImageForDevice, cudaErrorInvalidDeviceFunction
 		return "this build has no code for this generation of GPUs; it has for compute capability 7.5 to 9.0 and 12.0 (T4 to H200, RTX 20 to 50), not for V100 or B200: use --provider cpu, or another build of ONNX Runtime"
-	case 214, 220, 226, 700, 702, 710, 713, 714, 715, 716, 717, 718, 719, 721:
+	}
+	if slices.Contains(lasting, code) {
 		return "the GPU is unusable until the process ends; if it fails again, see `dmesg | grep Xid` and nvidia-smi -q for a broken one"
-	case 802: // cudaErrorSystemNotReady
-		return "the GPUs of this machine are being started: nvidia-fabricmanager has to run"
 	}
 	return "see nvidia-smi and `dmesg | grep Xid`; --provider cpu works without a GPU"
 }

@@ -22,6 +22,9 @@ func TestWhatCUDASaysIsPutIntoWords(t *testing.T) {
 		{"/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:123 CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version ; GPU=0 ; hostname=secret ; file=/a.cc ; line=71 ; expr=cudaSetDevice(info_.device_id); ",
 			"CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version", "580"},
 		{"CUDA failure 209: no kernel image is available for execution on the device ; GPU=0 ; hostname=secret ; file=/a.cc ; line=1 ; expr=x", "CUDA failure 209: no kernel image is available for execution on the device", "V100"},
+		{"CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED ; GPU=0 ; hostname=secret ; file=/a.cc ; line=1 ; expr=s_.cudnn_fe_graph->build_plans()", "CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED", "driver"},
+		{"CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=secret ; file=/a.cc ; line=1 ; expr=x", "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED", "--batch"},
+		{"/onnxruntime_src/a.cc:12 f() something new ; GPU=0 ; hostname=secret ; file=/a.cc", "something new", ""},
 		{"CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED ; GPU=0 ; hostname=secret ; file=/a.cc ; line=1 ; expr=x", "CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED", "driver"},
 		{"bfc_arena.cc:376 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) Failed to allocate memory for requested buffer of size 1024", "the memory of the GPU is full", "--batch"},
 		{"CUDA execution provider is not enabled in this build.", "this ONNX Runtime library was built without CUDA", "library-cuda.sh"},
@@ -31,6 +34,10 @@ func TestWhatCUDASaysIsPutIntoWords(t *testing.T) {
 		if !errors.As(err, &e) || !errors.Is(err, ErrCUDA) || e.Err.Error() != c.want || !strings.Contains(e.Hint, c.hint) {
 			t.Errorf("%s\ngot  %v\nwant %s\nhint %q, want %q", c.said, err, c.want, e.Hint, c.hint)
 		}
+	}
+	shape := errors.New("Non-zero status code returned while running Conv node. Status Message: invalid shape")
+	if err := runError(shape); errors.Is(err, ErrCUDA) {
+		t.Errorf("%v is called the GPU's fault", shape)
 	}
 	if cudaError(nil) != nil {
 		t.Error("no error is one")

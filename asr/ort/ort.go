@@ -14,12 +14,12 @@
 // Spinning is off: ONNX Runtime's threads would otherwise burn the cores on which
 // decoding and features run, and on a busy machine a run then takes longer, not shorter.
 //
-// CUDA. The provider is a second library beside the first and needs NVIDIA's own: cuBLAS,
-// cuDNN 9, cudart of the matching major version. Asking for it where it cannot be had is
-// an error with the loader's reason. It replaces signal handlers of the process without
-// the alternate stack that Go needs, so that Ctrl-C would crash; they are noted when
-// the Runtime opens and put back after each step that may have replaced them. cuDNN tunes convolutions for every new
-// shape, which costs far more than the run itself: use few shapes and warm them.
+// CUDA. The provider is a second library beside the first and needs NVIDIA's own: cuBLAS, cuRAND,
+// NVRTC and cudart of the matching major version, and cuDNN 9. What it says where it cannot be had,
+// or when a GPU fails, becomes a CUDAError. It replaces signal handlers of the process without
+// the alternate stack that Go needs, so that Ctrl-C would crash; they are noted when the Runtime
+// opens and put back after each step that may have replaced them. cuDNN tunes convolutions for
+// every new shape, which costs far more than the run itself: use few shapes and warm them.
 package ort
 
 import (

@@ -43,7 +43,7 @@ type Names struct {
 	Features, Lengths, LogProbs string
 }
 
-// Session is a model ready to run. On a CPU its runs may overlap, each in its own buffers.
+// Session is a model ready to run. Its runs may overlap, each in its own buffers.
 type Session struct {
 	session *binding.DynamicAdvancedSession
 	model   string
@@ -118,7 +118,7 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 			return cause
 		}
 		if s.cuda != nil {
-			err = cudaError(err)
+			err = runError(err)
 		}
 		return fmt.Errorf("run %s with %d × %d frames: %w", s.model, b.Batch, b.Frames, err)
 	}

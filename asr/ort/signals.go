@@ -11,7 +11,6 @@ enum { signals = 64 };
 struct handlers {
 	pthread_mutex_t lock;
 	struct sigaction of[signals + 1];
-	char known[signals + 1]; // with SA_ONSTACK
 };
 
 // safe reports whether a Go program survives a signal that is handled so.
@@ -26,10 +25,8 @@ static void note_handlers(struct handlers *h, int first) {
 		if (sigaction(s, NULL, &now) != 0)
 			continue;
 		int onstack = (now.sa_flags & SA_ONSTACK) != 0;
-		if (first || onstack) {
+		if (first || onstack)
 			h->of[s] = now;
-			h->known[s] = onstack;
-		}
 	}
 	pthread_mutex_unlock(&h->lock);
 }

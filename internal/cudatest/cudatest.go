@@ -103,7 +103,7 @@ func Run(t *testing.T, g GPU, test func(t *testing.T)) {
 	c.Env = append(g.Env(t), child+"="+t.Name())
 	out, err := c.CombinedOutput()
 	t.Logf("%s", out)
-	if err != nil {
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()+" ") {
 		t.Errorf("on the stand-in: %v", err)
 	}
 }

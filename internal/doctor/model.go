@@ -59,6 +59,8 @@ func model(ctx context.Context, rt *ort.Runtime, o Options) []finding.Finding {
 // device reports on the GPU. A machine that has none is not ill.
 func device(d asr.Device, asked ort.Provider) finding.Finding {
 	switch {
+	case d.Provider == ort.CUDA && d.AsExported != "":
+		return finding.New("cuda", finding.Warning, fmt.Sprintf("device %d: %s; the graph could not be rewritten for it (%s), which costs speed", d.Index, d.GPU, d.AsExported), "")
 	case d.Provider == ort.CUDA:
 		return finding.New("cuda", finding.OK, fmt.Sprintf("device %d: %s; in %s it differs from the CPU by %.2g, and computes %.0f seconds of audio per second in batches of %d",
 			d.Index, d.GPU, d.Precision, d.Difference, d.Speed, d.Batch), "")

@@ -30,9 +30,17 @@ func TestAGPUIsGivenUpAfterFailuresInARow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var h health
+				defer func() {
+					if time.Sleep(failureStands + time.Second); h.failing() != nil {
+						t.Error("a failure stands for ever")
+					}
+				}()
 				for i, s := range steps {
 					time.Sleep(s.after)
-					if err := h.ran(asr.Run{Err: s.err}); (err != nil) != s.broken {
+					if err := h.ran(asr.Run{Provider: ort.CPU}); err != nil {
+						t.Errorf("a CPU that works: %v", err)
+					}
+					if err := h.ran(asr.Run{Provider: ort.CUDA, Err: s.err}); (err != nil) != s.broken {
 						t.Errorf("step %d: %v", i, err)
 					}
 					if failing := h.failing(); s.err == nil && failing != nil || errors.Is(s.err, ort.ErrCUDA) && !errors.Is(failing, ort.ErrCUDA) {

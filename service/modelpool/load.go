@@ -1,6 +1,7 @@
 package modelpool
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -17,6 +18,9 @@ func (p *Pool) load(m *model) {
 	r, err := p.open(m.name)
 	if err == nil && p.options.Loaded != nil {
 		p.options.Loaded(r.Device())
+	}
+	if gpu, ok := errors.AsType[*ort.CUDAError](err); ok && gpu.Lasting {
+		p.observe(asr.Run{Provider: ort.CUDA, Err: err})
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -37,6 +41,9 @@ func (p *Pool) load(m *model) {
 	d := r.Device()
 	log := p.log.With("model", r.Bundle().Card.Name, "provider", string(d.Provider), "threads", d.Threads, "batch", d.Batch)
 	if d.Provider == ort.CUDA {
+		if d.AsExported != "" {
+			log = log.With("graph_as_exported", d.AsExported)
+		}
 		log = log.With("precision", string(d.Precision), "gpu", d.GPU.String(), "gpu_difference", d.Difference, "gpu_speed", d.Speed)
 	}
 	level := slog.LevelInfo

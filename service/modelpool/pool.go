@@ -23,8 +23,9 @@
 // # A GPU that fails
 //
 // A recording is not to blame when a GPU fails, so that its job waits. Most errors of a GPU last
-// until the process ends. Ready says that the last run failed, and after some failures in a row,
-// over ten seconds, Options.Broken is called: the process should end, and be started again.
+// until the process ends. For a minute after a failure the pool is not ready, and after some
+// failures in a row, over ten seconds, of runs or of loading, Options.Broken is called: the process
+// should end, and be started again.
 //
 // # Memory
 //
@@ -127,14 +128,19 @@ func New(o Options) (*Pool, error) {
 	observe := o.Recognizer.Observe
 	p.options.Recognizer.Observe = func(r asr.Run) {
 		m.ran(r)
-		if err := p.health.ran(r); err != nil && o.Broken != nil {
-			o.Broken(err)
-		}
+		p.observe(r)
 		if observe != nil {
 			observe(r)
 		}
 	}
 	return p, nil
+}
+
+// observe notes whether the GPU works.
+func (p *Pool) observe(r asr.Run) {
+	if err := p.health.ran(r); err != nil && p.options.Broken != nil {
+		p.options.Broken(err)
+	}
 }
 
 func (p *Pool) model(name string) *model {

@@ -48,6 +48,7 @@ import (
 type Turns struct {
 	mu     sync.Mutex               // guards the fields below
 	most   int                      // recordings that may be open
+	open   int                      // those that are, or have been granted a place to be
 	free   int                      // places
 	line   []*claim                 // that wait, in order of arrival
 	used   map[string]time.Duration // that projects had places for
@@ -58,6 +59,7 @@ type Turns struct {
 
 // claim waits for a place.
 type claim struct {
+	opens   bool // a recording that is not open yet
 	project string
 	class   priority.Class
 	granted chan struct{} // closed when it has one
@@ -115,10 +117,15 @@ func (t *Turns) Most() int {
 
 // Take waits for a place, which is to be given back with Give, or to a job with Open. It fails
 // with the cause of ctx.
+//
+// No more places are granted so than recordings may be open.
 func (t *Turns) Take(ctx context.Context, project string, class priority.Class) error {
-	c := &claim{project, class, make(chan struct{})}
+	return t.claim(ctx, &claim{true, project, class, make(chan struct{})})
+}
+
+func (t *Turns) claim(ctx context.Context, c *claim) error {
 	t.mu.Lock()
-	t.join(project)
+	t.join(c.project)
 	t.line = append(t.line, c)
 	t.grant()
 	t.mu.Unlock()
@@ -132,8 +139,7 @@ func (t *Turns) Take(ctx context.Context, project string, class priority.Class) 
 	if i := slices.Index(t.line, c); i >= 0 {
 		t.line = slices.Delete(t.line, i, i+1)
 	} else {
-		t.free++
-		t.grant()
+		t.release(c.opens)
 	}
 	return context.Cause(ctx)
 }
@@ -176,22 +182,36 @@ func (t *Turns) before(c, earlier *claim) bool {
 func (t *Turns) Give() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.release(true)
+}
+
+// release frees a place, and with closes the room of an open recording.
+func (t *Turns) release(closes bool) {
 	t.free++
+	if closes {
+		t.open--
+	}
 	t.grant()
 }
 
 // grant gives free places to those whose turn it is.
 func (t *Turns) grant() {
-	for t.free > 0 && len(t.line) > 0 {
-		first := 0
+	for t.free > 0 {
+		first := -1
 		for i, c := range t.line {
-			if t.before(c, t.line[first]) {
+			if !(c.opens && t.open >= t.most) && (first < 0 || t.before(c, t.line[first])) {
 				first = i
 			}
+		}
+		if first < 0 {
+			return
 		}
 		c := t.line[first]
 		t.line = slices.Delete(t.line, first, first+1)
 		t.free--
+		if c.opens {
+			t.open++
+		}
 		t.turn++
 		t.served[c.project] = t.turn
 		close(c.granted)
@@ -226,6 +246,8 @@ func (p *Place) Close() {
 	if p.t.places[p.key] == p {
 		delete(p.t.places, p.key)
 	}
+	p.t.open--
+	p.t.grant()
 }
 
 // Wanted reports whether the place should be given to another claim by now.
@@ -251,10 +273,10 @@ func (p *Place) Lose() {
 		p.t.used[p.project] += had
 		p.since = time.Time{}
 	}
-	p.t.mu.Unlock()
 	if !lost {
-		p.t.Give()
+		p.t.release(false)
 	}
+	p.t.mu.Unlock()
 }
 
 // Regain waits for a place again, unless it is there. It fails with the cause of ctx.
@@ -265,7 +287,7 @@ func (p *Place) Regain(ctx context.Context) error {
 	if !lost {
 		return nil
 	}
-	if err := p.t.Take(ctx, p.project, p.class); err != nil {
+	if err := p.t.claim(ctx, &claim{false, p.project, p.class, make(chan struct{})}); err != nil {
 		return err
 	}
 	p.t.mu.Lock()

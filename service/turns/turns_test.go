@@ -235,3 +235,44 @@ func TestThereMayBeMorePlacesAndFewer(t *testing.T) {
 		}
 	})
 }
+
+// However many workers there are, no more recordings are open than may be.
+func TestOpenRecordingsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := New(2)
+		ctx, stop := context.WithCancel(t.Context())
+		var workers sync.WaitGroup
+		var mu sync.Mutex
+		open, most := 0, 0
+		for i := range 22 {
+			workers.Go(func() {
+				for turns.Take(ctx, fmt.Sprint(i%5), priority.Batch) == nil {
+					p := turns.Open(fmt.Sprint(i), fmt.Sprint(i%5), priority.Batch)
+					mu.Lock()
+					open++
+					most = max(most, open)
+					mu.Unlock()
+					for p.Worked() < time.Minute && p.Regain(ctx) == nil {
+						time.Sleep(time.Second)
+						if p.Wanted() {
+							p.Lose()
+						}
+					}
+					mu.Lock()
+					open--
+					mu.Unlock()
+					p.Close()
+				}
+			})
+		}
+		time.Sleep(time.Hour)
+		stop()
+		workers.Wait()
+		if most != turns.Most() {
+			t.Errorf("up to %d recordings were open, want %d", most, turns.Most())
+		}
+		if turns.open != 0 || turns.free != 2 {
+			t.Errorf("at the end %d are open and %d places are free", turns.open, turns.free)
+		}
+	})
+}
