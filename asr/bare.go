@@ -47,7 +47,7 @@ func (r *Recognizer) NewBare(blocks Blocks) (*Bare, error) {
 	for _, like := range r.workers {
 		w := *like
 		w.buffers = nil
-		for _, n := range w.sizes {
+		for _, n := range w.usual.sizes {
 			buffers, err := w.runtime.NewBuffers(n, bands, int(frames), int(r.window.Rows), r.contract.Width)
 			if err != nil {
 				return nil, errors.Join(err, b.Close())
@@ -71,8 +71,8 @@ func (b *Bare) Run(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
 	for i, w := range b.workers {
 		wg.Go(func() {
-			at := len(w.sizes) - 1
-			size := w.sizes[at]
+			at := len(w.usual.sizes) - 1
+			size := w.usual.sizes[at]
 			buffers := w.buffers[at]
 			each := buffers.Bands * buffers.Frames
 			for errs[i] == nil {
@@ -84,7 +84,7 @@ func (b *Bare) Run(ctx context.Context) (time.Duration, error) {
 					copy(buffers.Features[j*each:(j+1)*each], b.windows[min(first+j, len(b.windows)-1)])
 					buffers.Lengths[j] = int64(buffers.Frames)
 				}
-				errs[i] = w.sessions[at].Run(ctx, buffers)
+				errs[i] = w.usual.sessions[at].Run(ctx, buffers)
 			}
 		})
 	}

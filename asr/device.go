@@ -81,12 +81,12 @@ func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error 
 	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision}
 	r.sessions = append(r.sessions, cpu)
 	workers := max(o.Threads/o.sessionThreads(), 1)
-	w := worker{threads: 1}
+	var l lane
 	for n := 1; n <= r.device.Batch; n++ {
-		w.sizes = append(w.sizes, n)
-		w.sessions = append(w.sessions, cpu)
+		l.sizes = append(l.sizes, n)
+		l.sessions = append(l.sessions, cpu)
 	}
-	return r.addWorkers(rt, w, workers, o)
+	return r.addWorkers(rt, worker{threads: 1, usual: &l, wide: &l}, workers, o)
 }
 
 // cudaWorkers is how many workers share a GPU: while it computes for one, the other reads rows
@@ -134,25 +134,38 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 
 // loadCUDA loads the sessions, tries them and compares them with the CPU's.
 func (r *Recognizer) loadCUDA(ctx context.Context, rt *ort.Runtime, source ort.Source, rewritten *cudaGraph, cpu *ort.Session, o Options) error {
-	w := worker{fixed: true, threads: o.Threads, sizes: batchSizes(o.Batch)}
-	limits, err := r.memoryLimits(o.MemoryLimit, w.sizes)
+	usual := &lane{sizes: batchSizes(o.Batch)}
+	lanes := []*lane{usual}
+	if rewritten != nil && !r.contract.Unnormalised {
+		usual.sums = true
+		lanes = append(lanes, &lane{sizes: []int{min(wideBatch, o.Batch)}})
+	}
+	var sizes []int
+	for _, l := range lanes {
+		sizes = append(sizes, l.sizes...)
+	}
+	limits, err := r.memoryLimits(o.MemoryLimit, sizes)
 	if err != nil {
 		return err
 	}
-	for i, size := range w.sizes {
-		if rewritten != nil {
-			if source, err = rewritten.source(&r.contract, r.window, size); err != nil {
+	for _, l := range lanes {
+		for _, size := range l.sizes {
+			names, from := r.contract.Names, source
+			if rewritten != nil {
+				if from, err = rewritten.source(r, source, &names, size, l.sums); err != nil {
+					return err
+				}
+			}
+			s, err := rt.NewSession(from, names, ort.SessionOptions{
+				Provider: ort.CUDA, Device: o.Device, Threads: 1, TF32: o.TF32, MemoryLimit: limits[len(r.sessions)]})
+			if err != nil {
 				return err
 			}
+			r.sessions = append(r.sessions, s)
+			l.sessions = append(l.sessions, s)
 		}
-		s, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{
-			Provider: ort.CUDA, Device: o.Device, Threads: 1, TF32: o.TF32, MemoryLimit: limits[i]})
-		if err != nil {
-			return err
-		}
-		r.sessions = append(r.sessions, s)
-		w.sessions = append(w.sessions, s)
 	}
+	w := worker{fixed: true, threads: o.Threads, usual: usual, wide: lanes[len(lanes)-1]}
 	if err := r.addWorkers(rt, w, cudaWorkers, o); err != nil {
 		return err
 	}
@@ -164,6 +177,10 @@ func (r *Recognizer) loadCUDA(ctx context.Context, rt *ort.Runtime, source ort.S
 	}
 	return r.compare(ctx, rt, cpu, r.workers[0])
 }
+
+// wideBatch is how many windows a batch has whose whole rows are kept. They are asked for by
+// alignments of texts, which are few.
+const wideBatch = 4
 
 // batchSizes are the sizes of batches on a GPU: 1, 4, 16 and so on, and the largest.
 func batchSizes(largest int) (sizes []int) {
@@ -231,12 +248,13 @@ func (r *Recognizer) addWorkers(rt *ort.Runtime, w worker, workers int, o Option
 
 // allocate makes the buffers of all sizes.
 func (w *worker) allocate() error {
-	largest, err := w.runtime.NewBuffers(w.sizes[len(w.sizes)-1], w.contract.Bands, int(w.window.frames()), int(w.window.Rows), w.contract.Width)
+	sizes := w.usual.sizes
+	largest, err := w.runtime.NewBuffers(sizes[len(sizes)-1], w.contract.Bands, int(w.window.frames()), int(w.window.Rows), w.contract.Width)
 	if err != nil {
 		return err
 	}
 	defer func() { w.buffers = append(w.buffers, largest) }()
-	for _, n := range w.sizes[:len(w.sizes)-1] {
+	for _, n := range sizes[:len(sizes)-1] {
 		b, err := largest.First(n)
 		if err != nil {
 			return err

@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
 )
 
 // Precision is how exactly a device computes.
@@ -80,10 +83,7 @@ func (a *agreement) compare(want, got []float32, width int, bound float64) {
 			if float64(max(w[i], g[i])) < possible {
 				continue
 			}
-			d := math.Abs(float64(w[i]) - float64(g[i]))
-			if !(d <= a.difference) && !math.IsNaN(a.difference) {
-				a.difference = d
-			}
+			a.note(float64(w[i]) - float64(g[i]))
 		}
 		top := w[0]
 		for _, v := range w {
@@ -93,6 +93,39 @@ func (a *agreement) compare(want, got []float32, width int, bound float64) {
 		if float64(top-w[best]) <= bound {
 			a.best++
 		}
+	}
+}
+
+// compareSums adds the rows of a place in a batch that were summed up on a device.
+func (a *agreement) compareSums(want []float32, b *ort.Buffers, place int, blank ctc.Piece, bound float64) {
+	for i := range len(want) / b.Width {
+		w, at := want[i*b.Width:(i+1)*b.Width], place*b.Rows+i
+		a.rows++
+		best := b.Best[at]
+		if best < 0 || best >= int64(len(w)) {
+			a.note(math.NaN())
+			continue
+		}
+		if float64(slices.Max(w)-w[best]) <= bound {
+			a.best++
+		}
+		for _, pair := range [][2]float32{{w[best], b.Top[at]}, {w[blank], b.Blank[at]}} {
+			if !(float64(max(pair[0], pair[1])) < possible) {
+				a.note(float64(pair[0]) - float64(pair[1]))
+			}
+		}
+		var power float64
+		for _, v := range w {
+			power += math.Exp(ctc.Alpha * float64(v))
+		}
+		a.note(math.Log(float64(b.Power[at]) / power))
+	}
+}
+
+// note adds a difference. One that is not a number stays.
+func (a *agreement) note(d float64) {
+	if d = math.Abs(d); !(d <= a.difference) && !math.IsNaN(a.difference) {
+		a.difference = d
 	}
 }
 

@@ -52,13 +52,14 @@ func (q *queue) put(w *window) bool {
 }
 
 // take waits for a window and returns those of one run, in turn from different recordings: as
-// many as the largest of sizes at most. If somebody waits for one of them, the run is no larger
-// than his windows need. It returns nil when the queue is closed and empty.
-func (q *queue) take(sizes []int) []*window {
+// many as the largest of sizes at most, or of wide for windows that keep whole rows. If somebody
+// waits for one of them, the run is no larger than his windows need. It returns nil when the queue
+// is closed and empty.
+func (q *queue) take(sizes, wide []int) []*window {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
-		if batch := q.gather(sizes); len(batch) > 0 {
+		if batch := q.gather(sizes, wide); len(batch) > 0 {
 			return batch
 		}
 		if q.closed {
@@ -68,20 +69,26 @@ func (q *queue) take(sizes []int) []*window {
 	}
 }
 
-func (q *queue) gather(sizes []int) []*window {
+func (q *queue) gather(sizes, wide []int) []*window {
 	var batch []*window
-	limit := sizes[len(sizes)-1]
+	limit := 1
 	for p, class := range slices.Backward(q.classes[:]) {
 		for turn := 0; turn < len(class) && len(batch) < limit; {
 			l := class[0]
 			class = class[1:]
 			w := l.windows[0]
-			if len(batch) > 0 && !q.mixed && w.frames != batch[0].frames {
+			if len(batch) > 0 && (w.logProbs != batch[0].logProbs || !q.mixed && w.frames != batch[0].frames) {
 				class = append(class, l)
 				turn++ // nothing of this recording fits now
 				continue
 			}
 			turn = 0
+			if len(batch) == 0 {
+				if w.logProbs {
+					sizes = wide
+				}
+				limit = sizes[len(sizes)-1]
+			}
 			batch = append(batch, w)
 			if l.windows = l.windows[1:]; len(l.windows) > 0 {
 				class = append(class, l)

@@ -29,7 +29,7 @@ func TestTheQueueIsFairAndUrgentFirst(t *testing.T) {
 	q.put(waiting(short, priority.Batch, "short0", 8))
 	q.put(waiting(person, priority.Interactive, "person0", 8))
 	for _, want := range []string{"person0 long0 short0 ", "long1 long2 long3 "} {
-		if got := names(q.take([]int{3})); got != want {
+		if got := names(q.take([]int{3}, []int{3})); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -45,7 +45,7 @@ func TestAPersonDoesNotPayForALargeBatch(t *testing.T) {
 	q.put(waiting(person, priority.Interactive, "person0", 8))
 	q.put(waiting(person, priority.Interactive, "person1", 8))
 	for _, want := range []string{"person0 person1 long0 long1 ", "long2 long3 long4 long5 "} {
-		if got := names(q.take([]int{1, 4, 16})); got != want {
+		if got := names(q.take([]int{1, 4, 16}, []int{1, 4, 16})); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -58,7 +58,24 @@ func TestABatchHoldsWindowsOfOneLength(t *testing.T) {
 	q.put(waiting(b, priority.Batch, "b0", 4))
 	q.put(waiting(a, priority.Batch, "a1", 8))
 	for _, want := range []string{"a0 a1 ", "b0 "} {
-		if got := names(q.take([]int{4})); got != want {
+		if got := names(q.take([]int{4}, []int{4})); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// Windows that keep whole rows run apart, and have sizes of their own.
+func TestWholeRowsRunApart(t *testing.T) {
+	a, b := new(track), new(track)
+	q := newQueue(true)
+	for i := range 3 {
+		q.put(waiting(a, priority.Batch, fmt.Sprint("a", i), 8))
+		w := waiting(b, priority.Batch, fmt.Sprint("b", i), 8)
+		w.logProbs = true
+		q.put(w)
+	}
+	for _, want := range []string{"a0 a1 a2 ", "b0 b1 ", "b2 "} {
+		if got := names(q.take([]int{4}, []int{2})); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -71,7 +88,7 @@ func TestABatchMayMixLengths(t *testing.T) {
 	q.put(waiting(a, priority.Batch, "a0", 8))
 	q.put(waiting(b, priority.Batch, "b0", 4))
 	q.put(waiting(a, priority.Batch, "a1", 8))
-	if got, want := names(q.take([]int{4})), "a0 b0 a1 "; got != want {
+	if got, want := names(q.take([]int{4}, []int{4})), "a0 b0 a1 "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -81,7 +98,7 @@ func TestTakeWaitsAndClosingEndsIt(t *testing.T) {
 		q, owner := newQueue(false), new(track)
 		got := make(chan string)
 		go func() {
-			for batch := q.take([]int{2}); batch != nil; batch = q.take([]int{2}) {
+			for batch := q.take([]int{2}, []int{2}); batch != nil; batch = q.take([]int{2}, []int{2}) {
 				got <- names(batch)
 			}
 			close(got)

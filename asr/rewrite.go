@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/graph"
 	"github.com/asr-backend/asr-backend/asr/ort"
 )
@@ -31,16 +32,25 @@ func (r *Recognizer) newCUDAGraph() (*cudaGraph, error) {
 	return &cudaGraph{m}, nil
 }
 
-// source returns the graph for batches of a size. Unless the model takes padding, its windows have
-// any length, and the sizes stay open.
-func (g *cudaGraph) source(c *Contract, w Window, size int) (ort.Source, error) {
+// source returns the graph for batches of a size, and names its outputs if it is to sum rows up. Unless
+// the model takes padding, its windows have any length, and the sizes stay open.
+func (g *cudaGraph) source(r *Recognizer, source ort.Source, names *ort.Names, size int, sums bool) (ort.Source, error) {
+	m, c := g.model.Clone(), &r.contract
 	if c.Padding {
 		err := errors.Join(
-			g.model.FixInput(c.Names.Features, int64(size), int64(c.Bands), int64(w.frames())),
-			g.model.FixInput(c.Names.Lengths, int64(size)))
+			m.FixInput(names.Features, int64(size), int64(c.Bands), int64(r.window.frames())),
+			m.FixInput(names.Lengths, int64(size)))
 		if err != nil {
 			return ort.Source{}, err
 		}
 	}
-	return ort.Source{Data: g.model.Bytes()}, nil
+	if sums {
+		s, err := m.SumRows(names.LogProbs, int(r.vocabulary.Blank()), ctc.Alpha)
+		if err != nil {
+			return ort.Source{}, err
+		}
+		names.Sums = []string{s.Best, s.Top, s.Blank, s.Power}
+	}
+	source.Data = m.Bytes()
+	return source, nil
 }

@@ -36,7 +36,7 @@ func TestUrgentWindowsAreFirstInTheRoomToo(t *testing.T) {
 		synctest.Wait()
 		opened := 0
 		for i := range 100 {
-			w := q.take([]int{1})[0]
+			w := q.take([]int{1}, []int{1})[0]
 			if w.err.Error() == "opened " {
 				opened++
 			} else if i > 4 {
@@ -51,7 +51,7 @@ func TestUrgentWindowsAreFirstInTheRoomToo(t *testing.T) {
 		cancel(stopped)
 		synctest.Wait()
 		for range 4 { // those that are in the queue give their places back, and no other has one
-			room.leave(q.take([]int{1})[0])
+			room.leave(q.take([]int{1}, []int{1})[0])
 		}
 		if room.free != 4 {
 			t.Errorf("%d of 4 places are free", room.free)

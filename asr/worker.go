@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,8 +25,8 @@ type worker struct {
 	blank    ctc.Piece
 	measure  *ctc.Measure
 	window   Window
-	sizes    []int // batch sizes it has a session and buffers for, ascending
-	sessions []*ort.Session
+	usual    *lane          // of windows of which a summary is kept
+	wide     *lane          // of those that keep whole rows; often the same
 	buffers  []*ort.Buffers // full windows, by size, all in the memory of the largest
 	threads  int            // that summarize rows
 	room     *room
@@ -35,9 +36,24 @@ type worker struct {
 	observe func(Run)
 }
 
+// lane is the sessions for one kind of windows.
+type lane struct {
+	sizes    []int // of batches, ascending
+	sessions []*ort.Session
+	sums     bool // the sessions sum rows up
+}
+
+// lane returns that of a window.
+func (w *worker) lane(win *window) *lane {
+	if win.logProbs {
+		return w.wide
+	}
+	return w.usual
+}
+
 // work runs what comes out of the queue until it is closed and empty.
 func (w *worker) work(q *queue) {
-	for batch := q.take(w.sizes); batch != nil; batch = q.take(w.sizes) {
+	for batch := q.take(w.usual.sizes, w.wide.sizes); batch != nil; batch = q.take(w.usual.sizes, w.wide.sizes) {
 		wanted := make([]*window, 0, len(batch))
 		for _, win := range batch {
 			if err := context.Cause(win.ctx); err != nil {
@@ -65,9 +81,10 @@ func (w *worker) finish(win *window) {
 // run computes the rows of a batch of windows.
 func (w *worker) run(batch []*window) {
 	start := time.Now()
+	sizes := w.lane(batch[0]).sizes
 	err := w.compute(batch)
 	if w.observe != nil {
-		w.observe(Run{Provider: w.provider, Windows: len(batch), Size: w.sizes[smallest(w.sizes, len(batch))], Took: time.Since(start), Err: err})
+		w.observe(Run{Provider: w.provider, Windows: len(batch), Size: sizes[smallest(sizes, len(batch))], Took: time.Since(start), Err: err})
 	}
 	if err != nil {
 		for _, win := range batch {
@@ -79,12 +96,13 @@ func (w *worker) run(batch []*window) {
 func (w *worker) compute(batch []*window) error {
 	ctx, stop := allDone(batch)
 	defer stop()
-	at := smallest(w.sizes, len(batch))
-	b, err := w.bufferFor(at, int(batch[0].frames))
+	l := w.lane(batch[0])
+	at := smallest(l.sizes, len(batch))
+	b, own, err := w.bufferFor(l.sizes[at], int(batch[0].frames))
 	if err != nil {
 		return err
 	}
-	if b != w.buffers[at] {
+	if !own {
 		defer b.Close()
 	}
 	each := b.Bands * b.Frames
@@ -95,12 +113,10 @@ func (w *worker) compute(batch []*window) error {
 	for i := len(batch); i < b.Batch; i++ {
 		b.Lengths[i] = int64(b.Frames) // the rest of a fixed shape computes what is there
 	}
-	if err := w.sessions[at].Run(ctx, b); err != nil {
+	if err := l.sessions[at].Run(ctx, b); err != nil {
 		return fmt.Errorf("asr: window at %v: %w", batch[0].start.Duration(), err)
 	}
-	summarize := func(i int) error {
-		return w.summarize(batch[i], b.LogProbs[i*b.Rows*b.Width:], int(timeline.RowsIn(batch[i].frames)))
-	}
+	summarize := func(i int) error { return w.summarize(batch[i], b, i, l.sums) }
 	if w.threads <= 1 { // in this thread, which may have a low priority
 		for i := range batch {
 			if err := summarize(i); err != nil {
@@ -114,30 +130,39 @@ func (w *worker) compute(batch []*window) error {
 	return cmp.Or(errs...)
 }
 
-// bufferFor returns buffers for the batch size at index at: the worker's own for whole
-// windows, new ones, for the caller to close, for short recordings.
-func (w *worker) bufferFor(at, frames int) (*ort.Buffers, error) {
+// bufferFor returns buffers for a batch of a size: the worker's own for whole windows, new ones,
+// for the caller to close, for short recordings.
+func (w *worker) bufferFor(size, frames int) (b *ort.Buffers, own bool, err error) {
 	full := int(w.window.frames())
 	if frames == full || w.fixed && w.contract.Padding {
-		return w.buffers[at], nil
+		i := slices.IndexFunc(w.buffers, func(b *ort.Buffers) bool { return b.Batch == size })
+		return w.buffers[i], true, nil
 	}
 	rows := int(timeline.RowsIn(timeline.Frame(frames)))
-	return w.runtime.NewBuffers(w.sizes[at], w.contract.Bands, frames, rows, w.contract.Width)
+	b, err = w.runtime.NewBuffers(size, w.contract.Bands, frames, rows, w.contract.Width)
+	return b, false, err
 }
 
-// summarize takes from the model's output what is kept of a window.
-func (w *worker) summarize(win *window, out []float32, rows int) error {
+// summarize takes from the model's output what is kept of a window, which has a place in the batch.
+func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) error {
 	width := w.contract.Width
-	win.rows = make([]ctc.Row, rows)
+	win.rows = make([]ctc.Row, timeline.RowsIn(win.frames))
 	if win.logProbs {
-		win.full = make([]float32, rows*width)
+		win.full = make([]float32, len(win.rows)*width)
 	}
 	for i := range win.rows {
-		row := out[i*width : (i+1)*width]
-		if w.contract.Unnormalised {
+		var r ctc.Row
+		at := place*b.Rows + i
+		row := b.LogProbs[at*width : (at+1)*width]
+		switch {
+		case sums:
+			r = w.measure.Row(ctc.Sums{Best: b.Best[at], Top: b.Top[at], Blank: b.Blank[at], Power: b.Power[at]}, w.blank)
+		case w.contract.Unnormalised:
 			normalize(row)
+			fallthrough
+		default:
+			r = ctc.Summarize(row, w.blank, w.measure)
 		}
-		r := ctc.Summarize(row, w.blank, w.measure)
 		if r.LogProb != r.LogProb || r.Blank != r.Blank {
 			return fmt.Errorf("asr: window at %v: the model wrote a value that is not a number", win.start.Duration())
 		}
@@ -152,13 +177,32 @@ func (w *worker) summarize(win *window, out []float32, rows int) error {
 // warm runs every shape once on silence, so that the first recording does not wait for
 // tuning and a device that is too small is found out at once.
 func (w *worker) warm(ctx context.Context) error {
-	for i, s := range w.sessions {
-		b := w.buffers[i]
+	return w.each(func(l *lane, s *ort.Session, b *ort.Buffers) error {
 		for j := range b.Lengths {
 			b.Lengths[j] = int64(b.Frames)
 		}
 		if err := s.Run(ctx, b); err != nil {
 			return fmt.Errorf("try a batch of %d windows: %w", b.Batch, err)
+		}
+		return nil
+	})
+}
+
+// each calls do for every session with its buffers, the widest first.
+func (w *worker) each(do func(l *lane, s *ort.Session, b *ort.Buffers) error) error {
+	lanes := []*lane{w.wide, w.usual}
+	if w.wide == w.usual {
+		lanes = lanes[1:]
+	}
+	for _, l := range lanes {
+		for i, s := range l.sessions {
+			b, _, err := w.bufferFor(l.sizes[i], int(w.window.frames()))
+			if err == nil {
+				err = do(l, s, b)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

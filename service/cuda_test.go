@@ -22,8 +22,8 @@ func TestCUDAThatBreaksKeepsTheWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := cudatest.GPU{Result: 4 * int(asr.DefaultWindow.Rows) * bundle.Vocabulary.Width(),
-		FailAfter: 3, // two workers and the comparison
+	g := cudatest.GPU{Width: bundle.Vocabulary.Width(),
+		FailAfter: 6, // two workers and the comparison, each with sums and with whole rows
 		Rows: func() []float32 {
 			library, err := ort.Open(oracle.Library())
 			if err != nil {

@@ -94,12 +94,12 @@ type Measure struct {
 	most float64 // the sum of p^α when nothing is known, minus one
 }
 
-// tsallisAlpha is NeMo's default.
-const tsallisAlpha = 0.33
+// Alpha is the exponent of Tsallis entropy, NeMo's default.
+const Alpha = 0.33
 
 // NewMeasure returns the measure for rows of width values, blank included.
 func NewMeasure(width int) *Measure {
-	return &Measure{most: math.Pow(float64(width), 1-tsallisAlpha) - 1}
+	return &Measure{most: math.Pow(float64(width), 1-Alpha) - 1}
 }
 
 // Confidence returns 1 for a row that is certain of one piece and 0 for one that knows
@@ -107,7 +107,27 @@ func NewMeasure(width int) *Measure {
 func (m *Measure) Confidence(logProbs []float32) float32 {
 	var sum float64
 	for _, v := range logProbs {
-		sum += math.Exp(tsallisAlpha * float64(v))
+		sum += math.Exp(Alpha * float64(v))
 	}
+	return m.confidence(sum)
+}
+
+func (m *Measure) confidence(sum float64) float32 {
 	return float32(min(max(1-(sum-1)/m.most, 0), 1))
+}
+
+// Sums is a row that a device has summed up.
+type Sums struct {
+	Best       int64   // its best piece
+	Top, Blank float32 // the log-probabilities of that and of blank
+	Power      float32 // the sum of p^Alpha
+}
+
+// Row returns the Row that Summarize would have returned.
+func (m *Measure) Row(s Sums, blank Piece) Row {
+	r := Row{Best: Piece(s.Best), LogProb: s.Top, Blank: s.Blank, Confidence: 1}
+	if r.Best != blank {
+		r.Confidence = m.confidence(float64(s.Power))
+	}
+	return r
 }

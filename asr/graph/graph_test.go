@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/graph"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/oracle"
@@ -154,4 +155,64 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("what was rewritten cannot be read: %v", err)
 		}
 	})
+}
+
+// The summary of a row is what package ctc makes of it.
+func TestRowsAreSummedUpAsOutsideOfTheGraph(t *testing.T) {
+	oracle.NeedLibrary(t)
+	data := exported(t)
+	signature, err := library.Inspect(ort.Source{Data: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const batch, bands, frames, rows = 2, 80, 400, 50
+	output := signature.Outputs[0]
+	width := int(output.Dims[2])
+	m, err := graph.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := m.SumRows(output.Name, width-1, ctc.Alpha)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := ort.Names{Features: signature.Inputs[0].Name, Lengths: signature.Inputs[1].Name, LogProbs: output.Name}
+	run := func(data []byte, names ort.Names) *ort.Buffers {
+		s, err := library.NewSession(ort.Source{Data: data}, names, ort.SessionOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		b, err := library.NewBuffers(batch, bands, frames, rows, width)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { b.Close() })
+		noise := rand.New(rand.NewPCG(1, 2))
+		for i := range b.Features {
+			b.Features[i] = float32(noise.NormFloat64())
+		}
+		copy(b.Lengths, []int64{frames, frames})
+		if err := s.Run(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	whole := run(data, names)
+	names.Sums = []string{sums.Best, sums.Top, sums.Blank, sums.Power}
+	got := run(m.Bytes(), names)
+	measure, pieces := ctc.NewMeasure(width), 0
+	for i := range batch * rows {
+		want := ctc.Summarize(whole.LogProbs[i*width:(i+1)*width], ctc.Piece(width-1), measure)
+		row := measure.Row(ctc.Sums{Best: got.Best[i], Top: got.Top[i], Blank: got.Blank[i], Power: got.Power[i]}, ctc.Piece(width-1))
+		if row.Best != want.Best || row.LogProb != want.LogProb || row.Blank != want.Blank || math.Abs(float64(row.Confidence-want.Confidence)) > 1e-6 {
+			t.Errorf("row %d: %+v, want %+v", i, row, want)
+		}
+		if want.Best != ctc.Piece(width-1) {
+			pieces++
+		}
+	}
+	if pieces == 0 {
+		t.Error("all rows are blank: confidence was not compared")
+	}
 }

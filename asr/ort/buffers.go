@@ -16,10 +16,15 @@ type Buffers struct {
 	Lengths  []int64   // batch; valid frames of each
 	LogProbs []float32 // batch × rows × width, set by a run
 
+	// Of a session that sums rows up, instead of LogProbs: batch × rows each, see Names.
+	Best              []int64
+	Top, Blank, Power []float32
+
 	// Tensors over the slices above.
 	features *binding.Tensor[float32]
 	lengths  *binding.Tensor[int64]
 	logProbs *binding.Tensor[float32]
+	sums     []binding.Value
 }
 
 // NewBuffers allocates buffers. All dimensions must be positive. The caller closes them
@@ -28,7 +33,8 @@ func (r *Runtime) NewBuffers(batch, bands, frames, rows, width int) (*Buffers, e
 	return newBuffers(&Buffers{Batch: batch, Bands: bands, Frames: frames, Rows: rows, Width: width,
 		Features: make([]float32, batch*bands*frames),
 		Lengths:  make([]int64, batch),
-		LogProbs: make([]float32, batch*rows*width)})
+		LogProbs: make([]float32, batch*rows*width),
+		Best:     make([]int64, batch*rows), Top: make([]float32, batch*rows), Blank: make([]float32, batch*rows), Power: make([]float32, batch*rows)})
 }
 
 // First returns buffers for runs of fewer windows in the same memory. The caller closes them, and
@@ -37,7 +43,8 @@ func (b *Buffers) First(batch int) (*Buffers, error) {
 	return newBuffers(&Buffers{Batch: batch, Bands: b.Bands, Frames: b.Frames, Rows: b.Rows, Width: b.Width,
 		Features: b.Features[:batch*b.Bands*b.Frames],
 		Lengths:  b.Lengths[:batch],
-		LogProbs: b.LogProbs[:batch*b.Rows*b.Width]})
+		LogProbs: b.LogProbs[:batch*b.Rows*b.Width],
+		Best:     b.Best[:batch*b.Rows], Top: b.Top[:batch*b.Rows], Blank: b.Blank[:batch*b.Rows], Power: b.Power[:batch*b.Rows]})
 }
 
 func newBuffers(b *Buffers) (*Buffers, error) {
@@ -45,13 +52,31 @@ func newBuffers(b *Buffers) (*Buffers, error) {
 	var err error
 	if b.features, err = binding.NewTensor(shape(batch, bands, frames), b.Features); err == nil {
 		if b.lengths, err = binding.NewTensor(shape(batch), b.Lengths); err == nil {
-			b.logProbs, err = binding.NewTensor(shape(batch, rows, width), b.LogProbs)
+			if b.logProbs, err = binding.NewTensor(shape(batch, rows, width), b.LogProbs); err == nil {
+				err = b.newSums(shape(batch, rows))
+			}
 		}
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("ort: buffers of %d × %d × %d: %w", batch, bands, frames, err), b.Close())
 	}
 	return b, nil
+}
+
+func (b *Buffers) newSums(shape binding.Shape) error {
+	best, err := binding.NewTensor(shape, b.Best)
+	if err != nil {
+		return err
+	}
+	b.sums = append(b.sums, best)
+	for _, values := range [][]float32{b.Top, b.Blank, b.Power} {
+		t, err := binding.NewTensor(shape, values)
+		if err != nil {
+			return err
+		}
+		b.sums = append(b.sums, t)
+	}
+	return nil
 }
 
 // Close frees the tensors.
@@ -65,7 +90,10 @@ func (b *Buffers) Close() error {
 	if b.lengths != nil {
 		errs = append(errs, b.lengths.Destroy())
 	}
-	b.features, b.lengths, b.logProbs = nil, nil, nil
+	for _, t := range b.sums {
+		errs = append(errs, t.Destroy())
+	}
+	b.features, b.lengths, b.logProbs, b.sums = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -9,8 +9,8 @@ import (
 	binding "github.com/yalue/onnxruntime_go"
 )
 
-// Source is where a model's ONNX graph comes from: a file, or bytes already in memory.
-// Models over 2 GB keep their weights in a second file and must be given by path.
+// Source is where a model's ONNX graph comes from: a file, or bytes already in memory. With both,
+// the bytes are loaded and the path is named in errors. Models over 2 GB keep their weights in a second file and must be given by path.
 type Source struct {
 	Path string
 	Data []byte
@@ -41,12 +41,24 @@ type SessionOptions struct {
 // Names are the tensors of a FastConformer CTC export.
 type Names struct {
 	Features, Lengths, LogProbs string
+	// Sums are the outputs of a graph that sums its rows up, instead of LogProbs: the best piece, its
+	// log-probability, that of blank, and the sum of powers that confidence needs.
+	Sums []string
+}
+
+// outputs are those that a run computes.
+func (n Names) outputs() []string {
+	if n.Sums != nil {
+		return n.Sums
+	}
+	return []string{n.LogProbs}
 }
 
 // Session is a model ready to run. Its runs may overlap, each in its own buffers.
 type Session struct {
 	session *binding.DynamicAdvancedSession
 	model   string
+	sums    bool      // it sums rows up
 	cuda    *handlers // of a session on a GPU; else nil
 }
 
@@ -57,14 +69,14 @@ func (r *Runtime) NewSession(m Source, names Names, o SessionOptions) (*Session,
 		return nil, err
 	}
 	defer opts.Destroy()
-	in, out := []string{names.Features, names.Lengths}, []string{names.LogProbs}
-	s := &Session{model: m.describe()}
+	in, out := []string{names.Features, names.Lengths}, names.outputs()
+	s := &Session{model: m.describe(), sums: names.Sums != nil}
 	guard := unguarded
 	if o.Provider == CUDA {
 		s.cuda, guard = r.handlers, r.handlers.keepLong
 	}
 	err = guard(func() (err error) {
-		if m.Path != "" {
+		if m.Data == nil {
 			s.session, err = binding.NewDynamicAdvancedSession(m.Path, in, out, opts)
 		} else {
 			s.session, err = binding.NewDynamicAdvancedSessionWithONNXData(m.Data, in, out, opts)
@@ -88,7 +100,7 @@ func (s *Session) Close() error {
 	return nil
 }
 
-// Run computes b.LogProbs from b.Features and b.Lengths. When ctx ends, the run is
+// Run computes b.LogProbs, or the sums of a session that has them, from b.Features and b.Lengths. When ctx ends, the run is
 // terminated between two nodes of the graph, waited for, and the context's cause is
 // returned; the session works on afterwards.
 func (s *Session) Run(ctx context.Context, b *Buffers) error {
@@ -104,8 +116,12 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 		defer close(terminated)
 		_ = opts.Terminate() // sets a flag; a failure shows as a run that goes on to its end
 	})
+	out := []binding.Value{b.logProbs}
+	if s.sums {
+		out = b.sums
+	}
 	err = s.guard(func() error {
-		return s.session.RunWithOptions([]binding.Value{b.features, b.lengths}, []binding.Value{b.logProbs}, opts)
+		return s.session.RunWithOptions([]binding.Value{b.features, b.lengths}, out, opts)
 	})
 	if !stop() {
 		<-terminated

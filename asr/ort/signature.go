@@ -35,7 +35,7 @@ func (r *Runtime) Inspect(m Source) (*Signature, error) {
 		return nil, fmt.Errorf("ort: session options: %w", err)
 	}
 	var in, out []binding.InputOutputInfo
-	if m.Path != "" {
+	if m.Data == nil {
 		in, out, err = binding.GetInputOutputInfoWithOptions(m.Path, opts)
 	} else {
 		in, out, err = binding.GetInputOutputInfoWithONNXData(m.Data)

@@ -48,7 +48,7 @@ func BenchmarkCUDAHost(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	env := cudatest.GPU{Result: 4 * int(asr.DefaultWindow.Rows) * bundle.Vocabulary.Width(),
+	env := cudatest.GPU{Width: bundle.Vocabulary.Width(),
 		Rows: func() []float32 { return cudaRows(b, bundle) }}.Env(b)
 	dir := b.TempDir()
 	program := os.Getenv("ASR_BACKEND_BENCH_PROGRAM")

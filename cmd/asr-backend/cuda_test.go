@@ -24,7 +24,7 @@ func TestCUDAScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gpu := cudatest.GPU{Result: 4 * int(asr.DefaultWindow.Rows) * bundle.Vocabulary.Width(), Rows: func() []float32 { return cudaRows(t, bundle) }}
+	gpu := cudatest.GPU{Width: bundle.Vocabulary.Width(), Rows: func() []float32 { return cudaRows(t, bundle) }}
 	env := gpu.Env(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "cuda"),

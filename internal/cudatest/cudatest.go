@@ -20,6 +20,7 @@
 package cudatest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -27,10 +28,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
 )
 
 // GPU is what the stand-in pretends to be. The zero value is an H200 that takes no time.
@@ -44,13 +48,13 @@ type GPU struct {
 	FailAfter int
 	// Handlers says that each run replaces the handlers of SIGINT and SIGTERM.
 	Handlers bool
-	// Rows returns what every result brings, again and again to its length; nil: what happens to
-	// be in memory, which is zeros. It is called in the test's own process.
+	// Width is the number of columns of a row, the last of which is blank; 0 means 1,025. A window
+	// has 320 rows.
+	Width int
+	// Rows returns what results bring, as whole rows or as their sums: some windows, again and
+	// again up to the size of the batch; nil: zeros. It is called in the test's own process.
 	Rows func() []float32
-	// Result is from how many bytes on a copy to the host is the result of a run; 0 means 320
-	// rows of 1,025 columns.
-	Result int
-	// Time is what a run takes for each Result.
+	// Time is what a run takes for each window.
 	Time time.Duration
 	// Without are libraries that are missing, such as "libcudnn.so.9".
 	Without []string
@@ -133,14 +137,16 @@ func (g GPU) Env(t testing.TB) []string {
 	if g.Handlers {
 		set("HANDLERS", -1)
 	}
-	if g.Result > 0 {
-		set("RESULT", g.Result)
-	}
+	width := cmp.Or(g.Width, 1025)
+	set("RESULT", 4*window*width)
+	set("WINDOW", window)
 	if g.Time > 0 {
 		set("MICROSECONDS", g.Time.Microseconds())
 	}
 	if g.Rows != nil {
-		set("ROWS", write(t, g.Rows()))
+		rows := g.Rows()
+		set("ROWS", write(t, "rows", floats(rows)))
+		set("SUMS", write(t, "sums", sums(rows, width)))
 	}
 	if os.Getenv(traffic) == "" {
 		env = append(env, traffic+"="+filepath.Join(t.TempDir(), "traffic"))
@@ -172,13 +178,39 @@ func without(t testing.TB, dir string, names []string) string {
 	return out
 }
 
-func write(t testing.TB, rows []float32) string {
-	t.Helper()
-	var raw []byte
-	for _, v := range rows {
+// window is how many rows a window has.
+const window = 320
+
+func floats(values []float32) (raw []byte) {
+	for _, v := range values {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
-	path := filepath.Join(t.TempDir(), "rows")
+	return raw
+}
+
+// sums are those of rows, window after window: best pieces, their log-probabilities, those of
+// blank, and the sums of powers.
+func sums(rows []float32, width int) (raw []byte) {
+	for each := range slices.Chunk(rows, window*width) {
+		var best, top, blank, power []byte
+		for row := range slices.Chunk(each, width) {
+			r := ctc.Summarize(row, ctc.Piece(width-1), nil)
+			best = binary.LittleEndian.AppendUint64(best, uint64(r.Best))
+			top, blank = append(top, floats([]float32{r.LogProb})...), append(blank, floats([]float32{r.Blank})...)
+			var sum float64
+			for _, v := range row {
+				sum += math.Exp(ctc.Alpha * float64(v))
+			}
+			power = append(power, floats([]float32{float32(sum)})...)
+		}
+		raw = append(raw, slices.Concat(best, top, blank, power)...)
+	}
+	return raw
+}
+
+func write(t testing.TB, name string, raw []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, raw, 0o644); err != nil {
 		t.Fatal(err)
 	}

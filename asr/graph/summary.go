@@ -1,0 +1,147 @@
+package graph
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Summary names the outputs that sum up the rows of log-probabilities, in the order in which
+// SumRows writes them: [batch, rows] each, 20 bytes a row instead of 4 bytes a piece.
+type Summary struct {
+	Best  string // int64; the best piece, the lowest of equals
+	Top   string // float; its log-probability
+	Blank string // float; that of blank
+	Power string // float; the sum of pᵅ over the row
+}
+
+// SumRows takes the output of log-probabilities away, which has so many columns, and puts their
+// summary in its place.
+func (m *Model) SumRows(output string, blank int, alpha float64) (Summary, error) {
+	s := Summary{output + "_best", output + "_top", output + "_blank", output + "_power"}
+	opset, err := m.opset()
+	if err != nil {
+		return s, err
+	}
+	var fields []field
+	found := false
+	for _, f := range m.fields {
+		if f.number == graphOutput {
+			name, err := nameOf(f.body)
+			if err != nil {
+				return s, fmt.Errorf("graph: output: %w", err)
+			}
+			if name == output {
+				found = true
+				continue
+			}
+		}
+		fields = append(fields, f)
+	}
+	if !found {
+		return s, fmt.Errorf("graph: no output %s", output)
+	}
+	last, axes, by := output+"_piece", output+"_axes", output+"_alpha"
+	scaled, power := output+"_scaled", output+"_powers"
+	peak := node{inputs: []string{output}, outputs: []string{s.Top}, op: "ReduceMax"}
+	if opset < 18 { // axes became an input
+		peak.attributes = [][]byte{ints("axes", -1), number("keepdims", 0)}
+	} else {
+		peak.inputs, peak.attributes = append(peak.inputs, axes), [][]byte{number("keepdims", 0)}
+	}
+	m.fields = append(fields,
+		tensor(last, typeInt64, nil, int64Bytes(int64(blank))),
+		tensor(axes, typeInt64, []int64{1}, int64Bytes(-1)),
+		tensor(by, typeFloat, nil, binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(alpha)))),
+		node{[]string{output}, []string{s.Best}, "ArgMax", [][]byte{number("axis", -1), number("keepdims", 0)}}.field(),
+		peak.field(),
+		node{[]string{output, last}, []string{s.Blank}, "Gather", [][]byte{number("axis", 2)}}.field(),
+		node{[]string{output, by}, []string{scaled}, "Mul", nil}.field(),
+		node{[]string{scaled}, []string{power}, "Exp", nil}.field(),
+		node{[]string{power, axes}, []string{s.Power}, "ReduceSum", [][]byte{number("keepdims", 0)}}.field(),
+		value(s.Best, typeInt64), value(s.Top, typeFloat), value(s.Blank, typeFloat), value(s.Power, typeFloat))
+	return s, nil
+}
+
+// The types of elements.
+const (
+	typeFloat = 1
+	typeInt64 = 7
+)
+
+// opset returns the version of ONNX's own operators.
+func (m *Model) opset() (version uint64, err error) {
+	for _, part := range [][]byte{m.before, m.after} {
+		err = each(part, func(number protowire.Number, _, body []byte) error {
+			if number != modelOpset {
+				return nil
+			}
+			domain, v := "", uint64(0)
+			err := each(body, func(number protowire.Number, raw, body []byte) error {
+				switch number {
+				case 1:
+					domain = string(body)
+				case 2:
+					_, _, n := protowire.ConsumeTag(raw)
+					v, _ = protowire.ConsumeVarint(raw[n:])
+				}
+				return nil
+			})
+			if domain == "" || domain == "ai.onnx" {
+				version = v
+			}
+			return err
+		})
+		if err != nil {
+			return 0, fmt.Errorf("graph: operators: %w", err)
+		}
+	}
+	return version, nil
+}
+
+// nameOf returns the name of a ValueInfoProto.
+func nameOf(body []byte) (name string, err error) {
+	err = each(body, func(number protowire.Number, _, value []byte) error {
+		if number == 1 {
+			name = string(value)
+		}
+		return nil
+	})
+	return name, err
+}
+
+// tensor is an initializer. Its dims are nil if it is a scalar.
+func tensor(name string, kind uint64, dims []int64, data []byte) field {
+	var body []byte
+	for _, n := range dims {
+		body = appendInt(body, 1, uint64(n))
+	}
+	body = appendInt(body, 2, kind)
+	body = appendMessage(body, 8, []byte(name))
+	return newField(graphInitializer, appendMessage(body, 9, data))
+}
+
+// value is an output of any shape.
+func value(name string, kind uint64) field {
+	body := appendMessage(nil, 1, []byte(name))
+	return newField(graphOutput, appendMessage(body, 2, appendMessage(nil, 1, appendInt(nil, 1, kind))))
+}
+
+// number and ints are attributes of nodes.
+func number(name string, v int64) []byte {
+	const kindInt = 2
+	return appendInt(appendInt(appendMessage(nil, 1, []byte(name)), 3, uint64(v)), 20, kindInt)
+}
+
+func ints(name string, v int64) []byte {
+	const kindInts = 7
+	return appendInt(appendInt(appendMessage(nil, 1, []byte(name)), 8, uint64(v)), 20, kindInts)
+}
+
+func int64Bytes(v int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(v)) }
+
+func appendInt(to []byte, number protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(to, number, protowire.VarintType), v)
+}
