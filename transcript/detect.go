@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,16 +85,11 @@ func hasTimes(lines []string) bool {
 	return false
 }
 
-// isJSON reports whether a text begins as an object, or as a list of objects, does.
-func isJSON(text string) bool {
-	text, list := strings.CutPrefix(text, "[")
-	if list {
-		text = strings.TrimSpace(text)
-	}
-	rest, object := strings.CutPrefix(text, "{")
-	rest = strings.TrimSpace(rest)
-	return object && (strings.HasPrefix(rest, `"`) || strings.HasPrefix(rest, "}"))
-}
+// isJSON reports whether a text begins as an object, or as a list of objects, does: with a key.
+// Braces and quotes alone may be what was said.
+func isJSON(text string) bool { return jsonStart.MatchString(text) }
+
+var jsonStart = regexp.MustCompile(`^(\[\s*)?\{\s*"[^"\\\n]+"\s*:`)
 
 func isCTMComment(line string) bool {
 	return strings.HasPrefix(line, ";;") || strings.Contains(line, " * * <ALT")

@@ -86,3 +86,13 @@ func TestOrdinaryTextIsNotTakenForAFormat(t *testing.T) {
 		}
 	}
 }
+
+// Braces and quotes may be what was said; an object begins with a key.
+func TestBracesAreNoJSON(t *testing.T) {
+	for _, text := range []string{`{"`, `{}`, `[{`, `{"so to say"}`, `{ "a" b`} {
+		tr, err := transcript.Read(strings.NewReader(text+"\nand more\n"), transcript.Text)
+		if err != nil || len(tr.Segments) != 2 || tr.Segments[0].Text != text {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
