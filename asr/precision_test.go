@@ -3,6 +3,9 @@ package asr
 import (
 	"math"
 	"testing"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
 )
 
 func logs(p ...float64) (out []float32) {
@@ -62,5 +65,41 @@ func TestACloseCallMayGoEitherWay(t *testing.T) {
 	a.compare(clear, wrong, 3, 2)
 	if err := a.check(10); err == nil {
 		t.Error("two rows of 101 have another best piece")
+	}
+}
+
+func TestSumsAgreeAsRowsDo(t *testing.T) {
+	want := logs(0.6, 0.3, 0.0999, 1e-4)
+	power := float32(0)
+	for _, p := range []float64{0.6, 0.3, 0.0999, 1e-4} {
+		power += float32(math.Pow(p, ctc.Alpha))
+	}
+	at := func(p float64) float32 { return float32(math.Log(p)) }
+	for name, c := range map[string]struct {
+		best       int64
+		top, blank float32
+		power      float32
+		ok         bool
+	}{
+		"equal":              {0, at(0.6), at(1e-4), power, true},
+		"within the bound":   {0, at(0.61), at(1e-4), power, true},
+		"another piece":      {1, at(0.3), at(1e-4), power, false},
+		"another top":        {0, at(0.7), at(1e-4), power, false},
+		"an impossible one":  {0, at(0.6), at(1e-6), power, true},
+		"blank appears":      {0, at(0.6), at(0.1), power, false},
+		"another power":      {0, at(0.6), at(1e-4), power * 1.2, false},
+		"no number":          {0, float32(math.NaN()), at(1e-4), power, false},
+		"no power":           {0, at(0.6), at(1e-4), 0, false},
+		"a piece too many":   {4, at(0.6), at(1e-4), power, false},
+		"a piece below zero": {-1, at(0.6), at(1e-4), power, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &ort.Buffers{Batch: 2, Rows: 1, Width: 4, Best: []int64{9, c.best}, Top: []float32{0, c.top}, Blank: []float32{0, c.blank}, Power: []float32{0, c.power}}
+			var a agreement
+			a.compareSums(want, b, 1, 3, 0.05)
+			if err := a.check(0.05); (err == nil) != c.ok {
+				t.Errorf("check: %v, difference %v", err, a.difference)
+			}
+		})
 	}
 }
