@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,18 +208,18 @@ func TestProjectsGetEqualShares(t *testing.T) {
 func TestThereMayBeMorePlacesAndFewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := New(1)
-		var granted int
+		var granted atomic.Int64
 		for range 4 {
 			go func() {
 				if turns.Take(t.Context(), "1", priority.Batch) == nil {
-					granted++
+					granted.Add(1)
 				}
 			}()
 			synctest.Wait()
 		}
 		for _, step := range []struct {
 			do   func()
-			want int
+			want int64
 		}{
 			{func() {}, 1},
 			{func() { turns.Resize(3) }, 3},
@@ -229,8 +230,8 @@ func TestThereMayBeMorePlacesAndFewer(t *testing.T) {
 		} {
 			step.do()
 			synctest.Wait()
-			if granted != step.want {
-				t.Fatalf("%d were granted, want %d", granted, step.want)
+			if n := granted.Load(); n != step.want {
+				t.Fatalf("%d were granted, want %d", n, step.want)
 			}
 		}
 	})
