@@ -24,19 +24,10 @@ type Bare struct {
 // shorter than a window has none. The caller closes it.
 func (r *Recognizer) NewBare(blocks Blocks) (*Bare, error) {
 	b := &Bare{r: r}
-	extractor := mel.NewExtractor(r.bank, r.melWorkers)
-	var raw []float32
-	for {
-		block, err := blocks.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		raw = extractor.Append(raw, block.Channels[0])
+	raw, err := r.frames(blocks)
+	if err != nil {
+		return nil, err
 	}
-	raw = extractor.Finish(raw)
 	bands, frames := r.contract.Bands, r.window.frames()
 	total := timeline.Frame(len(raw) / bands)
 	for start := timeline.Row(0); start.Frame()+frames <= total; start += r.window.step() {
@@ -57,6 +48,21 @@ func (r *Recognizer) NewBare(blocks Blocks) (*Bare, error) {
 		b.workers = append(b.workers, &w)
 	}
 	return b, nil
+}
+
+// frames returns all frames of the first channel of a short recording.
+func (r *Recognizer) frames(blocks Blocks) (raw []float32, err error) {
+	extractor := mel.NewExtractor(r.bank, r.melWorkers)
+	for {
+		block, err := blocks.Next()
+		if errors.Is(err, io.EOF) {
+			return extractor.Finish(raw), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		raw = extractor.Append(raw, block.Channels[0])
+	}
 }
 
 // Windows returns how many windows there are.

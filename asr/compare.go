@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
-	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/samples"
@@ -100,17 +98,9 @@ func (r *Recognizer) speech(ctx context.Context) (_ []*window, err error) {
 		return nil, fmt.Errorf("asr: the sample of speech: %w", err)
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
-	extractor := mel.NewExtractor(r.bank, 1)
-	var raw []float32
-	for {
-		block, err := stream.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("asr: the sample of speech: %w", err)
-		}
-		raw = extractor.Append(raw, block.Channels[0])
+	raw, err := r.frames(stream)
+	if err != nil {
+		return nil, fmt.Errorf("asr: the sample of speech: %w", err)
 	}
 	bands := r.contract.Bands
 	cut := func(from, n timeline.Frame) *window {

@@ -118,7 +118,7 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 	if o.TF32 && r.device.Precision == FP32 {
 		r.device.Precision = TF32
 	}
-	rewritten, err := r.newCUDAGraph()
+	rewritten, err := r.newCUDAGraph(source)
 	if err == nil {
 		err = r.loadCUDA(ctx, rt, source, rewritten, cpu, o)
 		if e, ok := errors.AsType[*ort.CUDAError](err); err == nil || ctx.Err() != nil || ok && e.Lasting {

@@ -14,13 +14,16 @@ import (
 // cudaGraph makes the graph that a session of a GPU loads; see package graph.
 type cudaGraph struct{ model *graph.Model }
 
-func (r *Recognizer) newCUDAGraph() (*cudaGraph, error) {
+func (r *Recognizer) newCUDAGraph(source ort.Source) (*cudaGraph, error) {
 	if _, err := fs.Stat(r.bundle.files, r.bundle.Graph+".data"); !errors.Is(err, fs.ErrNotExist) {
 		return nil, cmp.Or(err, errors.New("its weights lie in a second file"))
 	}
-	data, err := fs.ReadFile(r.bundle.files, r.bundle.Graph)
-	if err != nil {
-		return nil, fmt.Errorf("read graph: %w", err)
+	data := source.Data
+	if data == nil {
+		var err error
+		if data, err = fs.ReadFile(r.bundle.files, r.bundle.Graph); err != nil {
+			return nil, fmt.Errorf("read graph: %w", err)
+		}
 	}
 	m, err := graph.Parse(data)
 	if err != nil {

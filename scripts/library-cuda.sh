@@ -26,27 +26,23 @@ if [ $# -gt 1 ]; then
 	python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(sys.argv[1], sys.argv[2])' "$2" "$work/archive.tgz"
 	echo "$3  $work/archive.tgz" | sha256sum --check --quiet
 	tar -xzf "$work/archive.tgz" -C "$work" --strip-components=1
-	mkdir -p "$folder"
-	install -m 644 "$(readlink -f "$work/lib/libonnxruntime.so")" "$folder/libonnxruntime.so"
-	install -m 644 "$work/lib/libonnxruntime_providers_shared.so" "$work/lib/libonnxruntime_providers_cuda.so" "$folder"
-	install -m 644 "$work/LICENSE" "$folder/onnxruntime-LICENSE"
-	install -m 644 "$work/ThirdPartyNotices.txt" "$folder/onnxruntime-ThirdPartyNotices.txt"
-	exit 0
+	libraries=$work/lib licences=$work
+else
+	echo "getting ONNX Runtime for CUDA (256 MB)" >&2
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --no-cache-dir \
+		--python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 \
+		--dest "$work" "onnxruntime-gpu==$version"
+	wheel=$(echo "$work"/onnxruntime_gpu-*.whl)
+	if [ "$(sha256sum "$wheel" | cut -d' ' -f1)" != "$sum" ]; then
+		echo "library-cuda.sh: the wheel has not the SHA-256 that is expected ($sum); nothing was installed" >&2
+		exit 1
+	fi
+	python3 -m zipfile -e "$wheel" "$work"
+	libraries=$work/onnxruntime/capi licences=$work/onnxruntime
 fi
-echo "getting ONNX Runtime for CUDA (256 MB)" >&2
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --no-cache-dir \
-	--python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 \
-	--dest "$work" "onnxruntime-gpu==$version"
-wheel=$(echo "$work"/onnxruntime_gpu-*.whl)
-if [ "$(sha256sum "$wheel" | cut -d' ' -f1)" != "$sum" ]; then
-	echo "library-cuda.sh: the wheel has not the SHA-256 that is expected ($sum); nothing was installed" >&2
-	exit 1
-fi
-python3 -m zipfile -e "$wheel" "$work"
 
 mkdir -p "$folder"
-cd "$work/onnxruntime"
-install -m 644 "capi/libonnxruntime.so.$version" "$folder/libonnxruntime.so"
-install -m 644 capi/libonnxruntime_providers_shared.so capi/libonnxruntime_providers_cuda.so "$folder"
-install -m 644 LICENSE "$folder/onnxruntime-LICENSE"
-install -m 644 ThirdPartyNotices.txt "$folder/onnxruntime-ThirdPartyNotices.txt"
+install -m 644 "$(find "$libraries" -name 'libonnxruntime.so.*' -type f | head -1)" "$folder/libonnxruntime.so"
+install -m 644 "$libraries/libonnxruntime_providers_shared.so" "$libraries/libonnxruntime_providers_cuda.so" "$folder"
+install -m 644 "$licences/LICENSE" "$folder/onnxruntime-LICENSE"
+install -m 644 "$licences/ThirdPartyNotices.txt" "$folder/onnxruntime-ThirdPartyNotices.txt"

@@ -17,30 +17,8 @@ import (
 // A GPU that breaks costs no recording: the work waits, the backend is not ready, and the service
 // ends, to be started again.
 func TestCUDAThatBreaksKeepsTheWork(t *testing.T) {
-	model := oracle.Data(t, "models", "toys", "tones")
-	bundle, err := asr.OpenBundle(model, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := cudatest.GPU{Width: bundle.Vocabulary.Width(),
-		FailAfter: 6, // two workers and the comparison, each with sums and with whole rows
-		Rows: func() []float32 {
-			library, err := ort.Open(oracle.Library())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer library.Close()
-			r, err := asr.New(t.Context(), library, bundle, asr.Options{Provider: ort.CPU})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Close()
-			rows, err := r.SpeechRows(t.Context(), library)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return rows
-		}}
+	g := cudatest.For(t, oracle.Data(t, "models", "toys", "tones"))
+	g.FailAfter = 6 // two workers and the comparison, each with sums and with whole rows
 	cudatest.Run(t, g, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "jobs")
 		change := func(_ *world, o *service.Options) {

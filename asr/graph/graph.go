@@ -162,18 +162,14 @@ func parseNode(body []byte) (n node, err error) {
 // field returns the node as one of a graph.
 func (n node) field() field {
 	var body []byte
-	add := func(number protowire.Number, value string) {
-		body = protowire.AppendTag(body, number, protowire.BytesType)
-		body = protowire.AppendString(body, value)
-	}
 	for _, in := range n.inputs {
-		add(1, in)
+		body = appendMessage(body, 1, []byte(in))
 	}
 	for _, out := range n.outputs {
-		add(2, out)
+		body = appendMessage(body, 2, []byte(out))
 	}
-	add(3, n.outputs[0])
-	add(4, n.op)
+	body = appendMessage(body, 3, []byte(n.outputs[0]))
+	body = appendMessage(body, 4, []byte(n.op))
 	for _, a := range n.attributes {
 		body = appendMessage(body, 5, a)
 	}
@@ -181,6 +177,10 @@ func (n node) field() field {
 }
 
 func newField(number protowire.Number, body []byte) field {
-	raw := protowire.AppendTag(nil, number, protowire.BytesType)
-	return field{number, protowire.AppendBytes(raw, body), body}
+	return field{number, appendMessage(nil, number, body), body}
+}
+
+// appendMessage appends a field whose length is written before it: a message, or a string.
+func appendMessage(to []byte, number protowire.Number, body []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(to, number, protowire.BytesType), body)
 }

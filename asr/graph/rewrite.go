@@ -121,7 +121,3 @@ func fixType(body []byte, dims []int64) (out []byte, err error) {
 	})
 	return out, err
 }
-
-func appendMessage(to []byte, number protowire.Number, body []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(to, number, protowire.BytesType), body)
-}

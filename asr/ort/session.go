@@ -165,9 +165,6 @@ func (r *Runtime) sessionOptions(o SessionOptions) (*binding.SessionOptions, err
 		opts.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
 	)
 	if err == nil && o.Provider == CUDA {
-		err = opts.SetMemPattern(false)
-	}
-	if err == nil && o.Provider == CUDA {
 		err = r.handlers.keep(func() error { return appendCUDA(opts, o) })
 	}
 	if err != nil {
@@ -198,6 +195,10 @@ func appendCUDA(opts *binding.SessionOptions, o SessionOptions) error {
 	}
 	if o.MemoryLimit > 0 {
 		settings["gpu_mem_limit"] = strconv.FormatInt(o.MemoryLimit, 10)
+	}
+	// A plan of a run's memory is one block beside what the run before it took piece by piece.
+	if err := opts.SetMemPattern(false); err != nil {
+		return fmt.Errorf("ort: session options: %w", err)
 	}
 	if err := cuda.Update(settings); err != nil {
 		return cudaError(err)

@@ -8,31 +8,9 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/cudatest"
-	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/tones"
 )
-
-// cudaRows returns what a GPU has to write for the speech that is compared.
-func cudaRows(t testing.TB, bundle *asr.Bundle) []float32 {
-	library, err := ort.Open(oracle.Library())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer library.Close()
-	r, err := asr.New(t.Context(), library, bundle, asr.Options{Provider: ort.CPU})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	rows, err := r.SpeechRows(t.Context(), library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
 
 // BenchmarkCUDAHost measures what the processor does beside a GPU that takes no time: the processor
 // time of `transcribe` over 64 recordings, per second of audio. What a start takes is left out, by
@@ -44,12 +22,7 @@ func BenchmarkCUDAHost(b *testing.B) {
 	if model == "" || !cudatest.Available() {
 		b.Skip("needs ASR_BACKEND_BENCH_MODEL and the stand-in")
 	}
-	bundle, err := asr.OpenBundle(model, "")
-	if err != nil {
-		b.Fatal(err)
-	}
-	env := cudatest.GPU{Width: bundle.Vocabulary.Width(),
-		Rows: func() []float32 { return cudaRows(b, bundle) }}.Env(b)
+	env := cudatest.For(b, model).Env(b)
 	dir := b.TempDir()
 	program := os.Getenv("ASR_BACKEND_BENCH_PROGRAM")
 	if program == "" {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/internal/cudatest"
 	"github.com/asr-backend/asr-backend/internal/oracle"
 
@@ -20,12 +19,7 @@ func TestCUDAScripts(t *testing.T) {
 	}
 	oracle.NeedLibrary(t)
 	model := filepath.Join(oracle.Root(t), "testdata", "models", "toys", "tones")
-	bundle, err := asr.OpenBundle(model, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gpu := cudatest.GPU{Width: bundle.Vocabulary.Width(), Rows: func() []float32 { return cudaRows(t, bundle) }}
-	env := gpu.Env(t)
+	env := cudatest.For(t, model).Env(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "cuda"),
 		Setup: func(e *testscript.Env) error {
