@@ -23,10 +23,13 @@ func (r *Recognizer) compare(ctx context.Context, rt *ort.Runtime, cpu *ort.Sess
 	}
 	bound := r.device.Precision.bound()
 	all := agreement{logits: r.contract.Unnormalised}
-	err = w.each(func(l *lane, s *ort.Session, b *ort.Buffers) error {
+	err = w.each(w.lanes(), func(l *lane, s *ort.Session, b *ort.Buffers) error {
 		each := b.Bands * b.Frames
 		for j := range b.Batch {
 			win := windows[j%len(windows)]
+			if l.full && win.frames < r.window.frames() {
+				win = windows[0] // and nothing is compared
+			}
 			win.copyTo(b.Features[j*each:(j+1)*each], b.Bands, b.Frames)
 			b.Lengths[j] = int64(win.frames)
 		}
@@ -38,11 +41,13 @@ func (r *Recognizer) compare(ctx context.Context, rt *ort.Runtime, cpu *ort.Sess
 		r.device.Speed = (time.Duration(b.Batch) * r.window.step().Duration()).Seconds() / max(took, time.Microsecond).Seconds()
 		for j := range b.Batch {
 			rows := want[j%len(windows)]
-			if l.sums {
+			switch {
+			case l.full && b.Lengths[j] != int64(windows[j%len(windows)].frames):
+			case l.sums:
 				all.compareSums(rows, b, j, r.vocabulary.Blank(), bound)
-				continue
+			default:
+				all.compare(rows, b.LogProbs[j*b.Rows*b.Width:][:len(rows)], b.Width, bound)
 			}
-			all.compare(rows, b.LogProbs[j*b.Rows*b.Width:][:len(rows)], b.Width, bound)
 		}
 		return nil
 	})

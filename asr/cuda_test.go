@@ -302,3 +302,59 @@ func TestCUDANothingElseCrossesDuringARun(t *testing.T) {
 		}
 	})
 }
+
+// Batches of full windows run on a graph without masks, and others do not.
+func TestCUDAFullWindowsNeedNoMasks(t *testing.T) {
+	g := cudatest.GPU{Rows: speechRows(t), Width: width(t), Time: 50 * time.Millisecond} // so that batches are full
+	cudatest.Run(t, g, func(t *testing.T) {
+		r, err := onCUDA(t, asr.Options{Provider: ort.CUDA, Batch: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := r.Device(); d.Masked != "" {
+			t.Errorf("%+v", d)
+		}
+		// The last two runs were those of the largest batches that were compared, with masks and without.
+		log := cudatest.Log(t)
+		masked, full := log[len(log)-2].Launches, log[len(log)-1].Launches
+		if full >= masked {
+			t.Fatalf("%d launches without masks, %d with", full, masked)
+		}
+		// Two workers launch at the same time, so only sums are known.
+		runsWithoutMasks := func(seconds timeline.Sample) int {
+			loaded := len(cudatest.Log(t))
+			if _, err := r.Recognize(t.Context(), &recording{n: seconds * timeline.SampleRate, sample: noise}, asr.Request{}); err != nil {
+				t.Fatal(err)
+			}
+			saved := 0
+			for _, run := range cudatest.Log(t)[loaded:] {
+				saved += masked - run.Launches
+			}
+			return saved / (masked - full)
+		}
+		if n := runsWithoutMasks(600); n < 4 || n > 8 {
+			t.Errorf("%d of about eight runs had no masks", n)
+		}
+		if n := runsWithoutMasks(70); n != 0 { // the last of four windows is short
+			t.Errorf("%d runs with padding had no masks", n)
+		}
+	})
+}
+
+// A GPU that has no memory for one graph more keeps masks.
+func TestCUDAWithoutMemoryForFullWindowsKeepsMasks(t *testing.T) {
+	const heldWithMasks = 1_300_000_000
+	g := cudatest.GPU{Rows: speechRows(t), Width: width(t), Memory: heldWithMasks}
+	cudatest.Run(t, g, func(t *testing.T) {
+		r, err := onCUDA(t, asr.Options{Provider: ort.CUDA, Batch: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := r.Device(); !strings.Contains(d.Masked, "the memory of the GPU is full") || d.Difference > 1e-6 {
+			t.Errorf("%+v", d)
+		}
+		if _, err := r.Recognize(t.Context(), &recording{n: 600 * timeline.SampleRate, sample: noise}, asr.Request{}); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -32,6 +32,9 @@ type Device struct {
 	// AsExported says why a GPU runs the graph as it was exported, with nodes on the CPU; empty
 	// if the graph was rewritten for it, and on a CPU.
 	AsExported string
+	// Masked says why a GPU runs full windows with the masks of padded ones; empty if it has a graph
+	// without masks for them, and on a CPU.
+	Masked string
 }
 
 // Recordings is how many recordings have to be read at once to keep the device busy.
@@ -149,33 +152,90 @@ func (r *Recognizer) loadCUDA(ctx context.Context, rt *ort.Runtime, source ort.S
 		return err
 	}
 	for _, l := range lanes {
-		for _, size := range l.sizes {
-			names, from := r.contract.Names, source
-			if rewritten != nil {
-				if from, err = rewritten.source(r, source, &names, size, l.sums); err != nil {
-					return err
-				}
-			}
-			s, err := rt.NewSession(from, names, ort.SessionOptions{
-				Provider: ort.CUDA, Device: o.Device, Threads: 1, TF32: o.TF32, MemoryLimit: limits[len(r.sessions)]})
-			if err != nil {
+		for i := range l.sizes {
+			if err := r.loadSession(rt, source, rewritten, l, i, limits[len(r.sessions)], o); err != nil {
 				return err
 			}
-			r.sessions = append(r.sessions, s)
-			l.sessions = append(l.sessions, s)
 		}
 	}
 	w := worker{fixed: true, threads: o.Threads, usual: usual, wide: lanes[len(lanes)-1]}
 	if err := r.addWorkers(rt, w, cudaWorkers, o); err != nil {
 		return err
 	}
-	// At the same time, as they will run: memory has to do for all.
-	errs := make([]error, len(r.workers))
-	parallel.For(len(r.workers), len(r.workers), func(i int) { errs[i] = r.workers[i].warm(ctx) })
-	if err := cmp.Or(errs...); err != nil {
+	if err := r.warm(ctx, lanes...); err != nil {
+		return err
+	}
+	if err := r.loadFull(ctx, rt, source, rewritten, usual, o); err != nil {
 		return err
 	}
 	return r.compare(ctx, rt, cpu, r.workers[0])
+}
+
+// loadSession adds the session for one of the sizes of a lane.
+func (r *Recognizer) loadSession(rt *ort.Runtime, source ort.Source, rewritten *cudaGraph, l *lane, size int, limit int64, o Options) error {
+	names := r.contract.Names
+	if rewritten != nil {
+		var err error
+		if source, err = rewritten.source(r, source, &names, l.sizes[size], l); err != nil {
+			return err
+		}
+	}
+	s, err := rt.NewSession(source, names, ort.SessionOptions{
+		Provider: ort.CUDA, Device: o.Device, Threads: 1, TF32: o.TF32, MemoryLimit: limit})
+	if err != nil {
+		return err
+	}
+	r.sessions = append(r.sessions, s)
+	l.sessions = append(l.sessions, s)
+	return nil
+}
+
+// warm runs the sessions of lanes in all workers at the same time, as they will run: memory has to do
+// for all.
+func (r *Recognizer) warm(ctx context.Context, lanes ...*lane) error {
+	errs := make([]error, len(r.workers))
+	parallel.For(len(r.workers), len(r.workers), func(i int) { errs[i] = r.workers[i].warm(ctx, lanes...) })
+	return cmp.Or(errs...)
+}
+
+// loadFull adds a session without masks for the largest batch, for when all its windows are full, as
+// most of a long recording are. It is a gain and no need: a GPU without the memory for it does without.
+func (r *Recognizer) loadFull(ctx context.Context, rt *ort.Runtime, source ort.Source, rewritten *cudaGraph, usual *lane, o Options) error {
+	switch {
+	case rewritten == nil || !usual.sums:
+		r.device.Masked = "it runs as it was exported"
+		return nil
+	case !r.contract.Padding:
+		r.device.Masked = "the model does not use the lengths of windows"
+		return nil
+	case o.MemoryLimit > 0:
+		r.device.Masked = "GPU memory is limited"
+		return nil
+	}
+	full := &lane{sizes: []int{o.Batch}, sums: true, full: true}
+	err := r.loadSession(rt, source, rewritten, full, 0, 0, o)
+	if err == nil {
+		for _, w := range r.workers {
+			w.full = full
+		}
+		if err = r.warm(ctx, full); err == nil {
+			return nil
+		}
+	}
+	if e, ok := errors.AsType[*ort.CUDAError](err); !ok || e.Lasting || ctx.Err() != nil {
+		return err
+	}
+	r.device.Masked = err.Error()
+	for _, w := range r.workers {
+		w.full = nil
+	}
+	for _, s := range full.sessions {
+		r.sessions = r.sessions[:len(r.sessions)-1]
+		if err := s.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wideBatch is how many windows a batch has whose whole rows are kept. They are asked for by

@@ -35,9 +35,9 @@ func (r *Recognizer) newCUDAGraph(source ort.Source) (*cudaGraph, error) {
 	return &cudaGraph{m}, nil
 }
 
-// source returns the graph for batches of a size, and names its outputs if it is to sum rows up. Unless
-// the model takes padding, its windows have any length, and the sizes stay open.
-func (g *cudaGraph) source(r *Recognizer, source ort.Source, names *ort.Names, size int, sums bool) (ort.Source, error) {
+// source returns the graph for batches of a size in a lane, and names its outputs if it is to sum rows
+// up. Unless the model takes padding, its windows have any length, and the sizes stay open.
+func (g *cudaGraph) source(r *Recognizer, source ort.Source, names *ort.Names, size int, l *lane) (ort.Source, error) {
 	m, c := g.model.Clone(), &r.contract
 	if c.Padding {
 		err := errors.Join(
@@ -47,7 +47,12 @@ func (g *cudaGraph) source(r *Recognizer, source ort.Source, names *ort.Names, s
 			return ort.Source{}, err
 		}
 	}
-	if sums {
+	if l.full {
+		if _, err := m.DropMasks(names.Features, names.Lengths); err != nil {
+			return ort.Source{}, err
+		}
+	}
+	if l.sums {
 		s, err := m.SumRows(names.LogProbs, int(r.vocabulary.Blank()), ctc.Alpha)
 		if err != nil {
 			return ort.Source{}, err

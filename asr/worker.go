@@ -27,6 +27,7 @@ type worker struct {
 	window   Window
 	usual    *lane          // of windows of which a summary is kept
 	wide     *lane          // of those that keep whole rows; often the same
+	full     *lane          // of largest batches of usual windows without padding; may be nil
 	buffers  []*ort.Buffers // full windows, by size, all in the memory of the largest
 	threads  int            // that summarize rows
 	room     *room
@@ -41,6 +42,7 @@ type lane struct {
 	sizes    []int // of batches, ascending
 	sessions []*ort.Session
 	sums     bool // the sessions sum rows up
+	full     bool // they have no masks
 }
 
 // lane returns that of a window.
@@ -98,6 +100,9 @@ func (w *worker) compute(batch []*window) error {
 	defer stop()
 	l := w.lane(batch[0])
 	at := smallest(l.sizes, len(batch))
+	if w.full != nil && l == w.usual && at == len(l.sizes)-1 && !slices.ContainsFunc(batch, func(win *window) bool { return win.frames < w.window.frames() }) {
+		l, at = w.full, 0
+	}
 	b, own, err := w.bufferFor(l.sizes[at], int(batch[0].frames))
 	if err != nil {
 		return err
@@ -174,10 +179,10 @@ func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) er
 	return nil
 }
 
-// warm runs every shape once on silence, so that the first recording does not wait for
-// tuning and a device that is too small is found out at once.
-func (w *worker) warm(ctx context.Context) error {
-	return w.each(func(l *lane, s *ort.Session, b *ort.Buffers) error {
+// warm runs sessions once on silence, so that the first recording does not wait for tuning and a
+// device that is too small is found out at once.
+func (w *worker) warm(ctx context.Context, lanes ...*lane) error {
+	return w.each(lanes, func(_ *lane, s *ort.Session, b *ort.Buffers) error {
 		for j := range b.Lengths {
 			b.Lengths[j] = int64(b.Frames)
 		}
@@ -188,12 +193,20 @@ func (w *worker) warm(ctx context.Context) error {
 	})
 }
 
-// each calls do for every session with its buffers, the widest first.
-func (w *worker) each(do func(l *lane, s *ort.Session, b *ort.Buffers) error) error {
-	lanes := []*lane{w.wide, w.usual}
-	if w.wide == w.usual {
-		lanes = lanes[1:]
+// lanes returns those that there are.
+func (w *worker) lanes() []*lane {
+	all := []*lane{w.wide}
+	if w.usual != w.wide {
+		all = append(all, w.usual)
 	}
+	if w.full != nil {
+		all = append(all, w.full)
+	}
+	return all
+}
+
+// each calls do for every session of lanes with its buffers.
+func (w *worker) each(lanes []*lane, do func(l *lane, s *ort.Session, b *ort.Buffers) error) error {
 	for _, l := range lanes {
 		for i, s := range l.sessions {
 			b, _, err := w.bufferFor(l.sizes[i], int(w.window.frames()))

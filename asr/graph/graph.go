@@ -54,6 +54,13 @@ const (
 	graphInitializer = 5
 	graphInput       = 11
 	graphOutput      = 12
+	graphValue       = 13
+
+	nodeInput     = 1
+	nodeOutput    = 2
+	nodeName      = 3
+	nodeOp        = 4
+	nodeAttribute = 5
 )
 
 // Parse reads an ONNX file. The Model keeps parts of data, which must not change.
@@ -137,41 +144,102 @@ func (m *Model) Bytes() []byte {
 	return append(out, m.after...)
 }
 
-// node is what is needed of a NodeProto.
-type node struct {
-	inputs, outputs []string
-	op              string
-	attributes      [][]byte // not read
+// outputs returns the names of the outputs of the graph.
+func (m *Model) outputs() (map[string]bool, error) {
+	names := map[string]bool{}
+	for _, f := range m.fields {
+		if f.number != graphOutput {
+			continue
+		}
+		name, err := nameOf(f.body)
+		if err != nil {
+			return nil, fmt.Errorf("graph: output: %w", err)
+		}
+		names[name] = true
+	}
+	return names, nil
 }
 
-func parseNode(body []byte) (n node, err error) {
+// nameOf returns the name of a ValueInfoProto, or of an AttributeProto.
+func nameOf(body []byte) (name string, err error) {
+	err = each(body, func(number protowire.Number, _, value []byte) error {
+		if number == 1 {
+			name = string(value)
+		}
+		return nil
+	})
+	return name, err
+}
+
+// typeOf returns the name of a ValueInfoProto and the type of its elements, 0 if it is no tensor.
+func typeOf(body []byte) (name string, kind uint64, err error) {
 	err = each(body, func(number protowire.Number, _, value []byte) error {
 		switch number {
 		case 1:
+			name = string(value)
+		case 2: // type
+			return each(value, func(number protowire.Number, _, value []byte) error {
+				if number != 1 { // a tensor
+					return nil
+				}
+				return each(value, func(number protowire.Number, raw, _ []byte) error {
+					if number == 1 {
+						kind, _ = varint(raw)
+					}
+					return nil
+				})
+			})
+		}
+		return nil
+	})
+	return name, kind, err
+}
+
+// node is a NodeProto.
+type node struct {
+	inputs, outputs []string
+	op              string
+	attributes      [][]byte // as they were read
+	rest            []byte   // other fields, such as the name
+}
+
+func parseNode(body []byte) (n node, err error) {
+	err = each(body, func(number protowire.Number, raw, value []byte) error {
+		switch number {
+		case nodeInput:
 			n.inputs = append(n.inputs, string(value))
-		case 2:
+		case nodeOutput:
 			n.outputs = append(n.outputs, string(value))
-		case 4:
+		case nodeOp:
 			n.op = string(value)
+		case nodeAttribute:
+			n.attributes = append(n.attributes, value)
+		default:
+			n.rest = append(n.rest, raw...)
 		}
 		return nil
 	})
 	return n, err
 }
 
+// newNode returns a node that is named like its first output.
+func newNode(op string, inputs, outputs []string, attributes ...[]byte) node {
+	return node{inputs, outputs, op, attributes, appendMessage(nil, nodeName, []byte(outputs[0]))}
+}
+
 // field returns the node as one of a graph.
 func (n node) field() field {
 	var body []byte
 	for _, in := range n.inputs {
-		body = appendMessage(body, 1, []byte(in))
+		body = appendMessage(body, nodeInput, []byte(in))
 	}
 	for _, out := range n.outputs {
-		body = appendMessage(body, 2, []byte(out))
+		body = appendMessage(body, nodeOutput, []byte(out))
 	}
-	body = appendMessage(body, 3, []byte(n.outputs[0]))
-	body = appendMessage(body, 4, []byte(n.op))
+	body = append(body, n.rest...)
+	body = appendMessage(body, nodeOp, []byte(n.op))
 	for _, a := range n.attributes {
-		body = appendMessage(body, 5, a)
+		body = appendMessage(body, nodeAttribute, a)
 	}
 	return newField(graphNode, body)
 }

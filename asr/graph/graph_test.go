@@ -2,11 +2,13 @@ package graph_test
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
@@ -58,7 +60,7 @@ func TestRewrittenGraphsComputeTheSame(t *testing.T) {
 	features, lengths, out := signature.Inputs[0], signature.Inputs[1], signature.Outputs[0]
 	width := int(out.Dims[2])
 	names := ort.Names{Features: features.Name, Lengths: lengths.Name, LogProbs: out.Name}
-	run := func(data []byte) []float32 {
+	run := func(data []byte, second int64) []float32 {
 		s, err := library.NewSession(ort.Source{Data: data}, names, ort.SessionOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -73,39 +75,57 @@ func TestRewrittenGraphsComputeTheSame(t *testing.T) {
 		for i := range b.Features {
 			b.Features[i] = float32(noise.NormFloat64())
 		}
-		copy(b.Lengths, []int64{frames, 123})
+		copy(b.Lengths, []int64{frames, second})
 		if err := s.Run(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 		return b.LogProbs
 	}
-	want := run(data)
-	for name, rewrite := range map[string]func(m *graph.Model) error{
-		"expand": func(m *graph.Model) error {
+	fix := func(m *graph.Model) error {
+		return errors.Join(m.FixInput(features.Name, batch, bands, frames), m.FixInput(lengths.Name, batch))
+	}
+	for name, c := range map[string]struct {
+		rewrite func(m *graph.Model) error
+		second  int64 // the length of the second window
+		bound   float64
+	}{
+		"expand": {func(m *graph.Model) error {
 			n, err := m.ExpandTiles()
 			if n != 1 {
 				t.Errorf("%d nodes were replaced, want 1", n)
 			}
 			return err
-		},
-		"fixed": func(m *graph.Model) error {
-			if err := m.FixInput(features.Name, batch, bands, frames); err != nil {
-				return err
+		}, 123, 0},
+		"fixed": {fix, 123, 2e-4},
+		"no masks": {func(m *graph.Model) error {
+			n, err := m.DropMasks(features.Name, lengths.Name)
+			if n < 10 {
+				t.Errorf("%d nodes were dropped", n)
 			}
-			return m.FixInput(lengths.Name, batch)
-		},
+			return err
+		}, frames, 2e-4},
+		"no masks, fixed": {func(m *graph.Model) error {
+			_, err := m.DropMasks(features.Name, lengths.Name)
+			return errors.Join(err, fix(m))
+		}, frames, 2e-4},
+		// Random weights make more of rounding than trained ones do.
+		"fp16": {func(m *graph.Model) error { return m.Half(features.Name, lengths.Name, graph.Weights{}) }, 123, 0.1},
+		"fp16 all": {func(m *graph.Model) error {
+			_, err := m.ExpandTiles()
+			return errors.Join(err, m.Half(features.Name, lengths.Name, graph.Weights{}), fix(m))
+		}, 123, 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := graph.Parse(data)
 			if err == nil {
-				err = rewrite(m)
+				err = c.rewrite(m)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, bound := run(m.Bytes()), map[string]float64{"expand": 0, "fixed": 2e-4}[name]
+			want, got := run(data, c.second), run(m.Bytes(), c.second)
 			for i := range got {
-				if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= bound) {
+				if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= c.bound) {
 					t.Fatalf("value %d is %v, want %v", i, got[i], want[i])
 				}
 			}
@@ -113,8 +133,11 @@ func TestRewrittenGraphsComputeTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if dims := after.Inputs[0].Dims; name == "fixed" && !slices.Equal(dims, []int64{batch, bands, frames}) {
+			if dims := after.Inputs[0].Dims; strings.HasSuffix(name, "fixed") && !slices.Equal(dims, []int64{batch, bands, frames}) {
 				t.Errorf("the input has the shape %v", dims)
+			}
+			if strings.HasPrefix(name, "fp16") && 10*len(m.Bytes()) > 7*len(data) {
+				t.Errorf("%d bytes have become %d", len(data), len(m.Bytes()))
 			}
 		})
 	}
@@ -151,6 +174,8 @@ func FuzzParse(f *testing.F) {
 		}
 		_, _ = m.ExpandTiles() // an error or not, but no panic
 		_ = m.FixInput("a", 1, 2, 3)
+		_, _ = m.DropMasks("a", "b")
+		_ = m.Clone().Half("a", "b", graph.Weights{})
 		if _, err := graph.Parse(m.Bytes()); err != nil {
 			t.Errorf("what was rewritten cannot be read: %v", err)
 		}

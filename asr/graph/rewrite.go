@@ -31,9 +31,9 @@ func (m *Model) ExpandTiles() (int, error) {
 		}
 		size, to := n.outputs[0]+"_size", n.outputs[0]+"_to"
 		fields = append(fields,
-			node{[]string{n.inputs[0]}, []string{size}, "Shape", nil}.field(),
-			node{[]string{size, n.inputs[1]}, []string{to}, "Mul", nil}.field(),
-			node{[]string{n.inputs[0], to}, n.outputs, "Expand", nil}.field())
+			newNode("Shape", n.inputs[:1], []string{size}).field(),
+			newNode("Mul", []string{size, n.inputs[1]}, []string{to}).field(),
+			newNode("Expand", []string{n.inputs[0], to}, n.outputs).field())
 		replaced++
 	}
 	m.fields = fields

@@ -45,31 +45,25 @@ func (m *Model) SumRows(output string, blank int, alpha float64) (Summary, error
 	}
 	last, axes, by := output+"_piece", output+"_axes", output+"_alpha"
 	scaled, power := output+"_scaled", output+"_powers"
-	peak := node{inputs: []string{output}, outputs: []string{s.Top}, op: "ReduceMax"}
+	peak := newNode("ReduceMax", []string{output}, []string{s.Top})
 	if opset < 18 { // axes became an input
 		peak.attributes = [][]byte{ints("axes", -1), number("keepdims", 0)}
 	} else {
 		peak.inputs, peak.attributes = append(peak.inputs, axes), [][]byte{number("keepdims", 0)}
 	}
 	m.fields = append(fields,
-		tensor(last, typeInt64, nil, int64Bytes(int64(blank))),
-		tensor(axes, typeInt64, []int64{1}, int64Bytes(-1)),
-		tensor(by, typeFloat, nil, binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(alpha)))),
-		node{[]string{output}, []string{s.Best}, "ArgMax", [][]byte{number("axis", -1), number("keepdims", 0)}}.field(),
+		initializer(last, typeInt64, nil, int64Bytes(int64(blank))),
+		initializer(axes, typeInt64, []uint64{1}, int64Bytes(-1)),
+		initializer(by, typeFloat, nil, binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(alpha)))),
+		newNode("ArgMax", []string{output}, []string{s.Best}, number("axis", -1), number("keepdims", 0)).field(),
 		peak.field(),
-		node{[]string{output, last}, []string{s.Blank}, "Gather", [][]byte{number("axis", 2)}}.field(),
-		node{[]string{output, by}, []string{scaled}, "Mul", nil}.field(),
-		node{[]string{scaled}, []string{power}, "Exp", nil}.field(),
-		node{[]string{power, axes}, []string{s.Power}, "ReduceSum", [][]byte{number("keepdims", 0)}}.field(),
+		newNode("Gather", []string{output, last}, []string{s.Blank}, number("axis", 2)).field(),
+		newNode("Mul", []string{output, by}, []string{scaled}).field(),
+		newNode("Exp", []string{scaled}, []string{power}).field(),
+		newNode("ReduceSum", []string{power, axes}, []string{s.Power}, number("keepdims", 0)).field(),
 		value(s.Best, typeInt64), value(s.Top, typeFloat), value(s.Blank, typeFloat), value(s.Power, typeFloat))
 	return s, nil
 }
-
-// The types of elements.
-const (
-	typeFloat = 1
-	typeInt64 = 7
-)
 
 // opset returns the version of ONNX's own operators.
 func (m *Model) opset() (version uint64, err error) {
@@ -101,26 +95,10 @@ func (m *Model) opset() (version uint64, err error) {
 	return version, nil
 }
 
-// nameOf returns the name of a ValueInfoProto.
-func nameOf(body []byte) (name string, err error) {
-	err = each(body, func(number protowire.Number, _, value []byte) error {
-		if number == 1 {
-			name = string(value)
-		}
-		return nil
-	})
-	return name, err
-}
-
-// tensor is an initializer. Its dims are nil if it is a scalar.
-func tensor(name string, kind uint64, dims []int64, data []byte) field {
-	var body []byte
-	for _, n := range dims {
-		body = appendInt(body, 1, uint64(n))
-	}
-	body = appendInt(body, 2, kind)
-	body = appendMessage(body, 8, []byte(name))
-	return newField(graphInitializer, appendMessage(body, 9, data))
+// initializer is a tensor of the graph. Its dims are nil if it is a scalar.
+func initializer(name string, kind uint64, dims []uint64, data []byte) field {
+	t := tensor{name: name, kind: kind, dims: dims, data: data}
+	return newField(graphInitializer, t.body())
 }
 
 // value is an output of any shape.
@@ -129,19 +107,4 @@ func value(name string, kind uint64) field {
 	return newField(graphOutput, appendMessage(body, 2, appendMessage(nil, 1, appendInt(nil, 1, kind))))
 }
 
-// number and ints are attributes of nodes.
-func number(name string, v int64) []byte {
-	const kindInt = 2
-	return appendInt(appendInt(appendMessage(nil, 1, []byte(name)), 3, uint64(v)), 20, kindInt)
-}
-
-func ints(name string, v int64) []byte {
-	const kindInts = 7
-	return appendInt(appendInt(appendMessage(nil, 1, []byte(name)), 8, uint64(v)), 20, kindInts)
-}
-
 func int64Bytes(v int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(v)) }
-
-func appendInt(to []byte, number protowire.Number, v uint64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(to, number, protowire.VarintType), v)
-}

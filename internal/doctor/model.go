@@ -62,8 +62,12 @@ func device(d asr.Device, asked ort.Provider) finding.Finding {
 	case d.Provider == ort.CUDA && d.AsExported != "":
 		return finding.New("cuda", finding.Warning, fmt.Sprintf("device %d: %s; the graph could not be rewritten for it (%s), which costs speed", d.Index, d.GPU, d.AsExported), "")
 	case d.Provider == ort.CUDA:
-		return finding.New("cuda", finding.OK, fmt.Sprintf("device %d: %s; in %s it differs from the CPU by %.2g, and computes %.0f seconds of audio per second in batches of %d",
-			d.Index, d.GPU, d.Precision, d.Difference, d.Speed, d.Batch), "")
+		text := fmt.Sprintf("device %d: %s; in %s it differs from the CPU by %.2g, and computes %.0f seconds of audio per second in batches of %d",
+			d.Index, d.GPU, d.Precision, d.Difference, d.Speed, d.Batch)
+		if d.Masked != "" {
+			text += "; full windows keep their masks, since " + d.Masked
+		}
+		return finding.New("cuda", finding.OK, text, "")
 	case asked == ort.CPU:
 		return finding.New("cuda", finding.OK, "not used: --provider cpu", "")
 	case !ort.GPUHere():

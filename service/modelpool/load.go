@@ -43,6 +43,8 @@ func (p *Pool) load(m *model) {
 	if d.Provider == ort.CUDA {
 		if d.AsExported != "" {
 			log = log.With("graph_as_exported", d.AsExported)
+		} else if d.Masked != "" {
+			log = log.With("masks_kept", d.Masked)
 		}
 		log = log.With("precision", string(d.Precision), "gpu", d.GPU.String(), "gpu_difference", d.Difference, "gpu_speed", d.Speed)
 	}

@@ -1,0 +1,73 @@
+package graph
+
+import "fmt"
+
+// DropMasks takes out what hides the padding of windows, for windows without any. It returns how many
+// nodes that were.
+//
+// A mask follows from the lengths and not from the features. Where it chooses between a value that
+// follows from the features and one that does not, such as zero or -10,000, the first remains. Features that
+// are multiplied with a mask remain. This is right for masks that let valid frames pass. A file does not
+// say that they do: compare the rows. The input of lengths stays and has no effect any more.
+func (m *Model) DropMasks(features, lengths string) (int, error) {
+	outputs, err := m.outputs()
+	if err != nil {
+		return 0, err
+	}
+	follow := follow{features: fromFeatures, lengths: fromLengths}
+	instead := map[string]string{} // values, in the place of outputs of dropped nodes
+	var fields []field
+	dropped := 0
+	for _, f := range m.fields {
+		if f.number != graphNode {
+			fields = append(fields, f)
+			continue
+		}
+		n, err := parseNode(f.body)
+		if err != nil {
+			return 0, fmt.Errorf("graph: node: %w", err)
+		}
+		renamed := false
+		for i, in := range n.inputs {
+			if to, ok := instead[in]; ok {
+				n.inputs[i], renamed = to, true
+			}
+		}
+		if kept := passes(&n, follow); kept != "" && !outputs[n.outputs[0]] {
+			instead[n.outputs[0]] = kept
+			dropped++
+			continue
+		}
+		follow.node(&n)
+		if renamed {
+			f = n.field()
+		}
+		fields = append(fields, f)
+	}
+	m.fields = fields
+	return dropped, nil
+}
+
+// passes returns the input that passes a node that applies a mask, or nothing if it is another node.
+func passes(n *node, follow follow) string {
+	var a, b string
+	switch {
+	case len(n.outputs) != 1:
+		return ""
+	case n.op == "Where" && len(n.inputs) == 3 && follow[n.inputs[0]] == fromLengths:
+		if a, b = n.inputs[1], n.inputs[2]; follow[a] == fromFeatures && follow[b] == fromFeatures {
+			return ""
+		}
+	case n.op == "Mul" && len(n.inputs) == 2:
+		if a, b = n.inputs[0], n.inputs[1]; follow[a] != fromLengths && follow[b] != fromLengths {
+			return ""
+		}
+	}
+	switch fromFeatures {
+	case follow[a]:
+		return a
+	case follow[b]:
+		return b
+	}
+	return ""
+}
