@@ -67,6 +67,9 @@ func (e *ModelError) Error() string { return fmt.Sprintf("model %s: %v", e.Model
 // Unwrap returns the cause.
 func (e *ModelError) Unwrap() error { return e.Err }
 
+// ErrNoVariant is wrapped by the error for a variant that a model does not have.
+var ErrNoVariant = errors.New("this model has no variant")
+
 // OpenBundle reads a model from path: a folder, or the ONNX file in it. The variant,
 // such as "fp16", chooses model.fp16.onnx; empty means model.onnx or the only graph.
 func OpenBundle(path, variant string) (*Bundle, error) {
@@ -142,7 +145,7 @@ func findGraph(files fs.FS, variant string) (string, error) {
 		if slices.Contains(graphs, name) {
 			return name, nil
 		}
-		return "", fmt.Errorf("no %s in the folder: this model has no %s variant", name, variant)
+		return "", fmt.Errorf("no %s in the folder: %w %s", name, ErrNoVariant, variant)
 	}
 	switch {
 	case slices.Contains(graphs, "model.onnx"):

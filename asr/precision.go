@@ -46,10 +46,11 @@ func (p Precision) bound() float64 {
 	return 0.02
 }
 
-// paddingBound is how far a row may be from the same row of a longer, padded run.
+// paddingBound is how far a row may be from the same row of a longer, padded run. Rounding to fp16 alone
+// gives 0.14 at full size with random weights; graphs without masks give 6.7 and more.
 func (p Precision) paddingBound() float64 {
 	if p == FP16 {
-		return 0.05
+		return 0.5
 	}
 	return 1e-3
 }

@@ -32,6 +32,9 @@ func (r *Recognizer) newCUDAGraph(source ort.Source) (*cudaGraph, error) {
 	if _, err := m.ExpandTiles(); err != nil {
 		return nil, err
 	}
+	if _, err := m.PadPositions(r.contract.Names.Features); err != nil {
+		return nil, err
+	}
 	return &cudaGraph{m}, nil
 }
 

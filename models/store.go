@@ -70,7 +70,11 @@ func (s *Store) Open(model, variant string) (*asr.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return asr.OpenBundle(path, variant)
+	b, err := asr.OpenBundle(path, variant)
+	if errors.Is(err, asr.ErrNoVariant) && variant == string(FP16) {
+		err = fmt.Errorf("%w; make it with: asr-backend models optimize %s", err, model)
+	}
+	return b, err
 }
 
 // Path returns where a model lies on the disk.
@@ -149,8 +153,10 @@ type Entry struct {
 	Casing      Casing    `json:"casing,omitempty"`
 	Punctuation bool      `json:"punctuation"`
 	Precision   Precision `json:"precision,omitempty"`
-	Licence     string    `json:"licence,omitempty"`
-	Note        string    `json:"note,omitempty"`
+	// Half says that there is a graph in fp16 beside the full one.
+	Half    bool   `json:"fp16"`
+	Licence string `json:"licence,omitempty"`
+	Note    string `json:"note,omitempty"`
 	// Path is where it lies.
 	Path       string      `json:"path,omitempty"`
 	Upstream   string      `json:"upstream,omitempty"`
@@ -202,8 +208,15 @@ func (s *Store) entry(m *Model, name string) Entry {
 		if _, err := asr.OpenBundle(path, ""); err != nil {
 			e.State, e.Problem = Broken, err.Error()
 		}
+		e.Half = hasHalf(path)
 	}
 	return e
+}
+
+// hasHalf reports whether there is a graph in fp16 in a folder.
+func hasHalf(path string) bool {
+	_, err := os.Stat(filepath.Join(path, asr.HalfName))
+	return err == nil
 }
 
 // ownEntry describes a folder that the catalogue does not know.
@@ -215,6 +228,7 @@ func (s *Store) ownEntry(name string) Entry {
 		e.State, e.Problem = Broken, err.Error()
 		return e
 	}
+	e.Half = hasHalf(path)
 	e.Languages, e.Casing, e.Licence, e.Note = Languages(b), Casing(b.Card.Casing), b.Card.Licence, b.Card.Source
 	return e
 }

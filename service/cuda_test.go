@@ -18,7 +18,7 @@ import (
 // ends, to be started again.
 func TestCUDAThatBreaksKeepsTheWork(t *testing.T) {
 	g := cudatest.For(t, oracle.Data(t, "models", "toys", "tones"))
-	g.FailAfter = 6 // two workers and the comparison, each with sums and with whole rows
+	g.FailAfter = 9 // two workers and the comparison, each with whole rows, with sums, and without masks
 	cudatest.Run(t, g, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "jobs")
 		change := func(_ *world, o *service.Options) {

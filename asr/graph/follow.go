@@ -9,7 +9,7 @@ const (
 	fromFeatures             // from the features
 )
 
-// follow knows what values follow from. It is asked and told in the order of the nodes, each of which comes
+// follow knows what values follow from. Nodes are noted in their order, each of which comes
 // after those that make its inputs.
 type follow map[string]kind
 

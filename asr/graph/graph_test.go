@@ -3,6 +3,7 @@ package graph_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -56,7 +57,7 @@ func TestRewrittenGraphsComputeTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const batch, bands, frames, rows = 2, 80, 400, 50
+	const batch, bands, frames, rows = 2, 80, 2560, 320
 	features, lengths, out := signature.Inputs[0], signature.Inputs[1], signature.Outputs[0]
 	width := int(out.Dims[2])
 	names := ort.Names{Features: features.Name, Lengths: lengths.Name, LogProbs: out.Name}
@@ -95,8 +96,15 @@ func TestRewrittenGraphsComputeTheSame(t *testing.T) {
 				t.Errorf("%d nodes were replaced, want 1", n)
 			}
 			return err
-		}, 123, 0},
-		"fixed": {fix, 123, 2e-4},
+		}, 2501, 0},
+		"fixed": {fix, 2501, 2e-4},
+		"positions": {func(m *graph.Model) error {
+			n, err := m.PadPositions(features.Name)
+			if n != 4 {
+				t.Errorf("%d of four layers were rewritten", n)
+			}
+			return err
+		}, 2501, 1e-5},
 		"no masks": {func(m *graph.Model) error {
 			n, err := m.DropMasks(features.Name, lengths.Name)
 			if n < 10 {
@@ -106,14 +114,16 @@ func TestRewrittenGraphsComputeTheSame(t *testing.T) {
 		}, frames, 2e-4},
 		"no masks, fixed": {func(m *graph.Model) error {
 			_, err := m.DropMasks(features.Name, lengths.Name)
-			return errors.Join(err, fix(m))
+			_, failed := m.PadPositions(features.Name)
+			return errors.Join(err, failed, fix(m))
 		}, frames, 2e-4},
-		// Random weights make more of rounding than trained ones do.
-		"fp16": {func(m *graph.Model) error { return m.Half(features.Name, lengths.Name, graph.Weights{}) }, 123, 0.1},
+		// Random weights make more of rounding than trained ones do: up to 0.17 here. ONNX Runtime's own
+		// converter (onnxruntime.transformers.float16 of 1.31) is 5.9 off at 2,501 frames, which it counts in fp16.
+		"fp16": {func(m *graph.Model) error { return m.Half(features.Name, lengths.Name, graph.Weights{}) }, 2501, 0.5},
 		"fp16 all": {func(m *graph.Model) error {
 			_, err := m.ExpandTiles()
 			return errors.Join(err, m.Half(features.Name, lengths.Name, graph.Weights{}), fix(m))
-		}, 123, 0.1},
+		}, 2501, 0.5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := graph.Parse(data)
@@ -140,6 +150,90 @@ func TestRewrittenGraphsComputeTheSame(t *testing.T) {
 				t.Errorf("%d bytes have become %d", len(data), len(m.Bytes()))
 			}
 		})
+	}
+}
+
+// Weights may lie beside the graph, before and after. ONNX Runtime finds them there.
+func TestWeightsBesideAGraph(t *testing.T) {
+	oracle.NeedLibrary(t)
+	data := exported(t)
+	signature, err := library.Inspect(ort.Source{Data: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	features, lengths := signature.Inputs[0].Name, signature.Inputs[1].Name
+	parse := func() *graph.Model {
+		m, err := graph.Parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	inside := parse()
+	if err := inside.Half(features, lengths, graph.Weights{}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name string, do func(w io.Writer)) {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(f)
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moved := parse()
+	write("full.data", func(w io.Writer) {
+		if err := moved.MoveWeights(w, "full.data"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if small := len(moved.Bytes()); 5*small > 3*len(data) {
+		t.Errorf("%d bytes are left of %d", small, len(data))
+	}
+	if err := moved.Clone().Half(features, lengths, graph.Weights{}); err == nil {
+		t.Error("weights that are not there were converted")
+	}
+	again := moved.Clone()
+	if err := again.Half(features, lengths, graph.Weights{Files: os.DirFS(dir)}); err != nil || !bytes.Equal(again.Bytes(), inside.Bytes()) {
+		t.Errorf("weights beside the graph give another file: %v", err)
+	}
+	write("half.data", func(w io.Writer) {
+		if err := moved.Half(features, lengths, graph.Weights{Files: os.DirFS(dir), Beside: w, BesideName: "half.data"}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	write("half.onnx", func(w io.Writer) {
+		if _, err := w.Write(moved.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	names := ort.Names{Features: features, Lengths: lengths, LogProbs: signature.Outputs[0].Name}
+	rows := func(source ort.Source) []float32 {
+		s, err := library.NewSession(source, names, ort.SessionOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		b, err := library.NewBuffers(1, 80, 400, 50, int(signature.Outputs[0].Dims[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		noise := rand.New(rand.NewPCG(1, 2))
+		for i := range b.Features {
+			b.Features[i] = float32(noise.NormFloat64())
+		}
+		b.Lengths[0] = 400
+		if err := s.Run(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(b.LogProbs)
+	}
+	if !slices.Equal(rows(ort.Source{Path: filepath.Join(dir, "half.onnx")}), rows(ort.Source{Data: inside.Bytes()})) {
+		t.Error("weights beside the graph compute something else")
 	}
 }
 
@@ -175,6 +269,7 @@ func FuzzParse(f *testing.F) {
 		_, _ = m.ExpandTiles() // an error or not, but no panic
 		_ = m.FixInput("a", 1, 2, 3)
 		_, _ = m.DropMasks("a", "b")
+		_, _ = m.PadPositions("a")
 		_ = m.Clone().Half("a", "b", graph.Weights{})
 		if _, err := graph.Parse(m.Bytes()); err != nil {
 			t.Errorf("what was rewritten cannot be read: %v", err)

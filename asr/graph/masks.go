@@ -1,6 +1,10 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // DropMasks takes out what hides the padding of windows, for windows without any. It returns how many
 // nodes that were.
@@ -45,7 +49,30 @@ func (m *Model) DropMasks(features, lengths string) (int, error) {
 		fields = append(fields, f)
 	}
 	m.fields = fields
-	return dropped, nil
+	return dropped, m.prune(outputs)
+}
+
+// prune takes out nodes whose outputs nobody uses. ONNX Runtime would run some of them.
+func (m *Model) prune(outputs map[string]bool) error {
+	used, fields := maps.Clone(outputs), slices.Clone(m.fields)
+	for i, f := range slices.Backward(fields) {
+		if f.number != graphNode {
+			continue
+		}
+		n, err := parseNode(f.body)
+		if err != nil {
+			return fmt.Errorf("graph: node: %w", err)
+		}
+		if !slices.ContainsFunc(n.outputs, func(out string) bool { return used[out] }) {
+			fields[i].raw = nil
+			continue
+		}
+		for _, in := range n.inputs {
+			used[in] = true
+		}
+	}
+	m.fields = slices.DeleteFunc(fields, func(f field) bool { return f.raw == nil })
+	return nil
 }
 
 // passes returns the input that passes a node that applies a mask, or nothing if it is another node.

@@ -22,11 +22,12 @@ import (
 type modelsCommand struct {
 	ModelsDir string `help:"Folder of downloaded models. Default: ~/.local/share/asr-backend/models." type:"path" placeholder:"DIR"`
 
-	List   listCommand   `cmd:"" help:"List installed and available models."`
-	Pull   pullCommand   `cmd:"" help:"Download models, resuming interrupted downloads."`
-	Path   pathCommand   `cmd:"" help:"Print the path of a model."`
-	Verify verifyCommand `cmd:"" help:"Verify the files of a model, load it and describe it."`
-	Dump   dumpCommand   `cmd:"" help:"Write features, log-probabilities and greedy text of recordings, for comparison with other programs."`
+	List     listCommand     `cmd:"" help:"List installed and available models."`
+	Pull     pullCommand     `cmd:"" help:"Download models, resuming interrupted downloads."`
+	Path     pathCommand     `cmd:"" help:"Print the path of a model."`
+	Optimize optimizeCommand `cmd:"" help:"Write the fp16 variant of a model, for GPUs, into its folder."`
+	Verify   verifyCommand   `cmd:"" help:"Verify the files of a model, load it and describe it."`
+	Dump     dumpCommand     `cmd:"" help:"Write features, log-probabilities and greedy text of recordings, for comparison with other programs."`
 }
 
 type listCommand struct {
@@ -55,9 +56,10 @@ func printList(w io.Writer, store *models.Store, list []models.Entry) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tLANGUAGE\tSIZE\tTEXT\tLICENCE\tSTATE")
 	for _, e := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Languages, " "), entrySize(&e), entryText(&e), cmp.Or(e.Licence, "not stated"), e.State)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Languages, " "), entrySize(&e), entryText(&e), cmp.Or(e.Licence, "not stated"), entryState(&e))
 	}
 	fmt.Fprintf(t, "\nDownloaded models are in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
+	fmt.Fprintln(t, "fp16 variants, for GPUs, are not published; asr-backend models optimize NAME makes one from a full model.")
 	fmt.Fprintln(t, "Models that need export are not published as ONNX; doc/bring-your-model.md explains how to convert NeMo's file.")
 	return t.Flush()
 }
@@ -81,6 +83,13 @@ func entryText(e *models.Entry) string {
 		text += ", punctuated"
 	}
 	return cmp.Or(text, "not stated")
+}
+
+func entryState(e *models.Entry) string {
+	if e.Half {
+		return string(e.State) + ", fp16"
+	}
+	return string(e.State)
 }
 
 // megabytes writes a size as download pages do, in units of 1000.

@@ -5,15 +5,16 @@
 int8: model.int8.onnx, for CPUs. Weights of matrix products as 7-bit integers with a scale for each column; activations as
   8-bit integers with a scale found for each run (dynamic quantisation). Convolutions and all else stay float32. Seven bits
   because CPUs without VNNI add pairs of products in 16 bits, which eight would overflow without a word.
-fp16: model.fp16.onnx, for GPUs. All weights and values are float16, inputs and outputs float32. Only the last LogSoftmax
-  stays float32: conversions beside every Softmax and LayerNormalization would cost a GPU more than these do. A CPU runs
-  it too, for comparison: it computes in float32 between conversions.
+fp16: model.fp16.onnx, for GPUs, which `asr-backend models optimize` writes: build the program first (make build). A CPU
+  runs it too, for comparison: it computes in float32 between conversions.
 """
 import argparse
 import glob
 import logging
 import os
 import re
+import shutil
+import subprocess
 import tempfile
 
 import onnx
@@ -31,19 +32,14 @@ SAMPLE = os.path.join(REPOSITORY, "models", "verify", "sample.opus")
 # Where nobody has written what is said, every word that differs from the full model's counts as an error.
 ROWS = {"int8": 0.98, "fp16": 0.995}
 POINTS = 1.0
-FULL_PRECISION = ("LogSoftmax",)
 
 
 def make(kind, source, path):
     """Writes a variant of the graph at source. Returns the names of the files."""
+    if kind == "fp16":
+        return half(source, path)
     model = onnx.load(source)
     graph.widen(model)
-    if kind == "fp16":
-        from onnxruntime.transformers.float16 import convert_float_to_float16
-        large = graph.weight_bytes(model) > graph.LIMIT
-        half = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=large,
-                                        op_block_list=["Range", "Resize", *FULL_PRECISION])
-        return graph.save(half, path)
     from onnxruntime.quantization import QuantType, quantize_dynamic
     graph.turn(model)
     # It prints advice on static quantisation to the root logger.
@@ -58,6 +54,30 @@ def make(kind, source, path):
             return graph.save(onnx.load(f"{work}/int8.onnx"), path)
     finally:
         logging.root.disabled = quiet
+
+
+class Refused(Exception):
+    """A sentence that says why a variant could not be made."""
+
+
+def half(source, path):
+    """Has the program write the fp16 graph."""
+    program = shutil.which("asr-backend", path=os.path.join(REPOSITORY, "bin") + os.pathsep + os.environ.get("PATH", ""))
+    if program is None:
+        raise Refused("asr-backend is not built; run make build")
+    source, folder = os.path.abspath(source), os.path.dirname(path)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        for name in (source, source + ".data"):
+            if os.path.exists(name):
+                os.symlink(name, os.path.join(work, os.path.basename(name)))
+        os.symlink(os.path.join(os.path.dirname(source), "tokens.txt"), f"{work}/tokens.txt")
+        got = subprocess.run([program, "models", "optimize", work], capture_output=True, text=True)
+        if got.returncode:
+            raise Refused(got.stderr.strip())
+        made = [name for name in os.listdir(work) if name.startswith("model.fp16.onnx")]
+        for name in made:
+            os.replace(os.path.join(work, name), os.path.join(folder, name))
+    return made
 
 
 def words(text):
@@ -127,7 +147,10 @@ class Reference:
 def offer(kind, folder, reference):
     """Makes a variant in a model's folder and keeps it if it holds. Returns (kept, a sentence)."""
     path = os.path.join(folder, f"model.{kind}.onnx")
-    made = make(kind, os.path.join(folder, "model.onnx"), path)
+    try:
+        made = make(kind, os.path.join(folder, "model.onnx"), path)
+    except Refused as e:
+        return False, f"{kind}: {e}: not kept"
     agreement, rise = reference.judge(path)
     kept = agreement.row_share >= ROWS[kind] and rise <= POINTS and agreement.worst < float("inf")
     said = (f"{kind}: {100 * agreement.row_share:.2f} % of rows as in full (at least {100 * ROWS[kind]:g} wanted), "

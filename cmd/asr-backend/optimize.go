@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/models"
+)
+
+type optimizeCommand struct {
+	Model   string `arg:"" name:"NAME|PATH" help:"Model name, or path to a model folder or ONNX file."`
+	JSON    bool   `help:"Print JSON."`
+	Library string `help:"ONNX Runtime library, as file or folder. Default: searched for beside the program, then in the system's library folders." name:"onnxruntime" type:"path"`
+}
+
+// Run makes the fp16 variant.
+func (c *optimizeCommand) Run(ctx context.Context, parent *modelsCommand, std streams) error {
+	store, err := models.NewStore(parent.ModelsDir)
+	if err != nil {
+		return err
+	}
+	runtime, err := ort.Open(c.Library)
+	if err != nil {
+		return err
+	}
+	made, err := store.Optimize(ctx, runtime, c.Model)
+	if err = errors.Join(err, runtime.Close()); err != nil {
+		return err
+	}
+	if c.JSON {
+		e := json.NewEncoder(std.out)
+		e.SetIndent("", "  ")
+		return e.Encode(made)
+	}
+	_, err = fmt.Fprintf(std.out, "%s, %s: %d of %d rows of speech have the same best piece, log-probabilities differ by up to %.2g\nuse it on a GPU with --model %s --precision fp16\n",
+		made.Path, megabytes(made.Bytes), made.Best, made.Rows, made.Difference, c.Model)
+	return err
+}
