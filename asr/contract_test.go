@@ -102,7 +102,7 @@ func TestBundlesAreReadInEveryLayout(t *testing.T) {
 		{"sherpa-onnx, both", map[string]string{"model.onnx": "", "model.int8.onnx": "", "tokens.txt": tokens}, "", "model.onnx", false},
 		{"onnx-asr", map[string]string{"model.onnx": "", "vocab.txt": tokens, "config.json": `{"model_type":"nemo-conformer-ctc","features_size":80,"subsampling_factor":8}`}, "", "model.onnx", false},
 		{"a variant", map[string]string{"model.onnx": "", "model.fp16.onnx": "", "tokens.txt": tokens}, "fp16", "model.fp16.onnx", false},
-		{"a variant that is not there", map[string]string{"model.onnx": "", "tokens.txt": tokens}, "fp16", "no fp16 variant", true},
+		{"a variant that is not there", map[string]string{"model.onnx": "", "tokens.txt": tokens}, "fp16", "no variant fp16", true},
 		{"no graph", map[string]string{"tokens.txt": tokens}, "", "no .onnx file", true},
 		{"no vocabulary", map[string]string{"model.onnx": ""}, "", "no tokens.txt or vocab.txt", true},
 		{"several graphs", map[string]string{"a.onnx": "", "b.onnx": "", "tokens.txt": tokens}, "", "several graphs", true},
