@@ -40,7 +40,12 @@ func (m *model) Setup(ctx context.Context, p *labelstudio.Project) (labelstudio.
 		m.known.Delete(p.ID)
 		return labelstudio.Setup{ModelVersion: r.Version, State: r}, nil
 	}
-	m.problems.SetProject(p.ID, nil)
+	// A label may have been renamed since: predictions go on, and whoever connects is asked to correct it.
+	wrong := r.Check()
+	m.problems.SetProject(p.ID, wrong)
+	if wrong != nil && p.Hostname != "" { // it is /setup
+		return labelstudio.Setup{}, labelstudio.Errorf(http.StatusBadRequest, "%v", wrong)
+	}
 	if before, ok := m.known.Swap(p.ID, r.Version); p.ID != 0 && (!ok || before != r.Version) {
 		m.due.At(p.ID, time.Now().Add(connected))
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Formats that have no field for the channel (text, timed, SRT, TSV, Audacity) write it
@@ -40,17 +41,29 @@ func (t *Transcript) severalChannels() bool {
 	return false
 }
 
-func channelName(channel int) string {
-	if channel == Mixed {
+// channelName returns what a channel is called.
+func (o *WriteOptions) channelName(channel int) string {
+	switch name := o.speaker(channel); {
+	case name != "":
+		return name
+	case channel == Mixed:
 		return "Mixed"
 	}
 	return "Channel " + strconv.Itoa(channel+1)
 }
 
+// speaker returns who speaks on a channel, or nothing if nobody is named.
+func (o *WriteOptions) speaker(channel int) string {
+	if channel < 0 || channel >= len(o.Speakers) {
+		return ""
+	}
+	return o.Speakers[channel]
+}
+
 // prefixed returns the text of s with its channel before it if there are several.
-func (s *Segment) prefixed(several bool) string {
+func (s *Segment) prefixed(several bool, o *WriteOptions) string {
 	if several {
-		return channelName(s.Channel) + ": " + s.text()
+		return o.channelName(s.Channel) + ": " + s.text()
 	}
 	return s.text()
 }
@@ -58,7 +71,28 @@ func (s *Segment) prefixed(several bool) string {
 // takeChannels moves the channels that prefixed wrote from the texts to where they
 // belong.
 func takeChannels(segments []Segment) {
-	prefix := regexp.MustCompile(`^(?:Channel ([1-9][0-9]{0,3})|Mixed):(?: |$)`)
+	takePrefixes(segments, regexp.MustCompile(`^(?:Channel ([1-9][0-9]{0,3})|Mixed):(?: |$)`), parseChannel)
+}
+
+// TakeSpeakers moves the names that formats without a field for the channel write before each text, as
+// in "Agent: yes", to where they belong: a segment gets the channel whose speaker is named. It does so
+// only where all segments have a name and it is not always the same; see WriteOptions.Speakers.
+func (t *Transcript) TakeSpeakers(names []string) {
+	var all []string
+	channels := map[string]int{}
+	for i, name := range names {
+		if name = oneLine(name); name != "" {
+			all = append(all, regexp.QuoteMeta(name))
+			channels[name] = i
+		}
+	}
+	if len(all) > 0 {
+		takePrefixes(t.Segments, regexp.MustCompile(`^(`+strings.Join(all, "|")+`):(?: |$)`), func(name string) int { return channels[name] })
+	}
+}
+
+// takePrefixes takes what a pattern finds off all texts, and has the channel made of its first group.
+func takePrefixes(segments []Segment, prefix *regexp.Regexp, channel func(string) int) {
 	several, first := false, ""
 	for i := range segments {
 		m := prefix.FindString(segments[i].Text)
@@ -75,7 +109,7 @@ func takeChannels(segments []Segment) {
 		s := &segments[i]
 		m := prefix.FindStringSubmatch(s.Text)
 		s.Text = s.Text[len(m[0]):]
-		s.Channel = parseChannel(m[1])
+		s.Channel = channel(m[1])
 	}
 }
 

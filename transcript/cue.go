@@ -57,7 +57,7 @@ func (c *cutter) cues(s *Segment) []cue {
 	}
 	prefix := 0
 	if c.prefixed {
-		prefix = textWidth(channelName(s.Channel)) + 2
+		prefix = textWidth(c.o.channelName(s.Channel)) + 2
 	}
 	var cues []cue
 	cuts := c.cut(atoms, prefix)

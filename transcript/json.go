@@ -15,7 +15,7 @@ import (
 // fixed order; each segment and each word of the flat list has a line of its own.
 //
 // The spikes of words are not written: they serve those who work on the model.
-func writeJSON(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
+func writeJSON(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	w.WriteString("{\n  \"text\": \"")
 	sep := ""
 	for i := range t.Segments {
@@ -34,7 +34,7 @@ func writeJSON(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	sep = "\n    "
 	for i := range t.Segments {
 		w.WriteString(sep)
-		putSegment(w, i, &t.Segments[i])
+		putSegment(w, i, &t.Segments[i], o.speaker(t.Segments[i].Channel))
 		sep = ",\n    "
 	}
 	closeList(w, sep)
@@ -71,7 +71,7 @@ func putMember(w *bufio.Writer, key, value string) {
 // Segments and words are appended to the writer's buffer, because a recording of ten hours
 // has some hundred thousand words, for which fmt would allocate.
 
-func putSegment(w *bufio.Writer, id int, s *Segment) {
+func putSegment(w *bufio.Writer, id int, s *Segment, speaker string) {
 	b := strconv.AppendInt(append(w.AvailableBuffer(), `{"id": `...), int64(id), 10)
 	b = appendFixed(append(b, `, "start": `...), s.Start, 3)
 	b = appendFixed(append(b, `, "end": `...), s.End, 3)
@@ -79,6 +79,9 @@ func putSegment(w *bufio.Writer, id int, s *Segment) {
 	b = appendScore(append(b, `, "confidence": `...), s.Confidence)
 	if s.Channel != Mixed {
 		b = strconv.AppendInt(append(b, `, "channel": `...), int64(s.Channel), 10)
+	}
+	if speaker != "" {
+		b = appendString(append(b, `, "speaker": `...), speaker)
 	}
 	w.Write(append(b, `, "words": [`...))
 	for i := range s.Words {

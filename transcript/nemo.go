@@ -8,7 +8,7 @@ import (
 // writeNeMoManifest writes the JSON lines from which NVIDIA NeMo trains: one sample per
 // segment, with its offset and duration in seconds and its text. Times are exact, so that no
 // sample extends beyond its recording. Segments without a length are omitted: there is
-// nothing to train on. NeMo ignores the other fields: the zero-based channel, if known, and
+// nothing to train on. NeMo ignores the other fields: the zero-based channel and its speaker, if known, and
 // with WordTimes the words, if they are those of the text.
 func writeNeMoManifest(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	for i := range t.Segments {
@@ -22,6 +22,9 @@ func writeNeMoManifest(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 		b = appendString(append(b, `, "text": `...), s.text())
 		if s.Channel != Mixed {
 			b = strconv.AppendInt(append(b, `, "channel": `...), int64(s.Channel), 10)
+		}
+		if speaker := o.speaker(s.Channel); speaker != "" {
+			b = appendString(append(b, `, "speaker": `...), speaker)
 		}
 		if o.WordTimes && locate(s.text(), s.Words) != nil {
 			b = append(b, `, "words": [`...)

@@ -3,6 +3,7 @@ package transcript
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,9 @@ type WriteOptions struct {
 	// WordTimes puts a timestamp before each word inside WebVTT cues, and adds the words with
 	// their times to the lines of NeMoManifest.
 	WordTimes bool
+	// Speakers are the names of the channels, from the first; a channel without one is called
+	// by its number.
+	Speakers []string
 }
 
 // Defaults of WriteOptions: two lines of 42 characters for at most seven seconds is what
@@ -36,6 +40,10 @@ const (
 func (o WriteOptions) withDefaults(t *Transcript) (WriteOptions, error) {
 	if o.LineWidth < 0 || o.CueLines < 0 || o.CueDuration < 0 {
 		return o, fmt.Errorf("lines of %d characters, %d lines and %v in a subtitle: none may be negative", o.LineWidth, o.CueLines, o.CueDuration)
+	}
+	o.Speakers = slices.Clone(o.Speakers)
+	for i, name := range o.Speakers {
+		o.Speakers[i] = oneLine(name)
 	}
 	o.Audio = cmp.Or(o.Audio, t.Source)
 	o.LineWidth = cmp.Or(o.LineWidth, DefaultLineWidth)

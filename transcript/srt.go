@@ -15,7 +15,7 @@ func writeSRT(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 		n++
 		fmt.Fprintf(w, "%d\n%s --> %s\n", n, clockMillis(c.start, ','), clockMillis(c.end, ','))
 		if several {
-			w.WriteString(channelName(c.channel) + ": ")
+			w.WriteString(guardSRT(o.channelName(c.channel)) + ": ")
 		}
 		for _, line := range c.lines {
 			w.WriteString(guardSRT(lineText(line)) + "\n")

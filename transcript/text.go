@@ -8,22 +8,22 @@ import (
 
 // writeText writes the text of each segment on a line. Segments without text are left
 // out.
-func writeText(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
+func writeText(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
 		if s.text() != "" {
-			w.WriteString(s.prefixed(several) + "\n")
+			w.WriteString(s.prefixed(several, o) + "\n")
 		}
 	}
 }
 
 // writeTimed writes the text of each segment on a line after its times, for people.
-func writeTimed(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
+func writeTimed(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		fmt.Fprintf(w, "[%s --> %s]  %s\n", clockMillis(millis(s.Start), '.'), clockMillis(millis(s.End), '.'), s.prefixed(several))
+		fmt.Fprintf(w, "[%s --> %s]  %s\n", clockMillis(millis(s.Start), '.'), clockMillis(millis(s.End), '.'), s.prefixed(several, o))
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // A tier covers the recording without gap or overlap, so silence is an interval without
 // text. An interval must have a length: what has none is made a millisecond long, and
 // where two overlap the first yields. Segments without text cannot be distinguished from silence.
-func writeTextGrid(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
+func writeTextGrid(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	var tiers []tier
 	channels := t.channels()
 	if len(channels) == 0 {
@@ -26,8 +26,8 @@ func writeTextGrid(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
 	for _, c := range channels {
 		words, regions := tier{name: "words"}, tier{name: "regions"}
 		if len(channels) > 1 {
-			words.name = channelName(c) + " - " + words.name
-			regions.name = channelName(c) + " - " + regions.name
+			words.name = o.channelName(c) + " - " + words.name
+			regions.name = o.channelName(c) + " - " + regions.name
 		}
 		for i := range t.Segments {
 			s := &t.Segments[i]

@@ -11,12 +11,12 @@ import (
 
 // writeTSV writes the table that Whisper writes: a line "start end text" with tabs
 // between, then a line a segment with whole milliseconds.
-func writeTSV(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
+func writeTSV(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	several := t.severalChannels()
 	w.WriteString("start\tend\ttext\n")
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		fmt.Fprintf(w, "%d\t%d\t%s\n", millis(s.Start), millis(s.End), s.prefixed(several))
+		fmt.Fprintf(w, "%d\t%d\t%s\n", millis(s.Start), millis(s.End), s.prefixed(several, o))
 	}
 }
 
@@ -29,11 +29,11 @@ func readTSV(r io.Reader) (*Transcript, error) {
 
 // writeAudacity writes a label track as Audacity imports it: start, end and label of each
 // segment, seconds with six decimals, with tabs between.
-func writeAudacity(w *bufio.Writer, t *Transcript, _ *WriteOptions) {
+func writeAudacity(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	several := t.severalChannels()
 	for i := range t.Segments {
 		s := &t.Segments[i]
-		fmt.Fprintf(w, "%s\t%s\t%s\n", fixed(s.Start, 6), fixed(s.End, 6), s.prefixed(several))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", fixed(s.Start, 6), fixed(s.End, 6), s.prefixed(several, o))
 	}
 }
 

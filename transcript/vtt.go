@@ -16,7 +16,7 @@ func writeVTT(w *bufio.Writer, t *Transcript, o *WriteOptions) {
 	eachCue(t, o, false, func(c *cue) {
 		fmt.Fprintf(w, "%s --> %s\n", clockMillis(c.start, '.'), clockMillis(c.end, '.'))
 		if several {
-			w.WriteString("<v " + channelName(c.channel) + ">")
+			w.WriteString("<v " + escapeVTT.Replace(o.channelName(c.channel)) + ">")
 		}
 		said := c.start
 		for _, line := range c.lines {

@@ -136,6 +136,7 @@ func (c *alignCommand) read(ctx context.Context, std streams) (*transcript.Trans
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", c.Text, err)
 	}
+	text.TakeSpeakers(c.Speakers)
 	return text, format, nil
 }
 

@@ -56,11 +56,12 @@ type cueFlags struct {
 	LineWidth   int           `help:"Characters in a line of SRT and VTT, 42 if not given; wide ones, as in Chinese, count as two." placeholder:"N" min:"10" max:"1000" group:"Subtitles"`
 	CueLines    int           `help:"Lines shown at once, 2 if not given." placeholder:"N" min:"1" max:"100" group:"Subtitles"`
 	CueDuration time.Duration `help:"Longest time that a subtitle is shown, 7s if not given." placeholder:"TIME" min:"1s" group:"Subtitles"`
+	Speakers    []string      `help:"Names of the channels in their order, such as Agent,Customer, for recordings whose channels are transcribed separately." placeholder:"NAME,..."`
 	WordTimes   bool          `help:"Put a timestamp before each word of VTT, for players that show words as they are spoken, and list the words with their times in NeMo manifests." group:"Subtitles"`
 }
 
 func (f *cueFlags) options() transcript.WriteOptions {
-	return transcript.WriteOptions{LineWidth: f.LineWidth, CueLines: f.CueLines, CueDuration: f.CueDuration, WordTimes: f.WordTimes}
+	return transcript.WriteOptions{LineWidth: f.LineWidth, CueLines: f.CueLines, CueDuration: f.CueDuration, WordTimes: f.WordTimes, Speakers: f.Speakers}
 }
 
 // check says what is wrong between flags.

@@ -60,13 +60,19 @@ func noPartial(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// bleeps writes a recording of package tones: bleeps FILE SECONDS.
+// bleeps writes a recording of package tones: bleeps FILE SECONDS. With stereo, the second channel begins
+// with another word.
 func bleeps(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: bleeps FILE SECONDS")
+	stereo := len(args) == 3 && args[2] == "stereo"
+	if neg || len(args) != 2 && !stereo {
+		ts.Fatalf("usage: bleeps FILE SECONDS [stereo]")
 	}
 	seconds, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	recording := tones.Recording{Seconds: seconds}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), recording.WAV(), 0o666))
+	content := recording.WAV()
+	if stereo {
+		content = tones.Stereo(recording, tones.Recording{Seconds: seconds, First: 2})
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o666))
 }

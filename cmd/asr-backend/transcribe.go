@@ -32,6 +32,9 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if len(c.Speakers) > 0 && channels == audio.Mix {
+		return &cli.UsageError{Err: errors.New("--speakers names channels: add --channels split, or the number of a channel")}
+	}
 	recordings, err := cli.Find(c.Files)
 	if err != nil {
 		return err

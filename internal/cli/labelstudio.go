@@ -14,7 +14,8 @@ import (
 )
 
 // studioConfig is the labelling configuration that the format "labelstudio" is made for:
-// Label Studio's template "ASR using Segments". doc/formats.md shows it.
+// Label Studio's template "ASR using Segments", with a label for each speaker that is named.
+// doc/formats.md shows it.
 const studioConfig = `<View>
   <Labels name="labels" toName="audio"><Label value="Speech"/></Labels>
   <Audio name="audio" value="$audio"/>
@@ -36,13 +37,18 @@ func writeLabelStudio(w io.Writer, t *transcript.Transcript, o transcript.WriteO
 	if err != nil {
 		return fmt.Errorf("write labelstudio: %w", err)
 	}
-	plans, why := config.Plans(labelconfig.Options{})
+	// Regions of the second channel lie there, on a page that shows channels apart.
+	if slices.ContainsFunc(t.Segments, func(s transcript.Segment) bool { return s.Channel > 0 }) {
+		config.Objects[0].Attrs["splitchannels"] = "true"
+	}
+	for _, name := range o.Speakers {
+		config.Controls[0].Labels = append(config.Controls[0].Labels, labelconfig.Label{Value: name, Name: name})
+	}
+	plans, why := config.Plans(labelconfig.Options{Speakers: o.Speakers})
 	if len(plans) != 1 {
 		return fmt.Errorf("write labelstudio: %d plans: %s", len(plans), why)
 	}
 	plan := plans[0]
-	// Regions of the second channel lie there, on a page that shows channels apart.
-	plan.Split = slices.ContainsFunc(t.Segments, func(s transcript.Segment) bool { return s.Channel > 0 })
 	made, err := results.Build(t, plan, nil, results.Options{})
 	if err != nil {
 		return fmt.Errorf("write labelstudio: %w", err)

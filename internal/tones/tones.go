@@ -54,7 +54,19 @@ func (r Recording) count() int {
 }
 
 // WAV returns the recording: 16 kHz, 16 bit, one channel.
-func (r Recording) WAV() []byte {
+func (r Recording) WAV() []byte { return encode(r.samples(), 1) }
+
+// Stereo returns two recordings of one length as the channels of one.
+func Stereo(left, right Recording) []byte {
+	l, r := left.samples(), right.samples()
+	both := make([]float32, 0, 2*len(l))
+	for i := range l {
+		both = append(both, l[i], r[i])
+	}
+	return encode(both, 2)
+}
+
+func (r Recording) samples() []float32 {
 	samples := make([]float32, r.Seconds*timeline.SampleRate)
 	for i := range r.count() {
 		hz := hertz[(i+r.First)%len(hertz)]
@@ -62,7 +74,11 @@ func (r Recording) WAV() []byte {
 			samples[n] = float32(int16(loud*math.Sin(2*math.Pi*hz*float64(n)/timeline.SampleRate))) / full
 		}
 	}
-	content, err := wavfile.Encode(samples, timeline.SampleRate, 1)
+	return samples
+}
+
+func encode(samples []float32, channels int) []byte {
+	content, err := wavfile.Encode(samples, timeline.SampleRate, channels)
 	if err != nil {
 		panic(err) // only a recording of days does not fit
 	}

@@ -1,6 +1,7 @@
 package labelconfig
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,6 +14,8 @@ type Options struct {
 	Label string
 	// Text is the name of the TextArea that text goes into.
 	Text string
+	// Speakers are the names of who speaks on the channels, from the first.
+	Speakers []string
 }
 
 // Plan is what can be predicted for one audio object.
@@ -46,8 +49,9 @@ type Regions struct {
 	Choice      *Control
 	ChoiceValue string
 
-	label  string // empty: none can be justified
-	option string
+	label    string   // empty: none can be justified
+	channels []string // labels of channels, from the first; empty where it is that of speech
+	option   string
 }
 
 // Paragraphs says how text becomes the content of a Paragraphs tag: a list of objects
@@ -66,6 +70,11 @@ func (p *Plan) String() string {
 		regions := "regions"
 		if r.Labels != nil {
 			switch {
+			case len(r.channels) > 0:
+				regions += " labelled"
+				for i, label := range r.channels {
+					regions += fmt.Sprintf("%s %q", map[bool]string{true: ","}[i > 0], cmp.Or(label, r.label))
+				}
 			case r.label != "":
 				regions += fmt.Sprintf(" labelled %q", r.label)
 			case r.Labels.Dynamic():
@@ -120,6 +129,25 @@ func (r *Regions) Label(data map[string]json.RawMessage) string {
 		return r.label
 	}
 	return speechLabel(labelsFrom(Lookup(data, r.Labels.Key())), r.allowed(), r.option)
+}
+
+// ChannelLabel returns the label that speech on a channel gets in a task.
+func (r *Regions) ChannelLabel(channel int, data map[string]json.RawMessage) string {
+	if channel >= 0 && channel < len(r.channels) && r.channels[channel] != "" {
+		return r.channels[channel]
+	}
+	return r.Label(data)
+}
+
+// Channels returns the labels of channels, from the first, empty where speech is labelled as on any other.
+func (r *Regions) Channels() []string { return slices.Clone(r.channels) }
+
+// Speaker returns the name of a label of a channel, or nothing if its speech is labelled as any other.
+func (r *Regions) Speaker(channel int) string {
+	if r == nil || channel < 0 || channel >= len(r.channels) {
+		return ""
+	}
+	return r.channels[channel]
 }
 
 // allowed are the labels with which the region's text is kept; nil for all.

@@ -68,8 +68,7 @@ Regions get no label: none of "label" (Speaker one, Speaker two) says speech.`,
 		"own-names-with-spaces": `"the recording": regions labelled "Clear speech" with text in "what is said"`,
 		"own-two-recordings": `"left": regions labelled "Speech" with text in "said left"
 "right": regions labelled "Speech" with text in "said right"`,
-		"own-two-channels": `"audio": regions without a label with text in "transcription", by channel
-Regions get no label: none of "labels" (Agent, Customer) says speech.`,
+		"own-two-channels": `"audio": regions labelled "Agent", "Customer" with text in "transcription", by channel`,
 		"own-regions-and-whole": `"audio": regions labelled "Speech" with text in "transcript"; the whole text in "summary"
 TextArea "comment" gets no text; "transcript" does.`,
 		"own-no-labels":        `"audio": regions with text in "transcription"`,

@@ -18,7 +18,10 @@ func (p *Plan) regions(c *Config, labels []*Control, text *Control, o Options) (
 	if len(labels) > 0 {
 		r.Labels = chooseLabels(labels, text, o)
 		r.label = speechLabel(r.Labels.Labels, r.allowed(), o.Label)
-		unlabelled := r.label == "" && !r.Labels.Dynamic()
+		if p.Split {
+			r.channels = r.channelLabels(o.Speakers)
+		}
+		unlabelled := r.label == "" && len(r.channels) == 0 && !r.Labels.Dynamic()
 		if text == nil && unlabelled && !r.speakers() {
 			return nil, "None of the labels of " + quoted(r.Labels) + " says speech: name one Speech, " +
 				`add predicted_values="speech" to it, or set "label" in the extra params.`
@@ -72,6 +75,37 @@ func (p *Plan) condition(c *Config, r *Regions) {
 	if i >= 0 {
 		r.Choice, r.ChoiceValue = choices, choices.Labels[i].Value
 	}
+}
+
+// channelLabels returns the labels of channels, from the first: those that are called like the speakers
+// or, where nobody is named and the labels only say who speaks, these in their order.
+func (r *Regions) channelLabels(speakers []string) (channels []string) {
+	all := candidates(r.Labels.Labels, r.allowed())
+	if len(speakers) == 0 {
+		if r.option == "" && r.speakers() && !slices.ContainsFunc(all, func(c candidate) bool { return c.hinted() }) {
+			for _, c := range all {
+				if !c.mentions(other) {
+					channels = append(channels, c.Value)
+				}
+			}
+		}
+		return channels
+	}
+	found := false
+	for _, name := range speakers {
+		i := slices.IndexFunc(all, func(c candidate) bool {
+			return strings.EqualFold(c.Value, name) || strings.EqualFold(c.Name, name)
+		})
+		if i < 0 || name == "" {
+			channels = append(channels, "")
+			continue
+		}
+		channels, found = append(channels, all[i].Value), true
+	}
+	if !found {
+		return nil
+	}
+	return channels
 }
 
 // speakers reports whether the labels only say who speaks.

@@ -48,6 +48,9 @@ type Options struct {
 	NoWords bool
 	// Author names the speaker in Paragraphs; default DefaultAuthor.
 	Author string
+	// Speakers are the names of who speaks on the channels, from the first: in Paragraphs, and as
+	// labels of regions if the configuration has them.
+	Speakers []string `json:",omitempty"`
 	// Overwrite replaces task data that people or other programs filled.
 	Overwrite bool
 	// Ours says whether rows of Paragraphs that are marked with a version were made by the
@@ -85,7 +88,7 @@ func Build(t *transcript.Transcript, p *labelconfig.Plan, data labelstudio.Data,
 	out := Output{Predict: p.Regions != nil || p.Whole != nil, Score: unit(t.Confidence)}
 	b := builder{plan: p, options: o, length: t.Duration}
 	if r := p.Regions; r != nil {
-		b.label = r.Label(data)
+		b.label = func(channel int) string { return r.ChannelLabel(channel, data) }
 		b.items = make([]labelstudio.Item, 0, 2*len(t.Segments)+1)
 		for i := range t.Segments {
 			b.region(fmt.Sprintf("%s%04d", b.prefix(), i+1), &t.Segments[i])
@@ -105,7 +108,7 @@ func Build(t *transcript.Transcript, p *labelconfig.Plan, data labelstudio.Data,
 type builder struct {
 	plan    *labelconfig.Plan
 	options Options
-	label   string
+	label   func(channel int) string
 	length  time.Duration
 	items   []labelstudio.Item
 }
@@ -131,10 +134,11 @@ func (b *builder) region(id string, s *transcript.Segment) {
 		v.Span = &span
 		b.add(id, c, s.Confidence, v, meta)
 	}
-	if r.Labels != nil && (b.label != "" || r.Text == nil) {
+	label := b.label(s.Channel)
+	if r.Labels != nil && (label != "" || r.Text == nil) {
 		labels := []string{}
-		if b.label != "" {
-			labels = []string{b.label}
+		if label != "" {
+			labels = []string{label}
 		}
 		add(r.Labels, labelstudio.Value{Labels: labels}, nil)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
 	"github.com/asr-backend/asr-backend/transcript"
 
@@ -89,7 +90,7 @@ func TestReadIsTheInverseOfBuild(t *testing.T) {
 }
 
 func TestChannelsBelongToSplitPages(t *testing.T) {
-	for name, want := range map[string][]int{"own-two-channels": {0, 1, 0}, "own-no-labels": {0, 0, 0}} {
+	for name, want := range map[string][]int{"own-two-channels": {0, 1, 1, 0, 0}, "own-no-labels": {0, 0, 0}} {
 		p, _ := plan(t, name)
 		out, err := results.Build(spoken(), p, nil, results.Options{NoWords: true})
 		if err != nil {
@@ -163,5 +164,59 @@ func TestPatchKeepsWhatOthersWrote(t *testing.T) {
 				t.Errorf("the second time changes %v (%v)", again.Patch, err)
 			}
 		})
+	}
+}
+
+// Regions and Paragraphs name who speaks on a channel.
+func TestSpeakersAreNamed(t *testing.T) {
+	tr := &transcript.Transcript{Duration: 10 * time.Second, Segments: []transcript.Segment{
+		{Start: 0, End: time.Second, Text: "hello", Channel: 0},
+		{Start: time.Second, End: 2 * time.Second, Text: "hi", Channel: 1},
+		{Start: 2 * time.Second, End: 3 * time.Second, Text: "hm", Channel: 2},
+		{Start: 3 * time.Second, End: 4 * time.Second, Text: "all", Channel: transcript.Mixed},
+	}}
+	for _, c := range []struct {
+		labels   string
+		speakers []string
+		regions  []string
+		authors  []string
+	}{
+		{`<Label value="Agent"/><Label value="Customer"/>`, nil,
+			[]string{"Agent", "Customer", "", ""}, []string{"Agent", "Customer", "ASR, channel 3", "ASR"}},
+		{`<Label value="Agent"/><Label value="Customer"/>`, []string{"Customer", "Agent", "Boss"},
+			[]string{"Customer", "Agent", "", ""}, []string{"Customer", "Agent", "Boss", "ASR"}},
+		{`<Label value="Speech"/>`, []string{"Ann", ""},
+			[]string{"Speech", "Speech", "Speech", "Speech"}, []string{"Ann", "ASR, channel 2", "ASR, channel 3", "ASR"}},
+	} {
+		config, err := labelconfig.Parse(`<View><Labels name="l" toName="a">` + c.labels + `</Labels><Audio name="a" value="$audio" splitchannels="true"/>
+			<TextArea name="t" toName="a" perRegion="true"/><Paragraphs name="p" value="$talk" audioUrl="$audio" layout="dialogue"/></View>`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans, why := config.Plans(labelconfig.Options{Speakers: c.speakers})
+		if len(plans) != 1 {
+			t.Fatal(why)
+		}
+		out, err := results.Build(tr, plans[0], nil, results.Options{Speakers: c.speakers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		regions := []string{"", "", "", ""}
+		for _, item := range out.Items {
+			if len(item.Value.Labels) > 0 {
+				regions[int(item.Value.Span.Start.Seconds())] = item.Value.Labels[0]
+			}
+		}
+		var rows []struct{ Author string }
+		if err := json.Unmarshal(out.Patch["talk"], &rows); err != nil {
+			t.Fatal(err)
+		}
+		var authors []string
+		for _, r := range rows {
+			authors = append(authors, r.Author)
+		}
+		if !slices.Equal(regions, c.regions) || !slices.Equal(authors, c.authors) {
+			t.Errorf("%s with %q: %q and %q, want %q and %q", c.labels, c.speakers, regions, authors, c.regions, c.authors)
+		}
 	}
 }

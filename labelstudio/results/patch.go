@@ -2,6 +2,7 @@ package results
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -66,16 +67,9 @@ func rows(t *transcript.Transcript, p *labelconfig.Plan, o Options) []map[string
 		if text == "" {
 			continue
 		}
-		author := o.Author
-		if author == "" {
-			author = DefaultAuthor
-		}
-		if p.Split && s.Channel >= 0 {
-			author = fmt.Sprintf("%s, channel %d", author, s.Channel+1)
-		}
 		span := b.span(s)
 		row := map[string]any{
-			"start": exact(span.Start), "end": exact(span.End), q.TextKey: text, q.NameKey: author,
+			"start": exact(span.Start), "end": exact(span.End), q.TextKey: text, q.NameKey: author(s.Channel, p, o),
 		}
 		if len(out) == 0 && t.ModelVersion != "" {
 			row[versionKey] = t.ModelVersion
@@ -83,6 +77,21 @@ func rows(t *transcript.Transcript, p *labelconfig.Plan, o Options) []map[string
 		out = append(out, row)
 	}
 	return out
+}
+
+// author returns who speaks on a channel, for Paragraphs.
+func author(channel int, p *labelconfig.Plan, o Options) string {
+	if channel >= 0 && channel < len(o.Speakers) && o.Speakers[channel] != "" {
+		return o.Speakers[channel]
+	}
+	name := cmp.Or(o.Author, DefaultAuthor)
+	switch {
+	case !p.Split || channel < 0:
+		return name
+	case p.Regions.Speaker(channel) != "":
+		return p.Regions.Speaker(channel)
+	}
+	return fmt.Sprintf("%s, channel %d", name, channel+1)
 }
 
 // isOurs reports whether Paragraphs content carries the mark of rows, with a version that is

@@ -56,6 +56,15 @@ func (p *Project) Served() error {
 	return &NotServedError{p.ID, errors.New(p.Why)}
 }
 
+// Check returns an error if the settings name labels or controls that the labelling configuration does
+// not have. Predictions do without them.
+func (p *Project) Check() error {
+	if err := p.Config.Check(p.Settings.plans()); err != nil {
+		return fmt.Errorf("extra params: %w", err)
+	}
+	return nil
+}
+
 // Resolve finds out what a project wants. An error is a sentence for its users, a
 // NotServedError where they can correct it, unless it wraps one of ctx, which bounds the reading
 // of a model that is met for the first time.
@@ -88,6 +97,7 @@ type shape struct {
 	Label, Choice       string
 	Paragraphs          string
 	TextKeys            []string
+	Channels            []string `json:",omitempty"`
 }
 
 func shapes(plans []*labelconfig.Plan) []shape {
@@ -97,6 +107,7 @@ func shapes(plans []*labelconfig.Plan) []shape {
 		if r := p.Regions; r != nil {
 			s.Label = r.Label(nil)
 			s.Choice = r.ChoiceValue
+			s.Channels = r.Channels()
 			if r.Labels != nil {
 				s.Labels = r.Labels.Name
 			}

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/asr-backend/asr-backend/align"
 	"github.com/asr-backend/asr-backend/audio"
@@ -41,6 +43,8 @@ type Settings struct {
 	Words *bool `json:"words"`
 	// Author names the speaker in Paragraphs.
 	Author string `json:"author"`
+	// Speakers name who speaks on the channels, from the first.
+	Speakers []string `json:"speakers"`
 	// Overwrite replaces task data that people or other programs filled.
 	Overwrite bool `json:"overwrite"`
 	// Reconcile says whether tasks that nobody has opened, and whose import was missed, are
@@ -122,6 +126,14 @@ func (s *Settings) Validate() error {
 	if m := s.MinPause; m != 0 && (m < 0.1 || m > 60) {
 		return fmt.Errorf("min_pause: %g seconds; want 0.1 to 60", m)
 	}
+	if len(s.Speakers) > mostSpeakers {
+		return fmt.Errorf("speakers: %d names; want at most %d", len(s.Speakers), mostSpeakers)
+	}
+	for i, name := range s.Speakers {
+		if n := utf8.RuneCountInString(name); n > longestSpeaker || strings.ContainsFunc(name, unicode.IsControl) {
+			return fmt.Errorf("speakers: name %d: want one line of at most %d characters", i+1, longestSpeaker)
+		}
+	}
 	switch s.Repredict {
 	case "", RepredictUnlabelled, RepredictAll, RepredictOff:
 	default:
@@ -129,6 +141,12 @@ func (s *Settings) Validate() error {
 	}
 	return nil
 }
+
+// Limits of Settings.Speakers.
+const (
+	mostSpeakers   = 64
+	longestSpeaker = 100
+)
 
 // Transcription returns what of the settings changes a transcript; split is for a page that
 // shows channels apart.
@@ -148,12 +166,12 @@ func (s *Settings) Transcription(split bool, ffmpeg string) transcribe.Options {
 }
 
 func (s *Settings) plans() labelconfig.Options {
-	return labelconfig.Options{Label: s.Label, Text: s.Text}
+	return labelconfig.Options{Label: s.Label, Text: s.Text, Speakers: s.Speakers}
 }
 
 // Results returns what of the settings changes the results built of a transcript.
 func (s *Settings) Results() results.Options {
-	return results.Options{NoWords: s.Words != nil && !*s.Words, Author: s.Author, Overwrite: s.Overwrite}
+	return results.Options{NoWords: s.Words != nil && !*s.Words, Author: s.Author, Speakers: s.Speakers, Overwrite: s.Overwrite}
 }
 
 // Fingerprint is a digest of values in twelve hex digits, for versions and keys. The values
