@@ -3,10 +3,11 @@
 
 // A vector register holds a number of four frames.
 
-// CONSTANT loads the 64 bits of an immediate into all lanes of y.
+// CONSTANT loads the 64 bits of an immediate into all lanes of y, whose lower half is x. No SSE
+// instruction may stand among those of AVX: each would take some 70 cycles.
 #define CONSTANT(bits, x, y) \
 	MOVQ         bits, AX \
-	MOVQ         AX, x    \
+	VMOVQ        AX, x    \
 	VPBROADCASTQ x, y
 
 // func energiesAVX2(energies *[mostBands]vector, power *[bins]vector, filters []filter) (finite bool)
@@ -154,5 +155,29 @@ band:
 	DECQ     CX
 	JNZ      band
 	VMOVUPD  Y15, (DI)
+	VZEROUPPER
+	RET
+
+// func emphasizeAVX2(dst []float64, x []float32)
+TEXT ·emphasizeAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	CONSTANT($0x3fef0a3d70a3d70a, X15, Y15) // preEmphasis
+	SHRQ $2, CX
+	JZ   done
+
+samples:
+	VCVTPS2PD 0(SI), Y0
+	VCVTPS2PD 4(SI), Y1
+	VMULPD    Y15, Y0, Y0
+	VSUBPD    Y0, Y1, Y1
+	VMOVUPD   Y1, (DI)
+	ADDQ      $16, SI
+	ADDQ      $32, DI
+	DECQ      CX
+	JNZ       samples
+
+done:
 	VZEROUPPER
 	RET

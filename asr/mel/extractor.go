@@ -39,11 +39,8 @@ func (e *Extractor) Append(dst, samples []float32) []float32 {
 	}
 	at := len(e.pending)
 	e.pending = slices.Grow(e.pending, len(samples))[:at+len(samples)]
-	last := float64(e.last) // zero before the first sample
-	for i, x := range samples {
-		e.pending[at+i] = float64(x) - float64(preEmphasis*last)
-		last = float64(x)
-	}
+	emphasize(e.pending[at:at+1], []float32{e.last, samples[0]}) // last is zero before the first sample
+	emphasize(e.pending[at+1:], samples)
 	e.last = samples[len(samples)-1]
 	e.samples += timeline.Sample(len(samples))
 	return e.emit(dst, (len(e.pending)-windowSize)/timeline.SamplesPerFrame+1)
@@ -82,3 +79,11 @@ func (e *Extractor) workspaces(n int) []*workspace {
 
 // Samples returns how many samples have been taken.
 func (e *Extractor) Samples() timeline.Sample { return e.samples }
+
+// emphasizeGo writes x[i+1] - 0.97·x[i] to dst, which has one element fewer than x.
+func emphasizeGo(dst []float64, x []float32) {
+	x = x[:len(dst)+1]
+	for i := range dst {
+		dst[i] = float64(x[i+1]) - float64(preEmphasis*float64(x[i]))
+	}
+}

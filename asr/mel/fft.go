@@ -78,15 +78,13 @@ func (f *fft) power(y *[windowSize]float64, s *spectrum) {
 // all one. The window ends at point 200.
 func (f *fft) first(s *spectrum, y *[windowSize]float64) {
 	const q = half / 4
-	w := &f.window
 	for i := range q {
-		n := 2 * i
-		r0, i0 := y[n]*w[n], y[n+1]*w[n+1]
-		xr, xi := y[n+2*q]*w[n+2*q], y[n+2*q+1]*w[n+2*q+1]
-		yr, yi := y[n+4*q]*w[n+4*q], y[n+4*q+1]*w[n+4*q+1]
+		r0, i0 := f.windowed(y, i)
+		xr, xi := f.windowed(y, i+q)
+		yr, yi := f.windowed(y, i+2*q)
 		zr, zi := 0., 0.
-		if n+6*q+1 < windowSize {
-			zr, zi = y[n+6*q]*w[n+6*q], y[n+6*q+1]*w[n+6*q+1]
+		if i+3*q < windowSize/2 {
+			zr, zi = f.windowed(y, i+3*q)
 		}
 		ar, ai, br, bi := r0+yr, i0+yi, r0-yr, i0-yi
 		cr, ci, dr, di := xr+zr, xi+zi, xr-zr, xi-zi
@@ -95,6 +93,11 @@ func (f *fft) first(s *spectrum, y *[windowSize]float64) {
 		re[0], im[0], re[2], im[2] = ar+cr, ai+ci, ar-cr, ai-ci
 		re[1], im[1], re[3], im[3] = br+di, bi-dr, br-di, bi+dr
 	}
+}
+
+// windowed returns a point.
+func (f *fft) windowed(y *[windowSize]float64, i int) (re, im float64) {
+	return float64(y[2*i] * f.window[2*i]), float64(y[2*i+1] * f.window[2*i+1])
 }
 
 // butterflies is the stage whose legs are q points apart.

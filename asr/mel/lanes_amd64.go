@@ -34,6 +34,15 @@ func (b *Bank) four(dst []float32, levels *[lanes]Level, y *[fourSize]float64, v
 	return true
 }
 
+func emphasize(dst []float64, x []float32) {
+	n := 0
+	if cpu.X86.HasAVX2 {
+		n = len(dst) &^ 3
+		emphasizeAVX2(dst[:n], x)
+	}
+	emphasizeGo(dst[n:], x[n:])
+}
+
 // firstAVX2 is fft.first.
 //
 //go:noescape
@@ -64,3 +73,8 @@ func logsAVX2(dst []float32, energies *[mostBands]vector, table *logTable)
 //
 //go:noescape
 func loudnessAVX2(sum *vector, energies []vector)
+
+// emphasizeAVX2 is emphasizeGo for a multiple of four samples.
+//
+//go:noescape
+func emphasizeAVX2(dst []float64, x []float32)

@@ -20,6 +20,9 @@
 // band hardly varies, normalising multiplies that by 1/std. Shapes: raw frames are
 // frame-major, frames × bands; the model's input is band-major, bands × frames.
 //
+// With AVX2, four frames are computed at once, one in each lane of the vector registers. A frame
+// has the same bits with and without it.
+//
 // References: nemo/collections/asr/parts/preprocessing/features.py (FilterbankFeatures),
 // librosa.filters.mel; Slaney, Auditory Toolbox (1998).
 package mel
@@ -38,7 +41,7 @@ const (
 	bins        = fftSize/2 + 1
 	preEmphasis = 0.97
 	reach       = windowSize / 2 // a frame sees samples [centre-reach, centre+reach)
-	fourSize    = windowSize + (lanes-1)*timeline.SamplesPerFrame
+	fourSize    = windowSize + (lanes-1)*timeline.SamplesPerFrame // samples that four frames see
 )
 
 // mostBands is how many bands a Bank may have.
