@@ -40,7 +40,7 @@ const (
 	fftSize     = 512
 	bins        = fftSize/2 + 1
 	preEmphasis = 0.97
-	reach       = windowSize / 2 // a frame sees samples [centre-reach, centre+reach)
+	reach       = windowSize / 2                                  // a frame sees samples [centre-reach, centre+reach)
 	fourSize    = windowSize + (lanes-1)*timeline.SamplesPerFrame // samples that four frames see
 )
 
