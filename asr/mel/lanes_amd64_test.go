@@ -104,3 +104,31 @@ func TestEmphasisGivesTheSameBits(t *testing.T) {
 		same(t, "samples", want, func(i int) float64 { return got[i] })
 	})
 }
+
+// BenchmarkFrames compares the code for one frame with that for four.
+func BenchmarkFrames(b *testing.B) {
+	bank, err := NewBank(80)
+	if err != nil {
+		b.Fatal(err)
+	}
+	y := new([fourSize]float64)
+	for i := range y {
+		y[i] = math.Sin(float64(i*i) / 997)
+	}
+	dst, levels, work := make([]float32, lanes*80), new([lanes]Level), new(workspace)
+	audio := float64(lanes*timeline.SamplesPerFrame) / timeline.SampleRate // seconds of an iteration
+	b.Run("one by one", func(b *testing.B) {
+		for b.Loop() {
+			for k := range lanes {
+				levels[k] = bank.frame(dst[k*80:(k+1)*80], (*[windowSize]float64)(y[k*timeline.SamplesPerFrame:]), &work.one)
+			}
+		}
+		b.ReportMetric(audio*float64(b.N)/b.Elapsed().Seconds(), "audio-s/s")
+	})
+	b.Run("four at once", func(b *testing.B) {
+		for b.Loop() {
+			bank.four(dst, levels, y, &work.four)
+		}
+		b.ReportMetric(audio*float64(b.N)/b.Elapsed().Seconds(), "audio-s/s")
+	})
+}
