@@ -16,6 +16,7 @@ type Extractor struct {
 	samples timeline.Sample
 	emitted timeline.Frame
 	levels  []Level
+	work    []*workspace // of the goroutines
 }
 
 // NewExtractor returns an Extractor that uses up to workers goroutines inside a call.
@@ -38,11 +39,8 @@ func (e *Extractor) Append(dst, samples []float32) []float32 {
 	}
 	at := len(e.pending)
 	e.pending = slices.Grow(e.pending, len(samples))[:at+len(samples)]
-	last := float64(e.last) // zero before the first sample
-	for i, x := range samples {
-		e.pending[at+i] = float64(x) - preEmphasis*last
-		last = float64(x)
-	}
+	emphasize(e.pending[at:at+1], []float32{e.last, samples[0]}) // last is zero before the first sample
+	emphasize(e.pending[at+1:], samples)
 	e.last = samples[len(samples)-1]
 	e.samples += timeline.Sample(len(samples))
 	return e.emit(dst, (len(e.pending)-windowSize)/timeline.SamplesPerFrame+1)
@@ -63,11 +61,29 @@ func (e *Extractor) emit(dst []float32, n int) []float32 {
 	at := len(dst)
 	dst = slices.Grow(dst, n*e.bank.bands)[:at+n*e.bank.bands]
 	e.levels = slices.Grow(e.levels, n)[:n]
-	e.bank.frames(dst[at:], e.levels, e.pending, e.workers)
+	e.bank.frames(dst[at:], e.levels, e.pending, e.workspaces(n))
 	e.pending = e.pending[:copy(e.pending, e.pending[n*timeline.SamplesPerFrame:])]
 	e.emitted += timeline.Frame(n)
 	return dst
 }
 
+// workspaces returns those of the goroutines that compute n frames.
+func (e *Extractor) workspaces(n int) []*workspace {
+	const worthwhile = 64 // frames; below that starting a goroutine costs more than it saves
+	workers := max(min(e.workers, n/worthwhile), 1)
+	for len(e.work) < workers {
+		e.work = append(e.work, new(workspace))
+	}
+	return e.work[:workers]
+}
+
 // Samples returns how many samples have been taken.
 func (e *Extractor) Samples() timeline.Sample { return e.samples }
+
+// emphasizeGo writes x[i+1] - 0.97·x[i] to dst, which has one element fewer than x.
+func emphasizeGo(dst []float64, x []float32) {
+	x = x[:len(dst)+1]
+	for i := range dst {
+		dst[i] = float64(x[i+1]) - float64(preEmphasis*float64(x[i]))
+	}
+}

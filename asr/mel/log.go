@@ -30,8 +30,11 @@ func (t *logTable) logs(dst []float32, x []float64) {
 		e := float64(int(b>>52) - 1023)
 		c := &t[b>>(52-logBits)&(1<<logBits-1)]
 		m := math.Float64frombits(b&(1<<52-1) | 1023<<52)
-		r := m*c.inverse - 1
-		p := r * (1 - r*(1./2-r*(1./3-r*(1./4-r*(1./5)))))
-		dst[i] = float32(e*math.Ln2 + (c.log + p))
+		r := float64(m*c.inverse) - 1
+		p := 1./4 - float64(r*(1./5))
+		p = 1./3 - float64(r*p)
+		p = 1./2 - float64(r*p)
+		p = 1 - float64(r*p)
+		dst[i] = float32(float64(e*math.Ln2) + (c.log + float64(r*p)))
 	}
 }

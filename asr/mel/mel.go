@@ -20,6 +20,9 @@
 // band hardly varies, normalising multiplies that by 1/std. Shapes: raw frames are
 // frame-major, frames × bands; the model's input is band-major, bands × frames.
 //
+// With AVX2, four frames are computed at once, one in each lane of the vector registers. A frame
+// has the same bits with and without it.
+//
 // References: nemo/collections/asr/parts/preprocessing/features.py (FilterbankFeatures),
 // librosa.filters.mel; Slaney, Auditory Toolbox (1998).
 package mel
@@ -37,7 +40,8 @@ const (
 	fftSize     = 512
 	bins        = fftSize/2 + 1
 	preEmphasis = 0.97
-	reach       = windowSize / 2 // a frame sees samples [centre-reach, centre+reach)
+	reach       = windowSize / 2                                  // a frame sees samples [centre-reach, centre+reach)
+	fourSize    = windowSize + (lanes-1)*timeline.SamplesPerFrame // samples that four frames see
 )
 
 // mostBands is how many bands a Bank may have.
@@ -54,7 +58,6 @@ var Silence = float32(math.Log(logGuard))
 // may be shared by goroutines.
 type Bank struct {
 	bands   int
-	window  [windowSize]float64
 	filters []filter
 	fft     *fft
 	log     *logTable
@@ -72,12 +75,6 @@ func NewBank(bands int) (*Bank, error) {
 		return nil, fmt.Errorf("mel: %d bands; a model takes 80 or 128", bands)
 	}
 	b := &Bank{bands: bands, filters: slaneyFilters(bands), fft: newFFT(), log: newLogTable()}
-	// The window is rounded as NeMo's is, in float32: on loud pure tones the rounding of
-	// the window is what fills the bins far away from the tone.
-	for i := range b.window {
-		angle := float32(i) * float32(2*math.Pi/(windowSize-1))
-		b.window[i] = float64(0.5 - 0.5*float32(math.Cos(float64(angle))))
-	}
 	return b, nil
 }
 
@@ -86,39 +83,52 @@ func (b *Bank) Bands() int { return b.bands }
 
 // frame writes the log-mel values of the window of pre-emphasised samples y to dst, and returns
 // their level.
-func (b *Bank) frame(dst []float32, y []float64, s *spectrum) Level {
-	b.fft.power(&s.power, y, &b.window, s)
+func (b *Bank) frame(dst []float32, y *[windowSize]float64, s *spectrum) Level {
+	b.fft.power(y, s)
 	for i := range b.filters {
 		f := &b.filters[i]
 		p := s.power[f.first : f.first+len(f.weights)]
 		var energy float64
 		for j, w := range f.weights {
-			energy += w * p[j]
+			energy += float64(w * p[j])
 		}
 		s.energies[i] = energy + logGuard
 	}
 	b.log.logs(dst, s.energies[:b.bands])
-	return levelOf(s.energies[:b.bands])
+	return levelOf(loudness(s.energies[:b.bands]), b.bands)
+}
+
+// lanes is how many frames one call of four computes, each in a lane of the vector registers.
+const lanes = 4
+
+// workspace is the working memory of a goroutine.
+type workspace struct {
+	four vectors // first, where a large block of memory is aligned for it
+	one  spectrum
 }
 
 // frames fills dst, a whole number of frames, and levels from y, whose first sample is the first
-// that the first frame sees. Large blocks are shared among workers goroutines.
-func (b *Bank) frames(dst []float32, levels []Level, y []float64, workers int) {
-	n := len(levels)
-	part := func(from, to int) {
-		var s spectrum
-		for k := from; k < to; k++ {
-			levels[k] = b.frame(dst[k*b.bands:(k+1)*b.bands], y[k*timeline.SamplesPerFrame:][:windowSize], &s)
+// that the first frame sees. It shares them among as many goroutines as there are workspaces.
+func (b *Bank) frames(dst []float32, levels []Level, y []float64, work []*workspace) {
+	part := func(from, to int, w *workspace) {
+		for k := from; k < to; {
+			y, dst := y[k*timeline.SamplesPerFrame:], dst[k*b.bands:]
+			if k+lanes <= to && b.four(dst[:lanes*b.bands], (*[lanes]Level)(levels[k:]), (*[fourSize]float64)(y), &w.four) {
+				k += lanes
+				continue
+			}
+			levels[k] = b.frame(dst[:b.bands], (*[windowSize]float64)(y), &w.one)
+			k++
 		}
 	}
-	const worthwhile = 64 // frames; below that starting a goroutine costs more than it saves
-	if workers = min(workers, n/worthwhile); workers <= 1 {
-		part(0, n)
+	n := len(levels)
+	if len(work) == 1 {
+		part(0, n, work[0])
 		return
 	}
 	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() { part(n*w/workers, n*(w+1)/workers) })
+	for i, w := range work {
+		wg.Go(func() { part(n*i/len(work), n*(i+1)/len(work), w) })
 	}
 	wg.Wait()
 }

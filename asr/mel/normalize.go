@@ -20,15 +20,20 @@ func Normalize(dst, frames []float32, bands, stride int) {
 	}
 	for at := 0; at < n; at += block {
 		part := frames[at*bands : min(at+block, n)*bands]
-		for m := range bands {
-			row := dst[m*stride+at:][:len(part)/bands]
-			mu, scale := mean[m], std[m]
-			for k := range row {
-				row[k] = float32((float64(part[k*bands+m]) - mu) * scale)
-			}
-		}
+		normalize(dst[at:], part, mean, std, stride)
 	}
 	pad(dst, n, bands, stride)
+}
+
+// normalizeGo writes frames, shifted and scaled, to the rows of dst.
+func normalizeGo(dst, frames []float32, mean, scale []float64, stride int) {
+	bands := len(mean)
+	for m, mu := range mean {
+		row := dst[m*stride:][:len(frames)/bands]
+		for k := range row {
+			row[k] = float32((float64(frames[k*bands+m]) - mu) * scale[m])
+		}
+	}
 }
 
 // block is how many frames are turned from frame-major to band-major at a time: they fit into the
@@ -66,22 +71,33 @@ func moments(frames []float32, bands int) (mean, std []float64) {
 	if n == 0 {
 		return mean, std
 	}
-	for k := range n {
-		for m, v := range frames[k*bands : (k+1)*bands] {
-			mean[m] += float64(v)
-		}
-	}
+	sums(mean, frames)
 	for m := range mean {
 		mean[m] /= float64(n)
 	}
-	for k := range n {
-		for m, v := range frames[k*bands : (k+1)*bands] {
-			d := float64(v) - mean[m]
-			std[m] += d * d
-		}
-	}
+	squares(std, mean, frames)
 	for m := range std {
 		std[m] = math.Sqrt(std[m] / float64(max(n-1, 1)))
 	}
 	return mean, std
+}
+
+// sumsGo adds the frames to sum, band by band.
+func sumsGo(sum []float64, frames []float32) {
+	for ; len(frames) >= len(sum); frames = frames[len(sum):] {
+		for m := range sum {
+			sum[m] += float64(frames[m])
+		}
+	}
+}
+
+// squaresGo adds the squares of the distances from mean to sum.
+func squaresGo(sum, mean []float64, frames []float32) {
+	mean = mean[:len(sum)]
+	for ; len(frames) >= len(sum); frames = frames[len(sum):] {
+		for m := range sum {
+			d := float64(frames[m]) - mean[m]
+			sum[m] += float64(d * d)
+		}
+	}
 }
