@@ -22,12 +22,12 @@ func (c *checker) steps() []step {
 		{"libraries", 20 * time.Second, c.loads},
 		{"doctor", 60 * time.Second, c.doctor},
 		{"words: the same on CPU and GPU", 120 * time.Second, c.words},
-		{"signals", 120 * time.Second, c.signals},
+		{"signals", 180 * time.Second, c.signals},
 		{"service", 90 * time.Second, c.service},
-		{"full size: the model", 60 * time.Second, c.makeFull},
+		{"full size: the model", 120 * time.Second, c.makeFull},
 	}
 	for _, p := range []string{"fp32", "tf32", "fp16"} {
-		all = append(all, step{"full size: " + p + " is accepted", 60 * time.Second, func(ctx context.Context) (string, error) { return c.accept(ctx, p) }})
+		all = append(all, step{"full size: " + p + " is accepted", 120 * time.Second, func(ctx context.Context) (string, error) { return c.accept(ctx, p) }})
 	}
 	for _, b := range []benched{{Precision: "fp16", Batch: 64}, {Precision: "fp16", Batch: 16}, {Precision: "fp16", Batch: 128}, {Precision: "tf32", Batch: 64}, {Precision: "tf32", Batch: 16}, {Precision: "fp32", Batch: 16}} {
 		name := fmt.Sprintf("bench %s batch %d", b.Precision, b.Batch)

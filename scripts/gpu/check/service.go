@@ -126,7 +126,7 @@ func (c *checker) service(ctx context.Context) (said string, err error) {
 		err = errors.Join(err, errors.New("it crashed; see log.txt"))
 	}
 	if took > 9*time.Second {
-		err = errors.Join(err, errors.New("Docker kills what has not stopped after 10 s"))
+		err = errors.Join(err, errors.New("that is too late for Docker, which kills after 10 s"))
 	}
 	return said, errors.Join(err, e.problem())
 }

@@ -28,17 +28,19 @@ const (
 // log-probabilities that the model gives for speech, each of width values, the last of which is
 // that of blank. Rows of zeros, which stand behind a shorter window, do not count.
 func Calibrate(model []byte, rows []float32, width int) ([]byte, error) {
-	if width < 2 || len(rows) < 2*width {
+	if width < 2 || len(rows)%width != 0 {
 		return nil, fmt.Errorf("fullsize: calibrate on %d values of rows of %d", len(rows), width)
 	}
 	rows = slices.Clone(rows)
 	kept := rows[:0]
 	for row := range slices.Chunk(rows, width) {
-		if slices.Max(row) < 0 {
+		if slices.Min(row) < 0 {
 			kept = append(kept, row...)
 		}
 	}
-	rows = kept
+	if rows = kept; len(rows) < 20*width {
+		return nil, fmt.Errorf("fullsize: calibrate on %d rows", len(rows)/width)
+	}
 	// Log-probabilities are logits less a number for each row. With the mean of each row taken off,
 	// that number is gone, if the mean over pieces is taken off the weights as well.
 	centred := make([]float64, len(rows))
