@@ -26,25 +26,35 @@ func onlyArch(library []byte, arch int) (kept, emptied int64, err error) {
 	if section == nil {
 		return 0, 0, errors.New("there is no code for GPUs in the library")
 	}
-	damaged := errors.New("the code for GPUs in the library is not as expected")
 	if section.Offset > uint64(len(library)) || section.Size > uint64(len(library))-section.Offset {
-		return 0, 0, damaged
+		return 0, 0, errDamaged
 	}
-	rest, le := library[section.Offset:section.Offset+section.Size], binary.LittleEndian
+	kept, emptied, err = emptyOthers(library[section.Offset:section.Offset+section.Size], arch)
+	if err == nil && kept == 0 {
+		err = fmt.Errorf("the library has no code for compute capability %d", arch)
+	}
+	return kept, emptied, err
+}
+
+var errDamaged = errors.New("the code for GPUs in the library is not as expected")
+
+// emptyOthers does so in the section's content.
+func emptyOthers(rest []byte, arch int) (kept, emptied int64, err error) {
+	le := binary.LittleEndian
 	for len(rest) >= 16 {
 		if le.Uint32(rest) != fatbinMagic {
 			rest = rest[8:]
 			continue
 		}
 		header, size := uint64(le.Uint16(rest[6:])), le.Uint64(rest[8:])
-		if header < 16 || size > uint64(len(rest))-min(header, uint64(len(rest))) {
-			return kept, emptied, damaged
+		if header < 16 || header > uint64(len(rest)) || size > uint64(len(rest))-header {
+			return kept, emptied, errDamaged
 		}
 		entries := rest[header : header+size]
 		for len(entries) >= 32 {
 			header, size := uint64(le.Uint32(entries[4:])), le.Uint64(entries[8:])
 			if header < 32 || header > uint64(len(entries)) || size > uint64(len(entries))-header {
-				return kept, emptied, damaged
+				return kept, emptied, errDamaged
 			}
 			if int(le.Uint32(entries[28:])) == arch {
 				kept += int64(size)
@@ -55,9 +65,6 @@ func onlyArch(library []byte, arch int) (kept, emptied int64, err error) {
 			entries = entries[header+size:]
 		}
 		rest = rest[min((header+size+7)/8*8, uint64(len(rest))):]
-	}
-	if kept == 0 {
-		return 0, emptied, fmt.Errorf("the library has no code for compute capability %d", arch)
 	}
 	return kept, emptied, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -132,9 +133,26 @@ func TestCodeForOneGPUIsKeptOfTheCUDAProvider(t *testing.T) {
 	}
 }
 
-func FuzzOnlyArch(f *testing.F) {
-	f.Add([]byte("\x7fELF"), 90)
+// container holds code for two GPUs, of 8 bytes each.
+func container() []byte {
+	le := binary.LittleEndian
+	c := le.AppendUint16(le.AppendUint16(le.AppendUint32(nil, fatbinMagic), 1), 16)
+	c = le.AppendUint64(c, 2*(32+8))
+	for _, arch := range []uint32{80, 90} {
+		c = le.AppendUint32(le.AppendUint32(c, 2), 32)
+		c = le.AppendUint64(c, 8)
+		c = append(c, make([]byte, 12)...)
+		c = append(le.AppendUint32(c, arch), "the code"...)
+	}
+	return c
+}
+
+func FuzzEmptyOthers(f *testing.F) {
+	f.Add(container(), 90)
+	f.Add(append(make([]byte, 24), container()...), 80)
 	f.Fuzz(func(t *testing.T, data []byte, arch int) {
-		onlyArch(data, arch) // an error or not, but no panic
+		if kept, emptied, err := emptyOthers(bytes.Clone(data), arch); err == nil && kept+emptied > int64(len(data)) {
+			t.Errorf("%d bytes kept and %d emptied of %d", kept, emptied, len(data))
+		}
 	})
 }
