@@ -151,5 +151,9 @@ func (c *checker) bench(ctx context.Context, b benched) (string, error) {
 	if report.Device.AsExported != "" {
 		err = fmt.Errorf("the graph could not be rewritten for the GPU: %s", report.Device.AsExported)
 	}
-	return fmt.Sprintf("batches of %d: Run %.0fx, whole %.0fx, %d MB resident, %.1f s in all", b.Batch, b.Run, b.Whole, b.PeakBytes>>20, e.took.Seconds()), err
+	said := fmt.Sprintf("batches of %d: Run %.0fx, whole %.0fx, %d MB resident, %.1f s in all", b.Batch, b.Run, b.Whole, b.PeakBytes>>20, e.took.Seconds())
+	if c.provider == "cuda" {
+		said += fmt.Sprintf(", differs from the CPU by %.2g", b.Difference)
+	}
+	return said, err
 }
