@@ -6,7 +6,7 @@ VENV    := .venv-test
 MODEL   := default
 SAMPLE  := samples/reading.opus
 
-.PHONY: accuracy cuda-standin faults faults-short run demo build library test e2e screenshots load race test-env lint validate model image-check clean
+.PHONY: accuracy cuda-standin gpu-check faults faults-short run demo build library test e2e screenshots load race test-env lint validate model image-check clean
 
 # Build the program, transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -42,7 +42,13 @@ e2e: build
 CUDA_STANDIN := $(CURDIR)/.cache/cuda
 cuda-standin: library
 	scripts/cuda-standin.sh $(CUDA_STANDIN)
-	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_CUDA_STANDIN=$(CUDA_STANDIN) go test -count=1 -run CUDA ./asr/... ./service ./cmd/asr-backend
+	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_CUDA_STANDIN=$(CUDA_STANDIN) go test -count=1 -run CUDA ./asr/... ./service ./cmd/asr-backend ./scripts/gpu/...
+
+# Check a machine with a GPU, for which bin needs the program and ONNX Runtime for CUDA; see
+# doc/gpu-check.md. Flags: make gpu-check GPU_CHECK="-provider cpu -quick"
+gpu-check:
+	CGO_ENABLED=0 go build -o bin/gpu-check ./scripts/gpu/check
+	bin/gpu-check $(GPU_CHECK)
 
 # Measure response times while a thousand recordings wait.
 load: build
