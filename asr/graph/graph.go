@@ -144,6 +144,21 @@ func (m *Model) Bytes() []byte {
 	return append(out, m.after...)
 }
 
+// Inputs returns the names of the inputs of the graph, in their order.
+func (m *Model) Inputs() (names []string, err error) {
+	for _, f := range m.fields {
+		if f.number != graphInput {
+			continue
+		}
+		name, err := nameOf(f.body)
+		if err != nil {
+			return nil, fmt.Errorf("graph: input: %w", err)
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
 // outputs returns the names of the outputs of the graph.
 func (m *Model) outputs() (map[string]bool, error) {
 	names := map[string]bool{}

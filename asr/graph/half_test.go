@@ -1,8 +1,11 @@
 package graph
 
 import (
+	"encoding/binary"
 	"math"
 	"testing"
+
+	"github.com/asr-backend/asr-backend/internal/oracle"
 )
 
 // fromHalf is by the definition of IEEE 754's binary16.
@@ -47,5 +50,20 @@ func TestFloatsAreRoundedToTheNearest(t *testing.T) {
 	}
 	if h := toHalf(float32(math.NaN())); h&0x7c00 != 0x7c00 || h&1023 == 0 {
 		t.Errorf("NaN becomes %#x", h)
+	}
+}
+
+// 16-bit floats are those that numpy makes; beyond the largest one it has infinity.
+func TestFloatsAreRoundedAsByNumpy(t *testing.T) {
+	values := []float32{0, 1, -1, 0.1, 65504, 65519, 6e-5, 6.1e-5, 5.9e-8, 2.98e-8, 2.99e-8, 1e-9, -3.14159, 2049, 2051, 0.99999, 1.0 / 3}
+	var raw []byte
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	want := oracle.RunPython(t, raw, "import sys, numpy as np\nsys.stdout.buffer.write(np.frombuffer(sys.stdin.buffer.read(), '<f4').astype('<f2').tobytes())")
+	for i, v := range values {
+		if got, want := toHalf(v), binary.LittleEndian.Uint16([]byte(want)[2*i:]); got != want {
+			t.Errorf("%v becomes %04x, numpy's is %04x", v, got, want)
+		}
 	}
 }

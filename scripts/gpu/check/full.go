@@ -13,8 +13,7 @@ import (
 
 // Files of a recipe's folder.
 const (
-	recipe     = "recipe.onnx"
-	recipeHalf = "recipe.fp16.onnx"
+	recipe = "recipe.onnx"
 )
 
 // fullModel is the model that is measured.
@@ -55,13 +54,11 @@ func (c *checker) makeFull(ctx context.Context) (string, error) {
 		return "", err
 	}
 	size := len(model)
-	raw, err = os.ReadFile(filepath.Join(c.full, recipeHalf))
+	half, err := fullsize.Half(model)
 	if err == nil {
-		if raw, err = fullsize.FillLike(raw, model); err == nil {
-			err = os.WriteFile(filepath.Join(to, "model.fp16.onnx"), raw, 0o644)
-		}
+		err = os.WriteFile(filepath.Join(to, "model.fp16.onnx"), half, 0o644)
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil {
 		return "", err
 	}
 	// Last: it says that all is there.

@@ -11,15 +11,9 @@
 // alike, and a comparison of best pieces would show nothing. Calibrate scales and centres that
 // layer on rows of speech: pieces differ from row to row, and blank wins about 78 of 100 rows, as
 // it does with trained models.
-//
-// # The fp16 variant
-//
-// It has the same tensors, rounded. StripLike and FillLike take them from the full model.
 package fullsize
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -34,7 +28,6 @@ const large = 1 << 16
 const (
 	noteRandom    = "fullsize: random %g %g" // mean and standard deviation
 	notePositions = "fullsize: positions"
-	noteLike      = "fullsize: like the full model's"
 )
 
 // Strip takes the large tensors out of a model.
@@ -80,71 +73,12 @@ func Fill(recipe []byte) ([]byte, error) {
 				values[i] = float32(mean + deviation*random.NormFloat64())
 			}
 			t.setFloats(values)
-		case strings.HasPrefix(t.note, "fullsize:"):
-			return fmt.Errorf("fullsize: %s is %q, which needs a full model", name, t.note)
 		default:
 			return nil
 		}
 		t.note = ""
 		return nil
 	})
-}
-
-// StripLike takes the large tensors out of a variant that the full model has too.
-func StripLike(variant, full []byte) ([]byte, error) {
-	of, err := tensors(full)
-	if err != nil {
-		return nil, err
-	}
-	return edit(variant, func(name string, t *tensor) error {
-		if _, ok := of[name]; ok && len(t.raw) >= large && (t.kind == kindFloat || t.kind == kindHalf) {
-			t.raw, t.note = nil, noteLike
-		}
-		return nil
-	})
-}
-
-// FillLike returns the variant of a recipe of StripLike: the tensors of the full model, rounded
-// to what each tensor of the variant holds.
-func FillLike(recipe, full []byte) ([]byte, error) {
-	of, err := tensors(full)
-	if err != nil {
-		return nil, err
-	}
-	return edit(recipe, func(name string, t *tensor) error {
-		if t.note != noteLike {
-			return nil
-		}
-		from, ok := of[name]
-		if !ok {
-			return fmt.Errorf("fullsize: the full model has no tensor %s", name)
-		}
-		t.note = ""
-		if t.kind == kindFloat {
-			t.raw = from.raw
-			return nil
-		}
-		t.raw = make([]byte, 0, len(from.raw)/2)
-		for _, v := range from.floats() {
-			t.raw = binary.LittleEndian.AppendUint16(t.raw, half(v))
-		}
-		return nil
-	})
-}
-
-// tensors returns the large float32 tensors of a model by name.
-func tensors(model []byte) (map[string]tensor, error) {
-	found := map[string]tensor{}
-	_, err := edit(model, func(name string, t *tensor) error {
-		if t.kind == kindFloat && len(t.raw) >= large {
-			found[name] = *t
-		}
-		return nil
-	})
-	if err == nil && len(found) == 0 {
-		err = errors.New("fullsize: the model has no large tensors; are its weights in a file of their own?")
-	}
-	return found, err
 }
 
 func spread(values []float32) (mean, deviation float64) {
@@ -183,20 +117,4 @@ func isPositions(dims []int64, values []float32) bool {
 		}
 	}
 	return true
-}
-
-// half rounds to float16, to the nearest and to even in the middle.
-func half(v float32) uint16 {
-	sign := uint16(math.Float32bits(v) >> 16 & 0x8000)
-	a := math.Abs(float64(v))
-	switch {
-	case a != a:
-		return sign | 0x7e00
-	case a >= 65520:
-		return sign | 0x7c00
-	case a < 1.0/(1<<14):
-		return sign | uint16(math.RoundToEven(a*(1<<24)))
-	}
-	e := math.Ilogb(a)
-	return sign | uint16((e+14)<<10+int(math.RoundToEven(math.Ldexp(a, 10-e))))
 }

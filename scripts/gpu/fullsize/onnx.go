@@ -11,7 +11,6 @@ import (
 // Kinds of values in a tensor.
 const (
 	kindFloat = 1
-	kindHalf  = 10
 )
 
 // tensor is a TensorProto of onnx.proto.

@@ -92,24 +92,22 @@ func addSpeech(ctx context.Context, _ options, stage string) error {
 			"-write_xing", "0", "-id3v2_version", "0", filepath.Join(stage, "speech.mp3")))
 }
 
-// half writes the fp16 variant of a graph, as exports do. It reports whether there is a Python for it.
-func half(ctx context.Context, o options, from, to string) (bool, error) {
-	if _, err := os.Stat(o.python); err != nil {
-		log.Printf("no fp16: there is no %s; name a Python with -python", o.python)
-		return false, nil
-	}
-	return true, run(ctx, o.python, "-c", "import sys; sys.path.insert(0, 'models/export'); import variants; variants.make('fp16', *sys.argv[1:])", from, to)
-}
-
 // addHalf adds the embedded model's fp16 variant.
-func addHalf(ctx context.Context, o options, stage string) error {
+func addHalf(_ context.Context, _ options, stage string) error {
 	to := filepath.Join(stage, "embedded-fp16")
 	if err := os.Mkdir(to, 0o755); err != nil {
 		return err
 	}
-	made, err := half(ctx, o, "models/default/model.onnx", filepath.Join(to, "model.fp16.onnx"))
-	if err != nil || !made {
-		return errors.Join(err, os.RemoveAll(to))
+	full, err := os.ReadFile("models/default/model.onnx")
+	if err != nil {
+		return err
+	}
+	half, err := fullsize.Half(full)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(to, "model.fp16.onnx"), half, 0o644); err != nil {
+		return err
 	}
 	for _, name := range []string{"model.json", "tokens.txt", "tokenizer.model"} {
 		if err := copyFile(filepath.Join("models/default", name), filepath.Join(to, name)); err != nil {
@@ -119,8 +117,8 @@ func addHalf(ctx context.Context, o options, stage string) error {
 	return nil
 }
 
-// addFull adds the recipe of a model of full size and that of its fp16 variant. To see how rows of
-// random weights lie, the model is made and run here.
+// addFull adds the recipe of a model of full size. To see how rows of random weights lie, the model is
+// made and run here.
 func addFull(ctx context.Context, o options, stage string) error {
 	if o.full == "" {
 		log.Print("none: -full names no folder")
@@ -160,21 +158,7 @@ func addFull(ctx context.Context, o options, stage string) error {
 	if recipe, err = fullsize.KeepHead(recipe, raw); err != nil {
 		return err
 	}
-	if err := errors.Join(os.WriteFile(path, raw, 0o644), os.WriteFile(filepath.Join(to, "recipe.onnx"), recipe, 0o644)); err != nil {
-		return err
-	}
-	variant := filepath.Join(made, "model.fp16.onnx")
-	if ok, err := half(ctx, o, path, variant); err != nil || !ok {
-		return err
-	}
-	halves, err := os.ReadFile(variant)
-	if err != nil {
-		return err
-	}
-	if recipe, err = fullsize.StripLike(halves, raw); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(to, "recipe.fp16.onnx"), recipe, 0o644)
+	return os.WriteFile(filepath.Join(to, "recipe.onnx"), recipe, 0o644)
 }
 
 // speechRows returns the rows of a model on the CPU, and their width.

@@ -20,7 +20,7 @@
 // code for others is emptied, and the provider packs to 54 MB instead of 187. That is for a check of one
 // kind of GPU, and never for a release.
 //
-// It needs git, Go, tar, xz and ffmpeg, and for fp16 a Python with onnx and onnxruntime.
+// It needs git, Go, tar, xz and ffmpeg.
 package main
 
 import (
@@ -38,9 +38,9 @@ import (
 )
 
 type options struct {
-	out, full, runtime, python string
-	arch                       int
-	partSize                   int64
+	out, full, runtime string
+	arch               int
+	partSize           int64
 }
 
 func main() {
@@ -50,7 +50,6 @@ func main() {
 	flag.StringVar(&o.out, "out", ".cache/gpu-check", "folder for the archive and its parts")
 	flag.StringVar(&o.full, "full", "", "folder of a model of full size whose shape to take")
 	flag.StringVar(&o.runtime, "onnxruntime", ".cache/cuda/onnxruntime", "folder of ONNX Runtime for CUDA; downloaded if it is not there")
-	flag.StringVar(&o.python, "python", ".venv-test/bin/python", "Python with onnx and onnxruntime, for fp16")
 	arch := flag.String("arch", "all", "compute capability of the GPU, such as 90, or all")
 	size := flag.String("part-size", "", "size of a part, such as 54M; empty: no parts")
 	flag.Parse()
