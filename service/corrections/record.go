@@ -96,6 +96,7 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 		return nil, err
 	}
 	out.markUnchanged()
+	out.Outcome = out.outcome(a)
 	return out, nil
 }
 
@@ -177,9 +178,16 @@ func (c *Corrections) ForgetDeleted(ctx context.Context, project int64, annotati
 	return c.Forget(ctx, project, deleted)
 }
 
+// Rates are the errors of a version's predictions in annotations that people have opened, and how many
+// annotations there are of each outcome.
+type Rates struct {
+	Errors   wer.Errors
+	Outcomes map[Outcome]int
+}
+
 // ErrorRates returns the errors of a project's predictions by version, as far as people have
 // corrected them.
-func (c *Corrections) ErrorRates(ctx context.Context, project int64) (map[string]wer.Errors, error) {
+func (c *Corrections) ErrorRates(ctx context.Context, project int64) (map[string]Rates, error) {
 	known, err := c.loadRates(ctx, project)
 	if err != nil {
 		return nil, err
