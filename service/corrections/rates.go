@@ -8,6 +8,13 @@ import (
 	"github.com/asr-backend/asr-backend/wer"
 )
 
+// Rates are the errors of a version's predictions in annotations that people have opened, and how many
+// annotations there are of each outcome.
+type Rates struct {
+	Errors   wer.Errors
+	Outcomes map[Outcome]int
+}
+
 type rate struct {
 	Version string     `json:"version"`
 	Errors  wer.Errors `json:"errors"`

@@ -178,13 +178,6 @@ func (c *Corrections) ForgetDeleted(ctx context.Context, project int64, annotati
 	return c.Forget(ctx, project, deleted)
 }
 
-// Rates are the errors of a version's predictions in annotations that people have opened, and how many
-// annotations there are of each outcome.
-type Rates struct {
-	Errors   wer.Errors
-	Outcomes map[Outcome]int
-}
-
 // ErrorRates returns the errors of a project's predictions by version, as far as people have
 // corrected them.
 func (c *Corrections) ErrorRates(ctx context.Context, project int64) (map[string]Rates, error) {
