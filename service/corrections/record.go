@@ -11,7 +11,6 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
-	"github.com/asr-backend/asr-backend/wer"
 )
 
 // Record keeps what the annotations of tasks say. Each annotation names its task.
