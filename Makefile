@@ -6,7 +6,7 @@ VENV    := .venv-test
 MODEL   := default
 SAMPLE  := samples/reading.opus
 
-.PHONY: accuracy cuda-standin gpu-check faults faults-short run demo build library test e2e screenshots load race test-env lint validate model image-check clean
+.PHONY: accuracy cuda-standin gpu-check faults faults-short run demo build library test e2e e2e-versions screenshots load race test-env lint validate model image-check clean
 
 # Build the program, transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -36,6 +36,15 @@ test: build test-env lint
 e2e: build
 	scripts/label-studio.sh .cache/label-studio
 	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 40m ./e2e
+
+# The same against older versions of Label Studio, a GB each below .cache/label-studio-versions. Some
+# minutes a version.
+VERSIONS := 1.12.1 1.13.1 1.16.0 1.20.0 1.23.0
+e2e-versions: build
+	for version in $(VERSIONS); do \
+		scripts/label-studio.sh .cache/label-studio-versions/$$version $$version && echo "Label Studio $$version" && \
+		ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio-versions/$$version go test -count=1 -timeout 40m ./e2e || exit 1; \
+	done
 
 # Test the way to a GPU on a machine without one: the real CUDA provider of ONNX Runtime, on
 # libraries of our own in place of NVIDIA's. It downloads 256 MB into .cache, once.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/asr-backend/asr-backend/service/corrections"
 )
 
 // connected makes a project with tasks that are there before the backend is, so that
@@ -114,7 +116,14 @@ func annotates(t *testing.T, h *house) {
 
 	// Annotations made from predictions of several tasks.
 	h.call(t, "POST", fmt.Sprintf("/api/dm/actions?id=predictions_to_annotations&project=%d", p), object{"selectedItems": object{"all": true, "excluded": []int64{}}}, nil)
-	eventually(t, "both annotations count", 20*time.Second, func() bool { n, r := rate(); return n > len(said) && r == 0 })
+	eventually(t, "both annotations are copies", 20*time.Second, func() bool {
+		n, _ := rate()
+		copied := 0
+		for _, r := range h.main.status(t, p).ErrorsBy {
+			copied += r.Annotations[corrections.Copied]
+		}
+		return n == 0 && copied == 2
+	})
 }
 
 func mustJSON(t *testing.T, v any) []byte {

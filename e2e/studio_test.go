@@ -28,7 +28,7 @@ type studio struct {
 	env       string // its Python environment
 	dir       string // its data
 	documents string // the folder that it serves local files from
-	personal  string // personal access token of the user
+	personal  string // personal access token of the user, or the legacy one where there are no others
 	port      int
 	process   *process
 	owner     testing.TB // the test with which it ends
@@ -53,7 +53,10 @@ func (s *studio) start(t *testing.T) {
 	began := time.Now()
 	cmd := exec.Command(filepath.Join(s.env, "bin", "label-studio"), "start", "--no-browser", "--log-level", "INFO",
 		"--internal-host", "127.0.0.1", "--port", fmt.Sprint(s.port), "--data-dir", s.dir,
-		"--username", email, "--password", password, "--user-token", legacy, "--enable-legacy-api-token")
+		"--username", email, "--password", password, "--user-token", legacy)
+	if s.knows(t, "--enable-legacy-api-token") {
+		cmd.Args = append(cmd.Args, "--enable-legacy-api-token")
+	}
 	cmd.Env = append(cleanEnv("LABEL_STUDIO_", "HEARTEX_", "DJANGO_", "HOST", "PORT", "USERNAME", "PASSWORD"),
 		// Nothing outside this machine.
 		"LATEST_VERSION_CHECK=false", "COLLECT_ANALYTICS=false", "SENTRY_DSN=", "FRONTEND_SENTRY_DSN=", "FEATURE_FLAGS_OFFLINE=true",
@@ -71,9 +74,22 @@ func (s *studio) start(t *testing.T) {
 	t.Logf("Label Studio answers after %.1f s", time.Since(began).Seconds())
 }
 
-// personalToken makes the user's personal access token.
+// knows reports whether the server knows an option: those before 1.17 have no kinds of tokens.
+func (s *studio) knows(t *testing.T, option string) bool {
+	t.Helper()
+	help, err := exec.Command(filepath.Join(s.env, "bin", "label-studio"), "start", "--help").Output()
+	if err != nil {
+		t.Fatalf("label-studio start --help: %v", err)
+	}
+	return bytes.Contains(help, []byte(option))
+}
+
+// personalToken makes the user's personal access token, or returns the legacy one where there are none.
 func (s *studio) personalToken(t *testing.T) string {
 	t.Helper()
+	if status, _, err := s.send("GET", "/api/token/", "", nil); err != nil || status == http.StatusNotFound {
+		return legacy
+	}
 	s.call(t, "POST", "/api/jwt/settings", object{"api_tokens_enabled": true, "legacy_api_tokens_enabled": true}, nil)
 	var old []struct{ Token string }
 	s.call(t, "GET", "/api/token/", nil, &old)

@@ -64,6 +64,10 @@ type Annotation struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
+// Copied reports whether Label Studio has made the annotation of a prediction by itself, in "Create annotations
+// from predictions": nobody has spent time on it, which Label Studio notes of what people submit.
+func (a *Annotation) Copied() bool { return a.ParentPrediction != 0 && a.LeadTime == 0 }
+
 // UnmarshalJSON reads an annotation and tolerates missing and null fields.
 func (a *Annotation) UnmarshalJSON(b []byte) error {
 	var w struct {

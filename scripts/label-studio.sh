@@ -1,13 +1,13 @@
 #!/bin/sh
-# Install the Label Studio that the demonstration and the tests use: label-studio.sh FOLDER
+# Install the Label Studio that the demonstration and the tests use: label-studio.sh FOLDER [VERSION]
 #
 # Makes a Python environment in FOLDER and puts one pinned version into it, from PyPI:
 # about 1 GB on disk and some minutes. It does nothing if that version is there already,
 # and begins anew if it was interrupted.
 set -eu
 
-version=1.23.2
-env=${1:?usage: label-studio.sh FOLDER}
+env=${1:?usage: label-studio.sh FOLDER [VERSION]}
+version=${2:-1.23.2}
 python=$env/bin/python
 
 # installed: is that version there, whole? pip leaves what it had when it is interrupted,

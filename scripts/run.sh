@@ -21,7 +21,7 @@ cat <<END
    $at/status shows in a browser what it does.
 
    To connect a project: its Settings, Model, Connect Model, Backend URL $at
-   (from a container: http://host.docker.internal:$port). Label Studio 1.23 and later
+   (from a container: http://host.docker.internal:$port). Label Studio 1.23.1 and later
    refuse such addresses until they are started with ML_BLOCK_LOCAL_IP=false and
    SSRF_PROTECTION_ENABLED=false. doc/connect.md goes through it step by step;
    "make demo" does all of it, with a Label Studio of its own.

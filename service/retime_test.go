@@ -104,7 +104,7 @@ func TestTextsWithTimesAreNotTimedAgain(t *testing.T) {
 			t.Errorf("%v runs of the model for nothing new", n-runs)
 		}
 		for _, request := range w.Requests() {
-			if request.Method == "PATCH" || strings.Contains(request.URI, "annotations") {
+			if request.Method == "PATCH" && !strings.HasPrefix(request.URI, "/api/projects/") || strings.Contains(request.URI, "annotations") {
 				t.Errorf("an annotation is none of ours to change: %s", request)
 			}
 		}

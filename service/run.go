@@ -26,6 +26,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/service/selection"
 )
 
 // New makes a service. It opens nothing yet but the folder for recordings.
@@ -84,7 +85,7 @@ func (s *Service) assemble() (err error) {
 
 	s.due = projects.NewDue()
 	if s.predictions, err = predictions.New(predictions.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Problems: s.problems, Due: s.due,
-		Client: s.client, NoClient: s.noClient, Wait: o.PredictWait, Logger: s.log, Registry: o.Registry}); err != nil {
+		Client: s.client, NoClient: s.noClient, Selector: selection.New(s.projects, s.client, s.log), Wait: o.PredictWait, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	s.shutdown.add("requests", func(context.Context) error { return s.predictions.Close(s.storing) })

@@ -213,7 +213,11 @@ func TestExampleSettingsWorkWhenTheyAreUncommented(t *testing.T) {
 	p := compose(t, all, []string{"label-studio"}, "docker-compose.yml")
 	s := service(t, p, "asr-backend")
 	for name, value := range values {
-		if got := variable(t, s, name); got != value {
+		of := s
+		if name == "LABEL_STUDIO_USERNAME" || name == "LABEL_STUDIO_PASSWORD" {
+			of = service(t, p, "label-studio")
+		}
+		if got := variable(t, of, name); got != value {
 			t.Errorf("%s: got %q, want %q", name, got, value)
 		}
 	}
@@ -260,5 +264,24 @@ func TestOverrideOfThePageJoinsAnotherNetwork(t *testing.T) {
 	}
 	if n := p.Networks["studio"]; !bool(n.External) || n.Name != "label-studio_default" {
 		t.Errorf("the other network: got %+v, want one that exists already", n)
+	}
+}
+
+// What .env holds for the other container, and for the port of this machine, does not reach into this one.
+func TestEnvOfOthersStaysAway(t *testing.T) {
+	s := service(t, compose(t, "PORT=8000\nASR_BACKEND_PORT=9191\nLABEL_STUDIO_PASSWORD=secret\nLABEL_STUDIO_USERNAME=ann\nBASIC_AUTH_PASS='a$$b${c}'\n", []string{"label-studio"}, "docker-compose.yml"), "asr-backend")
+	if got := variable(t, s, "ASR_BACKEND_PORT"); got != "9090" {
+		t.Errorf("it listens on %s", got)
+	}
+	for _, name := range []string{"LABEL_STUDIO_PASSWORD", "LABEL_STUDIO_USERNAME"} {
+		if got := variable(t, s, name); got != "" {
+			t.Errorf("it gets %s=%s", name, got)
+		}
+	}
+	if got := variable(t, s, "BASIC_AUTH_PASS"); got != "a$$b${c}" {
+		t.Errorf("a password in single quotes becomes %q", got)
+	}
+	if len(s.Ports) != 1 || s.Ports[0].Published != "9191" || s.Ports[0].Target != 9090 {
+		t.Errorf("ports %+v", s.Ports)
 	}
 }

@@ -12,7 +12,7 @@
 // # From both ends
 //
 // A service that nobody asks looks the same whether it was never connected, cannot be
-// reached, or is refused. Label Studio 1.23 and later refuse private addresses before any
+// reached, or is refused. Label Studio 1.23.1 and later refuse private addresses before any
 // request goes out, and show only "disconnected" for backends that were connected before.
 // So both ends are asked: Label Studio what it thinks of the address, by requests that
 // cannot make anything (api.CheckBackend), and the service whether it was ever asked.

@@ -263,5 +263,5 @@ func (v *visit) neverAsked() {
 }
 
 // privateHint is the remedy for the most common reason why nothing arrives.
-const privateHint = "Label Studio refuses private addresses, as version 1.23 and later do by themselves: " +
+const privateHint = "Label Studio refuses private addresses, as version 1.23.1 and later do by themselves: " +
 	"set ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in the environment of Label Studio (not of this service) and restart it"

@@ -44,6 +44,13 @@ func (c *Client) Project(ctx context.Context, id int64) (Project, error) {
 	return p, err
 }
 
+// SetModelVersion has a project use the predictions of a version. Label Studio refuses one that no prediction
+// and no title of a backend has.
+func (c *Client) SetModelVersion(ctx context.Context, project int64, version string) error {
+	return c.do(ctx, call{op: fmt.Sprintf("select the version of predictions of project %d", project), method: http.MethodPatch,
+		path: fmt.Sprintf("/api/projects/%d/", project), body: map[string]string{"model_version": version}})
+}
+
 // Projects returns all projects that the user can see. An error ends the sequence.
 func (c *Client) Projects(ctx context.Context) iter.Seq2[Project, error] {
 	return func(yield func(Project, error) bool) {

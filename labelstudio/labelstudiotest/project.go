@@ -40,6 +40,8 @@ type Project struct {
 	ID     int64 // 0: the next one
 	Title  string
 	Config string // empty: Segments
+	// ModelVersion is of the predictions that the project uses; empty: the title of its first backend.
+	ModelVersion string
 	// Login and Password open the media of its tasks by HTTP Basic authentication.
 	Login, Password string
 	Created         time.Time // zero: now
@@ -91,8 +93,8 @@ func (s *Server) encodeProject(p *Project) map[string]any {
 		predictions += len(s.predictions.of[t.ID])
 		annotations += len(s.annotations.of[t.ID])
 	}
-	version := ""
-	if b := s.backends.of[p.ID]; len(b) > 0 {
+	version := p.ModelVersion
+	if b := s.backends.of[p.ID]; version == "" && len(b) > 0 {
 		version = b[0].Title // the live model
 	}
 	return map[string]any{
@@ -105,6 +107,36 @@ func (s *Server) encodeProject(p *Project) map[string]any {
 // name is a project as requests to backends name it.
 func (p *Project) name() string {
 	return strconv.FormatInt(p.ID, 10) + "." + strconv.FormatInt(p.Created.Unix(), 10)
+}
+
+// patchProject changes the version of predictions that a project uses.
+func (s *Server) patchProject(r request) reply {
+	var in struct {
+		Version *string `json:"model_version"`
+	}
+	if err := r.parse(&in); err != nil || in.Version == nil {
+		return s.fail(http.StatusBadRequest, "the stand-in changes model_version only")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.projects.rows[r.number("project")]
+	if p == nil {
+		return s.missing("Project")
+	}
+	known := *in.Version == ""
+	for _, b := range s.backends.of[p.ID] {
+		known = known || b.Title == *in.Version
+	}
+	for _, t := range s.tasks.of[p.ID] {
+		for _, one := range s.predictions.of[t.ID] {
+			known = known || one.Version == *in.Version
+		}
+	}
+	if !known {
+		return s.invalid("model_version", "Model version doesn't exist either as live model or as static predictions.")
+	}
+	p.ModelVersion = *in.Version
+	return reply{http.StatusOK, s.encodeProject(p)}
 }
 
 func (s *Server) listProjects(r request) reply {

@@ -19,6 +19,7 @@ func (s *Server) serveEverything() {
 		"GET /api/projects":                               s.listProjects,
 		"POST /api/projects":                              s.createProject,
 		"GET /api/projects/{project}":                     s.getProject,
+		"PATCH /api/projects/{project}":                   s.patchProject,
 		"GET /api/projects/{project}/export":              s.exportTasks,
 		"POST /api/projects/{project}/import":             s.importTasks,
 		"POST /api/projects/{project}/import/predictions": s.importPredictions,

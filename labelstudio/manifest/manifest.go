@@ -107,6 +107,8 @@ func (r *Reader) annotations(t *labelstudio.Task) ([]labelstudio.Annotation, err
 			r.tally[Cancelled]++
 		case a.Rejected:
 			r.tally[Rejected]++
+		case a.Copied():
+			r.tally[Copied]++
 		case r.options.All || len(chosen) == 0:
 			chosen = append(chosen, a)
 		default:

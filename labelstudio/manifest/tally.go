@@ -15,6 +15,7 @@ const (
 	Draft     // what was not submitted
 	Cancelled // an annotation of a skipped task
 	Rejected  // an annotation that a reviewer rejected
+	Copied    // an annotation that was made of a prediction in bulk
 	Earlier   // an annotation that is not its task's latest
 	Textless  // an annotation without any text
 
@@ -41,6 +42,7 @@ var words = [reasons]struct{ one, why string }{
 	Draft:         {"draft", "not submitted"},
 	Cancelled:     {"annotation", "skipped by the annotator"},
 	Rejected:      {"annotation", "rejected by a reviewer"},
+	Copied:        {"annotation", "made from a prediction in bulk, and opened by nobody"},
 	Earlier:       {"annotation", "the task has a later one"},
 	Textless:      {"annotation", "no texts"},
 	Untimed:       {"region", "its times are not numbers of seconds"},

@@ -141,6 +141,9 @@ func predicted(task *labelstudio.Task, text *labelconfig.Control) map[string]lab
 // The result has no items if nothing was said in the region.
 func (w *Wanted) Answer(t *transcript.Transcript, p *labelconfig.Plan, o Options) []labelstudio.Item {
 	b := builder{plan: p, options: o, length: t.Duration}
+	for i := range w.items { // the page knows it; the transcript may be of a part that ends earlier
+		b.length = max(b.length, w.items[i].OriginalLength)
+	}
 	var words []transcript.Word
 	var texts []string
 	var confidence float64

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,6 +175,22 @@ func TestAnswerKeepsTheRegion(t *testing.T) {
 	}
 	if items := wants[0].Answer(&transcript.Transcript{}, p, results.Options{}); items != nil {
 		t.Errorf("silence gives %v", items)
+	}
+}
+
+// The recording is as long as the page says; what was transcribed may be a part that ends earlier.
+func TestADrawnRegionKnowsTheLengthOfItsRecording(t *testing.T) {
+	p, _ := plan(t, "speech-transcription")
+	drawn := strings.Replace(fmt.Sprintf(labelItem, "n", 3.3, 7.7, "Speech"), `"type"`, `"original_length":7200.5,"type"`, 1)
+	wants := results.Wants(context(t, drawn), new(labelstudio.Task), p)
+	if len(wants) != 1 {
+		t.Fatalf("%d regions are wanted", len(wants))
+	}
+	part := &transcript.Transcript{Duration: 8 * time.Second, Segments: []transcript.Segment{{Start: 4 * time.Second, End: 5 * time.Second, Text: "yes", Channel: transcript.Mixed}}}
+	for _, it := range wants[0].Answer(part, p, results.Options{}) {
+		if it.OriginalLength != 7200500*time.Millisecond {
+			t.Errorf("%s has the length %v", it.Type, it.OriginalLength)
+		}
 	}
 }
 

@@ -230,15 +230,15 @@ func TestOneLineARequest(t *testing.T) {
 	}
 	var observed []seen
 	b := start(t, server.Options{
-		Logger:  slog.New(slog.NewJSONHandler(&log, nil)),
+		Logger:  slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Observe: func(route string, status int, _ time.Duration) { observed = append(observed, seen{route, status}) },
 	})
 	ask(t, b, "POST", "/setup", `{"project":"1.2","access_token":"topsecret","extra_params":{"k":"topsecret"}}`, "X-Request-Id", "id-1")
 	ask(t, b, "GET", "/nothing?x=1", "")
 	ask(t, b, "GET", "/health", "")
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 2 {
-		t.Fatalf("%d lines, want 2: successful polling is not worth one:\n%s", len(lines), log.String())
+	if len(lines) != 3 || !strings.Contains(lines[2], `"level":"DEBUG"`) || !strings.Contains(lines[2], "/health") {
+		t.Fatalf("%d lines, want 3, of which what is polled is only for debugging:\n%s", len(lines), log.String())
 	}
 	var line struct {
 		Level, Msg, Method, Route string
@@ -249,10 +249,10 @@ func TestOneLineARequest(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[0]), &line); err != nil {
 		t.Fatal(err)
 	}
-	if line.Method != "POST" || line.Route != "/setup" || line.Status != 200 || line.ID != "id-1" || line.Duration <= 0 || line.Level != "INFO" {
+	if line.Method != "POST" || line.Route != "/setup" || line.Status != 200 || line.ID != "id-1" || line.Duration <= 0 || line.Level != "DEBUG" {
 		t.Errorf("line %+v", line)
 	}
-	if !strings.Contains(lines[1], `"route":"unknown","status":404`) || strings.Contains(log.String(), "topsecret") {
+	if !strings.Contains(lines[1], `"route":"unknown","status":404`) || !strings.Contains(lines[1], `"level":"WARN"`) || strings.Contains(log.String(), "topsecret") {
 		t.Errorf("log:\n%s", log.String())
 	}
 	if want := []seen{{"/setup", 200}, {"unknown", 404}, {"/health", 200}}; !slices.Equal(observed, want) {

@@ -75,7 +75,7 @@ func (b *Server) observe(c *fiber.Ctx) (err error) {
 }
 
 // quiet routes are polled; their success is not worth a line.
-var quiet = []string{"/", "/health", "/ready", "/metrics"}
+var quiet = []string{"/", "/health", "/ready", "/metrics", "/setup"}
 
 // guarded runs the handlers and turns a panic into an error. The log gets the stack, the
 // client does not.

@@ -23,14 +23,42 @@ type Correction struct {
 	Annotation int64     `json:"annotation"`
 	Version    string    `json:"version"` // of the prediction
 	At         time.Time `json:"at"`
-	Predicted  []Passage `json:"predicted"`
-	Corrected  []Passage `json:"corrected"`
+	// Outcome says what the person did. It is empty in corrections of earlier programs.
+	Outcome   Outcome   `json:"outcome,omitempty"`
+	Predicted []Passage `json:"predicted"`
+	Corrected []Passage `json:"corrected"`
 	// Errors are those of the prediction, the correction being right.
 	Errors wer.Errors `json:"errors"`
 	// NotCompared says why texts and errors are missing: one of the texts is too long.
 	NotCompared string `json:"not_compared,omitempty"`
 	// Transcripts are the jobs whose transcripts the prediction was built from, by plan.
 	Transcripts map[int]string `json:"transcripts,omitempty"`
+}
+
+// Outcome is what a person did with a prediction.
+type Outcome string
+
+// The outcomes.
+const (
+	Changed   Outcome = "changed"   // texts are other than predicted
+	Unchanged Outcome = "unchanged" // they were opened and submitted as they were
+	// Copied annotations were made of predictions in bulk, by "Create annotations from predictions":
+	// nobody has read them, so they say nothing about the predictions.
+	Copied Outcome = "copied"
+)
+
+// outcome returns what a person did who made an annotation of a prediction.
+func (c *Correction) outcome(a *labelstudio.Annotation) Outcome {
+	same := slices.EqualFunc(c.Predicted, c.Corrected, func(p, q Passage) bool {
+		return p.Text == q.Text && p.Plan == q.Plan
+	})
+	switch {
+	case !same:
+		return Changed
+	case a.Copied():
+		return Copied
+	}
+	return Unchanged
 }
 
 // Passage is a region's text, or with an End of zero the text of the whole recording.

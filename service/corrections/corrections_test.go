@@ -3,6 +3,7 @@ package corrections
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http/httptest"
 	"strings"
@@ -84,10 +85,13 @@ func (f *fixture) annotate(id int64, regions ...string) {
 	f.record(id, "["+strings.Join(items, ",")+"]")
 }
 
-func (f *fixture) record(id int64, result string) {
+func (f *fixture) record(id int64, result string) { f.recordWith(id, result, `"lead_time":3.5`) }
+
+// recordWith records an annotation with more fields.
+func (f *fixture) recordWith(id int64, result, fields string) {
 	f.t.Helper()
 	var a labelstudio.Annotation
-	if err := json.Unmarshal(fmt.Appendf(nil, `{"id":%d,"task":5,"result":%s}`, id, result), &a); err != nil {
+	if err := json.Unmarshal(fmt.Appendf(nil, `{"id":%d,"task":5,"result":%s,%s}`, id, result, fields), &a); err != nil {
 		f.t.Fatal(err)
 	}
 	if err := f.Record(f.t.Context(), f.project, []labelstudio.Task{f.task}, []labelstudio.Annotation{a}); err != nil {
@@ -159,7 +163,8 @@ func TestErrorRatesFollowCorrections(t *testing.T) {
 		if err != nil || len(all) > 1 {
 			t.Fatalf("%v, %v", all, err)
 		}
-		for v, e := range all {
+		for v, r := range all {
+			e := r.Errors
 			version, words, errs = v, e.Words, e.Substitutions+e.Deletions+e.Insertions
 		}
 		return version, words, errs
@@ -307,5 +312,34 @@ func TestCorrectionsCompleteAManifest(t *testing.T) {
 	}}}
 	if n := words.Fill(&s); n != 1 || len(s.Transcript.Segments[0].Words) != 2 || len(s.Transcript.Segments[1].Words) != 1 {
 		t.Errorf("%d segments are left without words in %+v", n, s.Transcript.Segments)
+	}
+}
+
+// Annotations that nobody has opened say nothing about predictions. Those that were submitted unchanged do.
+func TestCopiesOfPredictionsAreNoCorrections(t *testing.T) {
+	f := newFixture(t, wholeText)
+	text := func(s string) string {
+		return fmt.Sprintf(`[{"from_name":"transcription","to_name":"audio","type":"textarea","value":{"text":[%q]}}]`, s)
+	}
+	said := tones.Recording{Seconds: 60}.Text()
+	n := len(strings.Fields(said))
+	const copied = `"parent_prediction":4,"lead_time":null`
+	f.recordWith(9, text(said), copied)
+	f.recordWith(10, text(said), `"parent_prediction":4,"lead_time":12.5`)
+	f.recordWith(11, text(strings.Replace(said, "three", "tree", 1)), copied) // changed by another program since
+	f.recordWith(12, text(said), `"lead_time":null`)                          // imported
+	all, err := f.ErrorRates(t.Context(), 1)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	for _, r := range all {
+		if want := map[Outcome]int{Copied: 1, Unchanged: 2, Changed: 1}; !maps.Equal(r.Outcomes, want) || r.Errors.Words != 3*n || r.Errors.Substitutions != 1 {
+			t.Errorf("%+v, want %v and errors of three annotations of %d words", r, want, n)
+		}
+	}
+	answer := httptest.NewRecorder()
+	f.ServeHTTP(answer, httptest.NewRequest("GET", "/corrections?project=1", nil))
+	if body := answer.Body.String(); strings.Contains(body, `"annotation":9,`) || !strings.Contains(body, `"annotation":10,`) || !strings.Contains(body, `"outcome":"changed"`) {
+		t.Errorf("the corrections:\n%s", body)
 	}
 }

@@ -19,7 +19,9 @@ import (
 // ServeHTTP answers GET with the corrections of the project that the query names, one JSON
 // object a line (https://jsonlines.org), in the order of their annotations:
 //
-//	{"task":5,"annotation":9,"version":"...","at":"...","predicted":[...],"corrected":[...],"errors":{...}}
+//	{"task":5,"annotation":9,"version":"...","at":"...","outcome":"changed","predicted":[...],"corrected":[...],"errors":{...}}
+//
+// Copies of predictions that nobody has opened are left out.
 //
 // Each corrected passage has its words with start and end in seconds and a confidence, and
 // "timed" says that they were looked for: a text that a person changed a moment ago has none
@@ -40,7 +42,7 @@ func (c *Corrections) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := json.NewEncoder(w)
 	for _, id := range ids {
 		correction, err := c.Load(r.Context(), project, id)
-		if err == nil && correction != nil {
+		if err == nil && correction != nil && correction.Outcome != Copied {
 			known.complete(r.Context(), correction)
 			err = out.Encode(correction)
 		}

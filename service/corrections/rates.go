@@ -1,17 +1,26 @@
 package corrections
 
 import (
+	"cmp"
 	"sync"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/wer"
 )
 
+// Rates are the errors of a version's predictions in annotations that people have opened, and how many
+// annotations there are of each outcome.
+type Rates struct {
+	Errors   wer.Errors
+	Outcomes map[Outcome]int
+}
+
 type rate struct {
 	Version string     `json:"version"`
 	Errors  wer.Errors `json:"errors"`
 	// NotCompared says that there are no errors to count.
-	NotCompared bool `json:"not_compared,omitempty"`
+	NotCompared bool    `json:"not_compared,omitempty"`
+	Outcome     Outcome `json:"outcome,omitempty"`
 }
 
 // rates are the error rates of all corrections, by project. They are read from the store
@@ -55,17 +64,31 @@ func (p *projectRates) missing(there map[int64]bool) []labelstudio.Annotation {
 }
 
 // sums adds up the errors by version.
-func (p *projectRates) sums() map[string]wer.Errors {
+func (p *projectRates) sums() map[string]Rates {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	sums := map[string]wer.Errors{}
+	sums := map[string]Rates{}
 	for _, r := range p.all {
 		if r.NotCompared {
 			continue
 		}
-		e := sums[r.Version]
-		e.Add(r.Errors)
-		sums[r.Version] = e
+		s := sums[r.Version]
+		if s.Outcomes == nil {
+			s.Outcomes = map[Outcome]int{}
+		}
+		s.Outcomes[r.outcome()]++
+		if r.Outcome != Copied {
+			s.Errors.Add(r.Errors)
+		}
+		sums[r.Version] = s
 	}
 	return sums
+}
+
+// outcome is what can be known of one that an earlier program stored.
+func (r *rate) outcome() Outcome {
+	if r.Outcome == "" && r.Errors.Substitutions+r.Errors.Deletions+r.Errors.Insertions == 0 {
+		return Unchanged
+	}
+	return cmp.Or(r.Outcome, Changed)
 }

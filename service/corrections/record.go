@@ -11,7 +11,6 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
-	"github.com/asr-backend/asr-backend/wer"
 )
 
 // Record keeps what the annotations of tasks say. Each annotation names its task.
@@ -96,6 +95,7 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 		return nil, err
 	}
 	out.markUnchanged()
+	out.Outcome = out.outcome(a)
 	return out, nil
 }
 
@@ -179,7 +179,7 @@ func (c *Corrections) ForgetDeleted(ctx context.Context, project int64, annotati
 
 // ErrorRates returns the errors of a project's predictions by version, as far as people have
 // corrected them.
-func (c *Corrections) ErrorRates(ctx context.Context, project int64) (map[string]wer.Errors, error) {
+func (c *Corrections) ErrorRates(ctx context.Context, project int64) (map[string]Rates, error) {
 	known, err := c.loadRates(ctx, project)
 	if err != nil {
 		return nil, err

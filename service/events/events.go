@@ -307,6 +307,8 @@ func (s *Events) record(ctx context.Context, p *labelstudio.Project, n *labelstu
 	for _, id := range n.Annotations {
 		wanted[id] = true
 	}
+	// What Label Studio 1.13 makes in bulk on SQLite has null for ids in the event.
+	unknown := len(n.Annotations) < len(n.Tasks)
 	for task, err := range s.Client.TasksByID(ctx, p.ID, n.Tasks, true) {
 		if err != nil {
 			return err
@@ -317,7 +319,7 @@ func (s *Events) record(ctx context.Context, p *labelstudio.Project, n *labelstu
 		}
 		var annotations []labelstudio.Annotation
 		for _, a := range all {
-			if wanted[a.ID] {
+			if unknown || wanted[a.ID] {
 				a.Task = task.ID
 				annotations = append(annotations, a)
 			}

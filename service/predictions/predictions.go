@@ -48,6 +48,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/service/selection"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -68,6 +69,8 @@ type Options struct {
 	// requests, and NoClient says why there is none.
 	Client   *api.Client
 	NoClient error
+	// Selector has Label Studio use what is stored; nil: nothing does.
+	Selector *selection.Selector
 	// Wait is how long Predict waits for transcripts; 0 means DefaultWait, negative not at
 	// all.
 	Wait     time.Duration

@@ -150,6 +150,7 @@ func (s *Predictions) store(ctx context.Context, p *projects.Project, args *push
 		// What it stored is gone, and would be wanted again if the settings went back.
 		s.Queue.Discard(ctx, push{TaskID: args.TaskID, ProjectID: args.ProjectID, Version: version}.Key())
 	}
+	s.Selector.Select(ctx, p)
 	return pushed, nil
 }
 

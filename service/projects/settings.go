@@ -50,6 +50,9 @@ type Settings struct {
 	// Reconcile says whether tasks that nobody has opened, and whose import was missed, are
 	// looked for; missing means yes.
 	Reconcile *bool `json:"reconcile"`
+	// SelectVersion says whether Label Studio is set to use predictions of the project's version;
+	// missing means yes.
+	SelectVersion *bool `json:"select_version"`
 	// Repredict says which tasks get a new prediction when the model or the settings change:
 	// one of the constants below. Empty is RepredictUnlabelled.
 	Repredict string `json:"repredict"`
