@@ -22,7 +22,7 @@ import (
 
 type serveCommand struct {
 	placeFlags
-	PredictWait time.Duration `help:"How long a prediction request waits for transcripts before it returns no prediction. The result is pushed to Label Studio later. 0s: return at once." default:"60s" group:"Service"`
+	PredictWait time.Duration `help:"How long a prediction request waits at most for transcripts. What will not be ready by then is not waited for: the request returns no prediction, and the result is pushed to Label Studio later. 0s: return at once." default:"20s" group:"Service"`
 	Recordings  int           `help:"Recordings transcribed concurrently; more share these places in turns. 0: automatic." default:"0" group:"Service"`
 	MaxModels   int           `help:"Maximum number of models in memory, for projects with a model of their own." default:"2" min:"1" group:"Service"`
 	GiveUp      time.Duration `help:"How long to retry when a recording or Label Studio cannot be reached." default:"168h" group:"Service"`

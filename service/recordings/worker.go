@@ -60,11 +60,11 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 			return err
 		}
 	}
-	done, wait := elsewhere(q, job)
-	if done != nil {
-		if t := r.copied(ctx, done); t != nil {
+	same, wait := elsewhere(q, job)
+	if same != nil {
+		if t := r.copied(ctx, same); t != nil {
 			t.Source = o.Name
-			r.log.Info("recording transcribed before", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "as", done.Key)
+			r.log.Info("recording transcribed before", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "as", same.Key)
 			return finish(a, t)
 		}
 	}
@@ -75,15 +75,16 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if err != nil {
 		return err
 	}
-	running := r.progress.begin(job.Key, rec.ProjectID, rec.TaskID, o.Name)
-	defer running.end()
-	request.Opened = func(i audio.Info) { running.length(max(i.Declared, 0).Duration()) }
+	running := r.progress.Begin(job.Key, job.Class, rec.ProjectID, rec.TaskID, o.Name)
+	done := false
+	defer func() { running.End(done) }()
+	request.Opened = func(i audio.Info) { running.SetLength(max(i.Estimate, 0).Duration()) }
 	ctx, yield := context.WithCancelCause(ctx)
 	defer yield(nil)
 	session := &session{place: place, queue: r.queue, running: running, yield: yield}
 	session.follow(&request)
 	request.Progress = func(p asr.Progress) {
-		running.transcribed(p.Recognized.Duration())
+		running.Transcribed(p.Recognized.Duration())
 		session.rest(ctx)
 	}
 	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, request)
@@ -99,6 +100,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if err := finish(a, t); err != nil {
 		return err
 	}
+	done = true
 	took := time.Since(start)
 	r.metrics.transcribed(t, took)
 	r.log.Info("recording transcribed", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "audio_s", t.Duration.Seconds(),
