@@ -8,14 +8,31 @@ import (
 
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/internal/background"
 	"github.com/asr-backend/asr-backend/service/progress"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
+
+// predictRequest is a request for predictions.
+type predictRequest struct {
+	*Predictions
+	project *projects.Project
+	class   priority.Class
+	arrived time.Time
+	until   time.Time // when it is answered at the latest
+	tasks   int       // how many it asks for
+
+	unanswered int    // tasks so far
+	reason     string // of the first of them
+	late       string // why tasks that are behind others in the queue are not ready in time
+}
 
 // answer returns the predictions of a task of the request by position, or why there are none.
 // ctx is the request's and outlives wait by what it takes to answer; writing bounds the wait for
 // the task to be enqueued.
-func (r *predictRequest) answer(ctx, writing, wait context.Context, all *acceptances, i int) (p labelstudio.Predictions, reason string) {
-	a := all.get(writing, i)
+func (r *predictRequest) answer(ctx, writing, wait context.Context, all *background.Results[accepted], i int) (p labelstudio.Predictions, reason string) {
+	a := all.Get(writing, i)
 	if a == nil {
 		return nil, "the task is being enqueued"
 	}

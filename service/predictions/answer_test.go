@@ -31,7 +31,7 @@ func TestOfManyRequestsOneIsAnswered(t *testing.T) {
 	for i := range 20 {
 		asked.Go(func() {
 			node := []*Predictions{f.Predictions, other}[i%2]
-			out, err := node.Predict(t.Context(), p, []labelstudio.Task{task()}, nil)
+			out, err := node.Predict(t.Context(), p, []labelstudio.Task{task()})
 			if err != nil {
 				t.Error(err)
 				return
@@ -97,7 +97,7 @@ func TestAnAnswerThatIsOnlyShownIsGivenInFull(t *testing.T) {
 	f.holds("in the moment of the push", p, with(p.Version, time.Hour), "Label Studio has the prediction")
 	f.holds("by hand", p, bare, "")
 	f.holds("by hand again", p, bare, "")
-	out, err := f.Predict(t.Context(), p, []labelstudio.Task{with(p.Version, time.Hour), with(p.Version, time.Hour)}, nil)
+	out, err := f.Predict(t.Context(), p, []labelstudio.Task{with(p.Version, time.Hour), with(p.Version, time.Hour)})
 	if err != nil || out[0][0].Reason == "" || out[1][0].Reason == "" {
 		t.Errorf("a request for several tasks is no test request: %+v, %v", out, err)
 	}

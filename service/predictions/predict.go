@@ -7,20 +7,17 @@ import (
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/internal/background"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // Predict returns the predictions of tasks, by position. It enqueues everything that is not
 // there yet, and waits for what is expected to be ready within a bounded time; a task that is
-// not, or that another request or the push takes care of, gets none, but the reason. With c, an
-// annotator waits for the text of regions of the one task.
-func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []labelstudio.Task, c *labelstudio.Context) ([]labelstudio.Predictions, error) {
+// not, or that another request or the push takes care of, gets none, but the reason.
+func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []labelstudio.Task) ([]labelstudio.Predictions, error) {
 	if len(p.Plans) == 0 {
 		return s.notNow(p, tasks, cmp.Or(p.Why, "the request has no labelling configuration that a transcript fits")), nil
-	}
-	if c != nil {
-		return []labelstudio.Predictions{s.answerRegions(ctx, p, &tasks[0], c)}, nil
 	}
 	r := &predictRequest{Predictions: s, project: p, arrived: time.Now(), class: priority.Batch, tasks: len(tasks)}
 	r.until = r.arrived.Add(max(s.Wait, 0))
@@ -30,7 +27,9 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 	wait, cancel := context.WithDeadline(ctx, r.until)
 	defer cancel()
 	s.Queue.Wait(wait) // in the first moments of the process
-	s.keepLogin(ctx, p)
+	if err := s.Projects.SetLogin(ctx, p.Project); err != nil {
+		s.log.Warn("media credentials not stored", "project", p.ID, "error", err)
+	}
 	enqueued, ok := r.enqueue(tasks)
 	if !ok {
 		s.Due.At(p.ID, time.Now().Add(overloaded))
@@ -76,30 +75,9 @@ const (
 	overloaded = time.Minute
 )
 
-// keepLogin keeps the credentials that came with a request.
-func (s *Predictions) keepLogin(ctx context.Context, p *projects.Project) {
-	if err := s.Projects.SetLogin(ctx, p.Project); err != nil {
-		s.log.Warn("media credentials not stored", "project", p.ID, "error", err)
-	}
-}
-
-// predictRequest is a request for predictions.
-type predictRequest struct {
-	*Predictions
-	project *projects.Project
-	class   priority.Class
-	arrived time.Time
-	until   time.Time // when it is answered at the latest
-	tasks   int       // how many it asks for
-
-	unanswered int    // tasks so far
-	reason     string // of the first of them
-	late       string // why tasks that are behind others in the queue are not ready in time
-}
-
 // enqueue enqueues tasks, also those that are not written when the request is answered.
-func (r *predictRequest) enqueue(tasks []labelstudio.Task) (*acceptances, bool) {
-	return r.background.accept(len(tasks), func(ctx context.Context, i int) *accepted {
+func (r *predictRequest) enqueue(tasks []labelstudio.Task) (*background.Results[accepted], bool) {
+	return background.Begin(r.background, len(tasks), func(ctx context.Context, i int) *accepted {
 		t := &tasks[i]
 		how := request{class: r.class, missing: t.Predictions != nil && !t.HasPrediction(r.project.Version)}
 		if time.Now().Before(r.until) {

@@ -49,6 +49,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/service/internal/background"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -87,7 +88,7 @@ type Predictions struct {
 	log        *slog.Logger
 	answered   *answered // without a client
 	asked      *asked    // without a client
-	background *background
+	background *background.Work
 	pushed     *prometheus.CounterVec // by outcome
 }
 
@@ -102,16 +103,13 @@ func New(o Options) (*Predictions, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), asked: newAsked(), background: newBackground(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
+	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), asked: newAsked(), background: background.New(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
 		Namespace: "asr_backend", Name: "pushes_total", Help: "Attempts to push predictions to Label Studio, by outcome."}, []string{"outcome"})}, nil
 }
 
 // Close waits for tasks that are still being enqueued, until ctx ends. It must come before the
 // queue is closed.
 func (s *Predictions) Close(ctx context.Context) error {
-	s.background.close(ctx)
+	s.background.Close(ctx)
 	return nil
 }
-
-// together is how many tasks are enqueued at once: writes that come together are faster.
-const together = 64

@@ -100,7 +100,7 @@ func (f *fixture) transcribe() {
 // holds checks that a request for a task is answered with a prediction, or with none for a reason.
 func (f *fixture) holds(what string, p *projects.Project, task labelstudio.Task, reason string) {
 	f.t.Helper()
-	out, err := f.Predict(f.t.Context(), p, []labelstudio.Task{task}, nil)
+	out, err := f.Predict(f.t.Context(), p, []labelstudio.Task{task})
 	switch {
 	case err != nil || len(out) != 1 || len(out[0]) != 1:
 		f.t.Errorf("%s: %+v, %v", what, out, err)
@@ -300,11 +300,11 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 	f := newFixture(t)
 	p := f.resolved("")
-	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil {
+	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}); err != nil {
 		t.Fatal(err)
 	}
 	f.transcribe()
-	out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil)
+	out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()})
 	if err != nil || len(out[0]) != 1 || out[0][0].Reason != "" {
 		t.Fatalf("%+v, %v", out, err)
 	}
@@ -331,7 +331,7 @@ func TestMediaPasswordsStandInNoJob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil {
+	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}); err != nil {
 		t.Fatal(err)
 	}
 	list := f.Jobs.List(jobs.Filter{})

@@ -10,6 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/internal/background"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
@@ -22,7 +23,7 @@ func (s *Predictions) Prepare(ctx context.Context, p *projects.Project, tasks []
 	}
 	errs := make([]error, len(tasks))
 	var missing atomic.Int64
-	parallel.For(len(tasks), together, func(i int) {
+	parallel.For(len(tasks), background.Together, func(i int) {
 		a, err := s.enqueue(ctx, p, &tasks[i], request{class: class})
 		if a != nil {
 			missing.Add(int64(a.missing))

@@ -1,8 +1,13 @@
-package predictions
+// Package interactive answers annotators who draw or move regions with the text of these regions,
+// while they wait in front of the page. Nothing is enqueued: a region is transcribed at once, ahead
+// of everything else, unless the transcript of its recording has its words already. Label Studio
+// does not store the answer as a prediction, but as a part of the annotation.
+package interactive
 
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
@@ -13,18 +18,29 @@ import (
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
-// answerRegions answers an annotator who has drawn or moved regions of a task.
-func (s *Predictions) answerRegions(ctx context.Context, p *projects.Project, t *labelstudio.Task, c *labelstudio.Context) labelstudio.Predictions {
-	s.keepLogin(ctx, p)
+// Regions answers requests with the text of regions. All fields are required. It is safe for
+// concurrent use.
+type Regions struct {
+	Projects   *projects.Registry
+	Recordings *recordings.Recordings
+	Problems   *problems.Log
+	Logger     *slog.Logger
+}
+
+// Answer answers an annotator who has drawn or moved regions of a task.
+func (s *Regions) Answer(ctx context.Context, p *projects.Project, t *labelstudio.Task, c *labelstudio.Context) labelstudio.Predictions {
+	if err := s.Projects.SetLogin(ctx, p.Project); err != nil {
+		s.Logger.Warn("media credentials not stored", "project", p.ID, "error", err)
+	}
 	prediction, err := s.regions(ctx, p, t, c)
 	s.Problems.SetTask(p.ID, t.ID, problems.NotAnswered, err)
 	switch {
 	case err != nil:
-		s.log.Warn("region not transcribed", "project", p.ID, "task", t.ID, "error", err)
+		s.Logger.Warn("region not transcribed", "project", p.ID, "task", t.ID, "error", err)
 		return labelstudio.NotNow(err.Error())
 	case len(prediction) == 0:
 		const reason = "no region lacks text, or no words were recognized in those that do"
-		s.log.Info("region without text", "project", p.ID, "task", t.ID, "reason", reason)
+		s.Logger.Info("region without text", "project", p.ID, "task", t.ID, "reason", reason)
 		return labelstudio.NotNow(reason)
 	}
 	return prediction
@@ -34,7 +50,7 @@ func (s *Predictions) answerRegions(ctx context.Context, p *projects.Project, t 
 const regionsWithin = 25 * time.Second
 
 // regions answers an annotator who has drawn or moved regions with their text.
-func (s *Predictions) regions(ctx context.Context, p *projects.Project, t *labelstudio.Task, c *labelstudio.Context) (labelstudio.Predictions, error) {
+func (s *Regions) regions(ctx context.Context, p *projects.Project, t *labelstudio.Task, c *labelstudio.Context) (labelstudio.Predictions, error) {
 	ctx, cancel := context.WithTimeout(ctx, regionsWithin)
 	defer cancel()
 	var items []labelstudio.Item
