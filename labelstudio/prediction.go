@@ -20,6 +20,10 @@ type Prediction struct {
 	Reason string
 }
 
+// PartialVersion is the version under which a prediction is stored of what has been transcribed so
+// far, until there is the one of a version. No version of a model ends so.
+func PartialVersion(version string) string { return version + "-partial" }
+
 // NotNow is the answer for a task that has no prediction now, with its reason.
 func NotNow(reason string) Predictions { return Predictions{{Reason: reason}} }
 

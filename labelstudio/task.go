@@ -70,8 +70,8 @@ func (t *Task) HasPrediction(version string) bool {
 	return ok
 }
 
-// PredictedAt returns when the first prediction of a version that the task came with was stored,
-// by Label Studio's clock, zero if it does not say; ok is false if there is none.
+// PredictedAt returns when the first prediction of a version that the task came with was stored or
+// last changed, by Label Studio's clock, zero if it does not say; ok is false if there is none.
 func (t *Task) PredictedAt(version string) (at time.Time, ok bool) {
 	if !bytes.Contains(t.Predictions, []byte(version)) {
 		return time.Time{}, false // most lists are megabytes without it
@@ -79,12 +79,16 @@ func (t *Task) PredictedAt(version string) (at time.Time, ok bool) {
 	var list list[struct {
 		Version label     `json:"model_version"`
 		Created timestamp `json:"created_at"`
+		Updated timestamp `json:"updated_at"`
 	}]
 	if json.Unmarshal(t.Predictions, &list) != nil {
 		return time.Time{}, false
 	}
 	for _, p := range list {
 		if string(p.Version) == version {
+			if updated := time.Time(p.Updated); updated.After(time.Time(p.Created)) {
+				return updated, true
+			}
 			return time.Time(p.Created), true
 		}
 	}

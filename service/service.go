@@ -11,6 +11,7 @@
 //	recordings   recording → transcript                               (job "transcribe")
 //	predictions  transcript → prediction, as an answer or a push      (job "deliver")
 //	interactive  drawn region → its text, at once
+//	partials     what there is of a transcript → partial prediction
 //	corrections  annotation → error rate and word times               (job "retime")
 //	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here

@@ -139,6 +139,10 @@ func (r *predictRequest) build(ctx context.Context, a *accepted, shows bool) (p 
 	if !shows && a.task.ID != 0 && (a.task.HasPrediction(r.project.Version) || a.pushed && r.stored(ctx, a.task.ID, r.project.Version)) {
 		return nil, "Label Studio has the prediction already", nil
 	}
+	partial := labelstudio.PartialVersion(r.project.Version)
+	if !shows && r.Client != nil && (a.task.HasPrediction(partial) || r.project.Settings.Partial > 0 && a.task.ID != 0 && r.stored(ctx, a.task.ID, partial)) {
+		return nil, "the prediction replaces the partial one in Label Studio in a moment", nil
+	}
 	built, err := r.Recordings.Build(ctx, r.project, a.plans, a.keys, a.task.Data, nil)
 	if err != nil {
 		return nil, "", err

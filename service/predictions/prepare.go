@@ -53,6 +53,17 @@ func (s *Predictions) Known(q *jobs.Queue, p *projects.Project, task int64) bool
 	return ok && job.Project != "" // else its record is damaged, and is made anew
 }
 
+// WaitingFor returns the tasks of a project that wait for a transcription alone, given the key of
+// its job, to have their prediction of the present version pushed.
+func WaitingFor(q *jobs.Queue, p *projects.Project, transcription string) (tasks []int64) {
+	for job := range q.Jobs(jobs.Filter{Project: projects.Name(p.ID), Kind: Kind, States: []jobs.State{jobs.Queued}}) {
+		if _, task, version, ok := parseKey(job.Key); ok && job.After == transcription && version == p.Version {
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks
+}
+
 // Forget takes back what is queued for tasks that are gone. Transcriptions stay: other tasks
 // may show the same recording.
 func (s *Predictions) Forget(ctx context.Context, project int64, gone map[int64]bool) error {

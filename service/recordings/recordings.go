@@ -86,6 +86,9 @@ type Options struct {
 	// not Take them here; 0 means one. MostPlaces is how many Resize may make of them.
 	Places, MostPlaces int
 
+	// Partial takes transcripts of what has been transcribed so far; its zero value takes none.
+	Partial Partial
+
 	FFmpeg   string // see audio.Options
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // of metrics; nil: not registered
@@ -100,6 +103,7 @@ type Recordings struct {
 	client   *api.Client // or nil
 	ffmpeg   string
 	log      *slog.Logger
+	partial  Partial
 	metrics  *metrics
 	progress *progress.Progress
 	turns    *turns.Turns
@@ -112,7 +116,7 @@ func New(o Options) (*Recordings, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, progress: progress.New(o.Places),
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, partial: o.Partial, progress: progress.New(o.Places),
 		turns: turns.New(o.Places), opening: make(chan struct{}, 1)}
 	r.workers = r.turns.Most() + max(o.MostPlaces-max(o.Places, 1), 0)
 	r.metrics = newMetrics(o.Registry, r.progress)

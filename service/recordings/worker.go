@@ -78,16 +78,26 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	running := r.progress.Begin(job.Key, job.Class, rec.ProjectID, rec.TaskID, o.Name)
 	done := false
 	defer func() { running.End(done) }()
-	request.Opened = func(i audio.Info) { running.SetLength(max(i.Estimate, 0).Duration()) }
+	var length time.Duration
+	request.Opened = func(i audio.Info) {
+		length = max(i.Estimate, 0).Duration()
+		running.SetLength(length)
+	}
 	ctx, yield := context.WithCancelCause(ctx)
 	defer yield(nil)
 	session := &session{place: place, queue: r.queue, running: running, yield: yield}
 	session.follow(&request)
+	parts := r.parts(ctx, rec, job.Key, o, a.Windows)
+	defer parts.end()
 	request.Progress = func(p asr.Progress) {
 		running.Transcribed(p.Recognized.Duration())
+		if session.saved { // else it has not got as far as the last attempt yet
+			parts.reached(p.Recognized, length)
+		}
 		session.rest(ctx)
 	}
 	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, request)
+	parts.end()
 	switch {
 	case err == nil: // also if its end came first
 	case errors.Is(context.Cause(ctx), errYielded):
