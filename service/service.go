@@ -7,6 +7,7 @@
 //	modelpool    models, loaded when they are needed
 //	projects     settings, plans, versions, and what is kept of each project
 //	progress     how far recordings are, and who would wait in vain
+//	parts        transcripts of what is transcribed so far
 //	turns        which recording computes, and for how long
 //	recordings   recording → transcript                               (job "transcribe")
 //	predictions  transcript → prediction, as an answer or a push      (job "deliver")

@@ -26,10 +26,11 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/service/parts"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
-	"github.com/asr-backend/asr-backend/service/recordings"
+
 	"github.com/asr-backend/asr-backend/transcript"
 )
 
@@ -42,12 +43,12 @@ type partials struct {
 }
 
 // New returns what stores partial predictions, which does nothing without a client.
-func New(q *queue.Queue, p *projects.Registry, client *api.Client, log *slog.Logger) recordings.Partial {
+func New(q *queue.Queue, p *projects.Registry, client *api.Client, log *slog.Logger) parts.Taker {
 	if client == nil {
-		return recordings.Partial{}
+		return parts.Taker{}
 	}
 	s := &partials{q, p, client, log}
-	return recordings.Partial{After: s.after, Store: s.put}
+	return parts.Taker{After: s.after, Store: s.put}
 }
 
 // after returns from which length on recordings of a project get partial predictions; 0 means that

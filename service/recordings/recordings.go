@@ -62,6 +62,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/parts"
 	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -86,8 +87,7 @@ type Options struct {
 	// not Take them here; 0 means one. MostPlaces is how many Resize may make of them.
 	Places, MostPlaces int
 
-	// Partial takes transcripts of what has been transcribed so far; its zero value takes none.
-	Partial Partial
+	Parts parts.Taker // of transcripts of what has been transcribed so far
 
 	FFmpeg   string // see audio.Options
 	Logger   *slog.Logger
@@ -103,7 +103,7 @@ type Recordings struct {
 	client   *api.Client // or nil
 	ffmpeg   string
 	log      *slog.Logger
-	partial  Partial
+	parts    parts.Taker
 	metrics  *metrics
 	progress *progress.Progress
 	turns    *turns.Turns
@@ -116,7 +116,7 @@ func New(o Options) (*Recordings, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, partial: o.Partial, progress: progress.New(o.Places),
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, parts: o.Parts, progress: progress.New(o.Places),
 		turns: turns.New(o.Places), opening: make(chan struct{}, 1)}
 	r.workers = r.turns.Most() + max(o.MostPlaces-max(o.Places, 1), 0)
 	r.metrics = newMetrics(o.Registry, r.progress)

@@ -11,6 +11,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/parts"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -87,17 +88,18 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	defer yield(nil)
 	session := &session{place: place, queue: r.queue, running: running, yield: yield}
 	session.follow(&request)
-	parts := r.parts(ctx, rec, job.Key, o, a.Windows)
-	defer parts.end()
+	soFar := parts.New(ctx, r.parts, parts.Recording{Project: rec.ProjectID, Job: job.Key, Path: o.Path, Name: o.Name,
+		Recognizer: o.recognizer, Transcriber: o.transcriber, Windows: a.Windows, Logger: r.log})
+	defer soFar.End()
 	request.Progress = func(p asr.Progress) {
 		running.Transcribed(p.Recognized.Duration())
 		if session.saved { // else it has not got as far as the last attempt yet
-			parts.reached(p.Recognized, length)
+			soFar.Reached(p.Recognized, length)
 		}
 		session.rest(ctx)
 	}
 	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, request)
-	parts.end()
+	soFar.End()
 	switch {
 	case err == nil: // also if its end came first
 	case errors.Is(context.Cause(ctx), errYielded):
@@ -135,27 +137,15 @@ func (r *Recordings) request(ctx context.Context, a *jobs.Attempt[Recording], re
 	if err != nil {
 		return transcribe.Request{}, err
 	}
-	width := recognizer.Contract().Width
 	var failed atomic.Bool // logged once
 	return transcribe.Request{Request: asr.Request{
 		Priority: a.Job().Class,
-		Load: func(channel int, start timeline.Row) []ctc.Row {
-			rows, err := ctc.ParseRows(stored[windowIndex(channel, start)], width)
-			if err != nil || len(rows) == 0 {
-				return nil
-			}
-			return rows
-		},
+		Load:     parts.Stored(stored, recognizer.Contract().Width),
 		Save: func(channel int, start timeline.Row, rows []ctc.Row) {
-			err := a.PutWindow(ctx, windowIndex(channel, start), ctc.AppendRows(nil, rows))
+			err := a.PutWindow(ctx, parts.Index(channel, start), ctc.AppendRows(nil, rows))
 			if err != nil && ctx.Err() == nil && !failed.Swap(true) {
 				r.log.Warn("windows are not stored: a crash would cost more than one", "job", a.Job().Key, "error", err)
 			}
 		},
 	}}, nil
-}
-
-// windowIndex numbers the windows of all channels.
-func windowIndex(channel int, start timeline.Row) int {
-	return channel<<40 | int(start)
 }
