@@ -44,7 +44,7 @@ func TestALongRecordingIsShownInPart(t *testing.T) {
 		w.start()
 		w.until("shown in a larger part", time.Hour, partial(len(texts(first))+1))
 		second := w.Predictions(long[0])[0]
-		// Whoever asks now is told, and whoever opens the task sees the part.
+		// Whoever asks for predictions now gets none beside the part.
 		if n := w.retrieve(p, long...); n != 0 {
 			t.Errorf("%d predictions beside the partial one", n)
 		}

@@ -60,7 +60,7 @@ func (s *partials) after(ctx context.Context, project int64) time.Duration {
 	}
 	plan := p.Plans[0]
 	if plan.Paragraphs != nil || len(plan.TextKeys) > 0 {
-		return 0 // what is in the task's data cannot be told from what people have put there
+		return 0 // what is in the task's data cannot be distinguished from what people have put there
 	}
 	return time.Duration(p.Settings.Partial * float64(time.Minute))
 }

@@ -36,7 +36,7 @@ func newMetrics(r prometheus.Registerer, p *progress.Progress) *metrics {
 		return auto.NewHistogram(prometheus.HistogramOpts{Namespace: "asr_backend", Name: name, Help: help, Buckets: buckets})
 	}
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "asr_backend", Name: "audio_seconds_under_way",
-		Help: "Seconds of audio, as declared, that remain in the recordings being transcribed."}, func() float64 { return p.Left().Seconds() })
+		Help: "Seconds of audio that remain in the recordings being transcribed, as far as their lengths are known."}, func() float64 { return p.Left().Seconds() })
 	return &metrics{
 		audio:        counter("audio_seconds_total", "Seconds of audio transcribed."),
 		speed:        histogram("rtfx", "Seconds of audio per second, of each recording, including the download.", prometheus.ExponentialBuckets(1, 2, 14)),
