@@ -6,7 +6,7 @@ VENV    := .venv-test
 MODEL   := default
 SAMPLE  := samples/reading.opus
 
-.PHONY: accuracy cuda-standin gpu-check faults faults-short run demo build library test e2e e2e-versions screenshots load race test-env lint validate model image-check clean
+.PHONY: accuracy cuda-standin gpu-check faults faults-short run demo build library test e2e e2e-versions screenshots load waits race test-env lint validate model image-check clean
 
 # Build the program, transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -62,6 +62,10 @@ gpu-check:
 # Measure response times while a thousand recordings wait.
 load: build
 	ASR_BACKEND_LOAD=1000 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -count=1 -timeout 20m -v -run '^TestLoad$$' ./e2e
+
+# Measure how long people wait while two recordings of two hours are being transcribed.
+waits: build
+	ASR_BACKEND_WAITS=5 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) go test -count=1 -timeout 60m -v -run '^TestWaits$$' ./e2e
 
 # Show what becomes of tasks when things go wrong: 1,000 kills and 10,000 tasks. It takes an
 # hour or more, and prints the table of doc/reliability.md.

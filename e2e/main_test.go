@@ -40,6 +40,7 @@ func TestLabelStudio(t *testing.T) {
 		{"both kinds of token", tokens},
 		{"a slow recording against a short deadline", answersInTime},
 		{"twenty kills in thirty tasks", survivesKills},
+		{"a long recording is shown in part", showsInPart},
 		{"Label Studio is away for a while", survivesOutage},
 		{"nothing is stored twice", storesOnce},
 	} {

@@ -75,6 +75,29 @@ func (r *roundRobin) served(project string) {
 	}
 }
 
+// ahead returns how many jobs come before one that is ready, if no more come.
+func (r *roundRobin) ahead(e *entry) int {
+	rank := 0
+	for _, other := range r.of[e.job.Project].Value.(*entries).list {
+		if r.before(other, e) {
+			rank++
+		}
+	}
+	n, first := rank, true // first: its own project's turn comes after that of the one looked at
+	for turn := r.ring.Front(); turn != nil; turn = turn.Next() {
+		others := turn.Value.(*entries)
+		switch {
+		case others.list[0].job.Project == e.job.Project:
+			first = false
+		case first:
+			n += min(rank+1, others.Len())
+		default:
+			n += min(rank, others.Len())
+		}
+	}
+	return n
+}
+
 // oldest returns the job that was created first among all projects; nil if there is none.
 func (r *roundRobin) oldest() *entry {
 	var first *entry

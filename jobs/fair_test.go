@@ -2,8 +2,11 @@ package jobs
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 
 	"pgregory.net/rapid"
 )
@@ -114,5 +117,51 @@ func TestAProjectIsInOrderOfAgeAndEntriesCanLeave(t *testing.T) {
 	}
 	if r.next() != nil || r.n != 0 || len(r.of) != 0 || r.ring.Len() != 0 {
 		t.Errorf("left over: %d jobs, %d projects", r.n, len(r.of))
+	}
+}
+
+// However the projects stand in the ring, as many jobs are taken before one as it says.
+func TestAheadIsWhatIsTakenBefore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := roundRobin{before: older}
+		var all []*entry
+		for i := range rapid.IntRange(1, 30).Draw(t, "jobs") {
+			e := entryOf(string(rune('a'+rapid.IntRange(0, 4).Draw(t, "project"))), i)
+			r.add(e)
+			all = append(all, e)
+			if rapid.IntRange(0, 4).Draw(t, "serve") == 0 {
+				served := r.next()
+				all = slices.DeleteFunc(all, func(e *entry) bool { return e == served })
+			}
+		}
+		if len(all) == 0 {
+			return
+		}
+		e := all[rapid.IntRange(0, len(all)-1).Draw(t, "one")]
+		want := r.ahead(e)
+		for n := 0; ; n++ {
+			if r.next() == e {
+				if n != want {
+					t.Fatalf("%d jobs were taken before it, and %d are said to be ahead", n, want)
+				}
+				return
+			}
+		}
+	})
+}
+
+func TestAheadCountsHigherClasses(t *testing.T) {
+	x, now := newIndex(5), time.Now()
+	put := func(key string, class priority.Class, state State) {
+		x.apply(record{ID: key, Job: Job{Key: key, Project: "p", Kind: "k", Class: class, State: state, Created: now}}, uint64(len(x.jobs)+1), now)
+	}
+	put("imported", priority.Batch, Queued)
+	put("opened", priority.Opened, Queued)
+	put("runs", priority.Interactive, Running)
+	put("new version", priority.Background, Queued)
+	for key, want := range map[string]int{"imported": 1, "opened": 0, "runs": 0, "new version": 2, "unknown": 0} {
+		if got := x.ahead(key, now); got != want {
+			t.Errorf("%s: %d jobs are ahead, want %d", key, got, want)
+		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
 )
 
 // get returns a job, nil if it is not known.
@@ -214,6 +216,27 @@ func (x *index) readyProjects(kind string, now time.Time) []string {
 		}
 	}
 	return projects
+}
+
+// ahead returns how many ready jobs are taken before a ready one, if no more come; 0 for others.
+func (x *index) ahead(key string, now time.Time) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.promote(now)
+	e := x.jobs[key]
+	if e == nil || e.where != inReady {
+		return 0
+	}
+	n := 0
+	k := x.kinds[e.job.Kind]
+	for c := e.job.Class + 1; c < priority.Classes; c++ {
+		n += k[c].n + k[c].suspects.n
+	}
+	from := x.ready(e.job)
+	if from == &k[e.job.Class].roundRobin {
+		n += k[e.job.Class].suspects.n
+	}
+	return n + from.ahead(e)
 }
 
 // staleLeases returns the running jobs that have had no heartbeat after since, except those

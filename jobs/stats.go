@@ -40,6 +40,10 @@ func (q *Queue) Peek(key string) (j Job, ok bool) {
 	return Job{}, false
 }
 
+// Ahead returns how many jobs of its kind are taken before a job that is ready to be taken, if no
+// more come. For other jobs it is 0.
+func (q *Queue) Ahead(key string) int { return q.index.ahead(key, time.Now()) }
+
 // Alike returns the other jobs of a job's kind and content, in no particular order and without
 // their payloads. A job whose content is not known has none. Of jobs at other processes the
 // latest changes may be missing.

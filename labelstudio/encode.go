@@ -132,6 +132,11 @@ func (v Value) MarshalJSON() ([]byte, error) { return v.appendTo(nil), nil }
 // AppendJSON appends the prediction to b. Meta and Extra of its items go out as they are:
 // whoever fills them owes valid JSON.
 func (p *Prediction) AppendJSON(b []byte) []byte {
+	if p.Reason != "" { // without a result, or it would be stored
+		o := object(append(b, '{'))
+		o.text("reason", p.Reason)
+		return append(o, '}')
+	}
 	o := object(append(b, '{'))
 	o.text("model_version", p.ModelVersion)
 	o.key("score")

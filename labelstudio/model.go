@@ -19,7 +19,8 @@ type Model interface {
 	Setup(ctx context.Context, p *Project) (Setup, error)
 
 	// Predict returns suggestions for each task, by position; p.State is what Setup returned
-	// for this request. An empty entry means "not now". The call as a whole fails only for a reason that concerns all tasks. In an
+	// for this request. An empty entry means "not now", as does NotNow with a reason for the
+	// person who asks. The call as a whole fails only for a reason that concerns all tasks. In an
 	// interactive request c is not nil, there is one task, and the first prediction's
 	// result is drawn on the annotator's page.
 	Predict(ctx context.Context, p *Project, tasks []Task, c *Context) ([]Predictions, error)

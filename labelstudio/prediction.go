@@ -14,11 +14,23 @@ type Prediction struct {
 	// Score is in 0..1. Uncertainty sampling shows the lowest first.
 	Score  float64
 	Result []Item
+	// Reason is why there is no prediction, for the person who asked. Nothing else of a
+	// prediction with a reason counts. Label Studio stores nothing of it, shows it in answer to
+	// Send Test Request, and writes it to its log.
+	Reason string
 }
 
+// PartialVersion is the version under which a prediction is stored of what has been transcribed so
+// far, until there is the one of a version. No version of a model ends so.
+func PartialVersion(version string) string { return version + "-partial" }
+
+// NotNow is the answer for a task that has no prediction now, with its reason.
+func NotNow(reason string) Predictions { return Predictions{{Reason: reason}} }
+
 // Predictions are the suggestions for one task. No prediction means "not now": Label
-// Studio stores nothing and asks again. One with an empty Result means "there is nothing
-// here": it is stored, and the task is not asked for again at this version.
+// Studio stores nothing and asks again; NotNow says so with a reason. One with an empty Result
+// means "there is nothing here": it is stored, and the task is not asked for again at this
+// version.
 type Predictions []Prediction
 
 // StoredPrediction is a prediction as Label Studio keeps it.

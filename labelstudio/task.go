@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/asr-backend/asr-backend/internal/jsonerr"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
@@ -65,21 +66,33 @@ func (t *Task) StoredPredictions() ([]StoredPrediction, error) {
 // HasPrediction reports whether the task came with a prediction of a version. A list that
 // cannot be read has none.
 func (t *Task) HasPrediction(version string) bool {
+	_, ok := t.PredictedAt(version)
+	return ok
+}
+
+// PredictedAt returns when the first prediction of a version that the task came with was stored or
+// last changed, by Label Studio's clock, zero if it does not say; ok is false if there is none.
+func (t *Task) PredictedAt(version string) (at time.Time, ok bool) {
 	if !bytes.Contains(t.Predictions, []byte(version)) {
-		return false // most lists are megabytes without it
+		return time.Time{}, false // most lists are megabytes without it
 	}
 	var list list[struct {
-		Version label `json:"model_version"`
+		Version label     `json:"model_version"`
+		Created timestamp `json:"created_at"`
+		Updated timestamp `json:"updated_at"`
 	}]
 	if json.Unmarshal(t.Predictions, &list) != nil {
-		return false
+		return time.Time{}, false
 	}
 	for _, p := range list {
 		if string(p.Version) == version {
-			return true
+			if updated := time.Time(p.Updated); updated.After(time.Time(p.Created)) {
+				return updated, true
+			}
+			return time.Time(p.Created), true
 		}
 	}
-	return false
+	return time.Time{}, false
 }
 
 // StoredAnnotations decodes the task's annotations.

@@ -230,6 +230,15 @@ func TestPredictionsNeverHoldNull(t *testing.T) {
 	}
 }
 
+// Label Studio stores what has a result, and nothing else.
+func TestAReasonHasNoResult(t *testing.T) {
+	p := labelstudio.NotNow(`"being" transcribed`)
+	p[0].ModelVersion, p[0].Result = "v", []labelstudio.Item{{ID: "x"}}
+	if got, err := json.Marshal(p); err != nil || string(got) != `[{"reason":"\"being\" transcribed"}]` {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestDataIsKeptWhole(t *testing.T) {
 	task := decode[labelstudio.Task](t, []byte(`{"data":{"audio":"a","n":{"deep":[1,2.50]},"x":null,"e":[]}}`))
 	changed := task.Data.With(labelstudio.Data{"x": json.RawMessage(`"new"`)})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/interactive"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -18,6 +19,7 @@ import (
 type model struct {
 	projects    *projects.Registry
 	predictions *predictions.Predictions
+	regions     *interactive.Regions
 	due         *projects.Due
 	known       sync.Map // project to the version that Setup returned last
 	problems    *problems.Log
@@ -63,7 +65,10 @@ func (m *model) Predict(ctx context.Context, p *labelstudio.Project, tasks []lab
 	if !ok {
 		return nil, errors.New("the request was not set up")
 	}
-	return m.predictions.Predict(ctx, r, tasks, c)
+	if c != nil && len(r.Plans) > 0 {
+		return []labelstudio.Predictions{m.regions.Answer(ctx, r, &tasks[0], c)}, nil
+	}
+	return m.predictions.Predict(ctx, r, tasks)
 }
 
 // Fit is not called: the server hands its events to package events.

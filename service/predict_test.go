@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -65,8 +66,8 @@ func TestPredictAnswersNotNowInTimeAndPushesLater(t *testing.T) {
 		if n := w.retrieve(p, ids...); n != 0 {
 			t.Errorf("got %d predictions from a model that takes four minutes", n)
 		}
-		if took := time.Since(start); took < 10*time.Second || took > 11*time.Second {
-			t.Errorf("the answer took %v, want 10 s", took)
+		if took := time.Since(start); took > 11*time.Second {
+			t.Errorf("the answer took %v, want at most 10 s", took)
 		}
 		if s := w.state(ids[0]).State; s != "transcribing" {
 			t.Errorf("state %q", s)
@@ -248,7 +249,7 @@ func TestRequestsByHand(t *testing.T) {
 		}
 		// Without a configuration there is nothing to fill.
 		status, reply := w.call("POST", "/predict", map[string]any{"tasks": []any{map[string]any{"data": data}}})
-		if status != 200 || string(reply) != `{"results":[[]]}` {
+		if status != 200 || !strings.HasPrefix(string(reply), `{"results":[[{"reason":"`) {
 			t.Errorf("without a configuration: %d %s", status, reply)
 		}
 	})

@@ -18,8 +18,10 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
+	"github.com/asr-backend/asr-backend/service/interactive"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/outage"
+	"github.com/asr-backend/asr-backend/service/partials"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -78,7 +80,7 @@ func (s *Service) assemble() (err error) {
 	}
 	places, most := o.places()
 	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, Client: s.client,
-		Places: places, MostPlaces: most, FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
+		Places: places, MostPlaces: most, Parts: partials.New(s.queue, s.projects, s.client, s.log), FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	s.shutdown.add("downloads", func(context.Context) error { s.recordings.Close(); return nil })
@@ -108,7 +110,7 @@ func (s *Service) assemble() (err error) {
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{
-		Model: &model{projects: s.projects, predictions: s.predictions, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
+		Model: &model{projects: s.projects, predictions: s.predictions, regions: &interactive.Regions{Projects: s.projects, Recordings: s.recordings, Problems: s.problems, Logger: s.log}, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
 		User: o.User, Password: o.Password, WebhookSecret: o.WebhookSecret, Open: o.Open, BodyLimit: o.BodyLimit,
 		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections}, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {

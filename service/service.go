@@ -6,9 +6,13 @@
 //	queue        the job queue, which opens in the background
 //	modelpool    models, loaded when they are needed
 //	projects     settings, plans, versions, and what is kept of each project
+//	progress     how far recordings are, and who would wait in vain
+//	parts        transcripts of what is transcribed so far
 //	turns        which recording computes, and for how long
 //	recordings   recording → transcript                               (job "transcribe")
 //	predictions  transcript → prediction, as an answer or a push      (job "deliver")
+//	interactive  drawn region → its text, at once
+//	partials     what there is of a transcript → partial prediction
 //	corrections  annotation → error rate and word times               (job "retime")
 //	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here
@@ -88,8 +92,8 @@ type Options struct {
 	// Jobs says where jobs are kept. Logger is set here.
 	Jobs jobs.Options
 
-	// PredictWait is how long /predict waits for transcripts; 0 means 60 s, negative not
-	// at all.
+	// PredictWait is how long /predict waits for transcripts at most; 0 means 20 s, negative
+	// not at all.
 	PredictWait time.Duration
 	// Recordings is how many recordings are transcribed at once, besides one that somebody has
 	// opened; 0 means 2 on a CPU, and on a GPU as many as keep it busy: one for each core.

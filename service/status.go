@@ -16,6 +16,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
@@ -23,19 +24,19 @@ import (
 
 // Status is what /status says.
 type Status struct {
-	Version    string               `json:"version"`
-	Started    time.Time            `json:"started"`
-	Ready      bool                 `json:"ready"`
-	NotReady   string               `json:"not_ready,omitempty"`      // why
-	ReadyHint  string               `json:"not_ready_hint,omitempty"` // what to do
-	Model      ModelStatus          `json:"model"`
-	Store      string               `json:"store,omitempty"`      // what is wrong with it
-	StoreHint  string               `json:"store_hint,omitempty"` // what to do
-	API        string               `json:"label_studio,omitempty"`
-	APIProblem string               `json:"label_studio_problem,omitempty"`
-	Running    []recordings.Running `json:"running"`
-	Waiting    int64                `json:"waiting"` // recordings
-	Projects   []ProjectStatus      `json:"projects"`
+	Version    string             `json:"version"`
+	Started    time.Time          `json:"started"`
+	Ready      bool               `json:"ready"`
+	NotReady   string             `json:"not_ready,omitempty"`      // why
+	ReadyHint  string             `json:"not_ready_hint,omitempty"` // what to do
+	Model      ModelStatus        `json:"model"`
+	Store      string             `json:"store,omitempty"`      // what is wrong with it
+	StoreHint  string             `json:"store_hint,omitempty"` // what to do
+	API        string             `json:"label_studio,omitempty"`
+	APIProblem string             `json:"label_studio_problem,omitempty"`
+	Running    []progress.Running `json:"running"`
+	Waiting    int64              `json:"waiting"` // recordings
+	Projects   []ProjectStatus    `json:"projects"`
 }
 
 // ModelStatus is what computes.

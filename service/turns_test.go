@@ -56,6 +56,28 @@ func TestShortRecordingsDoNotWaitForLongOnesOfAnotherProject(t *testing.T) {
 	})
 }
 
+// However often one is imported, and whatever became of the turns before.
+func TestAShortImportIsDoneInMomentsBesideLongOnes(t *testing.T) {
+	inWorld(t, func(w *world, _ *service.Options) { w.slow = time.Second }, func(w *world) {
+		p, other := w.connected(""), w.connected("")
+		w.ready()
+		long := w.long(p, 2)
+		w.EmitCreated(p, long...)
+		w.until("transcribing", time.Minute, func() bool { return len(w.status().Running) == 2 })
+		for i := range 6 {
+			project := []int64{p, other}[i%2]
+			r := tones.Recording{Seconds: 6 + i, First: i % 4}
+			id := w.AddTasks(project, map[string]any{"audio": w.Upload(project, fmt.Sprintf("short%d.wav", i), r.WAV())})
+			w.EmitCreated(project, id...)
+			w.until(fmt.Sprintf("transcribed: import %d", i), 6*time.Second, func() bool { return w.delivered(id) == 1 })
+		}
+		if n := w.delivered(long); n > 0 {
+			t.Errorf("%d of the long recordings were transcribed meanwhile: nothing was in the way", n)
+		}
+		w.settled(time.Hour, long...)
+	})
+}
+
 // More long recordings than may be open at once: one makes room, which is no failure of it.
 func TestALongRecordingMakesRoomForOneOfAnotherProject(t *testing.T) {
 	if testing.Short() {

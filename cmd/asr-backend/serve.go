@@ -22,7 +22,7 @@ import (
 
 type serveCommand struct {
 	placeFlags
-	PredictWait time.Duration `help:"How long a prediction request waits for transcripts before it returns no prediction. The result is pushed to Label Studio later. 0s: return at once." default:"60s" group:"Service"`
+	PredictWait time.Duration `help:"How long a prediction request waits at most for transcripts. What will not be ready by then is not waited for: the request returns no prediction, and the result is pushed to Label Studio later. 0s: return at once." default:"20s" group:"Service"`
 	Recordings  int           `help:"Recordings transcribed concurrently; more share these places in turns. 0: automatic." default:"0" group:"Service"`
 	MaxModels   int           `help:"Maximum number of models in memory, for projects with a model of their own." default:"2" min:"1" group:"Service"`
 	GiveUp      time.Duration `help:"How long to retry when a recording or Label Studio cannot be reached." default:"168h" group:"Service"`
@@ -30,10 +30,11 @@ type serveCommand struct {
 
 	studioFlags
 
-	Channels  string `help:"Channels to transcribe: mix, split, or a channel number, counted from 0. Default: split where the labelling configuration shows channels separately, else mix." default:"" placeholder:"CHANNELS" group:"Recordings"`
-	CacheSize int64  `help:"Maximum size of the cache of downloaded recordings, in megabytes." default:"20480" min:"1" max:"1000000000" group:"Recordings"`
-	MaxFile   int64  `help:"Maximum size of a recording, in megabytes." default:"8192" min:"1" max:"1000000000" group:"Recordings"`
-	FFmpeg    string `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
+	Channels  string        `help:"Channels to transcribe: mix, split, or a channel number, counted from 0. Default: split where the labelling configuration shows channels separately, else mix." default:"" placeholder:"CHANNELS" group:"Recordings"`
+	Partial   time.Duration `help:"Store a prediction of what has been transcribed so far for recordings longer than this, until all of it is. 0s: never." default:"0s" group:"Recordings"`
+	CacheSize int64         `help:"Maximum size of the cache of downloaded recordings, in megabytes." default:"20480" min:"1" max:"1000000000" group:"Recordings"`
+	MaxFile   int64         `help:"Maximum size of a recording, in megabytes." default:"8192" min:"1" max:"1000000000" group:"Recordings"`
+	FFmpeg    string        `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
 
 	natsFlags
 
@@ -123,7 +124,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	o := service.Options{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Library: c.Library, Recognizer: recognizer, Variant: variant,
 		OpenModel: store.Open, MaxModels: c.MaxModels,
-		Defaults:    service.Settings{Model: c.Model, Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences},
+		Defaults:    service.Settings{Model: c.Model, Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes()},
 		FFmpeg:      c.FFmpeg,
 		LabelStudio: api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},
 		Media:       fetch,

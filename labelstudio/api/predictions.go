@@ -55,6 +55,17 @@ func (c *Client) CreatePrediction(ctx context.Context, task int64, p labelstudio
 	return reply.ID, err
 }
 
+// UpdatePrediction replaces the content of a stored prediction of a task. If it is gone, the error
+// has the status 404.
+func (c *Client) UpdatePrediction(ctx context.Context, id, task int64, p labelstudio.Prediction) error {
+	op := fmt.Sprintf("update prediction %d of task %d", id, task)
+	r, err := newRow(task, p)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return c.do(ctx, call{op: op, method: http.MethodPatch, path: fmt.Sprintf("/api/predictions/%d/", id), body: r})
+}
+
 // DeletePrediction removes a prediction. One that is gone already is no error.
 func (c *Client) DeletePrediction(ctx context.Context, id int64) error {
 	err := c.do(ctx, call{op: fmt.Sprintf("delete prediction %d", id), method: http.MethodDelete,
@@ -108,8 +119,9 @@ func (c *Client) ImportPredictions(ctx context.Context, project int64, list []Ta
 
 // PutPrediction makes sure that a task has exactly one prediction of p's version, and none
 // of older versions that are ours. It is safe to repeat after a crash at any point: a row
-// of the version is kept, and new ones are stored before old ones go. Two at once for one
-// task may leave two rows; the next call removes one.
+// of the version is kept, a partial one that is ours becomes the row of the version, and other new
+// ones are stored before old ones go. Two at once for one task may leave two rows; the next call
+// removes one.
 func (c *Client) PutPrediction(ctx context.Context, task int64, p labelstudio.Prediction, ours func(version string) bool) (int64, error) {
 	stored, err := c.Predictions(ctx, task)
 	if err != nil {
@@ -117,15 +129,29 @@ func (c *Client) PutPrediction(ctx context.Context, task int64, p labelstudio.Pr
 	}
 	// The oldest row of the version stays: annotations may have been made from it.
 	slices.SortFunc(stored, func(a, b labelstudio.StoredPrediction) int { return int(a.ID - b.ID) })
-	var keep int64
+	var keep, partial int64
 	var drop []int64
 	for _, s := range stored {
 		switch {
 		case s.ModelVersion == p.ModelVersion && keep == 0:
 			keep = s.ID
+		case s.ModelVersion == labelstudio.PartialVersion(p.ModelVersion) && partial == 0 && ours(s.ModelVersion):
+			partial = s.ID
 		case s.ModelVersion == p.ModelVersion || ours(s.ModelVersion):
 			drop = append(drop, s.ID)
 		}
+	}
+	switch {
+	case partial == 0:
+	case keep == 0:
+		keep = partial // so that the task has one prediction at each moment
+		if err := c.UpdatePrediction(ctx, keep, task, p); Status(err) == http.StatusNotFound {
+			keep = 0 // somebody has deleted it
+		} else if err != nil {
+			return 0, err
+		}
+	default:
+		drop = append(drop, partial)
 	}
 	if keep == 0 {
 		if keep, err = c.CreatePrediction(ctx, task, p); err != nil {

@@ -132,3 +132,54 @@ func TestPutPredictionEndsInOneRow(t *testing.T) {
 		}
 	})
 }
+
+// A partial prediction becomes that of the version: the task has one all the time.
+func TestAPartialPredictionIsReplacedInPlace(t *testing.T) {
+	all := func(string) bool { return true }
+	none := func(string) bool { return false }
+	for name, c := range map[string]struct {
+		stored []string
+		ours   func(string) bool
+		lost   bool // the partial one, between the two requests
+		want   []string
+	}{
+		"alone":                      {[]string{"v-partial"}, all, false, []string{"v"}},
+		"beside one of another":      {[]string{"other", "v-partial"}, func(v string) bool { return v != "other" }, false, []string{"other", "v"}},
+		"one that is not ours":       {[]string{"v-partial"}, none, false, []string{"v-partial", "v"}},
+		"after a crash in between":   {[]string{"v", "v-partial"}, all, false, []string{"v"}},
+		"of an earlier version":      {[]string{"u-partial"}, all, false, []string{"v"}},
+		"deleted at the same moment": {[]string{"v-partial"}, all, true, []string{"v"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ls := labelstudiotest.New(t, labelstudiotest.Options{})
+			task := ls.AddTasks(ls.AddProject(labelstudiotest.Project{}), map[string]any{"audio": "a"})[0]
+			for _, v := range c.stored {
+				ls.AddPrediction(labelstudiotest.Prediction{Task: task, Version: v, Result: []json.RawMessage{}})
+			}
+			if c.lost {
+				ls.Intercept(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+					if r.Method == http.MethodPatch {
+						ls.DeletePredictions(task)
+					}
+					next.ServeHTTP(w, r)
+				})
+			}
+			client, err := api.New(api.Options{URL: ls.URL, Token: labelstudio.NewSecret(ls.Token)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // it may be repeated
+				if _, err := client.PutPrediction(t.Context(), task, labelstudio.Prediction{ModelVersion: "v"}, c.ours); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var got []string
+			for _, p := range ls.Predictions(task) {
+				got = append(got, p.Version)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}

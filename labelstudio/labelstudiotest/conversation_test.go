@@ -72,6 +72,8 @@ func conversation() []exchange {
 		{Do: "GET /api/tasks/{task0}/annotations/"}, {Do: "GET /api/tasks/99999/annotations/"},
 		{Do: "PATCH /api/tasks/{task0}/", Body: `{"data":{"audio":"z"}}`}, {Do: "PATCH /api/tasks/99999/", Body: `{"data":{}}`}, {Do: "GET /api/tasks/{task1}"},
 		{Do: "GET /api/projects/{project}/export", Query: "exportType=JSON"}, {Do: "GET /api/projects/{project}/export", Query: "exportType=JSON&download_all_tasks=true"},
+		{Do: "PATCH /api/predictions/{prediction}/", Body: `{"score":0.75,"model_version":"v2"}`}, {Do: "PATCH /api/predictions/{prediction}/", Body: `{"model_version":null}`},
+		{Do: "PATCH /api/predictions/99999/", Body: `{"score":0.75}`},
 		{Do: "DELETE /api/predictions/{prediction}/"}, {Do: "DELETE /api/predictions/{prediction}/"},
 		{Do: "GET /api/ml/", Query: "project={project}"}, {Do: "POST /api/ml/", Body: `{"url":"http://8.8.8.8:9090"}`},
 		{Do: "POST /api/webhooks/", Body: `{"url":"http://8.8.8.8:9090/webhook","actions":["none"]}`}, {Do: "POST /api/webhooks/", Body: `{"url":"http://asr:9090/webhook","actions":["none"]}`},

@@ -10,7 +10,7 @@
 // Label Studio and a backend are each other's client. The REST API, which the backend
 // calls, is served at Server.URL or, without a network, through Server.Transport. What
 // makes Label Studio call the backend are methods named after what a person does in it:
-// Connect, Import, Retrieve, Open, Interact, Annotate. They send /health, /setup, /predict
+// Connect, Import, Retrieve, Open, Test, Interact, Annotate. They send /health, /setup, /predict
 // and /webhook as Label Studio would, and store what is answered.
 //
 // # What it copies
@@ -22,8 +22,9 @@
 //   - Before each request for predictions a backend is asked for /health and /setup, and
 //     tasks that have a prediction of the version that /setup returned are left out.
 //     Opening a task asks only if it has no prediction at all.
-//   - Answers of /predict belong to tasks by position. An empty list stores nothing.
-//     Failures are seen by nobody.
+//   - Answers of /predict belong to tasks by position. An empty list stores nothing, and a
+//     prediction without a result is not stored. Failures are seen by nobody.
+//   - Send Test Request sends a task with the predictions that it has, and stores nothing.
 //   - Connecting registers a webhook, unless the name of the host has no dot. Events carry
 //     no credentials, wait one second and are not repeated. One without payload names
 //     only its action.

@@ -81,15 +81,19 @@ func (s *Server) predict(project int64, ids []int64, tasks []map[string]any) (st
 	s.mu.Unlock()
 	time.Sleep(storing)
 	for i, raw := range results {
-		var many []Prediction
+		var many []json.RawMessage
 		if err := json.Unmarshal(raw, &many); err != nil {
-			many = make([]Prediction, 1)
-			if err := json.Unmarshal(raw, &many[0]); err != nil {
+			many = []json.RawMessage{raw}
+		}
+		for _, raw := range many {
+			if without(raw, "result") {
+				continue // it is logged and not stored
+			}
+			var p Prediction
+			if err := json.Unmarshal(raw, &p); err != nil {
 				s.errorf("task %d: result %.300s: %v", ids[i], raw, err)
 				continue
 			}
-		}
-		for _, p := range many {
 			if p.Version == "" || p.Result == nil {
 				s.errorf("task %d: incomplete prediction %.300s", ids[i], raw)
 			}
@@ -99,6 +103,30 @@ func (s *Server) predict(project int64, ids []int64, tasks []map[string]any) (st
 		}
 	}
 	return stored, nil
+}
+
+// without reports whether raw is an object that has no such key.
+func without(raw json.RawMessage, key string) bool {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil {
+		return false
+	}
+	_, ok := object[key]
+	return !ok
+}
+
+// Test is the button Send Test Request: it sends a task as it is, with its predictions, shows
+// what is answered, and stores nothing.
+func (s *Server) Test(id int64) (answer json.RawMessage, err error) {
+	s.mu.Lock()
+	t := s.tasks.rows[id]
+	encoded := s.encodeTask(t, true)
+	s.mu.Unlock()
+	results, err := s.ask(t.Project, []map[string]any{encoded}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
 }
 
 // Interact is an annotator's page with Auto-Annotation: it sends all regions of a task and

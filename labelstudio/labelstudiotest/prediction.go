@@ -173,6 +173,35 @@ func (s *Server) importPredictions(r request) reply {
 	return reply{http.StatusCreated, map[string]int{"created": len(in)}}
 }
 
+func (s *Server) patchPrediction(r request) reply {
+	var in taken
+	if err := r.parse(&in); err != nil {
+		return s.fail(http.StatusBadRequest, err.Error())
+	}
+	if string(in.Version) == "null" {
+		return s.invalid("model_version", "This field may not be null.")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.predictions.rows[r.number("prediction")]
+	if p == nil {
+		return s.missing("Prediction")
+	}
+	now := in.prediction(p.Version)
+	now.ID = p.ID
+	if now.Task == 0 {
+		now.Task = p.Task
+	}
+	if in.Result == nil {
+		now.Result = p.Result
+	}
+	if in.Score == nil {
+		now.Score, now.scoreless = p.Score, p.scoreless
+	}
+	s.predictions.add(now)
+	return reply{http.StatusOK, now.encode(s.tasks.rows[now.Task].Project)}
+}
+
 func (s *Server) deletePrediction(r request) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,6 +31,7 @@ func (s *Server) serveEverything() {
 		"POST /api/tasks/{task}/annotations":              s.createAnnotation,
 		"GET /api/predictions":                            s.listPredictions,
 		"POST /api/predictions":                           s.createPrediction,
+		"PATCH /api/predictions/{prediction}":             s.patchPrediction,
 		"DELETE /api/predictions/{prediction}":            s.deletePrediction,
 		"GET /api/ml":                                     s.listBackends,
 		"POST /api/ml":                                    s.saveBackend,

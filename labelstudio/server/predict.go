@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
@@ -40,13 +41,27 @@ func (b *Server) predict(c *fiber.Ctx) error {
 		// Out of time is "not now", for every task.
 		b.log.Warn("no time left to predict", keyRequest, c.Locals(keyRequest), keyProject, p.ID)
 		answers = make([]labelstudio.Predictions, len(r.Tasks))
+		for i := range answers {
+			answers[i] = labelstudio.NotNow("the time of the request was up before it could be answered")
+		}
 	case err != nil:
 		return err
 	case len(answers) != len(r.Tasks):
 		return fmt.Errorf("the model answered %d of %d tasks", len(answers), len(r.Tasks))
 	}
 	b.check(c, p, r.Tasks, answers, version)
+	if len(answers) > 1 {
+		withoutReasons(answers)
+	}
 	return sendJSON(c, http.StatusOK, reply(answers, r.Context != nil))
+}
+
+// withoutReasons removes the reasons from the answer to a request for many tasks: nobody sees
+// them there, and each would be an error in Label Studio's log.
+func withoutReasons(answers []labelstudio.Predictions) {
+	for i, predictions := range answers {
+		answers[i] = slices.DeleteFunc(predictions, func(p labelstudio.Prediction) bool { return p.Reason != "" })
+	}
 }
 
 // reply writes the answer: a list for each task, or the one object that an interactive
@@ -68,8 +83,7 @@ func reply(answers []labelstudio.Predictions, interactive bool) []byte {
 			b = append(b, ',')
 		}
 		if interactive {
-			p := first(answers[i])
-			b = p.AppendJSON(b)
+			b = appendFirst(b, answers[i])
 		} else {
 			b = answers[i].AppendJSON(b)
 		}
@@ -77,13 +91,18 @@ func reply(answers []labelstudio.Predictions, interactive bool) []byte {
 	return append(b, "]}"...)
 }
 
-// first is the answer to an interactive request: the page wants an object, and one
+// appendFirst appends the answer to an interactive request: the page wants an object, and one
 // without regions when there is nothing to add.
-func first(p labelstudio.Predictions) labelstudio.Prediction {
-	if len(p) == 0 {
-		return labelstudio.Prediction{}
+func appendFirst(b []byte, predictions labelstudio.Predictions) []byte {
+	var p labelstudio.Prediction
+	if len(predictions) > 0 {
+		p = predictions[0]
 	}
-	return p[0]
+	if p.Reason == "" {
+		return p.AppendJSON(b)
+	}
+	b = append(b, `{"result":[],"reason":`...)
+	return append(labelstudio.AppendString(b, p.Reason), '}')
 }
 
 // project puts together what the request and the store know of the project.
@@ -105,10 +124,13 @@ func (b *Server) project(ctx context.Context, r *labelstudio.PredictRequest) (*l
 }
 
 // check holds back predictions that Label Studio would refuse or ask for again for ever,
-// and stamps the others. A task that loses its prediction gets an empty list.
+// and stamps the others. A task that loses its prediction gets the reason.
 func (b *Server) check(c *fiber.Ctx, p *labelstudio.Project, tasks []labelstudio.Task, answers []labelstudio.Predictions, version string) {
 	for i, predictions := range answers {
 		for k := range predictions {
+			if predictions[k].Reason != "" {
+				continue
+			}
 			err := valid(p, &predictions[k], version)
 			if err == nil {
 				predictions[k].ModelVersion = version
@@ -116,7 +138,7 @@ func (b *Server) check(c *fiber.Ctx, p *labelstudio.Project, tasks []labelstudio
 			}
 			b.log.Error("prediction held back", keyRequest, c.Locals(keyRequest),
 				keyProject, p.ID, keyTask, tasks[i].ID, keyError, err)
-			answers[i] = nil
+			answers[i] = labelstudio.NotNow("the prediction was held back: " + err.Error())
 			break
 		}
 	}

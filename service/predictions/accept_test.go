@@ -1,76 +1,15 @@
 package predictions
 
 import (
-	"context"
 	"fmt"
 	"strconv"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/internal/background"
 )
-
-// A slow disk: a request is answered in time, and all of its tasks are enqueued all the same.
-func TestTasksAreEnqueuedThatARequestDoesNotWaitFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBackground()
-		var enqueued atomic.Int64
-		const n = 1000
-		start := time.Now()
-		a, ok := b.accept(n, func(context.Context, int) *accepted {
-			time.Sleep(time.Second)
-			enqueued.Add(1)
-			return &accepted{}
-		})
-		if !ok {
-			t.Fatal("not accepted")
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-		defer cancel()
-		got := 0
-		for i := range n {
-			if a.get(ctx, i) != nil {
-				got++
-			}
-		}
-		if took := time.Since(start); took != 1500*time.Millisecond || got != together {
-			t.Errorf("%d tasks after %v, want %d", got, took, together)
-		}
-		b.close(t.Context())
-		if enqueued.Load() != n {
-			t.Errorf("%d of %d were enqueued", enqueued.Load(), n)
-		}
-	})
-}
-
-func TestTasksThatWaitToBeEnqueuedAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBackground()
-		slow := func(context.Context, int) *accepted { time.Sleep(time.Second); return &accepted{} }
-		for _, c := range []struct {
-			tasks int
-			want  bool
-		}{{2 * mostLeft, true}, {1, false}} {
-			if _, ok := b.accept(c.tasks, slow); ok != c.want {
-				t.Errorf("%d tasks: accepted %v", c.tasks, ok)
-			}
-		}
-		// A service that stops waits for a while only.
-		start := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
-		defer cancel()
-		b.close(ctx)
-		if took := time.Since(start); took != 3*time.Second {
-			t.Errorf("closed after %v", took)
-		}
-		if _, ok := b.accept(1, slow); ok {
-			t.Error("accepted after the end")
-		}
-	})
-}
 
 // BenchmarkPredict measures requests for many new tasks:
 //
@@ -92,11 +31,12 @@ func BenchmarkPredict(b *testing.B) {
 					tasks[i] = labelstudio.Task{ID: next, Project: 1, Data: labelstudio.Data{"audio": fmt.Appendf(nil, `"/data/upload/1/%d.wav"`, next)}}
 				}
 				start := time.Now()
-				if _, err := f.Predict(b.Context(), p, tasks, nil); err != nil {
+				if _, err := f.Predict(b.Context(), p, tasks); err != nil {
 					b.Fatal(err)
 				}
 				answered += time.Since(start)
-				f.background.running.Wait()
+				f.background.Close(b.Context())
+				f.background = background.New()
 			}
 			if jobs := len(f.Jobs.List(jobs.Filter{Kind: Kind})); jobs != int(next) {
 				b.Errorf("%d of %d tasks are to be pushed", jobs, next)

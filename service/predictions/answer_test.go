@@ -2,6 +2,7 @@ package predictions
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,12 +31,14 @@ func TestOfManyRequestsOneIsAnswered(t *testing.T) {
 	for i := range 20 {
 		asked.Go(func() {
 			node := []*Predictions{f.Predictions, other}[i%2]
-			out, err := node.Predict(t.Context(), p, []labelstudio.Task{task()}, nil)
+			out, err := node.Predict(t.Context(), p, []labelstudio.Task{task()})
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			answers.Add(int64(len(out[0])))
+			if out[0][0].Reason == "" {
+				answers.Add(1)
+			}
 		})
 	}
 	asked.Wait()
@@ -65,15 +68,46 @@ func TestNothingIsAnsweredBesideAPush(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out[0]) != 0 {
-		t.Errorf("answered while the push is under way: %+v, %v", out, err)
-	}
+	f.holds("while the push is under way", p, task(), "it is being stored")
 	if err := f.Worker().Work(l.Context(), t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out[0]) != 0 {
-		t.Errorf("answered after the push: %+v, %v", out, err)
+	f.holds("after the push", p, task(), "Label Studio has the prediction")
+	if got := f.versions(); len(got) != 1 {
+		t.Errorf("stored %q", got)
 	}
+}
+
+// with returns the task with a prediction of a version, that Label Studio has had for a while.
+func with(version string, age time.Duration) labelstudio.Task {
+	out := task()
+	out.Predictions = fmt.Appendf(nil, `[{"id":1,"model_version":%q,"created_at":%q,"result":[]}]`, version, time.Now().Add(-age).Format(time.RFC3339Nano))
+	return out
+}
+
+// Send Test Request sends a task as it is and shows the answer; so does a request by hand. What
+// asks for what is missing never asks for a prediction that is there, unless it was stored while
+// the request was made.
+func TestAnAnswerThatIsOnlyShownIsGivenInFull(t *testing.T) {
+	f := newFixture(t)
+	f.push("")
+	p := f.resolved("")
+	bare := task()
+	bare.Predictions = nil
+	f.holds("in the moment of the push", p, with(p.Version, time.Hour), "Label Studio has the prediction")
+	f.holds("by hand", p, bare, "")
+	f.holds("by hand again", p, bare, "")
+	out, err := f.Predict(t.Context(), p, []labelstudio.Task{with(p.Version, time.Hour), with(p.Version, time.Hour)})
+	if err != nil || out[0][0].Reason == "" || out[1][0].Reason == "" {
+		t.Errorf("a request for several tasks is no test request: %+v, %v", out, err)
+	}
+	if err := f.Jobs.Remove(t.Context(), push{TaskID: 5, ProjectID: 1, Version: p.Version}.Key()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		f.holds("Send Test Request", p, with(p.Version, time.Hour), "")
+	}
+	f.holds("a prediction that was stored while the request was made", p, with(p.Version, time.Second), "Label Studio has the prediction")
 	if got := f.versions(); len(got) != 1 {
 		t.Errorf("stored %q", got)
 	}

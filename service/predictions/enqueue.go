@@ -35,6 +35,10 @@ type accepted struct {
 	// pushed says that the task came without the prediction although that had been pushed a
 	// moment ago.
 	pushed bool
+	// ended is when the push ended; zero if it has not.
+	ended time.Time
+	// refused is why nothing was enqueued; nil if it was.
+	refused error
 }
 
 // errNoRecording says that there is nothing to transcribe.
@@ -105,6 +109,7 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 	if err != nil || job.State != jobs.Done {
 		return err
 	}
+	a.ended = job.Ended
 	outcome, err := q.Result(ctx, job.Key)
 	if err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
 		return err

@@ -9,7 +9,9 @@
 //
 // Nothing in a request waits for a model or a recording. Both ways enqueue a transcription of
 // each recording and a push of the prediction; Predict then waits, for a bounded time, for
-// the transcriptions. What is ready is answered, everything else is answered with "not now".
+// those transcriptions that will be ready by its end, as far as that can be known (package
+// progress). What is ready is answered, everything else is answered with "not now" and the
+// reason: Label Studio shows it in answer to Send Test Request, and else writes it to its log.
 // The push stores it later, through crashes and outages of Label Studio. Of a request with
 // thousands of tasks, those that are not on the disk by then are enqueued after the answer.
 //
@@ -24,6 +26,9 @@
 //   - To answer, a request holds the push until Label Studio has had time to store the answer. Of
 //     several requests one gets it; the others, and those that find the push running or done,
 //     get "not now".
+//   - Label Studio asks only for what it lacks. So a request for one task that has its
+//     prediction is Send Test Request, whose answer is looked at and not stored, as is that to a
+//     request by hand, which does not say what the task has. Both are answered in full.
 //   - After an answer the push comes all the same, and looks: if the answer was lost on its way
 //     it stores the prediction, and if there are two rows it removes one.
 //
@@ -44,6 +49,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio/api"
+	"github.com/asr-backend/asr-backend/service/internal/background"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -54,8 +60,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// DefaultWait is how long Predict waits for transcripts if Options do not say.
-const DefaultWait = 60 * time.Second
+// DefaultWait is how long Predict waits for transcripts if Options do not say: a person looks at
+// an empty page meanwhile, and gives up on it long before Label Studio does, after 100 s.
+const DefaultWait = 20 * time.Second
 
 // Options are what Predictions are made of. Queue, Projects, Recordings, Problems and
 // Due are required.
@@ -84,7 +91,7 @@ type Predictions struct {
 	log        *slog.Logger
 	answered   *answered // without a client
 	asked      *asked    // without a client
-	background *background
+	background *background.Work
 	pushed     *prometheus.CounterVec // by outcome
 }
 
@@ -99,16 +106,13 @@ func New(o Options) (*Predictions, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), asked: newAsked(), background: newBackground(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
+	return &Predictions{Options: o, log: o.Logger, answered: newAnswered(), asked: newAsked(), background: background.New(), pushed: promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
 		Namespace: "asr_backend", Name: "pushes_total", Help: "Attempts to push predictions to Label Studio, by outcome."}, []string{"outcome"})}, nil
 }
 
 // Close waits for tasks that are still being enqueued, until ctx ends. It must come before the
 // queue is closed.
 func (s *Predictions) Close(ctx context.Context) error {
-	s.background.close(ctx)
+	s.background.Close(ctx)
 	return nil
 }
-
-// together is how many tasks are enqueued at once: writes that come together are faster.
-const together = 64

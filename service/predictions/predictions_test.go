@@ -82,7 +82,7 @@ func (f *fixture) project(extra string) *labelstudio.Project {
 }
 
 func task() labelstudio.Task {
-	return labelstudio.Task{ID: 5, Project: 1, Data: labelstudio.Data{"audio": json.RawMessage(`"/data/upload/1/a.wav"`)}}
+	return labelstudio.Task{ID: 5, Project: 1, Data: labelstudio.Data{"audio": json.RawMessage(`"/data/upload/1/a.wav"`)}, Predictions: json.RawMessage("[]")}
 }
 
 // transcribe ends the next transcription with a transcript.
@@ -94,6 +94,20 @@ func (f *fixture) transcribe() {
 	}
 	if err != nil {
 		f.t.Fatal(err)
+	}
+}
+
+// holds checks that a request for a task is answered with a prediction, or with none for a reason.
+func (f *fixture) holds(what string, p *projects.Project, task labelstudio.Task, reason string) {
+	f.t.Helper()
+	out, err := f.Predict(f.t.Context(), p, []labelstudio.Task{task})
+	switch {
+	case err != nil || len(out) != 1 || len(out[0]) != 1:
+		f.t.Errorf("%s: %+v, %v", what, out, err)
+	case reason == "" && (out[0][0].Reason != "" || len(out[0][0].Result) == 0):
+		f.t.Errorf("%s: %+v, want a prediction", what, out)
+	case !strings.Contains(out[0][0].Reason, reason):
+		f.t.Errorf("%s: %+v, want the reason %q", what, out, reason)
 	}
 }
 
@@ -155,19 +169,11 @@ func TestAPreparedTaskIsTranscribedAndPushed(t *testing.T) {
 func TestPredictAnswersWhatIsReadyAndNothingElse(t *testing.T) {
 	f := newFixture(t)
 	p := f.resolved("")
-	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil || len(out) != 1 || out[0] != nil {
-		t.Errorf("before it is transcribed: %+v, %v", out, err)
-	}
+	f.holds("before it is transcribed", p, task(), "not transcribed within 1s")
 	f.transcribe()
-	for i, want := range []int{1, 0} { // the second time Label Studio is storing the first
-		out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil)
-		if err != nil || len(out[0]) != want {
-			t.Errorf("request %d: %+v, %v", i, out, err)
-		}
-	}
-	if out, err := f.Predict(t.Context(), p, []labelstudio.Task{{ID: 6}}, nil); err != nil || out[0] != nil {
-		t.Errorf("a task without a recording: %+v, %v", out, err)
-	}
+	f.holds("the first request", p, task(), "")
+	f.holds("while Label Studio stores the answer", p, task(), "another request")
+	f.holds("a task without a recording", p, labelstudio.Task{ID: 6}, "no recording")
 	if _, tasks := f.Problems.Of(1); len(tasks) != 1 || tasks[0].ID != 6 || tasks[0].State != problems.NotAccepted {
 		t.Errorf("problems %+v", tasks)
 	}
@@ -294,12 +300,12 @@ func TestOnlyWhatThisBackendWroteIsReplaced(t *testing.T) {
 func TestAnAnswerOfAnOldVersionIsReplaced(t *testing.T) {
 	f := newFixture(t)
 	p := f.resolved("")
-	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil {
+	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}); err != nil {
 		t.Fatal(err)
 	}
 	f.transcribe()
-	out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil)
-	if err != nil || len(out[0]) != 1 {
+	out, err := f.Predict(t.Context(), p, []labelstudio.Task{task()})
+	if err != nil || len(out[0]) != 1 || out[0][0].Reason != "" {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	f.store(out[0][0].ModelVersion)
@@ -325,7 +331,7 @@ func TestMediaPasswordsStandInNoJob(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}, nil); err != nil {
+	if _, err := f.Predict(t.Context(), p, []labelstudio.Task{task()}); err != nil {
 		t.Fatal(err)
 	}
 	list := f.Jobs.List(jobs.Filter{})

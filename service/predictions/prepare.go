@@ -10,6 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/internal/background"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
@@ -22,7 +23,7 @@ func (s *Predictions) Prepare(ctx context.Context, p *projects.Project, tasks []
 	}
 	errs := make([]error, len(tasks))
 	var missing atomic.Int64
-	parallel.For(len(tasks), together, func(i int) {
+	parallel.For(len(tasks), background.Together, func(i int) {
 		a, err := s.enqueue(ctx, p, &tasks[i], request{class: class})
 		if a != nil {
 			missing.Add(int64(a.missing))
@@ -50,6 +51,17 @@ func ofTask(err error) bool {
 func (s *Predictions) Known(q *jobs.Queue, p *projects.Project, task int64) bool {
 	job, ok := q.Peek(push{TaskID: task, ProjectID: p.ID, Version: p.Version}.Key())
 	return ok && job.Project != "" // else its record is damaged, and is made anew
+}
+
+// WaitingFor returns the tasks of a project that wait for a transcription alone, given the key of
+// its job, to have their prediction of the present version pushed.
+func WaitingFor(q *jobs.Queue, p *projects.Project, transcription string) (tasks []int64) {
+	for job := range q.Jobs(jobs.Filter{Project: projects.Name(p.ID), Kind: Kind, States: []jobs.State{jobs.Queued}}) {
+		if _, task, version, ok := parseKey(job.Key); ok && job.After == transcription && version == p.Version {
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks
 }
 
 // Forget takes back what is queued for tasks that are gone. Transcriptions stay: other tasks

@@ -56,6 +56,9 @@ type Settings struct {
 	// Repredict says which tasks get a new prediction when the model or the settings change:
 	// one of the constants below. Empty is RepredictUnlabelled.
 	Repredict string `json:"repredict"`
+	// Partial is in minutes: a longer recording gets a prediction of what has been transcribed so
+	// far, until all of it is. 0 is never.
+	Partial float64 `json:"partial"`
 }
 
 // Values of Settings.Repredict.
@@ -136,6 +139,9 @@ func (s *Settings) Validate() error {
 		if n := utf8.RuneCountInString(name); n > longestSpeaker || strings.ContainsFunc(name, unicode.IsControl) {
 			return fmt.Errorf("speakers: name %d: want one line of at most %d characters", i+1, longestSpeaker)
 		}
+	}
+	if m := s.Partial; m != 0 && (m < 1 || m > 24*60) {
+		return fmt.Errorf("partial: %g minutes; want 1 to 1440, or 0 for never", m)
 	}
 	switch s.Repredict {
 	case "", RepredictUnlabelled, RepredictAll, RepredictOff:

@@ -26,7 +26,11 @@ func (r *Registry) Write(ctx context.Context, p *Project) error {
 	r.mu.Lock()
 	known := r.written[p.ID]
 	r.mu.Unlock()
-	if known[p.Version] && known[p.TranscriptVersion] {
+	versions := []string{p.Version, p.TranscriptVersion}
+	if p.Settings.Partial > 0 {
+		versions = append(versions, labelstudio.PartialVersion(p.Version))
+	}
+	if !slices.ContainsFunc(versions, func(v string) bool { return !known[v] }) {
 		return nil
 	}
 	q, err := r.options.Queue.Get()
@@ -38,7 +42,9 @@ func (r *Registry) Write(ctx context.Context, p *Project) error {
 		if all, err = r.parseWritten(ctx, q, p.ID, old); err != nil {
 			return "", err
 		}
-		all[p.Version], all[p.TranscriptVersion] = true, true
+		for _, v := range versions {
+			all[v] = true
+		}
 		raw, err := json.Marshal(slices.Sorted(maps.Keys(all)))
 		return string(raw), err
 	})

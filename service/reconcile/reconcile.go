@@ -265,6 +265,7 @@ func (r *Reconciler) tasks(ctx context.Context, q *jobs.Queue, p *projects.Proje
 			continue
 		}
 		tasks, class := &imported, priority.Batch
+		delete(written, labelstudio.PartialVersion(p.Version)) // the rest is still to come
 		switch earlier := predicted(&task, written); {
 		case earlier && p.Settings.Repredict == projects.RepredictOff:
 			continue

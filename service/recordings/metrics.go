@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/transcript"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +24,7 @@ type metrics struct {
 	mediaErrors  *prometheus.CounterVec
 }
 
-func newMetrics(r prometheus.Registerer, p *progress) *metrics {
+func newMetrics(r prometheus.Registerer, p *progress.Progress) *metrics {
 	auto := promauto.With(r)
 	counter := func(name, help string) prometheus.Counter {
 		return auto.NewCounter(prometheus.CounterOpts{Namespace: "asr_backend", Name: name, Help: help})
@@ -35,7 +36,7 @@ func newMetrics(r prometheus.Registerer, p *progress) *metrics {
 		return auto.NewHistogram(prometheus.HistogramOpts{Namespace: "asr_backend", Name: name, Help: help, Buckets: buckets})
 	}
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "asr_backend", Name: "audio_seconds_under_way",
-		Help: "Seconds of audio, as declared, that remain in the recordings being transcribed."}, func() float64 { return p.left().Seconds() })
+		Help: "Seconds of audio that remain in the recordings being transcribed, as far as their lengths are known."}, func() float64 { return p.Left().Seconds() })
 	return &metrics{
 		audio:        counter("audio_seconds_total", "Seconds of audio transcribed."),
 		speed:        histogram("rtfx", "Seconds of audio per second, of each recording, including the download.", prometheus.ExponentialBuckets(1, 2, 14)),

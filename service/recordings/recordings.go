@@ -62,6 +62,8 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/modelpool"
+	"github.com/asr-backend/asr-backend/service/parts"
+	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/turns"
@@ -85,6 +87,8 @@ type Options struct {
 	// not Take them here; 0 means one. MostPlaces is how many Resize may make of them.
 	Places, MostPlaces int
 
+	Parts parts.Taker // of transcripts of what has been transcribed so far
+
 	FFmpeg   string // see audio.Options
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // of metrics; nil: not registered
@@ -99,8 +103,9 @@ type Recordings struct {
 	client   *api.Client // or nil
 	ffmpeg   string
 	log      *slog.Logger
+	parts    parts.Taker
 	metrics  *metrics
-	progress *progress
+	progress *progress.Progress
 	turns    *turns.Turns
 	workers  int
 	opening  chan struct{} // capacity 1; held by the worker that waits to open a recording
@@ -111,7 +116,7 @@ func New(o Options) (*Recordings, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, progress: newProgress(),
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, parts: o.Parts, progress: progress.New(o.Places),
 		turns: turns.New(o.Places), opening: make(chan struct{}, 1)}
 	r.workers = r.turns.Most() + max(o.MostPlaces-max(o.Places, 1), 0)
 	r.metrics = newMetrics(o.Registry, r.progress)
@@ -127,10 +132,23 @@ func New(o Options) (*Recordings, error) {
 func (r *Recordings) Close() { r.fetcher.Close() }
 
 // Running returns the recordings that are being transcribed, the longest under way first.
-func (r *Recordings) Running() []Running { return r.progress.list() }
+func (r *Recordings) Running() []progress.Running { return r.progress.List() }
+
+// Wait waits for the end of a transcription, given the key of its job, as long as it is expected
+// before the deadline of ctx; see progress.Progress.
+func (r *Recordings) Wait(ctx context.Context, key string) (jobs.Job, error) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return jobs.Job{}, err
+	}
+	return r.progress.Wait(ctx, q, key)
+}
 
 // Resize changes how many recordings are transcribed at once.
-func (r *Recordings) Resize(places int) { r.turns.Resize(places) }
+func (r *Recordings) Resize(places int) {
+	r.turns.Resize(places)
+	r.progress.Resize(places)
+}
 
 // Workers is how many workers are to Take recordings: more than there are places, since they
 // take turns.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/turns"
 	"github.com/asr-backend/asr-backend/timeline"
@@ -17,7 +18,7 @@ import (
 type session struct {
 	place   *turns.Place // nil: it does not take turns
 	queue   *queue.Queue
-	running *tracker
+	running *progress.Recording
 	yield   context.CancelCauseFunc // ends the attempt
 
 	saved     bool          // a window, so that the next attempt gets further than this one
@@ -38,8 +39,8 @@ func (s *session) rest(ctx context.Context) {
 		return
 	}
 	s.place.Lose()
-	s.running.waiting(true)
-	defer s.running.waiting(false)
+	s.running.SetWaiting(true)
+	defer s.running.SetWaiting(false)
 	_ = s.place.Regain(ctx) // it fails with ctx, as the transcription does
 }
 
@@ -56,13 +57,10 @@ func (s *session) yields() bool {
 
 // follow takes note of how far a request gets.
 func (s *session) follow(r *transcribe.Request) {
-	if s.place == nil {
-		return
-	}
 	load, save, missed := r.Load, r.Save, false
 	r.Load = func(channel int, start timeline.Row) []ctc.Row {
 		rows := load(channel, start)
-		if rows == nil && !missed {
+		if rows == nil && !missed && s.place != nil {
 			missed, s.restarted = true, s.place.Worked()
 		}
 		return rows
@@ -70,5 +68,6 @@ func (s *session) follow(r *transcribe.Request) {
 	r.Save = func(channel int, start timeline.Row, rows []ctc.Row) {
 		save(channel, start, rows)
 		s.saved = true
+		s.running.Computed()
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/parts"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -60,11 +61,11 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 			return err
 		}
 	}
-	done, wait := elsewhere(q, job)
-	if done != nil {
-		if t := r.copied(ctx, done); t != nil {
+	same, wait := elsewhere(q, job)
+	if same != nil {
+		if t := r.copied(ctx, same); t != nil {
 			t.Source = o.Name
-			r.log.Info("recording transcribed before", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "as", done.Key)
+			r.log.Info("recording transcribed before", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "as", same.Key)
 			return finish(a, t)
 		}
 	}
@@ -75,18 +76,30 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if err != nil {
 		return err
 	}
-	running := r.progress.begin(job.Key, rec.ProjectID, rec.TaskID, o.Name)
-	defer running.end()
-	request.Opened = func(i audio.Info) { running.length(max(i.Declared, 0).Duration()) }
+	running := r.progress.Begin(job.Key, job.Class, rec.ProjectID, rec.TaskID, o.Name)
+	done := false
+	defer func() { running.End(done) }()
+	var length time.Duration
+	request.Opened = func(i audio.Info) {
+		length = max(i.Estimate, 0).Duration()
+		running.SetLength(length)
+	}
 	ctx, yield := context.WithCancelCause(ctx)
 	defer yield(nil)
 	session := &session{place: place, queue: r.queue, running: running, yield: yield}
 	session.follow(&request)
+	soFar := parts.New(ctx, r.parts, parts.Recording{Project: rec.ProjectID, Job: job.Key, Path: o.Path, Name: o.Name,
+		Recognizer: o.recognizer, Transcriber: o.transcriber, Windows: a.Windows, Logger: r.log})
+	defer soFar.End()
 	request.Progress = func(p asr.Progress) {
-		running.transcribed(p.Recognized.Duration())
+		running.Transcribed(p.Recognized.Duration())
+		if session.saved { // else it has not got as far as the last attempt yet
+			soFar.Reached(p.Recognized, length)
+		}
 		session.rest(ctx)
 	}
 	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, request)
+	soFar.End()
 	switch {
 	case err == nil: // also if its end came first
 	case errors.Is(context.Cause(ctx), errYielded):
@@ -99,6 +112,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if err := finish(a, t); err != nil {
 		return err
 	}
+	done = true
 	took := time.Since(start)
 	r.metrics.transcribed(t, took)
 	r.log.Info("recording transcribed", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "audio_s", t.Duration.Seconds(),
@@ -123,27 +137,15 @@ func (r *Recordings) request(ctx context.Context, a *jobs.Attempt[Recording], re
 	if err != nil {
 		return transcribe.Request{}, err
 	}
-	width := recognizer.Contract().Width
 	var failed atomic.Bool // logged once
 	return transcribe.Request{Request: asr.Request{
 		Priority: a.Job().Class,
-		Load: func(channel int, start timeline.Row) []ctc.Row {
-			rows, err := ctc.ParseRows(stored[windowIndex(channel, start)], width)
-			if err != nil || len(rows) == 0 {
-				return nil
-			}
-			return rows
-		},
+		Load:     parts.Stored(stored, recognizer.Contract().Width),
 		Save: func(channel int, start timeline.Row, rows []ctc.Row) {
-			err := a.PutWindow(ctx, windowIndex(channel, start), ctc.AppendRows(nil, rows))
+			err := a.PutWindow(ctx, parts.Index(channel, start), ctc.AppendRows(nil, rows))
 			if err != nil && ctx.Err() == nil && !failed.Swap(true) {
 				r.log.Warn("windows are not stored: a crash would cost more than one", "job", a.Job().Key, "error", err)
 			}
 		},
 	}}, nil
-}
-
-// windowIndex numbers the windows of all channels.
-func windowIndex(channel int, start timeline.Row) int {
-	return channel<<40 | int(start)
 }

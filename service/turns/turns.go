@@ -19,8 +19,9 @@
 // # Turns
 //
 // A place is never taken away. Whoever has one asks now and then whether it is Wanted: a turn is
-// over, and a claim waits. A turn is ten seconds, or five if a claim of a higher class waits. The
-// recording then gives its place back (Lose) and claims one again (Regain). It stays open
+// over, and a claim waits. A turn is ten seconds, or five if a claim of a higher class waits, or
+// two if a recording waits that has not begun: it may be a short one, which is done before long ones
+// would notice, and that nobody can know before it is open. The recording then gives its place back (Lose) and claims one again (Regain). It stays open
 // meanwhile and goes on where it was, so a turn may be short. Without does the same for a long
 // download.
 //
@@ -83,6 +84,8 @@ const (
 	turnLength = 10 * time.Second
 	// turnOfLower is how long it does while one of a higher class waits.
 	turnOfLower = 5 * time.Second
+	// turnOfBegun is how long it does while one of its class waits to be opened, and may be.
+	turnOfBegun = 2 * time.Second
 )
 
 // ahead is how much less time than all others a project can have had: it then comes first until
@@ -259,7 +262,8 @@ func (p *Place) Wanted() bool {
 	}
 	had := time.Since(p.since)
 	return slices.ContainsFunc(p.t.line, func(c *claim) bool {
-		return had >= turnLength || had >= turnOfLower && c.class > p.class
+		return had >= turnLength || had >= turnOfLower && c.class > p.class ||
+			had >= turnOfBegun && c.class >= p.class && c.opens && p.t.open < p.t.most
 	})
 }
 

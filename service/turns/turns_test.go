@@ -46,13 +46,19 @@ func TestPlacesAreGrantedInTurns(t *testing.T) {
 func TestAPlaceIsWantedAfterATurn(t *testing.T) {
 	for name, c := range map[string]struct {
 		class priority.Class
+		opens bool
 		after time.Duration
 		want  bool
 	}{
-		"too early":                     {priority.Batch, turnLength - time.Second, false},
-		"after a turn":                  {priority.Batch, turnLength, true},
-		"a higher class, too early":     {priority.Opened, turnOfLower - time.Second, false},
-		"a higher class, after moments": {priority.Opened, turnOfLower, true},
+		"too early":                          {priority.Batch, false, turnLength - time.Second, false},
+		"after a turn":                       {priority.Batch, false, turnLength, true},
+		"a higher class, too early":          {priority.Opened, false, turnOfLower - time.Second, false},
+		"a higher class, after moments":      {priority.Opened, false, turnOfLower, true},
+		"one to be opened, too early":        {priority.Batch, true, turnOfBegun - time.Second, false},
+		"one to be opened, after moments":    {priority.Batch, true, turnOfBegun, true},
+		"one of a lower class to be opened":  {priority.Background, true, turnLength - time.Second, false},
+		"one of a lower class, after a turn": {priority.Background, true, turnLength, true},
+		"one of a higher class to be opened": {priority.Opened, true, turnOfBegun, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -64,7 +70,7 @@ func TestAPlaceIsWantedAfterATurn(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				left := errors.New("left")
 				done := make(chan error)
-				go func() { done <- turns.Take(ctx, "2", c.class) }()
+				go func() { done <- turns.claim(ctx, &claim{c.opens, "2", c.class, make(chan struct{})}) }()
 				time.Sleep(c.after)
 				if got := turns.Of("a").Wanted(); got != c.want {
 					t.Errorf("wanted: %v", got)

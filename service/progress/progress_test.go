@@ -1,0 +1,152 @@
+package progress
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/priority"
+)
+
+func left(p *Progress, key string) expected {
+	return p.expect(nil, &jobs.Job{Key: key, State: jobs.Running, Attempted: time.Now().Add(-3 * time.Second)})
+}
+
+// advance transcribes so much audio at a speed.
+func advance(r *Recording, audio time.Duration, speed float64) {
+	const window = 20 * time.Second
+	for end := r.Done + audio; r.Done < end; {
+		time.Sleep(time.Duration(float64(window) / speed))
+		r.Computed()
+		r.Transcribed(r.Done + window)
+	}
+}
+
+func TestTheEstimateFollowsTheSpeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(2)
+		if e := left(p, "a"); e.measured || e.left != 3*time.Second || !strings.Contains(e.what, "downloaded") {
+			t.Errorf("while it is downloaded: %+v", e)
+		}
+		r := p.Begin("a", priority.Batch, 1, 2, "a.wav")
+		defer r.End(false)
+		r.SetLength(2 * time.Hour)
+		time.Sleep(time.Second)
+		// What an earlier attempt has stored is there at once.
+		r.Transcribed(time.Hour)
+		if e := left(p, "a"); e.measured || e.left != time.Second {
+			t.Errorf("nothing is computed yet: %+v", e)
+		}
+		advance(r, 10*time.Minute, 100)
+		if e := left(p, "a"); !e.measured || e.left.Round(time.Second) != 30*time.Second || !strings.Contains(e.what, "1:10:00 of 2:00:00 are done, and the rest takes about 30 s") {
+			t.Errorf("at a hundred times real time: %+v", e)
+		}
+		// It shares the machine with others now.
+		advance(r, 10*time.Minute, 20)
+		if e := left(p, "a"); e.left.Round(time.Second) != 2*time.Minute {
+			t.Errorf("at twenty times real time: %+v", e)
+		}
+		// It waits for its turn: the estimate grows.
+		r.SetWaiting(true)
+		time.Sleep(10 * time.Second)
+		if e := left(p, "a"); e.left < 150*time.Second {
+			t.Errorf("after ten seconds without progress: %+v", e)
+		}
+	})
+}
+
+func TestARecordingThatBeginsIsExpectedToBeAsFastAsOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(2)
+		first := p.Begin("a", priority.Batch, 1, 2, "a.wav")
+		defer first.End(false)
+		first.SetLength(2 * time.Hour)
+		advance(first, 10*time.Minute, 60)
+		imported, opened := p.Begin("b", priority.Batch, 1, 3, "b.wav"), p.Begin("c", priority.Opened, 1, 4, "c.wav")
+		for _, r := range []*Recording{imported, opened} {
+			r.SetLength(10 * time.Minute)
+			defer r.End(false)
+		}
+		// The opened one goes first, the imported one shares with both.
+		if e := left(p, "c"); !e.measured || e.left.Round(time.Second) != 10*time.Second {
+			t.Errorf("opened: %+v", e)
+		}
+		if e := left(p, "b"); !e.measured || e.left.Round(time.Second) != 30*time.Second {
+			t.Errorf("imported: %+v", e)
+		}
+	})
+}
+
+func TestWithoutALengthItIsExpectedToTakeThatLongAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(1)
+		r := p.Begin("a", priority.Batch, 1, 2, "a.opus")
+		defer r.End(false)
+		advance(r, 10*time.Minute, 60)
+		if e := left(p, "a"); e.measured || e.left.Round(time.Second) != 10*time.Second || !strings.Contains(e.what, "10:00 are done") {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// queue opens a queue with jobs of two projects.
+func openQueue(t *testing.T) *jobs.Queue {
+	t.Helper()
+	q, err := jobs.Open(t.Context(), jobs.Options{Dir: t.TempDir(), Reserve: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := q.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, key := range []string{"a", "b", "c"} {
+		if _, _, err := q.Enqueue(t.Context(), jobs.Spec{Key: key, Project: "1", Kind: "transcribe", Class: priority.Batch}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return q
+}
+
+func TestWaitIsOverOnceTheQueueIsTooLong(t *testing.T) {
+	q := openQueue(t)
+	p := New(1)
+	p.work = time.Hour // what a recording takes
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	_, err := p.Wait(ctx, q, "c")
+	late, ok := errors.AsType[*LateError](err)
+	if !ok || !late.Queued || !strings.Contains(late.What, "after 2 others") {
+		t.Fatalf("the third: %v", err)
+	}
+	// What fails is not there before it is tried again.
+	l, err := q.Take(ctx, "transcribe", priority.Batch)
+	if err == nil {
+		err = l.Retry(ctx, time.Hour, errors.New("the disk is full"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Wait(ctx, q, "a"); err == nil || !strings.Contains(err.Error(), "the disk is full") || !strings.Contains(err.Error(), "about 60 min") {
+		t.Errorf("one that failed: %v", err)
+	}
+	// What is done is there.
+	l, err = q.Take(ctx, "transcribe", priority.Batch)
+	if err == nil {
+		err = l.Finish(ctx, []byte("said"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job, err := p.Wait(ctx, q, "b"); err != nil || job.State != jobs.Done {
+		t.Errorf("one that is done: %+v, %v", job, err)
+	}
+	if _, err := p.Wait(ctx, q, "unknown"); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("one that there is not: %v", err)
+	}
+}

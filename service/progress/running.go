@@ -1,0 +1,151 @@
+package progress
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/asr-backend/asr-backend/priority"
+)
+
+// Progress follows the recordings that this process transcribes. It is safe for concurrent use.
+type Progress struct {
+	mu      sync.Mutex // guards the fields below, and what is in running
+	running map[string]*Recording
+	places  int
+	rate    float64       // seconds of audio a second, of all recordings together; 0: not measured
+	work    time.Duration // what a recording takes, on average; 0: not measured
+	whole   float64       // as rate, of whole recordings from their beginning to their end
+}
+
+// Recording is one recording on its way.
+type Recording struct {
+	p     *Progress
+	key   string
+	class priority.Class
+	Running
+	speed speed
+}
+
+// Running is a recording that is being transcribed, as /status shows it.
+type Running struct {
+	Project int64         `json:"project"`
+	Task    int64         `json:"task"`
+	File    string        `json:"file"`
+	Since   time.Time     `json:"since"`
+	Done    time.Duration `json:"-"`
+	Length  time.Duration `json:"-"` // as far as it is known; zero if it is not
+	DoneS   float64       `json:"transcribed_s"`
+	LengthS float64       `json:"length_s,omitempty"`
+	// Waiting says that it waits for its next turn.
+	Waiting bool `json:"waiting,omitempty"`
+}
+
+// New returns a Progress of which so many recordings are transcribed at once.
+func New(places int) *Progress {
+	return &Progress{running: map[string]*Recording{}, places: max(places, 1)}
+}
+
+// Resize changes how many recordings are transcribed at once.
+func (p *Progress) Resize(places int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.places = max(places, 1)
+}
+
+// Begin follows the recording of a job from now on. The caller calls End.
+func (p *Progress) Begin(key string, class priority.Class, project, task int64, file string) *Recording {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &Recording{p: p, key: key, class: class, Running: Running{Project: project, Task: task, File: file, Since: time.Now()}}
+	p.running[key] = r
+	return r
+}
+
+// SetLength notes how long the recording is.
+func (r *Recording) SetLength(d time.Duration) {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.Length, r.LengthS = d, d.Seconds()
+}
+
+// Computed notes that the model has run over a window. What was done before was stored by an
+// earlier attempt, and says nothing about the speed.
+func (r *Recording) Computed() {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.speed.counts = true
+}
+
+// Transcribed notes how far the recording is.
+func (r *Recording) Transcribed(d time.Duration) {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.Done, r.DoneS = d, d.Seconds()
+	now := time.Now()
+	r.speed.note(now, d)
+	rate := 0.0
+	for _, other := range r.p.running {
+		if !other.Waiting {
+			rate += other.speed.of(now, other.Done)
+		}
+	}
+	if rate > 0 {
+		r.p.rate = rate
+	}
+}
+
+// SetWaiting notes whether the recording waits for its next turn.
+func (r *Recording) SetWaiting(yes bool) {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.Waiting = yes
+}
+
+// End ends following the recording. done says that it has been transcribed.
+func (r *Recording) End(done bool) {
+	p := r.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running[r.key] == r {
+		delete(p.running, r.key)
+	}
+	if !done {
+		return
+	}
+	took := time.Since(r.Since)
+	if p.work == 0 {
+		p.work = took
+	}
+	p.work += (took - p.work) / 4
+	if took > 0 {
+		p.whole = r.Done.Seconds() / took.Seconds()
+	}
+}
+
+// List returns what is being transcribed, the longest under way first.
+func (p *Progress) List() []Running {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]Running, 0, len(p.running))
+	for _, r := range p.running {
+		out = append(out, r.Running)
+	}
+	slices.SortFunc(out, func(a, b Running) int {
+		if c := a.Since.Compare(b.Since); c != 0 {
+			return c
+		}
+		return strings.Compare(a.File, b.File)
+	})
+	return out
+}
+
+// Left is how much audio is still to be transcribed, as far as lengths are known.
+func (p *Progress) Left() time.Duration {
+	left := time.Duration(0)
+	for _, r := range p.List() {
+		left += max(r.Length-r.Done, 0)
+	}
+	return left
+}
