@@ -23,7 +23,7 @@ const kindProject = "project"
 
 // projectFlags say which project to make, where, and which service to connect it to.
 type projectFlags struct {
-	Configuration string `help:"Labelling configuration: calls, interviews, lectures, meetings, long-audio, or a file." placeholder:"NAME|FILE" default:"lectures" group:"Project"`
+	Configuration string `help:"Labelling configuration: calls, interviews, lectures, meetings, long-audio, or a file. Default: lectures." placeholder:"NAME|FILE" default:"lectures" group:"Project"`
 	Title         string `help:"Title of the project. Default: the name of the labelling configuration." group:"Project"`
 	BackendURL    string `help:"Address of the service as seen from Label Studio." name:"backend-url" default:"http://localhost:9090" placeholder:"URL" group:"Project"`
 
