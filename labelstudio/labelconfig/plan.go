@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/asr-backend/asr-backend/internal/visible"
 )
 
 // Options are what a person may decide about plans. The zero value decides nothing.
@@ -46,6 +48,10 @@ type Regions struct {
 	Choice      *Control
 	ChoiceValue string
 
+	// Channels are the labels of regions by their channel, of a recording whose channels are
+	// apart. Those of other channels, and empty ones, are labelled as Label says.
+	Channels []string
+
 	label  string // empty: none can be justified
 	option string
 }
@@ -66,6 +72,8 @@ func (p *Plan) String() string {
 		regions := "regions"
 		if r.Labels != nil {
 			switch {
+			case len(r.Channels) > 0:
+				regions += " labelled by channel (" + visible.Text(strings.Join(slices.DeleteFunc(slices.Clone(r.Channels), func(l string) bool { return l == "" }), ", ")) + ")"
 			case r.label != "":
 				regions += fmt.Sprintf(" labelled %q", r.label)
 			case r.Labels.Dynamic():
@@ -80,7 +88,7 @@ func (p *Plan) String() string {
 		if r.Text != nil {
 			regions += fmt.Sprintf(" with text in %q", r.Text.Name)
 		}
-		if p.Split {
+		if p.Split && len(r.Channels) == 0 {
 			regions += ", by channel"
 		}
 		add("%s", regions)
@@ -156,7 +164,7 @@ func (c *Config) Plans(o Options) ([]*Plan, string) {
 	case len(c.Objects)+len(c.Controls) == 0:
 		return nil, "The project has no labelling configuration yet."
 	}
-	return nil, `The labelling configuration shows no audio. Add <Audio name="audio" value="$audio"/>.`
+	return nil, `The labelling configuration shows no audio. Add <Audio name="audio" value="$audio" decoder="none"/>.`
 }
 
 // audio returns the audio objects; without any, the Paragraphs that play audio.

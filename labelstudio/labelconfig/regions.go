@@ -18,7 +18,10 @@ func (p *Plan) regions(c *Config, labels []*Control, text *Control, o Options) (
 	if len(labels) > 0 {
 		r.Labels = chooseLabels(labels, text, o)
 		r.label = speechLabel(r.Labels.Labels, r.allowed(), o.Label)
-		unlabelled := r.label == "" && !r.Labels.Dynamic()
+		if p.Split && o.Label == "" {
+			r.Channels = channelLabels(r.Labels.Labels, r.allowed())
+		}
+		unlabelled := r.label == "" && len(r.Channels) == 0 && !r.Labels.Dynamic()
 		if text == nil && unlabelled && !r.speakers() {
 			return nil, "None of the labels of " + quoted(r.Labels) + " says speech: name one Speech, " +
 				`add predicted_values="speech" to it, or set "label" in the extra params.`

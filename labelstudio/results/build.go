@@ -131,10 +131,14 @@ func (b *builder) region(id string, s *transcript.Segment) {
 		v.Span = &span
 		b.add(id, c, s.Confidence, v, meta)
 	}
-	if r.Labels != nil && (b.label != "" || r.Text == nil) {
+	label := b.label
+	if s.Channel >= 0 && s.Channel < len(r.Channels) && r.Channels[s.Channel] != "" {
+		label = r.Channels[s.Channel]
+	}
+	if r.Labels != nil && (label != "" || r.Text == nil) {
 		labels := []string{}
-		if b.label != "" {
-			labels = []string{b.label}
+		if label != "" {
+			labels = []string{label}
 		}
 		add(r.Labels, labelstudio.Value{Labels: labels}, nil)
 	}

@@ -88,6 +88,7 @@ type shape struct {
 	Label, Choice       string
 	Paragraphs          string
 	TextKeys            []string
+	Channels            []string `json:",omitempty"`
 }
 
 func shapes(plans []*labelconfig.Plan) []shape {
@@ -97,6 +98,7 @@ func shapes(plans []*labelconfig.Plan) []shape {
 		if r := p.Regions; r != nil {
 			s.Label = r.Label(nil)
 			s.Choice = r.ChoiceValue
+			s.Channels = r.Channels
 			if r.Labels != nil {
 				s.Labels = r.Labels.Name
 			}
