@@ -1,15 +1,14 @@
-// Work on tasks with long recordings in Label Studio's page, as an annotator does:
+// Work on a task with a long recording in Label Studio's page, as an annotator does:
 // browser.mjs <request.json
 //
-// The request says where Label Studio is, who signs in, where screenshots go, and which tasks to
-// open. For each, the page must show the task, play the right second, take a correction by the
-// keyboard and store it. What was measured is printed, a line of JSON a task. CHROMIUM is the
-// browser.
+// The request says where Label Studio is, who signs in, where screenshots go, and which task to
+// open. The page must show it, play the right second, take a correction by the keyboard and store
+// it. What was measured is printed as JSON. CHROMIUM is the browser.
 import { chromium } from 'playwright-core';
 import { execFileSync } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
 
-const { studio, email, password, out, tasks } = JSON.parse(await readFile('/dev/stdin', 'utf8'));
+const { studio, email, password, out, task } = JSON.parse(await readFile('/dev/stdin', 'utf8'));
 await mkdir(out, { recursive: true });
 
 function assert(so, what) {
@@ -140,35 +139,31 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--mute-audio', '--force-color-profile=srgb'],
 });
 try {
-  for (const task of tasks) {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-    const page = await context.newPage();
-    page.setDefaultTimeout(60000);
-    await page.route('**/*', route => {
-      const url = new URL(route.request().url());
-      return url.host === new URL(studio).host || ['data:', 'blob:'].includes(url.protocol) ? route.continue() : route.abort();
-    });
-    await page.goto(studio + '/user/login/');
-    await page.fill('input[name=email]', email);
-    await page.fill('input[name=password]', password);
-    await Promise.all([page.waitForURL(u => !String(u).includes('/user/login')), page.click('button[type=submit]')]);
-    await page.goto(`${studio}/projects/${task.project}/data`); // else the first visit opens a task twice
-    await page.getByText('Submitted annotations').first().waitFor();
-    const began = Date.now();
-    await page.goto(`${studio}/projects/${task.project}/data?task=${task.task}`);
-    const opened = await until(page, 'the task is open', 240, s => s.errors || s.loaded && (task.kind === 'paragraphs' || s.regions === task.regions));
-    const seconds = (Date.now() - began) / 1000;
-    await page.screenshot({ path: `${out}/${task.name}.png` });
-    assert(!opened.errors, `${task.name}: the page shows an error`);
-    assert(Math.abs(opened.duration - task.duration) < 2, `${task.name}: the page shows ${opened.duration} s of ${task.duration}`);
-    const corrected = await (task.kind === 'paragraphs' ? paragraphs : regionsByKeyboard)(page, task);
-    const stored = page.waitForResponse(r => r.request().method() === 'POST' && /\/api\/tasks\/\d+\/annotations/.test(r.url()));
-    if (task.kind === 'paragraphs') await page.getByRole('button', { name: 'Submit' }).click();
-    else await page.keyboard.press('Control+Enter');
-    assert((await stored).ok(), `${task.name}: Submit: ${(await stored).status()}`);
-    console.log(JSON.stringify({ name: task.name, seconds, memory: memory(), corrected }));
-    await context.close();
-  }
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  page.setDefaultTimeout(60000);
+  await page.route('**/*', route => {
+    const url = new URL(route.request().url());
+    return url.host === new URL(studio).host || ['data:', 'blob:'].includes(url.protocol) ? route.continue() : route.abort();
+  });
+  await page.goto(studio + '/user/login/');
+  await page.fill('input[name=email]', email);
+  await page.fill('input[name=password]', password);
+  await Promise.all([page.waitForURL(u => !String(u).includes('/user/login')), page.click('button[type=submit]')]);
+  await page.goto(`${studio}/projects/${task.project}/data`); // else the first visit opens a task twice
+  await page.getByText('Submitted annotations').first().waitFor();
+  const began = Date.now();
+  await page.goto(`${studio}/projects/${task.project}/data?task=${task.task}`);
+  const opened = await until(page, 'the task is open', 240, s => s.errors || s.loaded && (task.kind === 'paragraphs' || s.regions === task.regions));
+  const seconds = (Date.now() - began) / 1000;
+  await page.screenshot({ path: `${out}/${task.name}.png` });
+  assert(!opened.errors, `${task.name}: the page shows an error`);
+  assert(Math.abs(opened.duration - task.duration) < 2, `${task.name}: the page shows ${opened.duration} s of ${task.duration}`);
+  const corrected = await (task.kind === 'paragraphs' ? paragraphs : regionsByKeyboard)(page, task);
+  const stored = page.waitForResponse(r => r.request().method() === 'POST' && /\/api\/tasks\/\d+\/annotations/.test(r.url()));
+  if (task.kind === 'paragraphs') await page.getByRole('button', { name: 'Submit' }).click();
+  else await page.keyboard.press('Control+Enter');
+  assert((await stored).ok(), `${task.name}: Submit: ${(await stored).status()}`);
+  console.log(JSON.stringify({ name: task.name, seconds, memory: memory(), corrected }));
 } finally {
   await browser.close();
 }

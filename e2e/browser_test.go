@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,25 +47,30 @@ func TestBrowser(t *testing.T) {
 	ffmpeg(t, "-stream_loop", "-1", "-i", talk, "-t", length, "-c", "copy", long)
 	ffmpeg(t, "-stream_loop", "-1", "-i", talk, "-stream_loop", "-1", "-i", other,
 		"-filter_complex", "[0:a]aresample=16000[l];[1:a]aresample=16000[r];[l][r]join=inputs=2:channel_layout=stereo", "-t", length, "-b:a", "64k", call)
-
-	var list []opened
 	for _, name := range []string{"lectures", "interviews", "meetings", "long-audio", "calls"} {
-		o := opened{Name: name, Kind: "regions", Project: h.create(t, name), Duration: hours * 3600}
-		file := "talk.mp3"
-		if name == "calls" {
-			file = "call.mp3"
-		}
-		var storage struct{ ID int64 }
-		h.call(t, "POST", "/api/storages/localfiles", object{"project": o.Project, "title": name, "path": filepath.Join(h.documents, "long"), "use_blob_urls": true}, &storage)
-		h.add(t, o.Project, object{"audio": "/data/local-files/?d=long/" + file, "alignment": []object{}, "pred_text": ""})
-		list = append(list, o)
+		t.Run(name, func(t *testing.T) {
+			file := long
+			if name == "calls" {
+				file = call
+			}
+			o := opened{Name: name, Kind: "regions", Project: h.create(t, name), Duration: seconds(t, file)}
+			if o.Duration < 0.99*hours*3600 {
+				t.Fatalf("the recording has %v s", o.Duration)
+			}
+			var storage struct{ ID int64 }
+			h.call(t, "POST", "/api/storages/localfiles", object{"project": o.Project, "title": name, "path": filepath.Dir(file), "use_blob_urls": true}, &storage)
+			h.add(t, o.Project, object{"audio": "/data/local-files/?d=long/" + filepath.Base(file), "alignment": []object{}, "pred_text": ""})
+			o.look(t, h, h.main.settled(t, o.Project, 1, 40*time.Minute)[0])
+			o.stored(t, h, o.work(t, h, driver))
+		})
 	}
-	for i := range list {
-		list[i].look(t, h, h.main.settled(t, list[i].Project, 1, 40*time.Minute)[0])
-	}
+}
 
+// work opens the task in the page and returns what it corrected there.
+func (o *opened) work(t *testing.T, h *house, driver string) string {
+	t.Helper()
 	out := filepath.Join(h.dir, "browser")
-	request, err := json.Marshal(object{"studio": h.url, "email": email, "password": password, "out": out, "tasks": list})
+	request, err := json.Marshal(object{"studio": h.url, "email": email, "password": password, "out": out, "task": o})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,13 +82,11 @@ func TestBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, failed.String())
 	}
-	for i, line := range strings.Split(strings.TrimSpace(said.String()), "\n") {
-		var did struct{ Corrected string }
-		if err := json.Unmarshal([]byte(line), &did); err != nil {
-			t.Fatal(err)
-		}
-		list[i].stored(t, h, did.Corrected)
+	var did struct{ Corrected string }
+	if err := json.Unmarshal(said.Bytes(), &did); err != nil {
+		t.Fatal(err)
 	}
+	return did.Corrected
 }
 
 // look takes what the page has to show from a task.
@@ -144,4 +148,18 @@ func ffmpeg(t *testing.T, args ...string) {
 	if out, err := exec.Command("ffmpeg", append([]string{"-v", "error", "-y"}, args...)...).CombinedOutput(); err != nil {
 		t.Fatalf("ffmpeg: %v\n%s", err, out)
 	}
+}
+
+// seconds is how long a recording is.
+func seconds(t *testing.T, file string) float64 {
+	t.Helper()
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", file).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	length, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return length
 }
