@@ -46,7 +46,7 @@ func TestBrowser(t *testing.T) {
 	length := fmt.Sprint(hours * 3600)
 	ffmpeg(t, "-stream_loop", "-1", "-i", talk, "-t", length, "-c", "copy", long)
 	ffmpeg(t, "-stream_loop", "-1", "-i", talk, "-stream_loop", "-1", "-i", other,
-		"-filter_complex", "[0:a]aresample=16000[l];[1:a]aresample=16000[r];[l][r]join=inputs=2:channel_layout=stereo", "-t", length, "-b:a", "64k", call)
+		"-filter_complex", "[0:a]aresample=16000,aformat=channel_layouts=mono[l];[1:a]aresample=16000,aformat=channel_layouts=mono[r];[l][r]join=inputs=2:channel_layout=stereo:map=0.0-FL|1.0-FR", "-t", length, "-b:a", "64k", call)
 	for _, name := range []string{"lectures", "interviews", "meetings", "long-audio", "calls"} {
 		t.Run(name, func(t *testing.T) {
 			file := long
