@@ -6,7 +6,7 @@ VENV    := .venv-test
 MODEL   := default
 SAMPLE  := samples/reading.opus
 
-.PHONY: accuracy cuda-standin gpu-check faults faults-short run demo build library test e2e e2e-versions screenshots load waits race test-env lint validate model image-check clean
+.PHONY: accuracy cuda-standin gpu-check faults faults-short run demo build library test e2e e2e-browser e2e-versions screenshots load waits race test-env lint validate model image-check clean
 
 # Build the program, transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -45,6 +45,14 @@ e2e-versions: build
 		scripts/label-studio.sh .cache/label-studio-versions/$$version $$version && echo "Label Studio $$version" && \
 		ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio-versions/$$version go test -count=1 -timeout 40m ./e2e || exit 1; \
 	done
+
+# Work on recordings of three hours in Label Studio's page. It takes half an hour; needs ffmpeg,
+# node, npm and chromium.
+e2e-browser: build
+	scripts/label-studio.sh .cache/label-studio
+	scripts/browser.sh .cache/browser
+	cp e2e/browser.mjs .cache/browser/
+	ASR_BACKEND_BROWSER=$(CURDIR)/.cache/browser ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 90m -v -run '^TestBrowser$$' ./e2e
 
 # Test the way to a GPU on a machine without one: the real CUDA provider of ONNX Runtime, on
 # libraries of our own in place of NVIDIA's. It downloads 256 MB into .cache, once.

@@ -73,7 +73,7 @@ func commandLine(t *testing.T) *program {
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, pattern := range []string{"*.md", "doc/*.md", "internal/scaffold/*/README.md"} {
+	for _, pattern := range []string{"*.md", "doc/*.md", "doc/*/README.md", "internal/scaffold/*/README.md"} {
 		found, err := filepath.Glob(filepath.Join(oracle.Root(t), pattern))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: got %v, %v", pattern, found, err)

@@ -3,7 +3,10 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +48,41 @@ func connectsWithoutModel(t *testing.T, h *house) {
 		t.Errorf("the prediction has version %s, /setup said %s", v, c.Version)
 	}
 	b.process.end(15)
+}
+
+// creates makes a project of each of the program's labelling configurations.
+func creates(t *testing.T, h *house) {
+	for i, name := range []string{"calls", "interviews", "lectures", "meetings", "long-audio"} {
+		p := h.create(t, name)
+		h.add(t, p, object{"audio": fmt.Sprintf("%s/clip-1.flac?created=%d", h.clips, i), "alignment": []object{}, "pred_text": ""})
+		k := h.main.settled(t, p, 1, 30*time.Second)[0]
+		if rows, _ := k.Data["alignment"].([]any); len(rows) == 0 && len(k.Predictions[0].Result) == 0 {
+			t.Errorf("%s: nothing was filled in", name)
+		}
+	}
+}
+
+// create makes a project by the program and returns its number.
+func (h *house) create(t *testing.T, configuration string) int64 {
+	t.Helper()
+	cmd := exec.Command(h.program, "create", "--kind", "project", "--configuration", configuration, "--backend-url", h.main.url)
+	cmd.Env = append(cleanEnv("ASR_BACKEND_", "LABEL_STUDIO_"), "LABEL_STUDIO_URL="+h.url, "LABEL_STUDIO_API_KEY="+h.personal)
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if strings.Contains(string(said), h.personal) {
+		t.Error("the token is in the output")
+	}
+	link := regexp.MustCompile(regexp.QuoteMeta(h.url) + `/projects/(\d+)/data\n$`).FindSubmatch(said)
+	if link == nil {
+		t.Fatalf("no link in %q", said)
+	}
+	project, err := strconv.ParseInt(string(link[1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
 }
 
 // reading is the path of a recording of a few seconds; there are some.

@@ -14,11 +14,14 @@
 // result that does not fit is refused by its own code, and with access to private
 // addresses, which it refuses since 1.23 unless two settings are off.
 //
-// `make e2e` runs the tests, and `make test` runs that. Without its environment, or with
+// TestBrowser alone has a browser: it works on recordings of hours in Label Studio's page.
+//
+// `make e2e` runs the other tests, and `make test` runs that. Without its environment, or with
 // -short, they are skipped:
 //
 //	ASR_BACKEND_LABEL_STUDIO   the Python environment of Label Studio
 //	ASR_BACKEND_PROGRAM        the program, bin/asr-backend if empty
 //	ASR_BACKEND_OUTAGE         how long Label Studio is away in the test of that; 5s if empty
+//	ASR_BACKEND_BROWSER        a folder with browser.mjs and its driver, see `make e2e-browser`
 //	ASR_BACKEND_KEEP           a folder for data and logs, kept after the tests
 package e2e

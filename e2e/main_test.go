@@ -37,6 +37,7 @@ func TestLabelStudio(t *testing.T) {
 		{"a correction is shown with its times", corrects},
 		{"Start Training prepares the tasks there are", trains},
 		{"every template", templates},
+		{"the program makes projects", creates},
 		{"both kinds of token", tokens},
 		{"a slow recording against a short deadline", answersInTime},
 		{"twenty kills in thirty tasks", survivesKills},

@@ -32,7 +32,7 @@ CONFIG = """<View>
     <Label value="Speech"/>
     <Label value="Noise"/>
   </Labels>
-  <Audio name="audio" value="$audio"/>
+  <Audio name="audio" value="$audio" decoder="ffmpeg"/>
   <TextArea name="transcription" toName="audio" perRegion="true" editable="true" rows="2" displayMode="region-list"/>
 </View>"""
 

@@ -9,7 +9,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 const [studio, backend, email, password, token, out] = process.argv.slice(2);
 const config = `<View>
   <Labels name="labels" toName="audio"><Label value="Speech"/><Label value="Noise"/></Labels>
-  <Audio name="audio" value="$audio"/>
+  <Audio name="audio" value="$audio" decoder="ffmpeg"/>
   <TextArea name="transcription" toName="audio" perRegion="true" editable="true" rows="2" displayMode="region-list"/>
 </View>`;
 

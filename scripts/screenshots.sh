@@ -7,20 +7,15 @@ set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$(cd "$1" && pwd)
-driver=1.65.1 # of playwright-core
 studio=${STUDIO_PORT:-8080}
 backend=${PORT:-9090}
 
-for tool in node npm "${CHROMIUM:-chromium}"; do
-	command -v "$tool" >/dev/null || { echo "screenshots.sh: $tool is needed; on Debian: apt-get install nodejs npm chromium" >&2; exit 1; }
-done
+browser=$root/.cache/browser
+"$root/scripts/browser.sh" "$browser"
 CHROMIUM=$(command -v "${CHROMIUM:-chromium}")
 export CHROMIUM
 
-browser=$root/.cache/browser
 mkdir -p "$browser/scripts" "$browser/samples"
-[ -d "$browser/node_modules/playwright-core" ] ||
-	npm install --silent --no-audit --no-fund --no-save --prefix "$browser" "playwright-core@$driver"
 # Node looks for packages beside the script that asks for them.
 cp "$root/scripts/screenshots.mjs" "$browser/scripts/"
 cp "$root/samples/reading.opus" "$browser/samples/"

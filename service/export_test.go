@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -18,6 +19,11 @@ func (s *Service) Test(r *http.Request) (*http.Response, error) { return s.serve
 // Kept returns the correction of an annotation, or nil.
 func (s *Service) Kept(ctx context.Context, project, annotation int64) (*corrections.Correction, error) {
 	return s.corrections.Load(ctx, project, annotation)
+}
+
+// Measured keeps the length of a recording of a project, as when a transcript was made of it.
+func (s *Service) Measured(ctx context.Context, project int64, length time.Duration) error {
+	return s.projects.Measured(ctx, project, length)
 }
 
 // MostListed is how many tasks of each project /status lists.

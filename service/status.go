@@ -67,9 +67,11 @@ type ProjectStatus struct {
 	Serves  []string          `json:"serves,omitempty"`
 	Notes   []string          `json:"notes,omitempty"`
 	Problem *problems.Problem `json:"problem,omitempty"`
-	Tasks   []TaskStatus      `json:"tasks"`
-	Omitted int               `json:"tasks_omitted,omitempty"` // that are not listed
-	Counts  map[string]int    `json:"counts"`                  // of tasks, by state
+	// Page is what keeps Label Studio's page from showing the project's recordings.
+	Page    *PageProblem   `json:"page_problem,omitempty"`
+	Tasks   []TaskStatus   `json:"tasks"`
+	Omitted int            `json:"tasks_omitted,omitempty"` // that are not listed
+	Counts  map[string]int `json:"counts"`                  // of tasks, by state
 	// Reconciled is the last look for tasks that no event announced.
 	Reconciled *reconcile.Look `json:"reconciled,omitempty"`
 	ErrorsBy   []VersionRate   `json:"word_error_rates,omitempty"`
@@ -203,6 +205,9 @@ func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
 	}
 	if len(p.Plans) == 0 && p.Why != "" {
 		out.Notes = append(out.Notes, p.Why)
+	}
+	if longest, err := s.projects.Longest(ctx, out.ID); err == nil {
+		out.Page = pageProblem(p, longest)
 	}
 }
 

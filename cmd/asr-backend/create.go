@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,13 +15,27 @@ import (
 )
 
 type createCommand struct {
-	Dir    string `arg:"" name:"DIR" help:"Folder to create. An existing folder is used if none of the new files exists in it." type:"path"`
-	Kind   string `help:"backend: a Go program that serves your own model with the packages of asr-backend. deployment: configuration files for running asr-backend." enum:"backend,deployment" default:"backend"`
+	Dir    string `arg:"" optional:"" name:"DIR" help:"Folder to create. An existing folder is used if none of the new files exists in it." type:"path"`
+	Kind   string `help:"backend: a Go program that serves your own model with the packages of asr-backend. deployment: configuration files for running asr-backend. project: a project in Label Studio, connected to asr-backend; needs no folder." enum:"backend,deployment,project" default:"backend"`
 	Source string `help:"Folder with the sources of asr-backend. Default: searched for above the program and above the current folder." type:"path" placeholder:"DIR"`
+	projectFlags
 }
 
-// Run makes the folder and says how to go on.
-func (c *createCommand) Run(parsed *kong.Context, std streams) error {
+// Run makes what is asked for and says how to go on.
+func (c *createCommand) Run(ctx context.Context, parsed *kong.Context, std streams) error {
+	switch {
+	case c.Kind == kindProject && c.Dir != "":
+		return &cli.UsageError{Err: errors.New("--kind project makes no folder")}
+	case c.Kind == kindProject:
+		return c.create(ctx, std)
+	case c.Dir == "":
+		return &cli.UsageError{Err: errors.New("give the folder to create")}
+	}
+	return c.folder(parsed, std)
+}
+
+// folder makes a folder.
+func (c *createCommand) folder(parsed *kong.Context, std streams) error {
 	source := c.Source
 	if source == "" {
 		starts := []string{"."}

@@ -37,7 +37,7 @@ type commands struct {
 	ExportManifest exportManifestCommand `cmd:"" help:"Write a NeMo training manifest from corrected transcripts."`
 	Health         healthCommand         `cmd:"" help:"Check that a running service is healthy, for example in a container health check."`
 	Doctor         doctorCommand         `cmd:"" help:"Diagnose this machine, the service and its connection to Label Studio."`
-	Create         createCommand         `cmd:"" help:"Create a starter project: a backend for your own model, or a deployment of asr-backend."`
+	Create         createCommand         `cmd:"" help:"Create a starter project: a backend for your own model, a deployment of asr-backend, or a connected project in Label Studio."`
 	Models         modelsCommand         `cmd:"" help:"List, download and verify models."`
 	Bench          benchCommand          `cmd:"" help:"Measure speed and memory use on this machine."`
 	Version        versionCommand        `cmd:"" help:"Print the version."`

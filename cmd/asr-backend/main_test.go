@@ -9,6 +9,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	oracle.NeedLibrary(t)
 	published := newMirror(t)
+	studio := labelstudiotest.New(t, labelstudiotest.Options{})
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
@@ -30,6 +32,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ASR_BACKEND_PROVIDER", "cpu")
 			e.Setenv("ASR_BACKEND_MODELS_DIR", filepath.Join(e.WorkDir, "models"))
 			e.Setenv("ASR_BACKEND_MODELS_MIRROR", published.URL)
+			e.Setenv("STUDIO", studio.URL)
+			e.Setenv("STUDIO_TOKEN", labelstudiotest.DefaultToken)
 			e.Setenv("DATA", filepath.Join(oracle.Root(t), "testdata"))
 			e.Setenv("TONES", filepath.Join(oracle.Root(t), "testdata", "models", "toys", "tones"))
 			return nil

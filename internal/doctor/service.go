@@ -46,6 +46,10 @@ type serviceStatus struct {
 			What string `json:"what"`
 			Hint string `json:"hint"`
 		} `json:"problem"`
+		Page *struct {
+			What string `json:"what"`
+			Hint string `json:"hint"`
+		} `json:"page_problem"`
 	} `json:"projects"`
 }
 
@@ -81,6 +85,9 @@ func (s *Service) examine(ctx context.Context) ([]finding.Finding, *running) {
 	for _, p := range found.status.Projects {
 		if p.Problem != nil {
 			findings = append(findings, finding.New("service", finding.Warning, fmt.Sprintf("project %d is not served: %s", p.ID, p.Problem.What), p.Problem.Hint))
+		}
+		if p.Page != nil {
+			findings = append(findings, finding.New("page", finding.Warning, fmt.Sprintf("project %d: %s", p.ID, p.Page.What), p.Page.Hint))
 		}
 	}
 	return findings, found

@@ -2,12 +2,15 @@ package doctor
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/internal/finding"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 )
 
 // TestSeenFromTheService meets the cases that only the service's own memory shows.
@@ -100,6 +103,20 @@ func TestPorts(t *testing.T) {
 		port, _ := (&Service{Host: "192.0.2.1", Port: 9090}).port(t.Context())
 		expect(t, []finding.Finding{port}, "FAILURE port: 192.0.2.1:9090 -> leave --host empty")
 	})
+}
+
+func TestPagesThatMayNotOpenRecordings(t *testing.T) {
+	status := `{"version":"2.0","projects":[{"id":1},{"id":2,"page_problem":{"what":"recordings over 30 minutes, Audio tag without decoder=...","hint":"change the tag to <Audio decoder=\"none\"/>"}}]}`
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", labelstudiotest.Answer(200, `{"status":"UP","model_class":"asr-backend"}`))
+	mux.HandleFunc("GET /status", labelstudiotest.Answer(200, status))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	s := at(t, server.URL)
+	s.DataDir = t.TempDir()
+	findings, _ := s.examine(t.Context())
+	expect(t, findings[1:], "OK port: asr-backend 2.0 answers",
+		`WARNING page: project 2: recordings over 30 minutes, Audio tag without decoder=... -> change the tag to <Audio decoder="none"/>`)
 }
 
 func TestDataFolders(t *testing.T) {

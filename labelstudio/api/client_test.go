@@ -51,6 +51,9 @@ func TestCallsBelowAPath(t *testing.T) {
 	if err := c.Export(ctx, 45, true, &export); err != nil || strings.Count(export.String(), `"data":`) != 7 {
 		t.Errorf("export %q, %v", export.String(), err)
 	}
+	if p, err := c.CreateProject(ctx, "Talks", "<View></View>"); err != nil || p.ID <= 45 || p.Title != "Talks" || p.LabelConfig != "<View></View>" {
+		t.Errorf("project %+v, %v", p, err)
+	}
 	want := []string{
 		"GET /ls/api/current-user/whoami",
 		"GET /ls/api/projects/45/",
@@ -58,6 +61,7 @@ func TestCallsBelowAPath(t *testing.T) {
 		"GET /ls/api/ml/?project=45",
 		`POST /ls/api/ml/ {"auth_method":"BASIC_AUTH","basic_auth_pass":"pw","basic_auth_user":"u","extra_params":{"label":"x"},"is_interactive":true,"project":45,"title":"ASR","url":"http://b"}`,
 		"GET /ls/api/projects/45/export?download_all_tasks=true&exportType=JSON",
+		`POST /ls/api/projects/ {"label_config":"\u003cView\u003e\u003c/View\u003e","title":"Talks"}`,
 	}
 	var got []string
 	for _, r := range s.Requests() {

@@ -78,6 +78,14 @@ func (c *Client) Projects(ctx context.Context) iter.Seq2[Project, error] {
 	}
 }
 
+// CreateProject makes a project with a labelling configuration, which Label Studio checks.
+func (c *Client) CreateProject(ctx context.Context, title, config string) (Project, error) {
+	var p Project
+	err := c.do(ctx, call{op: "make a project", method: http.MethodPost, path: "/api/projects/",
+		body: map[string]string{"title": title, "label_config": config}, reply: &p})
+	return p, err
+}
+
 // Export writes a project's tasks with their annotations to w, as JSON in Label Studio's
 // own format. Without all, tasks without annotations are left out.
 func (c *Client) Export(ctx context.Context, project int64, all bool, w io.Writer) error {

@@ -71,6 +71,8 @@ func (t *Tag) true(attr string) bool { return strings.EqualFold(t.Attrs[attr], "
 type Object struct {
 	Tag
 	Value string // as written, such as "$audio"
+	// Source is the start tag as it is written in the configuration.
+	Source string
 }
 
 // Key returns the data key or path that the object shows, or nothing if Value is a literal or
@@ -149,6 +151,7 @@ func Parse(text string) (*Config, error) {
 	dec := xml.NewDecoder(strings.NewReader(text))
 	roots := 0
 	for {
+		start := dec.InputOffset()
 		token, err := dec.Token()
 		if errors.Is(err, io.EOF) {
 			break
@@ -165,7 +168,7 @@ func Parse(text string) (*Config, error) {
 			if len(open) > 0 {
 				around = open[len(open)-1]
 			}
-			open = append(open, c.element(t, around))
+			open = append(open, c.element(t, around, text[start:dec.InputOffset()]))
 		case xml.EndElement:
 			open = open[:len(open)-1]
 		}
@@ -178,9 +181,9 @@ func Parse(text string) (*Config, error) {
 	return c, nil
 }
 
-// element takes in one element, and returns the control that its labels belong to: itself if
-// it is one, else the one around it.
-func (c *Config) element(e xml.StartElement, around *Control) *Control {
+// element takes in one element with its start tag as written, and returns the control that its
+// labels belong to: itself if it is one, else the one around it.
+func (c *Config) element(e xml.StartElement, around *Control, source string) *Control {
 	tag := Tag{Tag: e.Name.Local, Attrs: make(map[string]string, len(e.Attr))}
 	for _, a := range e.Attr {
 		tag.Attrs[strings.ToLower(a.Name.Local)] = spaces.Replace(a.Value)
@@ -197,7 +200,7 @@ func (c *Config) element(e xml.StartElement, around *Control) *Control {
 		c.controls[control.Name] = control
 		return control
 	case tag.Name != "" && value != "":
-		object := &Object{Tag: tag, Value: value}
+		object := &Object{Tag: tag, Value: value, Source: source}
 		c.Objects = append(c.Objects, object)
 		c.objects[object.Name] = object
 	case tag.Is("Label", "Choice") && around != nil:

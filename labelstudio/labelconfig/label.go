@@ -3,6 +3,7 @@ package labelconfig
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,6 +12,9 @@ import (
 // Which label says "speech"? A configuration does not say, so the words of its labels
 // decide, and a person can: by the option Label or by the attribute
 // predicted_values="speech" on a Label.
+
+// predictedValues is the attribute in which a label names classes of a model.
+const predictedValues = "predicted_values"
 
 // The lists below hold beginnings of words, in a few languages.
 //
@@ -84,6 +88,31 @@ func speechLabel(labels []Label, allowed []string, option string) string {
 	return ""
 }
 
+// mostChannels bounds the number of a channel in predicted_values.
+const mostChannels = 64
+
+// hintedChannels returns the labels for the channels of a recording, the first channel first:
+// those with predicted_values="channel 1" and so on. A channel without one has an empty text.
+func hintedChannels(labels []Label, allowed []string) []string {
+	var out []string
+	for _, c := range candidates(labels, allowed) {
+		for _, v := range split(c.Attrs[predictedValues]) {
+			number, is := strings.CutPrefix(strings.ToLower(v), "channel ")
+			n, err := strconv.Atoi(number)
+			if !is || err != nil || n < 1 || n > mostChannels {
+				continue
+			}
+			for len(out) < n {
+				out = append(out, "")
+			}
+			if out[n-1] == "" {
+				out[n-1] = c.Value
+			}
+		}
+	}
+	return out
+}
+
 // candidate is a label with its words, which are compared with many others.
 type candidate struct {
 	Label
@@ -113,7 +142,7 @@ func set(list []string) map[string]bool {
 // hinted reports whether the label asks for speech by predicted_values, a list of a
 // model's classes, as other backends read it.
 func (c *candidate) hinted() bool {
-	return slices.ContainsFunc(split(c.Attrs["predicted_values"]),
+	return slices.ContainsFunc(split(c.Attrs[predictedValues]),
 		func(v string) bool { return strings.EqualFold(v, "speech") })
 }
 

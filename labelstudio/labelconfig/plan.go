@@ -184,7 +184,7 @@ func (c *Config) Plans(o Options) ([]*Plan, string) {
 	case len(c.Objects)+len(c.Controls) == 0:
 		return nil, "The project has no labelling configuration yet."
 	}
-	return nil, `The labelling configuration shows no audio. Add <Audio name="audio" value="$audio"/>.`
+	return nil, `The labelling configuration shows no audio. Add <Audio name="audio" value="$audio" decoder="none"/>.`
 }
 
 // audio returns the audio objects; without any, the Paragraphs that play audio.

@@ -252,9 +252,9 @@ func TestPlansOfOddConfigurations(t *testing.T) {
 	for _, c := range []struct{ name, xml, want string }{
 		{"an empty configuration", `<View></View>`, "The project has no labelling configuration yet."},
 		{"no audio at all", `<View><Text name="t" value="$t"/><TextArea name="x" toName="t"/></View>`,
-			`The labelling configuration shows no audio. Add <Audio name="audio" value="$audio"/>.`},
+			`The labelling configuration shows no audio. Add <Audio name="audio" value="$audio" decoder="none"/>.`},
 		{"names made by a Repeater", `<View><Repeater on="$r"><Audio name="a{{idx}}" value="$r[{{idx}}].u"/></Repeater></View>`,
-			`The labelling configuration shows no audio. Add <Audio name="audio" value="$audio"/>.`},
+			`The labelling configuration shows no audio. Add <Audio name="audio" value="$audio" decoder="none"/>.`},
 		{"a TextArea with a text of its own", `<View><Audio name="a" value="$a"/><TextArea name="x" toName="a" value="so far"/><TextArea name="y" toName="a"/></View>`,
 			"\"a\": the whole text in \"y\"\nTextArea \"x\" has a text of its own and is left alone."},
 		{"a TextArea with text around a key", `<View><Audio name="a" value="$a"/><TextArea name="x" toName="a" value="by $who"/><TextArea name="y" toName="a"/></View>`,
@@ -273,6 +273,10 @@ func TestPlansOfOddConfigurations(t *testing.T) {
 			`"a": the whole text in "x"`},
 		{"the second Labels has speech", `<View><Audio name="a" value="$a"/><Labels name="l" toName="a"><Label value="Dog"/><Label value="Cat"/></Labels><Labels name="m" toName="a"><Label value="Voice"/></Labels></View>`,
 			`"a": regions labelled "Voice"`},
+		{"labels of channels", `<View><Audio name="a" value="$a" splitchannels="true"/><Labels name="l" toName="a"><Label value="B" predicted_values="channel 3"/><Label value="A" predicted_values="speech,Channel 1"/><Label value="C" predicted_values="channel 1,channel 0,channel 99999999999"/></Labels></View>`,
+			`"a": regions labelled "A", "A", "B", by channel`},
+		{"labels of channels that are not apart", `<View><Audio name="a" value="$a"/><Labels name="l" toName="a"><Label value="Agent" predicted_values="channel 1"/><Label value="Customer" predicted_values="channel 2"/></Labels></View>`,
+			"\"a\": regions without a label\nRegions get no label: none of \"l\" (Agent, Customer) says speech."},
 		{"attribute and tag names in any case", `<View><audio NAME="a" Value="$a"/><textarea name="x" toname="a" PERREGION="true"/></View>`,
 			`"a": regions with text in "x"`},
 	} {

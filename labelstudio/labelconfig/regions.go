@@ -78,10 +78,14 @@ func (p *Plan) condition(c *Config, r *Regions) {
 }
 
 // channelLabels returns the labels of channels, from the first: those that are called like the speakers
-// or, where nobody is named and the labels only say who speaks, these in their order.
+// or, where nobody is named, those that ask for a channel or, where the labels only say who speaks, these
+// in their order.
 func (r *Regions) channelLabels(speakers []string) (channels []string) {
 	all := candidates(r.Labels.Labels, r.allowed())
 	if len(speakers) == 0 {
+		if hinted := hintedChannels(r.Labels.Labels, r.allowed()); len(hinted) > 0 && r.option == "" {
+			return hinted
+		}
 		if r.option == "" && r.speakers() && !slices.ContainsFunc(all, func(c candidate) bool { return c.hinted() }) {
 			for _, c := range all {
 				if !c.mentions(other) {

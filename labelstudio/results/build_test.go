@@ -2,6 +2,7 @@ package results_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -105,6 +106,29 @@ func TestChannelsBelongToSplitPages(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: channels (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestChannelsHaveTheirLabels(t *testing.T) {
+	const calls = `<View><Audio name="a" value="$a" splitchannels="true"/><TextArea name="t" toName="a" perRegion="true"/><Labels name="l" toName="a">` +
+		`<Label value="Speech"/><Label value="Customer" predicted_values="channel 2"/></Labels></View>`
+	c, err := labelconfig.Parse(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for option, want := range map[string]string{"": "[Speech Customer Speech]", "Speech": "[Speech Speech Speech]"} {
+		plans, _ := c.Plans(labelconfig.Options{Label: option})
+		out, err := results.Build(spoken(), plans[0], nil, results.Options{}) // on no channel, the second, the first
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, it := range out.Items {
+			got = append(got, it.Value.Labels...)
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("with the option %q: %v, want %s", option, got, want)
 		}
 	}
 }

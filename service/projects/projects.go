@@ -59,6 +59,7 @@ type Registry struct {
 	changed chan struct{} // capacity 1: there are values to write
 
 	refreshing sync.Mutex // held while a configuration is read and kept
+	measuring  sync.Mutex // held while the longest recording is read and kept
 
 	mu      sync.Mutex // guards the fields below
 	values  map[valueKey]value

@@ -220,6 +220,9 @@ func TestResultsOfSeveralRecordingsScoreByLength(t *testing.T) {
 	if want := (3*one.Score + 8*two.Score) / 11; both.Score < want-1e-9 || both.Score > want+1e-9 {
 		t.Errorf("score %v, want %v", both.Score, want)
 	}
+	if longest, err := f.Registry.Longest(t.Context(), p.ID); err != nil || longest != 8*time.Second {
+		t.Errorf("the longest of recordings of 3 and 8 s has %v, %v", longest, err)
+	}
 	if v := both.Prediction("v"); v.ModelVersion != "v" || v.Score != both.Score {
 		t.Errorf("prediction %+v", v)
 	}

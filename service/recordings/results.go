@@ -137,6 +137,9 @@ func (r *Recordings) Build(ctx context.Context, p *projects.Project, plans []*la
 			data = data.With(one.Patch)
 		}
 		out.length += t.Duration
+		if err := r.projects.Measured(ctx, p.ID, t.Duration); err != nil {
+			r.log.Warn("the length of a recording was not kept", "project", p.ID, "error", err)
+		}
 		score += one.Score * t.Duration.Seconds()
 	}
 	if out.length > 0 {
