@@ -90,6 +90,6 @@ func Example() {
 	// Output:
 	// 400 The project has no labelling configuration yet. {"status":400,"detail":"The project has no labelling configuration yet.","request_id":"example"}
 	// 200 OK {"model_version":"parrot-Hello."}
-	// 200 OK {"results":[[{"model_version":"parrot-Hello.","score":1,"result":[{"id":"whole","from_name":"t","to_name":"a","type":"textarea","original_length":1,"score":1,"value":{"text":["Hello."]}}]}]]}
+	// 200 OK {"results":[{"model_version":"parrot-Hello.","score":1,"result":[{"id":"whole","from_name":"t","to_name":"a","type":"textarea","original_length":1,"score":1,"value":{"text":["Hello."]}}]}]}
 	// 201 Created {"result":null,"status":"ok"}
 }

@@ -237,13 +237,13 @@ func TestRequestsByHand(t *testing.T) {
 		} {
 			status, reply := w.call("POST", "/predict", body)
 			var got struct {
-				Results [][]labelstudiotest.Prediction
+				Results []labelstudiotest.Prediction
 			}
-			if err := json.Unmarshal(reply, &got); err != nil || status != 200 || len(got.Results) != 1 || len(got.Results[0]) != 1 {
+			if err := json.Unmarshal(reply, &got); err != nil || status != 200 || len(got.Results) != 1 {
 				t.Errorf("%s: %d %s", name, status, reply)
 				continue
 			}
-			if d := cmp.Diff(r.Regions(), texts(got.Results[0][0])); d != "" {
+			if d := cmp.Diff(r.Regions(), texts(got.Results[0])); d != "" {
 				t.Errorf("%s: want (-), got (+):\n%s", name, d)
 			}
 		}

@@ -156,7 +156,7 @@ func (v *visit) version(ctx context.Context) {
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(said.Release, "%d.%d", &major, &minor); err == nil && (major < 1 || major == 1 && minor < 13) {
-		v.add(check, finding.Warning, "Label Studio "+said.Release, "update it to 1.13 or later: older versions do not accept the answer \"not yet\", so a recording that takes longer than the wait of a request stays without a prediction")
+		v.add(check, finding.Warning, "Label Studio "+said.Release, "update it to 1.13 or later: older versions drop the whole answer to Retrieve Predictions if one task has no prediction yet, so set LABEL_STUDIO_API_KEY, with which predictions are stored as they are ready")
 		return
 	}
 	v.add(check, finding.OK, "Label Studio "+said.Release, "")

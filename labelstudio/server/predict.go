@@ -64,8 +64,9 @@ func withoutReasons(answers []labelstudio.Predictions) {
 	}
 }
 
-// reply writes the answer: a list for each task, or the one object that an interactive
-// request wants.
+// reply writes the answer: an object for a task with one prediction, and a list for one with several
+// or none. Label Studio takes one prediction in either form since 1.13, and only as an object before. An
+// interactive request always wants an object.
 func reply(answers []labelstudio.Predictions, interactive bool) []byte {
 	const item = 256 // bytes of a typical item without its meta
 	size := 64
@@ -82,10 +83,13 @@ func reply(answers []labelstudio.Predictions, interactive bool) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if interactive {
-			b = appendFirst(b, answers[i])
-		} else {
-			b = answers[i].AppendJSON(b)
+		switch p := answers[i]; {
+		case interactive:
+			b = appendFirst(b, p)
+		case len(p) == 1 && p[0].Reason == "":
+			b = p[0].AppendJSON(b)
+		default:
+			b = p.AppendJSON(b)
 		}
 	}
 	return append(b, "]}"...)

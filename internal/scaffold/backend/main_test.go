@@ -61,9 +61,9 @@ func TestOpenedTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The second second of three is loud. Both items of the region share their id.
-	const want = `{"results":[[{"model_version":"loud-1","score":1,"result":[` +
+	const want = `{"results":[{"model_version":"loud-1","score":1,"result":[` +
 		`{"id":"s0001","from_name":"labels","to_name":"audio","type":"labels","original_length":3,"score":1,"value":{"start":1,"end":2,"channel":0,"labels":["Speech"]}},` +
-		`{"id":"s0001","from_name":"transcription","to_name":"audio","type":"textarea","original_length":3,"score":1,"value":{"start":1,"end":2,"channel":0,"text":["loud, -9 dB at first"]},"meta":{"span":[1,2]}}]}]]}`
+		`{"id":"s0001","from_name":"transcription","to_name":"audio","type":"textarea","original_length":3,"score":1,"value":{"start":1,"end":2,"channel":0,"text":["loud, -9 dB at first"]},"meta":{"span":[1,2]}}]}]}`
 	if reply.StatusCode != 200 || string(body) != want {
 		t.Errorf("got  %s %s\nwant %s", reply.Status, body, want)
 	}
