@@ -6,7 +6,7 @@ VENV    := .venv-test
 MODEL   := default
 SAMPLE  := samples/reading.opus
 
-.PHONY: accuracy cuda-standin gpu-check faults faults-short run demo build library test e2e e2e-browser e2e-versions screenshots load waits race test-env lint validate model image-check clean
+.PHONY: accuracy cuda-standin gpu-check gpu-host faults faults-short run demo build library test e2e e2e-browser e2e-versions screenshots load waits race test-env lint validate model image-check clean
 
 # Build the program, transcribe a recording, and serve Label Studio until Ctrl-C.
 run: build
@@ -60,6 +60,11 @@ CUDA_STANDIN := $(CURDIR)/.cache/cuda
 cuda-standin: library
 	scripts/cuda-standin.sh $(CUDA_STANDIN)
 	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_CUDA_STANDIN=$(CUDA_STANDIN) go test -count=1 -run CUDA ./asr/... ./service ./cmd/asr-backend ./scripts/gpu/...
+
+# Measure the processor's work beside a GPU that takes no time, with the model of a folder.
+gpu-host: library
+	scripts/cuda-standin.sh $(CUDA_STANDIN)
+	ASR_BACKEND_BENCH_MODEL=$(abspath $(MODEL_FOLDER)) ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_CUDA_STANDIN=$(CUDA_STANDIN) go test -run '^$$' -bench CUDAHost -benchtime 1x -count 7 -timeout 1h ./cmd/asr-backend
 
 # Check a machine with a GPU, for which bin needs the program and ONNX Runtime for CUDA; see
 # doc/gpu-check.md. Flags: make gpu-check GPU_CHECK="-provider cpu -quick"
