@@ -120,7 +120,7 @@ func annotates(t *testing.T, h *house) {
 		n, _ := rate()
 		copied := 0
 		for _, r := range h.main.status(t, p).ErrorsBy {
-			copied += r.Annotations[corrections.Copied]
+			copied += r.Annotations[string(corrections.Copied)]
 		}
 		return n == 0 && copied == 2
 	})

@@ -47,6 +47,9 @@ func TestCorrectionsGiveTheErrorRate(t *testing.T) {
 		if want := float64(wrong) / float64(words); r.Version != w.version(p) || r.Rate < want-1e-9 || r.Rate > want+1e-9 {
 			t.Errorf("got %+v, want %v", r, want)
 		}
+		if page := w.page(); !strings.Contains(page, "words of corrected text (annotations: 1 changed, 1 submitted unchanged).") {
+			t.Errorf("the page:\n%s", page)
+		}
 		// A second thought replaces the first.
 		w.UpdateAnnotation(a, first)
 		w.until("counted again", time.Minute, func() bool { r := rates(w, p); return len(r) == 1 && r[0].Rate == 0 && r[0].Words == words })

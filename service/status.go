@@ -13,7 +13,6 @@ import (
 	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
-	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/progress"
@@ -87,7 +86,7 @@ type VersionRate struct {
 	Rate    float64 `json:"rate"`
 	// Annotations are how many there are: changed, submitted unchanged, or copied from predictions in bulk,
 	// of which the last do not count in the rate.
-	Annotations map[corrections.Outcome]int `json:"annotations"`
+	Annotations map[string]int `json:"annotations"` // by corrections.Outcome
 }
 
 // How many tasks are listed: a page that shows one project lists more of them, and a page
@@ -185,7 +184,10 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, mo
 	out.Tasks, out.Counts, out.Omitted = append(out.Tasks, list.Tasks()...), list.Counts, list.Omitted()
 	if rates, err := s.corrections.ErrorRates(ctx, id); err == nil {
 		for version, e := range rates {
-			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Errors.Words, e.Errors.Rate(), e.Outcomes})
+			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Errors.Words, e.Errors.Rate(), map[string]int{}})
+			for outcome, n := range e.Outcomes {
+				out.ErrorsBy[len(out.ErrorsBy)-1].Annotations[string(outcome)] = n
+			}
 		}
 		slices.SortFunc(out.ErrorsBy, func(a, b VersionRate) int { return strings.Compare(a.Version, b.Version) })
 	}
