@@ -98,8 +98,11 @@ func (c *card) add(name, digest string, o fetch.Origin) {
 }
 
 // write puts the card into a folder.
-func (c *card) write(folder string) error {
-	raw, err := json.MarshalIndent(c, "", "  ")
+func (c *card) write(folder string) error { return writeCard(folder, c) }
+
+// writeCard writes a card, whatever holds it.
+func writeCard(folder string, card any) error {
+	raw, err := json.MarshalIndent(card, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
-	"github.com/asr-backend/asr-backend/internal/atomicfile"
 	"github.com/asr-backend/asr-backend/models/internal/fetch"
 )
 
@@ -107,8 +106,7 @@ func makeHalf(ctx context.Context, rt *ort.Runtime, bundle *asr.Bundle, folder s
 
 // noteDigests adds digests to a model's card, if it has one. Everything else in it stays.
 func noteDigests(folder string, digests map[string]string) error {
-	path := filepath.Join(folder, cardName)
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(filepath.Join(folder, cardName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -129,15 +127,5 @@ func noteDigests(folder string, digests map[string]string) error {
 	if all["sha256"], err = json.Marshal(known); err != nil {
 		return err
 	}
-	if raw, err = json.MarshalIndent(all, "", "  "); err != nil {
-		return err
-	}
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(append(raw, '\n')); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Commit()
+	return writeCard(folder, all)
 }

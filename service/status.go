@@ -184,10 +184,11 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, mo
 	out.Tasks, out.Counts, out.Omitted = append(out.Tasks, list.Tasks()...), list.Counts, list.Omitted()
 	if rates, err := s.corrections.ErrorRates(ctx, id); err == nil {
 		for version, e := range rates {
-			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Errors.Words, e.Errors.Rate(), map[string]int{}})
+			annotations := map[string]int{} // templates cannot look up other keys
 			for outcome, n := range e.Outcomes {
-				out.ErrorsBy[len(out.ErrorsBy)-1].Annotations[string(outcome)] = n
+				annotations[string(outcome)] = n
 			}
+			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Errors.Words, e.Errors.Rate(), annotations})
 		}
 		slices.SortFunc(out.ErrorsBy, func(a, b VersionRate) int { return strings.Compare(a.Version, b.Version) })
 	}

@@ -15,41 +15,37 @@ const (
 	attributeKind   = 20
 )
 
-// attribute returns the tensor that an attribute of a node holds.
-func attribute(n *node, name string) (tensor []byte, ok bool) {
+// attribute returns a field of an attribute of a node, whole and without tag and length.
+func attribute(n *node, name string, field protowire.Number) (raw, body []byte) {
 	for _, a := range n.attributes {
 		if got, err := nameOf(a); err != nil || got != name {
 			continue
 		}
-		_ = each(a, func(number protowire.Number, _, body []byte) error {
-			if number == attributeTensor {
-				tensor, ok = body, true
+		_ = each(a, func(number protowire.Number, r, b []byte) error {
+			if number == field {
+				raw, body = r, b
 			}
 			return nil
 		})
 	}
-	return tensor, ok
+	return raw, body
+}
+
+// tensorAttribute returns the tensor that an attribute of a node holds.
+func tensorAttribute(n *node, name string) (tensor []byte, ok bool) {
+	_, tensor = attribute(n, name, attributeTensor)
+	return tensor, tensor != nil
 }
 
 // intAttribute returns the integer that an attribute of a node holds.
 func intAttribute(n *node, name string) (v uint64, ok bool) {
-	for _, a := range n.attributes {
-		if got, err := nameOf(a); err != nil || got != name {
-			continue
-		}
-		_ = each(a, func(number protowire.Number, raw, _ []byte) error {
-			if number == attributeInt {
-				v, ok = varint(raw)
-			}
-			return nil
-		})
-	}
-	return v, ok
+	raw, _ := attribute(n, name, attributeInt)
+	return varint(raw)
 }
 
 // constantType returns the type of what Constant or ConstantOfShape makes.
 func constantType(n *node) (uint64, error) {
-	if body, ok := attribute(n, "value"); ok {
+	if body, ok := tensorAttribute(n, "value"); ok {
 		t, err := parseTensor(body)
 		return t.kind, err
 	}
@@ -69,7 +65,7 @@ func constantType(n *node) (uint64, error) {
 	return 0, errors.New("a constant of an unknown type")
 }
 
-// number, ints and tensorAttribute are attributes of nodes.
+// number, ints and tensorNamed are attributes of nodes.
 func number(name string, v int64) []byte {
 	const kindInt = 2
 	return appendInt(appendInt(appendMessage(nil, 1, []byte(name)), attributeInt, uint64(v)), attributeKind, kindInt)
@@ -80,7 +76,7 @@ func ints(name string, v int64) []byte {
 	return appendInt(appendInt(appendMessage(nil, 1, []byte(name)), 8, uint64(v)), attributeKind, kindInts)
 }
 
-func tensorAttribute(name string, tensor []byte) []byte {
+func tensorNamed(name string, tensor []byte) []byte {
 	const kindTensor = 4
 	return appendInt(appendMessage(appendMessage(nil, 1, []byte(name)), attributeTensor, tensor), attributeKind, kindTensor)
 }

@@ -237,6 +237,29 @@ func parseNode(body []byte) (n node, err error) {
 	return n, err
 }
 
+// eachNode calls change for each node, in their order. If it reports ok, what it returns takes the place
+// of the node.
+func (m *Model) eachNode(change func(n *node) (instead []field, ok bool)) error {
+	fields := make([]field, 0, len(m.fields))
+	for _, f := range m.fields {
+		if f.number != graphNode {
+			fields = append(fields, f)
+			continue
+		}
+		n, err := parseNode(f.body)
+		if err != nil {
+			return fmt.Errorf("graph: node: %w", err)
+		}
+		if instead, ok := change(&n); ok {
+			fields = append(fields, instead...)
+		} else {
+			fields = append(fields, f)
+		}
+	}
+	m.fields = fields
+	return nil
+}
+
 // newNode returns a node that is named like its first output.
 func newNode(op string, inputs, outputs []string, attributes ...[]byte) node {
 	return node{inputs, outputs, op, attributes, appendMessage(nil, nodeName, []byte(outputs[0]))}

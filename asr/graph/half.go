@@ -142,7 +142,7 @@ func (h *halver) staysSingle(n *node, follows kind) bool {
 	case "LogSoftmax", "Range", "Resize":
 		return true
 	case "Constant":
-		a, ok := attribute(n, "value")
+		a, ok := tensorAttribute(n, "value")
 		if !ok {
 			return true
 		}
@@ -194,7 +194,7 @@ func (h *halver) halveAttributes(n *node) error {
 		case n.op == "Cast" && name == "to":
 			n.attributes[i] = number("to", typeFloat16)
 		case n.op == "Constant" && name == "value":
-			body, _ := attribute(n, name)
+			body, _ := tensorAttribute(n, name)
 			t, err := parseTensor(body)
 			if err == nil {
 				err = h.weights.halve(&t)
@@ -202,7 +202,7 @@ func (h *halver) halveAttributes(n *node) error {
 			if err != nil {
 				return err
 			}
-			n.attributes[i] = tensorAttribute(name, t.body())
+			n.attributes[i] = tensorNamed(name, t.body())
 		}
 	}
 	return nil

@@ -20,35 +20,28 @@ func (m *Model) DropMasks(features, lengths string) (int, error) {
 	}
 	follow := follow{features: fromFeatures, lengths: fromLengths}
 	instead := map[string]string{} // values, in the place of outputs of dropped nodes
-	var fields []field
 	dropped := 0
-	for _, f := range m.fields {
-		if f.number != graphNode {
-			fields = append(fields, f)
-			continue
-		}
-		n, err := parseNode(f.body)
-		if err != nil {
-			return 0, fmt.Errorf("graph: node: %w", err)
-		}
+	err = m.eachNode(func(n *node) ([]field, bool) {
 		renamed := false
 		for i, in := range n.inputs {
 			if to, ok := instead[in]; ok {
 				n.inputs[i], renamed = to, true
 			}
 		}
-		if kept := passes(&n, follow); kept != "" && !outputs[n.outputs[0]] {
+		if kept := passes(n, follow); kept != "" && !outputs[n.outputs[0]] {
 			instead[n.outputs[0]] = kept
 			dropped++
-			continue
+			return nil, true
 		}
-		follow.node(&n)
-		if renamed {
-			f = n.field()
+		follow.node(n)
+		if !renamed {
+			return nil, false
 		}
-		fields = append(fields, f)
+		return []field{n.field()}, true
+	})
+	if err != nil {
+		return 0, err
 	}
-	m.fields = fields
 	return dropped, m.prune(outputs)
 }
 

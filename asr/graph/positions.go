@@ -1,7 +1,5 @@
 package graph
 
-import "fmt"
-
 // PadPositions moves the column of zeros of the relative shift from the scores to the positions, which
 // are constants once sizes are fixed. It returns how many it moved: one for each layer.
 //
@@ -10,56 +8,40 @@ import "fmt"
 // reading it as 2T by T, and dropping the first row. Zeros in front of the encodings give the same column.
 func (m *Model) PadPositions(features string) (int, error) {
 	uses := map[string]int{} // but for the shape
-	nodes := make([]node, len(m.fields))
-	for i, f := range m.fields {
-		if f.number != graphNode {
-			continue
-		}
-		n, err := parseNode(f.body)
-		if err != nil {
-			return 0, fmt.Errorf("graph: node: %w", err)
-		}
-		nodes[i] = n
+	err := m.eachNode(func(n *node) ([]field, bool) {
 		for _, in := range n.inputs {
 			if n.op != "Shape" {
 				uses[in]++
 			}
 		}
+		return nil, false
+	})
+	if err != nil {
+		return 0, err
 	}
 	follow := follow{features: fromFeatures}
-	products := map[string]int{} // of queries and positions, by their output
-	var fields []field
+	products := map[string]node{} // of queries and positions, by their output
 	moved := 0
-	for i, f := range m.fields {
-		n := nodes[i]
-		follow.node(&n)
-		if f.number != graphNode || len(n.outputs) != 1 {
-			fields = append(fields, f)
-			continue
+	err = m.eachNode(func(n *node) ([]field, bool) {
+		follow.node(n)
+		if len(n.inputs) < 2 || len(n.outputs) != 1 {
+			return nil, false
 		}
 		out := n.outputs[0]
-		at, padded := 0, false
-		if len(n.inputs) > 0 {
-			at, padded = products[n.inputs[0]]
+		if n.op == "MatMul" && uses[out] == 1 && follow[n.inputs[0]] == fromFeatures && follow[n.inputs[1]] == fromNothing {
+			products[out] = *n
+			return nil, false
 		}
-		switch {
-		case n.op == "MatMul" && len(n.inputs) == 2 && uses[out] == 1 && follow[n.inputs[0]] == fromFeatures && follow[n.inputs[1]] == fromNothing:
-			products[out] = len(fields)
-		case n.op == "Pad" && padded:
-			// How much is padded follows from constants, which come before the Pad: the product moves here.
-			product, err := parseNode(fields[at].body)
-			if err != nil {
-				return 0, fmt.Errorf("graph: node: %w", err)
-			}
-			positions := out + "_positions"
-			n.inputs[0], n.outputs = product.inputs[1], []string{positions}
-			// The old product stays for those who ask its shape, which ONNX Runtime works out without it.
-			fields = append(fields, n.field())
-			f = newNode("MatMul", []string{product.inputs[0], positions}, []string{out}).field()
-			moved++
+		product, ok := products[n.inputs[0]]
+		if n.op != "Pad" || !ok {
+			return nil, false
 		}
-		fields = append(fields, f)
-	}
-	m.fields = fields
-	return moved, nil
+		// How much is padded follows from constants, which come before the Pad: the product moves here. The
+		// old one stays for those who ask its shape, which ONNX Runtime works out without it.
+		moved++
+		positions := out + "_positions"
+		n.inputs[0], n.outputs = product.inputs[1], []string{positions}
+		return []field{n.field(), newNode("MatMul", []string{product.inputs[0], positions}, []string{out}).field()}, true
+	})
+	return moved, err
 }

@@ -11,33 +11,23 @@ import (
 // is not, runs fail: Expand repeats nothing else. It returns how many it has replaced.
 func (m *Model) ExpandTiles() (int, error) {
 	makers := map[string]node{}
-	var fields []field
 	replaced := 0
-	for _, f := range m.fields {
-		if f.number != graphNode {
-			fields = append(fields, f)
-			continue
-		}
-		n, err := parseNode(f.body)
-		if err != nil {
-			return 0, fmt.Errorf("graph: node: %w", err)
-		}
+	err := m.eachNode(func(n *node) ([]field, bool) {
 		for _, out := range n.outputs {
-			makers[out] = n
+			makers[out] = *n
 		}
 		if n.op != "Tile" || len(n.inputs) != 2 || len(n.outputs) != 1 || !unsqueezed(makers, n.inputs[0]) {
-			fields = append(fields, f)
-			continue
+			return nil, false
 		}
 		size, to := n.outputs[0]+"_size", n.outputs[0]+"_to"
-		fields = append(fields,
+		replaced++
+		return []field{
 			newNode("Shape", n.inputs[:1], []string{size}).field(),
 			newNode("Mul", []string{size, n.inputs[1]}, []string{to}).field(),
-			newNode("Expand", []string{n.inputs[0], to}, n.outputs).field())
-		replaced++
-	}
-	m.fields = fields
-	return replaced, nil
+			newNode("Expand", []string{n.inputs[0], to}, n.outputs).field(),
+		}, true
+	})
+	return replaced, err
 }
 
 // mostExpands is through how many nodes unsqueezed looks. A damaged graph may be a circle.

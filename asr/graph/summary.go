@@ -78,8 +78,7 @@ func (m *Model) opset() (version uint64, err error) {
 				case 1:
 					domain = string(body)
 				case 2:
-					_, _, n := protowire.ConsumeTag(raw)
-					v, _ = protowire.ConsumeVarint(raw[n:])
+					v, _ = varint(raw)
 				}
 				return nil
 			})

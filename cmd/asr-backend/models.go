@@ -30,6 +30,19 @@ type modelsCommand struct {
 	Dump     dumpCommand     `cmd:"" help:"Write features, log-probabilities and greedy text of recordings, for comparison with other programs."`
 }
 
+// with calls do with the models and the library that runs them.
+func (c *modelsCommand) with(library string, do func(*models.Store, *ort.Runtime) error) error {
+	store, err := models.NewStore(c.ModelsDir)
+	if err != nil {
+		return err
+	}
+	runtime, err := ort.Open(library)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(store, runtime), runtime.Close())
+}
+
 type listCommand struct {
 	JSON bool `help:"Print JSON, including sources, error rates and download addresses."`
 }
@@ -163,16 +176,12 @@ type verifyCommand struct {
 
 // Run examines the model.
 func (c *verifyCommand) Run(ctx context.Context, parent *modelsCommand, std streams) error {
-	store, err := models.NewStore(parent.ModelsDir)
-	if err != nil {
+	var findings []finding.Finding
+	err := parent.with(c.Library, func(store *models.Store, runtime *ort.Runtime) (err error) {
+		findings, err = verify.Model(ctx, &verify.Subject{Name: c.Model, Store: store, Runtime: runtime}, verify.Checks())
 		return err
-	}
-	runtime, err := ort.Open(c.Library)
+	})
 	if err != nil {
-		return err
-	}
-	findings, err := verify.Model(ctx, &verify.Subject{Name: c.Model, Store: store, Runtime: runtime}, verify.Checks())
-	if err = errors.Join(err, runtime.Close()); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -18,16 +17,12 @@ type optimizeCommand struct {
 
 // Run makes the fp16 variant.
 func (c *optimizeCommand) Run(ctx context.Context, parent *modelsCommand, std streams) error {
-	store, err := models.NewStore(parent.ModelsDir)
-	if err != nil {
+	var made *models.Optimized
+	err := parent.with(c.Library, func(store *models.Store, runtime *ort.Runtime) (err error) {
+		made, err = store.Optimize(ctx, runtime, c.Model)
 		return err
-	}
-	runtime, err := ort.Open(c.Library)
+	})
 	if err != nil {
-		return err
-	}
-	made, err := store.Optimize(ctx, runtime, c.Model)
-	if err = errors.Join(err, runtime.Close()); err != nil {
 		return err
 	}
 	if c.JSON {
