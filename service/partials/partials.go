@@ -30,7 +30,6 @@ import (
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
-
 	"github.com/asr-backend/asr-backend/transcript"
 )
 

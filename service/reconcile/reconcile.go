@@ -232,7 +232,7 @@ func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
 	if err != nil {
 		return look, err
 	}
-	r.Problems.SetProject(id, nil)
+	r.Problems.SetProject(id, p.Check())
 	r.Problems.SetAccess(id, nil)
 	if err := r.wake(ctx, q, id); err != nil {
 		return look, err
