@@ -47,12 +47,12 @@ e2e-versions: build
 	done
 
 # Work on recordings of three hours in Label Studio's page. It takes half an hour; needs ffmpeg,
-# node, npm and chromium.
+# node, npm and chromium. PICTURES=FOLDER keeps pictures of the page.
 e2e-browser: build
 	scripts/label-studio.sh .cache/label-studio
 	scripts/browser.sh .cache/browser
 	cp e2e/browser.mjs .cache/browser/
-	ASR_BACKEND_BROWSER=$(CURDIR)/.cache/browser ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 90m -v -run '^TestBrowser$$' ./e2e
+	ASR_BACKEND_PICTURES=$(if $(PICTURES),$(abspath $(PICTURES))) ASR_BACKEND_BROWSER=$(CURDIR)/.cache/browser ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 90m -v -run '^TestBrowser$$' ./e2e
 
 # Test the way to a GPU on a machine without one: the real CUDA provider of ONNX Runtime, on
 # libraries of our own in place of NVIDIA's. It downloads 256 MB into .cache, once.

@@ -73,6 +73,18 @@ try {
     return tasks.find(t => t.predictions.length);
   });
 
+  // The answer to a test request. For ten seconds it may be that of a visit of the task, which has
+  // its prediction.
+  await page.waitForTimeout(11000);
+  await page.goto(`${studio}/projects/${project}/settings/ml`);
+  await page.getByText('Connected', { exact: true }).waitFor();
+  await page.locator('[class*=card] button').first().click();
+  await page.getByText('Send Test Request').click();
+  await page.getByRole('button', { name: 'Send Request' }).click();
+  await page.locator('pre').filter({ hasText: /^200/ }).filter({ hasText: 'model_version' }).waitFor();
+  await page.waitForTimeout(800);
+  await page.screenshot({ path: `${out}/test-request.png` });
+
   await page.setViewportSize({ width: 1280, height: 900 });
   await page.goto(`${studio}/projects/${project}/data`); // else the first visit opens a task twice
   await page.getByText('Submitted annotations').first().waitFor();
