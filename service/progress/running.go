@@ -11,12 +11,13 @@ import (
 
 // Progress follows the recordings that this process transcribes. It is safe for concurrent use.
 type Progress struct {
-	mu      sync.Mutex // guards the fields below, and what is in running
-	running map[string]*Recording
-	places  int
-	rate    float64       // seconds of audio a second, of all recordings together; 0: not measured
-	work    time.Duration // what a recording takes, on average; 0: not measured
-	whole   float64       // as rate, of whole recordings from their beginning to their end
+	mu       sync.Mutex // guards the fields below, and what is in running
+	running  map[string]*Recording
+	arriving map[string]*Arriving
+	places   int
+	rate     float64       // seconds of audio a second, of all recordings together; 0: not measured
+	work     time.Duration // what a recording takes, on average; 0: not measured
+	whole    float64       // as rate, of whole recordings from their beginning to their end
 }
 
 // Recording is one recording on its way.
@@ -25,7 +26,8 @@ type Recording struct {
 	key   string
 	class priority.Class
 	Running
-	speed speed
+	speed  speed
+	device float64
 }
 
 // Running is a recording that is being transcribed, as /status shows it.
@@ -44,7 +46,7 @@ type Running struct {
 
 // New returns a Progress of which so many recordings are transcribed at once.
 func New(places int) *Progress {
-	return &Progress{running: map[string]*Recording{}, places: max(places, 1)}
+	return &Progress{running: map[string]*Recording{}, arriving: map[string]*Arriving{}, places: max(places, 1)}
 }
 
 // Resize changes how many recordings are transcribed at once.
@@ -68,6 +70,14 @@ func (r *Recording) SetLength(d time.Duration) {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
 	r.Length, r.LengthS = d, d.Seconds()
+}
+
+// SetSpeed notes how many seconds of audio the device computes in a second if it has nothing else
+// to do; 0 if that is not known. It counts until a recording has shown how fast it is.
+func (r *Recording) SetSpeed(device float64) {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.device = device
 }
 
 // Computed notes that the model has run over a window. What was done before was stored by an

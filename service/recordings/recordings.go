@@ -135,13 +135,14 @@ func (r *Recordings) Close() { r.fetcher.Close() }
 func (r *Recordings) Running() []progress.Running { return r.progress.List() }
 
 // Wait waits for the end of a transcription, given the key of its job, as long as it is expected
-// before the deadline of ctx; see progress.Progress.
-func (r *Recordings) Wait(ctx context.Context, key string) (jobs.Job, error) {
+// before the deadline of ctx, and until the time unsure if nothing is known about that; see
+// progress.Progress.
+func (r *Recordings) Wait(ctx context.Context, key string, unsure time.Time) (jobs.Job, error) {
 	q, err := r.queue.Get()
 	if err != nil {
 		return jobs.Job{}, err
 	}
-	return r.progress.Wait(ctx, q, key)
+	return r.progress.Wait(ctx, q, key, unsure)
 }
 
 // Resize changes how many recordings are transcribed at once.
@@ -227,8 +228,9 @@ type opened struct {
 	release     func()        // the recognizer
 }
 
-// open fetches a recording and loads its model. The caller closes what it returns.
-func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options) (*opened, error) {
+// open fetches a recording and loads its model. downloaded may be nil; see media.Request. The
+// caller closes what it returns.
+func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options, downloaded func(have, total int64)) (*opened, error) {
 	start := time.Now()
 	request, err := r.mediaRequest(ctx, rec)
 	if err != nil {
@@ -237,6 +239,7 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	if err := r.keep(ctx, rec); err != nil {
 		return nil, err
 	}
+	request.Progress = downloaded
 	file, err := r.fetcher.Fetch(ctx, request)
 	if err != nil {
 		file, err = r.refetch(ctx, rec, err)
