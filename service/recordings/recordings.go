@@ -245,7 +245,7 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 		file, err = r.refetch(ctx, rec, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, r.unserved(ctx, rec, err)
 	}
 	out := &opened{File: file, fetched: time.Since(start)}
 	if out.recognizer, out.release, err = r.models.Use(ctx, rec.Settings.Model); err != nil {
