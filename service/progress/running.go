@@ -134,6 +134,51 @@ func (r *Recording) End(done bool) {
 	}
 }
 
+// Arriving is a recording that is being fetched and opened.
+type Arriving struct {
+	p     *Progress
+	key   string
+	speed float64 // see Recording.SetSpeed
+	mark  time.Time
+	from  int64 // bytes at mark
+	have  int64
+	total int64     // 0: not known
+	whole time.Time // when the last byte had come; zero before
+}
+
+// Fetch follows a recording of a job from now on until it is opened. speed is as that of
+// SetSpeed. The caller calls End.
+func (p *Progress) Fetch(key string, speed float64) *Arriving {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := &Arriving{p: p, key: key, speed: speed}
+	p.arriving[key] = a
+	return a
+}
+
+// Downloaded notes how many bytes have come, and of how many; total is 0 if that is not known.
+func (a *Arriving) Downloaded(have, total int64) {
+	a.p.mu.Lock()
+	defer a.p.mu.Unlock()
+	now := time.Now()
+	if a.mark.IsZero() || have < a.have { // begun, or begun anew
+		a.mark, a.from = now, have
+	}
+	a.have, a.total = have, total
+	if a.whole = (time.Time{}); total > 0 && have >= total {
+		a.whole = now
+	}
+}
+
+// End ends following the recording.
+func (a *Arriving) End() {
+	a.p.mu.Lock()
+	defer a.p.mu.Unlock()
+	if a.p.arriving[a.key] == a {
+		delete(a.p.arriving, a.key)
+	}
+}
+
 // List returns what is being transcribed, the longest under way first.
 func (p *Progress) List() []Running {
 	p.mu.Lock()

@@ -176,6 +176,40 @@ func (p *Progress) underWay(job *jobs.Job, now time.Time) expected {
 	return e
 }
 
+const (
+	// settling is how long a download has to have lasted for its speed to be known.
+	settling = 300 * time.Millisecond
+	// density is how many bytes a second of a recording has at least, but for rare ones: it is
+	// that of speech at 32 kbit/s.
+	density = 4000
+)
+
+// expect adds to e what is known about a recording that is being fetched, if its length is not
+// known, but that it is at most what its bytes may hold. speed is 0 if it is not known.
+func (a *Arriving) expect(e expected, now time.Time, speed float64) expected {
+	took := now.Sub(a.mark)
+	switch {
+	case a.mark.IsZero(), a.total <= 0, a.whole.IsZero() && took < settling:
+		return e
+	case a.whole.IsZero():
+		const mb = 1e6
+		// The last byte may come late, but one that does not come makes the rest longer.
+		e.left, e.measured = time.Duration(float64(took)*float64(a.total-a.have)/float64(max(a.have-a.from, 1))), true
+		e.what = fmt.Sprintf("the recording is being downloaded: %.1f of %.1f MB are there, and the rest takes %s", float64(a.have)/mb, float64(a.total)/mb, about(e.left))
+		if speed > 0 {
+			e.perhaps = atSpeed(time.Duration(a.total)*time.Second/density, speed)
+		} else {
+			e.perhaps = never
+		}
+	default:
+		e.left = now.Sub(a.whole)
+		if e.guess(time.Duration(a.total)*time.Second/density, speed, e.left); e.measured {
+			e.left, e.perhaps = 0, e.left
+		}
+	}
+	return e
+}
+
 // speed returns how fast a recording gets on, in seconds of audio a second, or 0 if nothing is
 // known about that.
 func (p *Progress) speed(r *Recording, now time.Time) float64 {

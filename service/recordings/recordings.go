@@ -53,6 +53,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
@@ -296,4 +297,32 @@ func (r *Recordings) Peek(ctx context.Context, payload []byte) error {
 		_, err = r.fetcher.Peek(ctx, request, 1)
 	}
 	return err
+}
+
+// unserved returns why a recording could not be fetched: that its project has no storage for it,
+// or else cause. Label Studio gives the same answer if the storage has no such file.
+func (r *Recordings) unserved(ctx context.Context, rec *Recording, cause error) error {
+	fetched, ok := errors.AsType[*media.Error](cause)
+	if !ok || fetched.Status != http.StatusNotFound || r.client == nil || rec.ProjectID == 0 {
+		return cause
+	}
+	root, ok := r.fetcher.Storage(rec.Value)
+	if !ok {
+		return cause
+	}
+	storages, err := r.client.Storages(ctx, rec.ProjectID)
+	if err != nil || Serve(storages, root) {
+		return cause
+	}
+	return &NoStorageError{rec.ProjectID, root}
+}
+
+// Storage returns what of a storage in Label Studio the recording of a job is in, given its
+// payload; see media.Fetcher.Storage.
+func (r *Recordings) Storage(payload []byte) (root string, ok bool) {
+	var rec Recording
+	if err := json.Unmarshal(payload, &rec); err != nil {
+		return "", false
+	}
+	return r.fetcher.Storage(rec.Value)
 }

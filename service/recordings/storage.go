@@ -1,11 +1,7 @@
 package recordings
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -30,24 +26,6 @@ func (e *NoStorageError) Hint() string {
 	return "connect it in the project's Settings, Cloud Storage; its recordings are then transcribed within an hour, or at once with Retrieve Predictions"
 }
 
-// unserved returns why a recording could not be fetched: that its project has no storage for it,
-// or else cause. Label Studio gives the same answer if the storage has no such file.
-func (r *Recordings) unserved(ctx context.Context, rec *Recording, cause error) error {
-	fetched, ok := errors.AsType[*media.Error](cause)
-	if !ok || fetched.Status != http.StatusNotFound || r.client == nil || rec.ProjectID == 0 {
-		return cause
-	}
-	root, ok := r.fetcher.Storage(rec.Value)
-	if !ok {
-		return cause
-	}
-	storages, err := r.client.Storages(ctx, rec.ProjectID)
-	if err != nil || Serve(storages, root) {
-		return cause
-	}
-	return &NoStorageError{rec.ProjectID, root}
-}
-
 // Serve reports whether one of a project's storages may have what Storage returns.
 func Serve(storages []api.Storage, root string) bool {
 	return slices.ContainsFunc(storages, func(s api.Storage) bool {
@@ -56,14 +34,4 @@ func Serve(storages []api.Storage, root string) bool {
 		}
 		return s.Serves(root)
 	})
-}
-
-// Storage returns what of a storage in Label Studio the recording of a job is in, given its
-// payload; see media.Fetcher.Storage.
-func (r *Recordings) Storage(payload []byte) (root string, ok bool) {
-	var rec Recording
-	if err := json.Unmarshal(payload, &rec); err != nil {
-		return "", false
-	}
-	return r.fetcher.Storage(rec.Value)
 }
