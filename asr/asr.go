@@ -51,6 +51,7 @@ type Recognizer struct {
 	bank        *mel.Bank
 	window      Window
 	device      Device
+	probed      float64 // see Device.Speed; of one worker on the CPU
 	identity    Identity
 	maxInFlight int // windows of one track between cutting and stitching
 	melWorkers  int
@@ -131,7 +132,8 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 	if err := r.contract.metadata(meta); err != nil {
 		return err
 	}
-	return r.contract.probe(ctx, rt, s)
+	r.probed, err = r.contract.probe(ctx, rt, s)
+	return err
 }
 
 // Close stops the workers once the windows in the queue are done, and frees the model.

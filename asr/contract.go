@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -99,31 +100,34 @@ func (p Precision) normalisedWithin() float64 {
 }
 
 // probe runs the model on noise of several lengths and checks row counts, that rows are
-// distributions, and whether padding changes valid rows.
-func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) error {
+// distributions, and whether padding changes valid rows. It returns how many seconds of audio the
+// session computes in a second, by the last and longest run, after the first ones have warmed it up.
+func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) (speed float64, err error) {
 	for _, frames := range []timeline.Frame{1, 8, 9, 64, 257} {
 		rows, err := c.run(ctx, r, s, int(frames), int(frames))
 		if err != nil {
-			return fmt.Errorf("a run of %d frames failed, as with a model that does not subsample by 8: %w", frames, err)
+			return 0, fmt.Errorf("a run of %d frames failed, as with a model that does not subsample by 8: %w", frames, err)
 		}
 		if err := c.distributions(rows); err != nil {
-			return fmt.Errorf("%w (probe of %d frames)", err, frames)
+			return 0, fmt.Errorf("%w (probe of %d frames)", err, frames)
 		}
 	}
 	const frames, padded = 203, 280
 	alone, err := c.run(ctx, r, s, frames, frames)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	start := time.Now()
 	with, err := c.run(ctx, r, s, frames, padded)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	took := max(time.Since(start), time.Microsecond)
 	bound := c.Precision.paddingBound()
 	a := agreement{logits: c.Unnormalised}
 	a.compare(alone, with, c.Width, bound)
 	c.Padding = a.check(bound) == nil
-	return nil
+	return timeline.Frame(padded).Sample().Duration().Seconds() / took.Seconds(), nil
 }
 
 // run returns the rows of the first frames of a tensor of padded frames, which hold noise.

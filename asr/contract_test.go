@@ -52,6 +52,9 @@ func TestContractsAreFoundOut(t *testing.T) {
 			if got.RawFeatures != c.raw || got.Unnormalised != c.unnormalised || got.Padding != c.padding {
 				t.Errorf("got %+v, want raw features %v, unnormalised %v, padding %v", got, c.raw, c.unnormalised, c.padding)
 			}
+			if d := recognizer(t, bundle(t, filepath.FromSlash(c.model)), asr.Options{}).Device(); d.Speed <= 0 {
+				t.Errorf("the speed is not known: %+v", d)
+			}
 			if got.Bands != 80 || got.MaxRows != asr.MaxRows {
 				t.Errorf("got %d bands, at most %d rows", got.Bands, got.MaxRows)
 			}

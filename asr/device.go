@@ -23,8 +23,9 @@ type Device struct {
 	// Difference is the largest distance between log-probabilities of GPU and CPU on the
 	// speech that was compared at start; 0 on a CPU.
 	Difference float64
-	// Speed is how many seconds of audio the GPU alone computes in a second, by the largest
-	// batch that was compared; 0 on a CPU.
+	// Speed is how many seconds of audio the device alone computes in a second: a GPU by the
+	// largest batch that was compared, a CPU by the longest run that checked the model, as if all
+	// its workers were as fast as one alone. It is not exact on a CPU; 0 if it is not known.
 	Speed     float64
 	Threads   int
 	Batch     int
@@ -84,6 +85,7 @@ func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error 
 	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision}
 	r.sessions = append(r.sessions, cpu)
 	workers := max(o.Threads/o.sessionThreads(), 1)
+	r.device.Speed = r.probed * float64(workers)
 	var l lane
 	for n := 1; n <= r.device.Batch; n++ {
 		l.sizes = append(l.sizes, n)

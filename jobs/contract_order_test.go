@@ -167,6 +167,31 @@ var contractOrder = []promise{
 		_, err = q.Hold(ctx, "push", time.Now().Add(time.Hour))
 		wantErr(t, err, ErrState)
 	}},
+	{"a job that nobody works on is given up, and what waits for it goes on", func(t *testing.T, open func(Options) *Queue) {
+		q, ctx := open(Options{}), t.Context()
+		enqueue(t, q, spec("a"))
+		after := spec("push")
+		after.After = "a"
+		enqueue(t, q, after)
+		if j, err := q.GiveUp(ctx, "a", errors.New("no storage")); err != nil || j.State != Discarded || j.Reason != "no storage" || j.Ended.IsZero() {
+			t.Fatalf("given up: %+v, %v", j, err)
+		}
+		_, err := q.GiveUp(ctx, "a", errors.New("again"))
+		wantErr(t, err, ErrState)
+		if l := take(t, q, "asr"); l.Job().Key != "push" {
+			t.Errorf("took %s", l.Job().Key)
+		}
+		_, err = q.GiveUp(ctx, "push", errors.New("it runs"))
+		wantErr(t, err, ErrState)
+		if _, err := q.Requeue(ctx, "a"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.Hold(ctx, "a", time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = q.GiveUp(ctx, "a", errors.New("it is held"))
+		wantErr(t, err, ErrState)
+	}},
 	{"a queued job that is wanted later starts later", func(t *testing.T, open func(Options) *Queue) {
 		q, ctx := open(Options{}), t.Context()
 		enqueue(t, q, spec("push"))

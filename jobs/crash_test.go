@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/testlog"
 	"github.com/asr-backend/asr-backend/priority"
 )
 
@@ -193,6 +194,34 @@ func rounds() int {
 		return 5
 	}
 	return 20
+}
+
+// Nobody is alarmed by what is in order again a moment later.
+func TestAKilledProcessAlarmsNobody(t *testing.T) {
+	c := newCrew(t, 8, 5)
+	var log testlog.Buffer
+	o := c.options()
+	o.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	for kills := range 2 {
+		if err := c.command("work").Run(); err == nil {
+			t.Fatal("the child was not killed")
+		}
+		q := open(t, o)
+		for len(q.List(Filter{States: []State{Running}})) > 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		j, err := q.Get(t.Context(), poison)
+		if err != nil || j.State != Queued || j.Crashes != kills+1 {
+			t.Fatalf("%+v, %v", j, err)
+		}
+		if err := q.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// What crashes twice in a row is another thing.
+		if alarms := strings.Count(log.String(), `"level":"WARN"`) + strings.Count(log.String(), `"level":"ERROR"`); (alarms > 0) != (kills > 0) || !strings.Contains(log.String(), "the job goes on from what it has stored") {
+			t.Errorf("%d alarms after %d kills:\n%s", alarms, kills+1, &log)
+		}
+	}
 }
 
 // A crash costs at most the window that a worker was at; every job ends once, with the

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -251,6 +252,11 @@ type serverLog struct {
 	bad string     // the latest warning or error
 }
 
+// recoveries are in the warnings with which the server begins to make an index again that a killed
+// process did not write to the end. Its messages are in other files, and none is lost. Damage has
+// warnings of its own.
+var recoveries = []string{"is outdated; attempting to recover", "Stream state outdated", "Stream state detected prior state", "Stream state too short"}
+
 func (l *serverLog) keep(level slog.Level, f string, a []any) {
 	msg := strings.TrimSpace(fmt.Sprintf(f, a...))
 	l.mu.Lock()
@@ -271,9 +277,15 @@ func (l *serverLog) last() string {
 func (l *serverLog) Noticef(f string, a ...any) {
 	l.log.Debug("jobs: store", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
 }
-func (l *serverLog) Debugf(string, ...any)     {}
-func (l *serverLog) Tracef(string, ...any)     {}
-func (l *serverLog) Warnf(f string, a ...any)  { l.keep(slog.LevelWarn, f, a) }
+func (l *serverLog) Debugf(string, ...any) {}
+func (l *serverLog) Tracef(string, ...any) {}
+func (l *serverLog) Warnf(f string, a ...any) {
+	if slices.ContainsFunc(recoveries, func(part string) bool { return strings.Contains(f, part) }) {
+		l.log.Info("jobs: the store was not closed before, as when its process was killed; a part of it is read through once more", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
+		return
+	}
+	l.keep(slog.LevelWarn, f, a)
+}
 func (l *serverLog) Errorf(f string, a ...any) { l.keep(slog.LevelError, f, a) }
 
 // Fatalf is called where the server would exit. This process continues, and Open or Health

@@ -175,6 +175,12 @@ func (q *Queue) Revive(ctx context.Context, key string) (Job, error) {
 	return q.transition(ctx, "revive", key, func(r record) (record, error) { return r.revive(now(), q.o.MaxCrashes) })
 }
 
+// GiveUp ends a queued job as dead without an attempt, with cause as its reason; see Lease.Fail.
+// Jobs in other states, and those that somebody holds, are ErrState.
+func (q *Queue) GiveUp(ctx context.Context, key string, cause error) (Job, error) {
+	return q.transition(ctx, "give up", key, func(r record) (record, error) { return r.giveUp(now(), cause) })
+}
+
 // Hold keeps a queued job from starting until a time, for a caller that does its work in
 // another way. It is a lock that all processes on the store share and that outlives them: of
 // several callers one gets it, until that time has come. Otherwise, and if the job is not

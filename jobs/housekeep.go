@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -88,7 +89,11 @@ func (q *Queue) reclaimOne(ctx context.Context, key string, seen *entry) error {
 	case err != nil:
 		return err
 	}
-	q.log.Warn("jobs: an attempt crashed", "job", key, "project", j.Project, "state", j.State.String(), "crashes", j.Crashes, "reason", j.Reason)
+	level, what := slog.LevelInfo, "jobs: an attempt was broken off, as when its process is killed or cut off; the job goes on from what it has stored"
+	if j.Crashes > 1 || j.State == Discarded {
+		level, what = slog.LevelWarn, "jobs: an attempt crashed, as did the one before; the job may be the cause"
+	}
+	q.log.Log(ctx, level, what, "job", key, "project", j.Project, "state", j.State.String(), "crashes", j.Crashes, "reason", j.Reason)
 	if j.State == Discarded {
 		if q.o.GivenUp != nil {
 			q.o.GivenUp(j)

@@ -22,6 +22,7 @@ import (
 //	done    --redo-->    queued, if its result is damaged
 //	queued  --raise-->   queued in a higher class, or for later
 //	queued  --hold-->    queued, scheduled for when the hold ends
+//	queued  --giveUp-->  dead
 
 func (r record) step(to State, now time.Time) record {
 	r.State, r.Updated = to, now
@@ -70,6 +71,20 @@ func (r record) finish(now time.Time, ref resultRef) (record, error) {
 
 func (r record) fail(now time.Time, cause error) (record, error) {
 	if err := r.expect(Running); err != nil {
+		return r, err
+	}
+	r = r.step(Discarded, now)
+	r.Crashes, r.Windows = 0, 0
+	r.Reason, r.Hint = describe(cause)
+	return r, nil
+}
+
+// giveUp is fail for a job that nobody works on.
+func (r record) giveUp(now time.Time, cause error) (record, error) {
+	if err := r.expect(Queued); err != nil {
+		return r, err
+	}
+	if err := r.unheld(now); err != nil {
 		return r, err
 	}
 	r = r.step(Discarded, now)

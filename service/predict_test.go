@@ -39,6 +39,9 @@ func TestPredictAnswersWhatIsReadyInTime(t *testing.T) {
 	inWorld(t, func(w *world, _ *service.Options) { w.slow = 5 * time.Second }, func(w *world) {
 		p := w.connected("")
 		w.ready()
+		first := w.record(p, 1) // from which the service knows how long one takes
+		w.EmitCreated(p, first...)
+		w.settled(time.Minute, first...)
 		ids := w.record(p, 3)
 		start := time.Now()
 		if n := w.retrieve(p, ids...); n != 3 {

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/tones"
 	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 )
 
@@ -225,4 +227,51 @@ func TestAProjectThatIsForbiddenForAWhileLosesNothing(t *testing.T) {
 		forbidden.Store(false)
 		w.settled(15*time.Minute, ids...)
 	})
+}
+
+// When a storage is deleted, tasks stay that nobody can open.
+func TestRecordingsOfADeletedStorageAreGivenUpUntilItIsBack(t *testing.T) {
+	w := remote(t, labelstudiotest.Options{})
+	bucket := labelstudiotest.New(t, labelstudiotest.Options{})
+	bucket.Handle("/", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "audio/wav")
+		_, _ = rw.Write(tones.Recording{Seconds: 5, First: len(r.URL.Path)}.WAV()) // the client is gone
+	}))
+	p := w.connected("")
+	w.AddStorage(labelstudiotest.Storage{Project: p, Bucket: "kept"})
+	lost := w.AddStorage(labelstudiotest.Storage{Project: p, Bucket: "lost"})
+	add := func(bucketName, name string) map[string]any {
+		uri := "s3://" + bucketName + "/" + name
+		w.AddCloudFile(uri, bucket.URL+"/"+name)
+		return map[string]any{"audio": uri}
+	}
+	first := w.AddTasks(p, add("kept", "1"), add("lost", "22"))
+	w.EmitCreated(p, first...)
+	w.settled(time.Minute, first...)
+	w.DeleteStorage(lost)
+	ids := w.AddTasks(p, add("kept", "333"), add("lost", "4444"), add("lost", "55555"), add("lost", "666666"), map[string]any{
+		"audio": "/tasks/1/resolve/?fileuri=" + base64.URLEncoding.EncodeToString([]byte("s3://lost/4444"))})
+	w.EmitCreated(p, ids...)
+	w.settled(time.Minute, ids[0])
+	for _, id := range ids[1:] {
+		w.until("given up", time.Minute, func() bool { return w.state(id).State == "failed" })
+		if s := w.state(id); !strings.Contains(s.Reason, fmt.Sprintf("project %d has no storage for s3://lost: it was deleted", p)) || !strings.Contains(s.Hint, "Cloud Storage") || s.Retries != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+	// What was transcribed before stays, and a file that is missing in a storage is another thing.
+	missing := w.AddTasks(p, map[string]any{"audio": "s3://kept/7777777"})
+	w.EmitCreated(p, missing...)
+	w.until("given up", time.Minute, func() bool { return w.state(missing[0]).State == "failed" })
+	if s := w.state(missing[0]); !strings.Contains(s.Reason, "404") {
+		t.Errorf("%+v", s)
+	}
+	w.settled(0, first...)
+	w.AddStorage(labelstudiotest.Storage{Project: p, Bucket: "lost"})
+	w.stop() // the look after a start is as good as the one an hour later
+	w.start()
+	w.settled(time.Minute, append(ids, first...)...)
+	if s := w.state(missing[0]); s.State != "failed" {
+		t.Errorf("%+v", s)
+	}
 }

@@ -3,10 +3,15 @@ package service_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/tones"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/service"
 )
 
@@ -79,4 +84,62 @@ func TestNobodyWaitsForWhatIsNotReadyInTime(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Nothing is known of a recording whose server does not answer, or of the first one if it does not
+// get on. Nobody waits for these, and short ones are answered in full.
+func TestNobodyWaitsForWhatIsNotKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		slow  time.Duration
+		known bool // that there is a recording at all
+		want  string
+	}{
+		"a server that does not answer": {0, false, "is being downloaded and opened"},
+		"a model that does not get on":  {time.Minute, true, "0:00 of 0:05 are done"},
+		"a short one":                   {time.Second, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world, _ *service.Options) { w.slow = c.slow }, func(w *world) {
+				p := w.connected("")
+				w.ready()
+				ids := w.AddTasks(p, map[string]any{"audio": "/data/upload/1/on-its-way.wav"})
+				if c.known {
+					ids = w.record(p, 1)
+				}
+				w.atOnce("Send Test Request", func() {
+					if n, reason := w.shown(ids[0]); (n > 0) != (c.want == "") || !strings.Contains(reason, c.want) {
+						t.Errorf("%d results, reason %q", n, reason)
+					}
+				})
+				w.atOnce("opening the task", func() {
+					if _, err := w.Open(ids[0]); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		})
+	}
+}
+
+// A download that states its length is waited for, if the rest of it is there in time.
+func TestADownloadThatIsThereInTimeIsWaitedFor(t *testing.T) {
+	w := remote(t, labelstudiotest.Options{})
+	const uri = "s3://bucket/slow.wav"
+	bucket := labelstudiotest.New(t, labelstudiotest.Options{})
+	bucket.Handle("/a.wav", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		body := tones.Recording{Seconds: 5}.WAV()
+		rw.Header().Set("Content-Type", "audio/wav")
+		rw.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		for chunk := range slices.Chunk(body, len(body)/30) {
+			_, _ = rw.Write(chunk) // the client is gone
+			_ = http.NewResponseController(rw).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+	}))
+	w.AddCloudFile(uri, bucket.URL+"/a.wav")
+	p := w.connected("")
+	id := w.AddTasks(p, map[string]any{"audio": uri})[0]
+	if n, reason := w.shown(id); n == 0 {
+		t.Errorf("no results: %s", reason)
+	}
 }

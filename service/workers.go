@@ -126,6 +126,9 @@ func (s *Service) failed(ctx context.Context, c crew, lease *jobs.Lease, cause e
 	}
 	s.log.Error("job given up", about(job, "error", cause, "hint", hint.Of(cause))...)
 	s.metrics.givenUp.WithLabelValues(job.Kind).Inc()
+	if unstored, ok := errors.AsType[*recordings.NoStorageError](cause); ok {
+		s.due.Now(unstored.Project) // for the others in that storage
+	}
 	if err := lease.Fail(s.storing, hint.With(cause)); err != nil && ctx.Err() == nil {
 		s.log.Error("job not ended", about(job, "error", err)...)
 	}
@@ -162,6 +165,9 @@ func fromStudio(err error) bool {
 	if unfetched, ok := errors.AsType[*media.Error](err); ok {
 		return unfetched.Status != 0 && unfetched.Kind != media.Direct
 	}
+	if _, ok := errors.AsType[*recordings.NoStorageError](err); ok {
+		return true
+	}
 	_, ok := errors.AsType[*api.Error](err)
 	return ok
 }
@@ -185,7 +191,10 @@ func retry(cause error, job jobs.Job) (time.Duration, bool) {
 	var store *jobs.Error
 	var outdated *recordings.OutdatedError
 	var unserved *projects.NotServedError
+	var unstored *recordings.NoStorageError
 	switch {
+	case errors.As(cause, &unstored):
+		return 0, false // until there is a storage, which reconcile looks for
 	case errors.As(cause, &unserved):
 		return min(delay, time.Minute), true // somebody is at work on it, and reconcile wakes the job
 	case errors.As(cause, &outdated), errors.Is(cause, jobs.ErrTooLarge):

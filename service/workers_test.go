@@ -33,6 +33,7 @@ func TestFailuresThatTimeCuresAreTriedAgain(t *testing.T) {
 		"a refusal that may end":             {cause: wrap(&api.Error{Status: 403}), retries: 500, again: true},
 		"a token that is not accepted":       {cause: wrap(&api.Error{Status: 401}), retries: 500, again: true},
 		"settings that are wrong":            {cause: wrap(&projects.NotServedError{Err: errors.New("no text")}), retries: 500, again: true},
+		"a storage that was deleted":         {cause: wrap(&recordings.NoStorageError{Project: 1, Storage: "s3://b"})},
 		"an unknown task":                    {cause: wrap(&api.Error{Status: 404})},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,8 +10,9 @@ import (
 )
 
 type doctorCommand struct {
-	JSON   bool   `help:"Print JSON."`
-	FFmpeg string `help:"Path to ffmpeg; \"off\" never runs it." name:"ffmpeg" default:""`
+	JSON    bool   `help:"Print JSON."`
+	Verbose bool   `help:"Print a line for each thing that works, however many are alike; JSON has them anyway."`
+	FFmpeg  string `help:"Path to ffmpeg; \"off\" never runs it." name:"ffmpeg" default:""`
 
 	BackendURL string `help:"Address of this service as entered in Label Studio. Default: check the backends that are connected to projects." name:"backend-url" placeholder:"URL" group:"Label Studio"`
 	Project    int64  `help:"Check only the project with this number." group:"Label Studio"`
@@ -32,11 +33,14 @@ func (c *doctorCommand) Run(ctx context.Context, std streams) error {
 			URL: c.LabelStudioURL, Token: c.LabelStudioToken, BackendURL: c.BackendURL, Project: c.Project, Media: c.mediaOptions(),
 		},
 	})
-	show := finding.Print
-	if c.JSON {
-		show = finding.PrintJSON
+	show, shown := finding.Print, finding.Fold(findings)
+	if c.Verbose {
+		shown = findings
 	}
-	if err := show(std.out, findings); err != nil {
+	if c.JSON {
+		show, shown = finding.PrintJSON, findings
+	}
+	if err := show(std.out, shown); err != nil {
 		return err
 	}
 	return finding.Verdict(findings)

@@ -26,6 +26,7 @@ type connection struct {
 // Studio ask each of them, so that what it says is of now.
 func (v *visit) backends(ctx context.Context, projects []api.Project) {
 	if v.BackendURL != "" && !v.backendAddress(ctx) {
+		v.recording(ctx, projects, nil)
 		return
 	}
 	var mine []connection

@@ -84,6 +84,17 @@ func (s studio) refuse(route string, status int, body string) {
 	s.Handle(route, labelstudiotest.Answer(status, body))
 }
 
+// refuseAll answers all requests whose address has a part, but for the version.
+func (s studio) refuseAll(part string, status int, body string) {
+	s.Intercept(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if strings.Contains(r.URL.String(), part) && !strings.HasPrefix(r.URL.Path, "/api/version") {
+			labelstudiotest.Answer(status, body)(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // backendServer is a service that answers with a class, and reports that these projects
 // asked it; it wants a password if there is one.
 func backendServer(t *testing.T, class, password, notReady string, projects ...int) string {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -59,8 +60,11 @@ func (l *LabelStudio) examine(ctx context.Context, found *running) []finding.Fin
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	reached := v.address(ctx)
-	if v.token(transport) && reached && v.whoami(ctx) {
+	switch token := v.token(transport); {
+	case token && reached && v.whoami(ctx):
 		v.projects(ctx)
+	case v.BackendURL != "" && v.base != nil:
+		v.backendAddress(ctx) // which needs no token
 	}
 	v.neverAsked()
 	return v.findings
@@ -189,13 +193,14 @@ func (v *visit) token(transport *http.Transport) bool {
 	return true
 }
 
-// whoami tries the token.
+// whoami tries the token. It reports whether other requests may fare better.
 func (v *visit) whoami(ctx context.Context) bool {
 	const check = "token"
 	user, err := v.client.Whoami(ctx)
 	if err != nil {
-		v.fail(check, finding.Failure, err)
-		return false
+		detail, advice := hint.Split(err)
+		v.add(check, finding.Failure, detail, cmp.Or(advice, "its log says why"))
+		return api.Status(err) != http.StatusUnauthorized
 	}
 	v.add(check, finding.OK, fmt.Sprintf("a %s of user %d, %s", v.client.Kind(), user.ID, user.Email), "")
 	return true
@@ -223,10 +228,14 @@ func (v *visit) projects(ctx context.Context) {
 			list = append(list, p)
 		}
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		v.fail(check, finding.Failure, err)
-		return
+		if v.Project != 0 {
+			list = nil
+		}
+	}
+	switch {
+	case err != nil: // those that were listed before are looked at
 	case len(list) == 0:
 		v.add(check, finding.Warning, "the user of the token sees no project", "make one; or, if there are some, make the user a member of them: what the token's user cannot see cannot be served")
 	default:

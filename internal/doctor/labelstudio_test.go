@@ -172,6 +172,37 @@ func TestAddressesAndTokens(t *testing.T) {
 	}
 }
 
+// Whatever Label Studio refuses, the rest is looked at.
+func TestRefusalsEndNothingElse(t *testing.T) {
+	const denied = `{"status_code":403,"detail":"You do not have permission to perform this action."}`
+	for _, c := range []struct {
+		name, backend string
+		project       int64
+		change        func(s studio)
+		want          []string
+	}{
+		{"a token that is not accepted", "http://127.0.0.1:1/predict", 0, func(s studio) {
+			s.refuseAll("/api/", 401, `{"detail":"Invalid token."}`)
+		}, []string{well[0], well[1], "FAILURE token: 401 -> holds a legacy token", "FAILURE backend: ends with /predict -> leave that out"}},
+		{"nobody knows who the token belongs to", "", 0, func(s studio) { s.refuse("GET /api/current-user/", 500, `{}`) }, append([]string{
+			well[0], well[1], "FAILURE token: 500 -> its log", well[3]}, connected...)},
+		{"the project is not the user's", "http://127.0.0.1:1", 3, func(s studio) { s.refuse("GET /api/projects/3/", 403, denied) }, []string{
+			well[0], well[1], well[2], "FAILURE projects: 403 -> a member of the project", "WARNING backend: cannot be asked from here -> no mistake", "OK private addresses: 127.0.0.1:1"}},
+		{"the tasks of one project", "", 0, func(s studio) {
+			s.AddProject(labelstudiotest.Project{ID: 2, Title: "Closed"})
+			s.refuseAll("project=2", 403, denied)
+			s.DeleteBackends(3)
+		}, []string{well[0], well[1], well[2], "OK projects: project 2", "WARNING backend: 403 -> a member", "WARNING backend: no project has a backend", "FAILURE recording: 403 -> a member", connected[3]}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStudio(t)
+			c.change(s)
+			l := &LabelStudio{URL: s.URL, Token: secret(legacy), BackendURL: c.backend, Project: c.project}
+			expect(t, l.examine(t.Context(), nil), c.want...)
+		})
+	}
+}
+
 func TestTheBackendsAddress(t *testing.T) {
 	for _, c := range []struct {
 		name, address string
@@ -182,8 +213,8 @@ func TestTheBackendsAddress(t *testing.T) {
 			"WARNING backend: http://127.0.0.1:1 cannot be asked from here -> no mistake",
 			"OK private addresses: takes http://127.0.0.1:1",
 			`WARNING backend: no project is connected to http://127.0.0.1:1; project 3 "Calls" asks http://10.0.0.5:9090 -> type http://127.0.0.1:1`, connected[3]}},
-		{"no web address", "asr-backend:9090", func(studio) {}, []string{"FAILURE backend: with http:// or https:// -> asr-backend.internal:9090"}},
-		{"a route", "http://127.0.0.1:1/predict/", func(studio) {}, []string{"FAILURE backend: ends with /predict -> leave that out"}},
+		{"no web address", "asr-backend:9090", func(studio) {}, []string{"FAILURE backend: with http:// or https:// -> asr-backend.internal:9090", connected[3]}},
+		{"a route", "http://127.0.0.1:1/predict/", func(studio) {}, []string{"FAILURE backend: ends with /predict -> leave that out", connected[3]}},
 		{"not the first backend", "http://127.0.0.1:1/", func(s studio) {
 			s.backend("http://127.0.0.1:1", "CO", "")
 			s.webhook("http://127.0.0.1:1/webhook")
@@ -201,13 +232,13 @@ func TestTheBackendsAddress(t *testing.T) {
 	t.Run("Label Studio itself", func(t *testing.T) {
 		url := newStudio(t).URL
 		l := &LabelStudio{URL: url, Token: secret(legacy), BackendURL: url + "/"}
-		expect(t, l.examine(t.Context(), nil), after(well, "FAILURE backend: is a Label Studio, not a backend -> `asr-backend serve`")...)
+		expect(t, l.examine(t.Context(), nil), after(well, "FAILURE backend: is a Label Studio, not a backend -> `asr-backend serve`", connected[3])...)
 	})
 	t.Run("another program", func(t *testing.T) {
 		other := httptest.NewServer(http.NotFoundHandler())
 		defer other.Close()
 		l := &LabelStudio{URL: newStudio(t).URL, Token: secret(legacy), BackendURL: other.URL}
-		expect(t, l.examine(t.Context(), nil), after(well, "FAILURE backend: another program -> `asr-backend serve`")...)
+		expect(t, l.examine(t.Context(), nil), after(well, "FAILURE backend: another program -> `asr-backend serve`", connected[3])...)
 	})
 }
 

@@ -52,6 +52,32 @@ func Print(w io.Writer, findings []Finding) error {
 	return t.Flush()
 }
 
+// most is how many findings of a check are shown that say that all is well.
+const most = 3
+
+// Fold joins the findings of a check that say that all is well, if there are many: the first is
+// kept, with the number of the others.
+func Fold(findings []Finding) []Finding {
+	fine := func(f Finding) bool { return f.Status == OK && f.Hint == "" }
+	alike := map[string]int{}
+	for _, f := range findings {
+		if fine(f) {
+			alike[f.Check]++
+		}
+	}
+	var out []Finding
+	for _, f := range findings {
+		if n := alike[f.Check]; fine(f) && n > most {
+			f.Detail += fmt.Sprintf("; and %d more are ok (--verbose lists them)", n-1)
+			alike[f.Check] = -1
+		} else if fine(f) && n < 0 {
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 // PrintJSON writes findings for programs.
 func PrintJSON(w io.Writer, findings []Finding) error {
 	e := json.NewEncoder(w)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -82,8 +83,13 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
 	if raw, err := base64.URLEncoding.DecodeString(uri); err == nil {
 		uri = string(raw)
 	}
+	project, err := strconv.ParseInt(r.PathValue("project"), 10, 64)
 	s.mu.Lock()
+	if task, _ := strconv.ParseInt(r.PathValue("task"), 10, 64); err != nil && s.tasks.rows[task] != nil {
+		project = s.tasks.rows[task].Project
+	}
 	signed, ok := s.storage[uri]
+	ok = ok && s.holds(project, uri)
 	s.mu.Unlock()
 	if !ok {
 		w.WriteHeader(http.StatusNotFound)

@@ -15,6 +15,8 @@ type state struct {
 	backends    table[Backend]
 	webhooks    table[Webhook]
 	storage     map[string]string // signed addresses by cloud URI
+	storages    table[Storage]
+	strict      bool // cloud files need a storage
 
 	personal  string
 	access    map[string]time.Time // the ends of access tokens
@@ -26,7 +28,7 @@ type state struct {
 func newState() state {
 	return state{
 		projects: newTable[Project](), tasks: newTable[Task](), predictions: newTable[Prediction](), annotations: newTable[Annotation](),
-		backends: newTable[Backend](), webhooks: newTable[Webhook](), storage: map[string]string{}, access: map[string]time.Time{},
+		backends: newTable[Backend](), webhooks: newTable[Webhook](), storage: map[string]string{}, storages: newTable[Storage](), access: map[string]time.Time{},
 	}
 }
 

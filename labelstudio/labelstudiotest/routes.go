@@ -38,6 +38,7 @@ func (s *Server) serveEverything() {
 		"PATCH /api/ml/{backend}":                         s.saveBackend,
 		"GET /api/webhooks":                               s.listWebhooks,
 		"POST /api/webhooks":                              s.createWebhook,
+		"GET /api/storages":                               s.listStorages,
 	} {
 		s.routes.Handle(pattern, s.guard(s.json(h)))
 	}

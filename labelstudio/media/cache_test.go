@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,14 +144,22 @@ func TestOneDownloadForMany(t *testing.T) {
 		}
 	}})
 	var wg sync.WaitGroup
+	var told atomic.Int64
 	for range 20 {
 		wg.Go(func() {
-			file, err := f.Fetch(context.Background(), media.Request{Value: address + "/a.wav"})
+			var have, of int64 // written by the download until Fetch returns
+			file, err := f.Fetch(context.Background(), media.Request{Value: address + "/a.wav", Progress: func(h, total int64) { have, of = h, total }})
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			defer file.Close()
+			if have != 0 && (have != 1000 || of != 1000) { // it may have joined when all was there
+				t.Errorf("%d of %d bytes were reported", have, of)
+			}
+			if have != 0 {
+				told.Add(1)
+			}
 			if _, err := os.Stat(file.Path); err != nil {
 				t.Error(err)
 			}
@@ -158,8 +167,8 @@ func TestOneDownloadForMany(t *testing.T) {
 	}
 	close(release)
 	wg.Wait()
-	if len(s.seen()) != 1 || total != 1000 {
-		t.Errorf("%d requests, %d bytes", len(s.seen()), total)
+	if len(s.seen()) != 1 || total != 1000 || told.Load() == 0 {
+		t.Errorf("%d requests, %d bytes, %d who waited saw them come", len(s.seen()), total, told.Load())
 	}
 }
 

@@ -33,6 +33,7 @@ func (t *transfer) try(get func(download.Options) error) error {
 			},
 			// A recording without a validator is continued: what was cut is worse.
 			Start:    download.State{Unmixed: true},
+			Progress: t.request.Progress,
 			MaxBytes: o.MaxBytes, Stall: o.StallTime, Tries: o.Tries, Backoff: o.Backoff, Retry: again,
 		})
 		if err == nil {

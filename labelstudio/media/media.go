@@ -122,6 +122,9 @@ type Request struct {
 	// Login and Password are the project's credentials for protected media.
 	Login    string
 	Password labelstudio.Secret
+	// Progress, if set, is called during a download with the bytes that are there and their
+	// final number, 0 if unknown: often, from other goroutines, and not after Fetch has returned.
+	Progress func(have, total int64)
 }
 
 // File is a recording on disk. Until Close it stays there.
@@ -264,6 +267,17 @@ type flight struct {
 	waiting int
 	landed  bool
 	entry   *entry
+	watched map[int]func(have, total int64) // the Progress of those who wait
+	joined  int                             // so far
+}
+
+// report tells those who wait for a download how far it is.
+func (f *Fetcher) report(fl *flight, have, total int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, progress := range fl.watched {
+		progress(have, total)
+	}
 }
 
 // join waits for the download of a recording, and starts it if it is the first to ask.
@@ -279,8 +293,13 @@ func (f *Fetcher) join(ctx context.Context, r Request, s source) (*File, int64, 
 		fl, first = f.takeOff(r, s), true
 	}
 	fl.waiting++
+	fl.joined++
+	me := fl.joined
+	if r.Progress != nil {
+		fl.watched[me] = r.Progress
+	}
 	f.mu.Unlock()
-	defer f.leave(fl, s.key)
+	defer f.leave(fl, me, s.key)
 
 	select {
 	case <-fl.done:
@@ -301,7 +320,8 @@ func (f *Fetcher) join(ctx context.Context, r Request, s source) (*File, int64, 
 // takeOff starts a download. The caller holds the lock.
 func (f *Fetcher) takeOff(r Request, s source) *flight {
 	ctx, cancel := context.WithTimeoutCause(f.life, f.options.MaxTime, errTooLong)
-	fl := &flight{done: make(chan struct{}), cancel: cancel}
+	fl := &flight{done: make(chan struct{}), cancel: cancel, watched: map[int]func(have, total int64){}}
+	r.Progress = func(have, total int64) { f.report(fl, have, total) }
 	f.inFlight[s.key] = fl
 	f.flights.Go(func() {
 		defer cancel()
@@ -321,9 +341,10 @@ func (f *Fetcher) takeOff(r Request, s source) *flight {
 }
 
 // leave ends a caller's wait.
-func (f *Fetcher) leave(fl *flight, key string) {
+func (f *Fetcher) leave(fl *flight, me int, key string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(fl.watched, me)
 	if fl.waiting--; fl.waiting > 0 {
 		return
 	}

@@ -26,6 +26,7 @@ type predictRequest struct {
 	unanswered int    // tasks so far
 	reason     string // of the first of them
 	late       string // why tasks that are behind others in the queue are not ready in time
+	unsure     bool   // that a task was waited for in vain of which nothing was known
 }
 
 // answer returns the predictions of a task of the request by position, or why there are none.
@@ -103,11 +104,17 @@ func (r *predictRequest) transcribed(wait context.Context, a *accepted, key stri
 		if job.State == jobs.Queued && r.late != "" {
 			return r.late + r.later(a), nil
 		}
-		job, err = r.Recordings.Wait(wait, key)
+		// A request in which nobody knows for how long waits once.
+		unsure := time.Now().Add(progress.Patience)
+		if r.unsure {
+			unsure = time.Time{}
+		}
+		job, err = r.Recordings.Wait(wait, key, unsure)
 		if late, ok := errors.AsType[*progress.LateError](err); ok && wait.Err() == nil {
 			if late.Queued {
 				r.late = late.What
 			}
+			r.unsure = r.unsure || late.Unsure
 			return late.What + r.later(a), nil
 		}
 	}

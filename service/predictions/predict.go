@@ -9,6 +9,7 @@ import (
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/internal/background"
 	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
@@ -26,7 +27,9 @@ func (s *Predictions) Predict(ctx context.Context, p *projects.Project, tasks []
 	}
 	wait, cancel := context.WithDeadline(ctx, r.until)
 	defer cancel()
-	s.Queue.Wait(wait) // in the first moments of the process
+	opening, cancel := context.WithTimeout(wait, progress.Patience)
+	s.Queue.Wait(opening) // in the first moments of the process
+	cancel()
 	if err := s.Projects.SetLogin(ctx, p.Project); err != nil {
 		s.log.Warn("media credentials not stored", "project", p.ID, "error", err)
 	}

@@ -119,7 +119,8 @@ func TestWaitIsOverOnceTheQueueIsTooLong(t *testing.T) {
 	p.work = time.Hour // what a recording takes
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	_, err := p.Wait(ctx, q, "c")
+	sure := time.Now().Add(time.Hour) // no wait is unsure
+	_, err := p.Wait(ctx, q, "c", sure)
 	late, ok := errors.AsType[*LateError](err)
 	if !ok || !late.Queued || !strings.Contains(late.What, "after 2 others") {
 		t.Fatalf("the third: %v", err)
@@ -132,7 +133,7 @@ func TestWaitIsOverOnceTheQueueIsTooLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Wait(ctx, q, "a"); err == nil || !strings.Contains(err.Error(), "the disk is full") || !strings.Contains(err.Error(), "about 60 min") {
+	if _, err := p.Wait(ctx, q, "a", sure); err == nil || !strings.Contains(err.Error(), "the disk is full") || !strings.Contains(err.Error(), "about 60 min") {
 		t.Errorf("one that failed: %v", err)
 	}
 	// What is done is there.
@@ -143,10 +144,80 @@ func TestWaitIsOverOnceTheQueueIsTooLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if job, err := p.Wait(ctx, q, "b"); err != nil || job.State != jobs.Done {
+	if job, err := p.Wait(ctx, q, "b", sure); err != nil || job.State != jobs.Done {
 		t.Errorf("one that is done: %+v, %v", job, err)
 	}
-	if _, err := p.Wait(ctx, q, "unknown"); !errors.Is(err, jobs.ErrNotFound) {
+	if _, err := p.Wait(ctx, q, "unknown", sure); !errors.Is(err, jobs.ErrNotFound) {
 		t.Errorf("one that there is not: %v", err)
 	}
+}
+
+// What the device did when its model was loaded stands in until a recording has shown how fast it
+// is, and no longer.
+func TestTheFirstRecordingIsExpectedToBeAsFastAsTheDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(1)
+		r := p.Begin("a", priority.Batch, 1, 2, "a.wav")
+		defer r.End(false)
+		r.SetSpeed(50)
+		r.SetLength(100 * time.Second)
+		time.Sleep(500 * time.Millisecond)
+		if e := left(p, "a"); !e.measured || e.left != 1500*time.Millisecond {
+			t.Errorf("at first: %+v", e)
+		}
+		time.Sleep(3 * time.Second)
+		if e := left(p, "a"); !e.measured || e.left != 0 {
+			t.Errorf("a little late: %+v", e)
+		}
+		time.Sleep(time.Second)
+		if e := left(p, "a"); e.measured {
+			t.Errorf("far too late: %+v", e)
+		}
+	})
+}
+
+func TestADownloadIsExpectedToGoOnAsItDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(1)
+		a := p.Fetch("a", 100)
+		defer a.End()
+		check := func(when string, measured bool, rest, perhaps time.Duration, what string) {
+			t.Helper()
+			if e := left(p, "a"); e.measured != measured || measured && e.left != rest || e.perhaps != perhaps || !strings.Contains(e.what, what) {
+				t.Errorf("%s: %+v", when, e)
+			}
+		}
+		time.Sleep(5 * time.Second) // the server thinks
+		check("before the first byte", false, 0, 0, "downloaded and opened")
+		a.Downloaded(0, 0)
+		time.Sleep(time.Second)
+		a.Downloaded(1e6, 0)
+		check("of an unknown size", false, 0, 0, "downloaded and opened")
+		a.Downloaded(0, 4e6) // by another route
+		time.Sleep(100 * time.Millisecond)
+		a.Downloaded(3e6, 4e6)
+		check("a moment", false, 0, 0, "downloaded and opened")
+		time.Sleep(900 * time.Millisecond)
+		a.Downloaded(1e6, 4e6) // and again
+		a.Downloaded(0, 4e6)
+		time.Sleep(time.Second)
+		a.Downloaded(1e6, 4e6)
+		// 4 MB hold a thousand seconds of speech, unless it is compressed beyond all measure.
+		check("a quarter", true, 3*time.Second, 10*time.Second, "1.0 of 4.0 MB are there, and the rest takes about 3 s")
+		time.Sleep(3 * time.Second)
+		check("a quarter, and nothing since", true, 12*time.Second, 10*time.Second, "takes about 12 s")
+		a.Downloaded(4e6, 4e6)
+		time.Sleep(time.Second)
+		check("all", true, 0, 9*time.Second, "downloaded and opened")
+		time.Sleep(time.Hour)
+		check("all, and not opened since", false, 0, 0, "downloaded and opened")
+		other := p.Fetch("a", 0) // the next attempt, of a model that is not loaded
+		a.End()
+		other.Downloaded(0, 4e6)
+		time.Sleep(time.Second)
+		other.Downloaded(2e6, 4e6)
+		check("without a speed", true, time.Second, never, "2.0 of 4.0 MB")
+		other.End()
+		check("at last", false, 0, 0, "downloaded and opened")
+	})
 }

@@ -11,12 +11,13 @@ import (
 
 // Progress follows the recordings that this process transcribes. It is safe for concurrent use.
 type Progress struct {
-	mu      sync.Mutex // guards the fields below, and what is in running
-	running map[string]*Recording
-	places  int
-	rate    float64       // seconds of audio a second, of all recordings together; 0: not measured
-	work    time.Duration // what a recording takes, on average; 0: not measured
-	whole   float64       // as rate, of whole recordings from their beginning to their end
+	mu       sync.Mutex // guards the fields below, and what is in running
+	running  map[string]*Recording
+	arriving map[string]*Arriving
+	places   int
+	rate     float64       // seconds of audio a second, of all recordings together; 0: not measured
+	work     time.Duration // what a recording takes, on average; 0: not measured
+	whole    float64       // as rate, of whole recordings from their beginning to their end
 }
 
 // Recording is one recording on its way.
@@ -25,7 +26,8 @@ type Recording struct {
 	key   string
 	class priority.Class
 	Running
-	speed speed
+	speed  speed
+	device float64
 }
 
 // Running is a recording that is being transcribed, as /status shows it.
@@ -44,7 +46,7 @@ type Running struct {
 
 // New returns a Progress of which so many recordings are transcribed at once.
 func New(places int) *Progress {
-	return &Progress{running: map[string]*Recording{}, places: max(places, 1)}
+	return &Progress{running: map[string]*Recording{}, arriving: map[string]*Arriving{}, places: max(places, 1)}
 }
 
 // Resize changes how many recordings are transcribed at once.
@@ -68,6 +70,14 @@ func (r *Recording) SetLength(d time.Duration) {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
 	r.Length, r.LengthS = d, d.Seconds()
+}
+
+// SetSpeed notes how many seconds of audio the device computes in a second if it has nothing else
+// to do; 0 if that is not known. It counts until a recording has shown how fast it is.
+func (r *Recording) SetSpeed(device float64) {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.device = device
 }
 
 // Computed notes that the model has run over a window. What was done before was stored by an
@@ -121,6 +131,51 @@ func (r *Recording) End(done bool) {
 	p.work += (took - p.work) / 4
 	if took > 0 {
 		p.whole = r.Done.Seconds() / took.Seconds()
+	}
+}
+
+// Arriving is a recording that is being fetched and opened.
+type Arriving struct {
+	p     *Progress
+	key   string
+	speed float64 // see Recording.SetSpeed
+	mark  time.Time
+	from  int64 // bytes at mark
+	have  int64
+	total int64     // 0: not known
+	whole time.Time // when the last byte had come; zero before
+}
+
+// Fetch follows a recording of a job from now on until it is opened. speed is as that of
+// SetSpeed. The caller calls End.
+func (p *Progress) Fetch(key string, speed float64) *Arriving {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := &Arriving{p: p, key: key, speed: speed}
+	p.arriving[key] = a
+	return a
+}
+
+// Downloaded notes how many bytes have come, and of how many; total is 0 if that is not known.
+func (a *Arriving) Downloaded(have, total int64) {
+	a.p.mu.Lock()
+	defer a.p.mu.Unlock()
+	now := time.Now()
+	if a.mark.IsZero() || have < a.have { // begun, or begun anew
+		a.mark, a.from = now, have
+	}
+	a.have, a.total = have, total
+	if a.whole = (time.Time{}); total > 0 && have >= total {
+		a.whole = now
+	}
+}
+
+// End ends following the recording.
+func (a *Arriving) End() {
+	a.p.mu.Lock()
+	defer a.p.mu.Unlock()
+	if a.p.arriving[a.key] == a {
+		delete(a.p.arriving, a.key)
 	}
 }
 

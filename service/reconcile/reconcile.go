@@ -28,6 +28,12 @@
 // those that nobody has annotated, "all", or "off". A recording whose transcript is still right
 // is not transcribed again. The setting "reconcile": false leaves a project alone.
 //
+// # Storages that are gone
+//
+// Label Studio opens recordings in a bucket only while their project has a storage for it. When a
+// recording fails because there is none, all others in that storage are given up with the same
+// reason. When there is one again, they are found like tasks that were missed.
+//
 // # Projects that are gone
 //
 // A project that Label Studio has not known for a day is forgotten with all that is kept for it.
@@ -235,6 +241,9 @@ func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
 	r.Problems.SetProject(id, p.Check())
 	r.Problems.SetAccess(id, nil)
 	if err := r.wake(ctx, q, id); err != nil {
+		return look, err
+	}
+	if err := r.storages(ctx, q, id); err != nil {
 		return look, err
 	}
 	if on := p.Settings.Reconcile; on != nil && !*on {

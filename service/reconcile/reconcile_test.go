@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
 const segments = `<View><Labels name="l" toName="a"><Label value="Speech"/></Labels><Audio name="a" value="$audio"/><TextArea name="t" toName="a" perRegion="true"/></View>`
@@ -90,4 +92,68 @@ func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
 	if look, err := r.Project(ctx, 2); err != nil || look.Prepared != 1 {
 		t.Errorf("once it is back: %+v, %v", look, err)
 	}
+}
+
+// One recording that failed for want of a storage is the evidence against all that wait in it.
+func TestWhatWaitsInALostStorageIsGivenUp(t *testing.T) {
+	f, ctx := servicetest.New(t, servicetest.Options{NoLibrary: true, Remote: true}), t.Context()
+	f.Studio.AddProject(labelstudiotest.Project{ID: 1, Config: segments})
+	f.Studio.AddStorage(labelstudiotest.Storage{Project: 1, Bucket: "kept"})
+	for i, audio := range []string{"s3://lost/a", "s3://lost/b", "s3://kept/a", "/data/upload/1/a.wav", "/data/local-files/?d=x/a.wav"} {
+		f.Studio.AddTask(labelstudiotest.Task{ID: int64(10 + i), Project: 1, Data: map[string]any{"audio": audio}})
+	}
+	if _, err := f.Registry.Configure(ctx, 1, segments); err != nil {
+		t.Fatal(err)
+	}
+	client, err := api.New(api.Options{URL: f.Studio.URL, Token: labelstudio.NewSecret(f.Studio.Token)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Queue: f.Queue, Projects: f.Registry, Problems: problems.NewLog(), Due: projects.NewDue(), Client: client}
+	if o.Predictions, err = predictions.New(predictions.Options{Queue: f.Queue, Projects: f.Registry, Recordings: f.Recordings, Problems: o.Problems, Due: o.Due, Client: client}); err != nil {
+		t.Fatal(err)
+	}
+	defer o.Predictions.Close(ctx)
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(prepared int, states ...jobs.State) {
+		t.Helper()
+		if look, err := r.Project(ctx, 1); err != nil || look.Prepared != prepared {
+			t.Fatalf("%+v, %v", look, err)
+		}
+		got := map[jobs.State]int{}
+		for job := range f.Jobs.Jobs(jobs.Filter{Kind: recordings.Kind}) {
+			got[job.State]++
+		}
+		want := map[jobs.State]int{}
+		for _, s := range states {
+			want[s]++
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("states %v, want %v", got, want)
+		}
+	}
+	const waits, gone = jobs.Queued, jobs.Discarded
+	look(5, waits, waits, waits, waits, waits)
+	l, err := f.Take(recordings.Kind)
+	if err == nil {
+		err = l.Fail(ctx, &recordings.NoStorageError{Project: 1, Storage: "s3://lost"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Studio.Intercept(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if strings.HasPrefix(r.URL.Path, "/api/storages") {
+			labelstudiotest.Answer(http.StatusForbidden, `{}`)(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+	look(0, waits, waits, waits, waits, gone) // who may not see storages knows nothing
+	f.Studio.Intercept(nil)
+	look(0, waits, waits, waits, gone, gone)
+	f.Studio.AddStorage(labelstudiotest.Storage{Project: 1, Bucket: "lost"})
+	look(0, waits, waits, waits, waits, waits)
 }

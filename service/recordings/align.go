@@ -33,7 +33,7 @@ type Alignment struct {
 // Align finds out when the words of texts are said.
 func (r *Recordings) Align(ctx context.Context, rec Recording, texts []Text, class priority.Class) (*Alignment, error) {
 	options := r.options(&rec)
-	o, err := r.open(ctx, &rec, options)
+	o, err := r.open(ctx, &rec, options, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
@@ -135,13 +136,14 @@ func (r *Recordings) Close() { r.fetcher.Close() }
 func (r *Recordings) Running() []progress.Running { return r.progress.List() }
 
 // Wait waits for the end of a transcription, given the key of its job, as long as it is expected
-// before the deadline of ctx; see progress.Progress.
-func (r *Recordings) Wait(ctx context.Context, key string) (jobs.Job, error) {
+// before the deadline of ctx, and until the time unsure if nothing is known about that; see
+// progress.Progress.
+func (r *Recordings) Wait(ctx context.Context, key string, unsure time.Time) (jobs.Job, error) {
 	q, err := r.queue.Get()
 	if err != nil {
 		return jobs.Job{}, err
 	}
-	return r.progress.Wait(ctx, q, key)
+	return r.progress.Wait(ctx, q, key, unsure)
 }
 
 // Resize changes how many recordings are transcribed at once.
@@ -227,8 +229,9 @@ type opened struct {
 	release     func()        // the recognizer
 }
 
-// open fetches a recording and loads its model. The caller closes what it returns.
-func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options) (*opened, error) {
+// open fetches a recording and loads its model. downloaded may be nil; see media.Request. The
+// caller closes what it returns.
+func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options, downloaded func(have, total int64)) (*opened, error) {
 	start := time.Now()
 	request, err := r.mediaRequest(ctx, rec)
 	if err != nil {
@@ -237,12 +240,13 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	if err := r.keep(ctx, rec); err != nil {
 		return nil, err
 	}
+	request.Progress = downloaded
 	file, err := r.fetcher.Fetch(ctx, request)
 	if err != nil {
 		file, err = r.refetch(ctx, rec, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, r.unserved(ctx, rec, err)
 	}
 	out := &opened{File: file, fetched: time.Since(start)}
 	if out.recognizer, out.release, err = r.models.Use(ctx, rec.Settings.Model); err != nil {
@@ -293,4 +297,32 @@ func (r *Recordings) Peek(ctx context.Context, payload []byte) error {
 		_, err = r.fetcher.Peek(ctx, request, 1)
 	}
 	return err
+}
+
+// unserved returns why a recording could not be fetched: that its project has no storage for it,
+// or else cause. Label Studio gives the same answer if the storage has no such file.
+func (r *Recordings) unserved(ctx context.Context, rec *Recording, cause error) error {
+	fetched, ok := errors.AsType[*media.Error](cause)
+	if !ok || fetched.Status != http.StatusNotFound || r.client == nil || rec.ProjectID == 0 {
+		return cause
+	}
+	root, ok := r.fetcher.Storage(rec.Value)
+	if !ok {
+		return cause
+	}
+	storages, err := r.client.Storages(ctx, rec.ProjectID)
+	if err != nil || Serve(storages, root) {
+		return cause
+	}
+	return &NoStorageError{rec.ProjectID, root}
+}
+
+// Storage returns what of a storage in Label Studio the recording of a job is in, given its
+// payload; see media.Fetcher.Storage.
+func (r *Recordings) Storage(payload []byte) (root string, ok bool) {
+	var rec Recording
+	if err := json.Unmarshal(payload, &rec); err != nil {
+		return "", false
+	}
+	return r.fetcher.Storage(rec.Value)
 }

@@ -20,7 +20,7 @@ func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Record
 		return stored, nil
 	}
 	start := time.Now()
-	o, err := r.open(ctx, &rec, p.Transcription)
+	o, err := r.open(ctx, &rec, p.Transcription, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/parts"
+	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -40,8 +41,10 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	}
 	place := r.turns.Of(job.Key)
 	var o *opened
+	arriving := r.fetching(job.Key, rec)
+	defer arriving.End()
 	err = place.Without(ctx, func() (err error) {
-		o, err = r.open(ctx, rec, r.options(rec))
+		o, err = r.open(ctx, rec, r.options(rec), arriving.Downloaded)
 		return err
 	})
 	if o != nil {
@@ -77,6 +80,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		return err
 	}
 	running := r.progress.Begin(job.Key, job.Class, rec.ProjectID, rec.TaskID, o.Name)
+	running.SetSpeed(o.recognizer.Device().Speed)
 	done := false
 	defer func() { running.End(done) }()
 	var length time.Duration
@@ -120,6 +124,15 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		"confidence", t.Confidence, "windows", t.Diagnostics.Windows, "skipped", t.Diagnostics.WindowsSkipped,
 		"seam_disagreement", t.Diagnostics.SeamDisagreement, "deliveries", job.Attempts, "warnings", t.Diagnostics.Warnings)
 	return nil
+}
+
+// fetching follows the recording of a job while it is fetched. The caller ends that.
+func (r *Recordings) fetching(key string, rec *Recording) *progress.Arriving {
+	speed := 0.0
+	if device, ok := r.models.Device(rec.Settings.Model); ok {
+		speed = device.Speed
+	}
+	return r.progress.Fetch(key, speed)
 }
 
 // finish ends an attempt with its transcript.
