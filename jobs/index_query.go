@@ -248,7 +248,8 @@ func (x *index) staleLeases(since time.Time, held map[string]bool) []*entry {
 }
 
 // expired chooses the ended jobs that retention removes, those that ended first. A job stays
-// as long as a job that was enqueued after it has not ended, which may read its result.
+// as long as a job that was enqueued after it has not ended, which may read its result. One that was
+// cancelled stays: without its record it would be enqueued again.
 func (x *index) expired(o *Options, now time.Time) []*entry {
 	var ended []*entry
 	needed := make(map[string]bool)
@@ -260,7 +261,7 @@ func (x *index) expired(o *Options, now time.Time) []*entry {
 		switch {
 		case !e.job.State.Ended():
 			needed[e.job.After] = true
-		case !e.damaged:
+		case !e.damaged && !e.job.Cancelled:
 			ended = append(ended, e)
 		}
 	}

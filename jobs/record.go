@@ -95,6 +95,8 @@ func (r record) check() error {
 		return errors.New("a time of the end and an ended state belong together")
 	case r.State == Discarded && r.Reason == "":
 		return errors.New("a dead job has no reason")
+	case r.Cancelled && r.State != Discarded:
+		return errors.New("a cancelled job is not dead")
 	case (r.State == Done) != (r.Result != nil):
 		return errors.New("a result and the state done belong together")
 	case r.Result != nil && (r.Result.Size < 0 || !strings.HasPrefix(r.Result.Name, r.ID+".") || !token(r.Result.Name[len(r.ID)+1:])):

@@ -237,11 +237,11 @@ func TestKeysOfPushesStayThoseOfEarlierPrograms(t *testing.T) {
 	if want := `{"task":8,"project":7,"version":"tones-db0a77e9db41","plans":null,"hear":null}`; err != nil || string(raw) != want {
 		t.Errorf("payload %s, %v", raw, err)
 	}
-	if project, task, version, ok := parseKey("deliver/7/8/a/b"); project != 7 || task != 8 || version != "a/b" || !ok {
+	if project, task, version, ok := ParseKey("deliver/7/8/a/b"); project != 7 || task != 8 || version != "a/b" || !ok {
 		t.Errorf("parsed %d, %d, %q, %v", project, task, version, ok)
 	}
 	for _, key := range []string{"", "deliver/7/8", "transcribe/7/8/x", "deliver/a/8/x"} {
-		if _, _, _, ok := parseKey(key); ok {
+		if _, _, _, ok := ParseKey(key); ok {
 			t.Errorf("%q was parsed", key)
 		}
 	}

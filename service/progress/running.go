@@ -96,6 +96,13 @@ func (r *Recording) Transcribed(d time.Duration) {
 	}
 }
 
+// SetClass notes that the job was raised to a class.
+func (r *Recording) SetClass(class priority.Class) {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.class = class
+}
+
 // SetWaiting notes whether the recording waits for its next turn.
 func (r *Recording) SetWaiting(yes bool) {
 	r.p.mu.Lock()

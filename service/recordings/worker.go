@@ -39,6 +39,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		return a.Snooze(wait) // without fetching it again
 	}
 	place := r.turns.Of(job.Key)
+	defer followClass(ctx, a, place)()
 	var o *opened
 	err = place.Without(ctx, func() (err error) {
 		o, err = r.open(ctx, rec, r.options(rec))
@@ -76,7 +77,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if err != nil {
 		return err
 	}
-	running := r.progress.Begin(job.Key, job.Class, rec.ProjectID, rec.TaskID, o.Name)
+	running := r.progress.Begin(job.Key, a.Class(), rec.ProjectID, rec.TaskID, o.Name)
 	done := false
 	defer func() { running.End(done) }()
 	var length time.Duration
@@ -91,7 +92,9 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	soFar := parts.New(ctx, r.parts, parts.Recording{Project: rec.ProjectID, Job: job.Key, Path: o.Path, Name: o.Name,
 		Recognizer: o.recognizer, Transcriber: o.transcriber, Windows: a.Windows, Logger: r.log})
 	defer soFar.End()
+	request.Raised = a.Class
 	request.Progress = func(p asr.Progress) {
+		running.SetClass(a.Class())
 		running.Transcribed(p.Recognized.Duration())
 		if session.saved { // else it has not got as far as the last attempt yet
 			soFar.Reached(p.Recognized, length)
