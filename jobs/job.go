@@ -66,6 +66,8 @@ type Spec struct {
 	Class priority.Class
 	// Payload is for the worker, at most MaxPayload bytes; it is not interpreted.
 	Payload []byte
+	// Title is what people call what the job works on, such as the name of a file; see Note.
+	Title string
 	// After is the key of a job that must end, as done or dead, before this one starts. It
 	// must exist when this job is enqueued. Once removed, it no longer holds this job back.
 	After string
@@ -118,6 +120,10 @@ type Job struct {
 	// Crashes counts the latest attempts in a row that crashed without a new window result;
 	// Options.MaxCrashes of them make the job dead.
 	Crashes int `json:"losses,omitempty"`
+
+	// Title and Summary are for lists and pages; see Note.
+	Title   string `json:"title,omitempty"`
+	Summary []byte `json:"summary,omitempty"`
 
 	// Reason is the latest failure, Hint what a person can do about it.
 	Reason string `json:"reason,omitempty"`
