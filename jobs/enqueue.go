@@ -53,7 +53,7 @@ func (q *Queue) enqueue(ctx context.Context, s Spec) (Job, bool, error) {
 	}
 	t := now()
 	r := record{Format: format, ID: newID(), Write: newID(), Job: Job{
-		Key: s.Key, Project: s.Project, Kind: s.Kind, Class: s.Class, Payload: s.Payload,
+		Key: s.Key, Project: s.Project, Kind: s.Kind, Class: s.Class, Payload: s.Payload, Title: cut(s.Title, MaxTitle),
 		After: s.After, NotBefore: stored(s.NotBefore), Created: t, Updated: t,
 	}}
 	if s.After != "" {

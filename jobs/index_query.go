@@ -136,16 +136,6 @@ func (x *index) snapshot(project, kind string) []*entry {
 	return all
 }
 
-// touch records that a job of a project has changed, which also changes the projects whose
-// jobs wait for it.
-func (x *index) touch(e *entry) {
-	x.change++
-	x.changes[e.job.Project] = x.change
-	for waits := range x.after[e.job.Key] {
-		x.changes[waits.job.Project] = x.change
-	}
-}
-
 func (x *index) count(e *entry, by int64) {
 	k := countKey{e.job.Project, e.job.Kind, e.job.Class, e.job.State}
 	if x.counts[k] += by; x.counts[k] == 0 {

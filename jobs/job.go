@@ -67,6 +67,8 @@ type Spec struct {
 	Class priority.Class
 	// Payload is for the worker, at most MaxPayload bytes; it is not interpreted.
 	Payload []byte
+	// Title is what people call what the job works on, such as the name of a file; see Note.
+	Title string
 	// After is the key of a job that must end, as done or dead, before this one starts. It
 	// must exist when this job is enqueued. Once removed, it no longer holds this job back.
 	After string
@@ -123,6 +125,9 @@ type Job struct {
 	// Cancelled says that a dead job was cancelled: it stays so until it is queued again or
 	// removed on purpose. See Queue.Cancel.
 	Cancelled bool `json:"cancelled,omitempty"`
+	// Title and Summary are for lists and pages; see Note.
+	Title   string `json:"title,omitempty"`
+	Summary []byte `json:"summary,omitempty"`
 
 	// Reason is the latest failure, Hint what a person can do about it.
 	Reason string `json:"reason,omitempty"`

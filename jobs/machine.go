@@ -204,7 +204,7 @@ func (r record) restart(now time.Time, o RestartOptions) (record, error) {
 		return r, err
 	}
 	r = r.step(Queued, now)
-	r.Class, r.Result = max(r.Class, o.Class), nil
+	r.Class, r.Result, r.Summary = max(r.Class, o.Class), nil, nil
 	r.Ended, r.Failing, r.Reason, r.Hint = time.Time{}, time.Time{}, "", ""
 	r.Attempts, r.Retries, r.Crashes, r.Windows = 0, 0, 0, 0
 	return r, nil

@@ -85,7 +85,7 @@ func (r record) check() error {
 		return errors.New("the record has no version or identity")
 	case r.Class >= priority.Classes || r.State >= states:
 		return errors.New("the record's class or state is unknown")
-	case len(r.Payload) > MaxPayload || len(r.After) > MaxName || len(r.Content) > MaxName || len(r.Reason) > maxReason || len(r.Hint) > maxReason:
+	case len(r.Payload) > MaxPayload || len(r.After) > MaxName || len(r.Content) > MaxName || len(r.Title) > MaxTitle || len(r.Summary) > MaxSummary || len(r.Reason) > maxReason || len(r.Hint) > maxReason:
 		return fmt.Errorf("%w: a field of the record", ErrTooLarge)
 	case min(r.Attempts, r.Retries, r.Crashes, r.Windows) < 0:
 		return errors.New("a count of the record is negative")

@@ -40,6 +40,7 @@ type Args interface {
 // that nobody waits for.
 type InsertOptions struct {
 	Class     priority.Class
+	Title     string    // see Spec.Title
 	After     string    // see Spec.After
 	NotBefore time.Time // see Spec.NotBefore
 	// ReviveAfter makes a job that is found dead start afresh if it died at least so long
@@ -53,7 +54,7 @@ func Insert(ctx context.Context, q *Queue, a Args, o InsertOptions) (j Job, crea
 	if err != nil {
 		return Job{}, false, fail("enqueue", a.Key(), err)
 	}
-	j, created, err = q.Enqueue(ctx, Spec{Key: a.Key(), Project: a.Project(), Kind: a.Kind(), Class: o.Class,
+	j, created, err = q.Enqueue(ctx, Spec{Key: a.Key(), Project: a.Project(), Kind: a.Kind(), Class: o.Class, Title: o.Title,
 		Payload: payload, After: o.After, NotBefore: o.NotBefore})
 	if err != nil || j.State != Discarded || j.Cancelled || o.ReviveAfter <= 0 || time.Since(j.Ended) < o.ReviveAfter {
 		return j, created, err

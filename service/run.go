@@ -21,6 +21,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/interactive"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/outage"
+	"github.com/asr-backend/asr-backend/service/overview"
 	"github.com/asr-backend/asr-backend/service/partials"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
@@ -107,6 +108,11 @@ func (s *Service) assemble() (err error) {
 	if s.outage, err = outage.New(outage.Options{Queue: s.queue, Peek: s.recordings.Peek, Due: s.due, Client: s.client, Logger: s.log}); err != nil {
 		return err
 	}
+	looks := overview.Options{Recordings: s.recordings, Problems: s.problems, ErrorRates: s.corrections.TaskRates}
+	if s.client == nil {
+		looks.Asked = s.predictions
+	}
+	s.overview = overview.New(looks)
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{

@@ -54,6 +54,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/outage"
+	"github.com/asr-backend/asr-backend/service/overview"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -148,7 +149,7 @@ type Service struct {
 	due         *projects.Due         // projects to be reconciled
 	reconciler  *reconcile.Reconciler // nil without a client
 	server      *server.Server
-	overview    predictions.Overview // for /status
+	overview    *overview.Overview // for /status
 
 	listener    net.Listener
 	broken      chan error      // capacity 1; why serving ended

@@ -87,7 +87,7 @@ func Transcriptions(ctx context.Context, q *jobs.Queue, key string) ([]string, e
 func (s *Predictions) withdraw(ctx context.Context, q *jobs.Queue, project int64, keys []string) error {
 	left := map[string]bool{}
 	for _, key := range keys {
-		if job, ok := q.Peek(key); ok && !job.State.Ended() || ok && job.State == jobs.Discarded && !job.Cancelled {
+		if job, ok := q.Peek(key); ok && (!job.State.Ended() || job.Crashes > 0) { // one that crashed is tried again later
 			left[key] = job.Project == projects.Name(project)
 		}
 	}

@@ -41,7 +41,7 @@ func (p push) Key() string {
 	return fmt.Sprintf("%s/%d/%d/%s", Kind, p.ProjectID, p.TaskID, p.Version)
 }
 
-// ParseKey returns what a push is for, given the key of its job.
+// ParseKey reads the key of a push.
 func ParseKey(key string) (project, task int64, version string, ok bool) {
 	rest, ok := strings.CutPrefix(key, Kind+"/")
 	first, rest, ok1 := strings.Cut(rest, "/")

@@ -195,7 +195,7 @@ func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.
 	if _, again := media.Retryable(err); err != nil && !(again && r.client != nil) {
 		return jobs.Job{}, err // later it cannot be had any more, or is no better
 	}
-	job, _, err := jobs.Insert(ctx, q, located(q, rec), jobs.InsertOptions{Class: class, ReviveAfter: queue.ReviveAfter})
+	job, _, err := jobs.Insert(ctx, q, located(q, rec), jobs.InsertOptions{Class: class, Title: r.fetcher.Name(rec.Value), ReviveAfter: queue.ReviveAfter})
 	if err != nil || !job.Cancelled {
 		return job, err
 	}

@@ -67,7 +67,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		if t := r.copied(ctx, same); t != nil {
 			t.Source = o.Name
 			r.log.Info("recording transcribed before", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "as", same.Key)
-			return finish(a, t)
+			return finish(a, t, 0)
 		}
 	}
 	if wait > 0 {
@@ -112,7 +112,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	}
 	t.Source = o.Name
 	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, o.Warnings...)
-	if err := finish(a, t); err != nil {
+	if err := finish(a, t, running.Speed()); err != nil {
 		return err
 	}
 	done = true
@@ -125,13 +125,17 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	return nil
 }
 
-// finish ends an attempt with its transcript.
-func finish(a *jobs.Attempt[Recording], t *transcript.Transcript) error {
+// finish ends an attempt with its transcript, which was made at a speed.
+func finish(a *jobs.Attempt[Recording], t *transcript.Transcript, speed float64) error {
 	result, err := t.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	return a.Finish(result)
+	n, err := note(t, speed)
+	if err != nil {
+		return err
+	}
+	return a.FinishWith(result, n)
 }
 
 // request keeps the rows of windows with the job, so that a crash costs a batch.
