@@ -16,6 +16,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/service/control"
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/interactive"
@@ -113,12 +114,15 @@ func (s *Service) assemble() (err error) {
 		looks.Asked = s.predictions
 	}
 	s.overview = overview.New(looks)
+	if s.control, err = control.New(control.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Predictions: s.predictions, Overview: s.overview, Client: s.client, Logger: s.log}); err != nil {
+		return err
+	}
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{
 		Model: &model{projects: s.projects, predictions: s.predictions, regions: &interactive.Regions{Projects: s.projects, Recordings: s.recordings, Problems: s.problems, Logger: s.log}, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
 		User: o.User, Password: o.Password, WebhookSecret: o.WebhookSecret, Open: o.Open, BodyLimit: o.BodyLimit,
-		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections}, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
+		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections, control.Route: s.control}, Actions: s.control.Actions(), Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (s *Predictions) Cancel(ctx context.Context, project int64, pushes []string
 	parallel.For(len(pushes), background.Together, func(i int) {
 		job, err := q.Cancel(ctx, pushes[i])
 		if errs[i] = err; err == nil {
-			keys[i] = transcriptions(job)
+			keys[i] = TranscriptionsOf(job)
 		}
 	})
 	var all []string
@@ -64,22 +64,14 @@ func fill(errs []error, err error) []error {
 	return errs
 }
 
-// transcriptions returns the keys of the transcriptions that a push needs. job has its payload.
-func transcriptions(job jobs.Job) []string {
+// TranscriptionsOf returns the keys of the transcriptions that a push needs, given its job with the
+// payload.
+func TranscriptionsOf(job jobs.Job) []string {
 	var args push
 	if json.Unmarshal(job.Payload, &args) != nil || len(args.Transcriptions) == 0 {
 		return []string{job.After} // an unreadable one at least waited for this
 	}
 	return args.Transcriptions
-}
-
-// Transcriptions returns the keys of the transcriptions of a push, given the key of its job.
-func Transcriptions(ctx context.Context, q *jobs.Queue, key string) ([]string, error) {
-	job, err := q.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return transcriptions(job), nil
 }
 
 // withdraw cancels those of a project's transcriptions that no push waits for any more. A push that
@@ -123,11 +115,11 @@ func (s *Predictions) keepWanted(ctx context.Context, q *jobs.Queue, project int
 		if !several {
 			continue
 		}
-		needs, err := Transcriptions(ctx, q, push.Key)
+		job, err := q.Get(ctx, push.Key)
 		if err != nil && !errors.Is(err, jobs.ErrNotFound) {
 			return fmt.Errorf("find out who else waits for a recording: %w", err)
 		}
-		for _, key := range needs {
+		for _, key := range TranscriptionsOf(job) {
 			delete(keys, key)
 		}
 	}
@@ -171,12 +163,12 @@ func (s *Predictions) Prioritize(ctx context.Context, key string) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	keys, err := Transcriptions(ctx, q, key)
+	job, err := q.Get(ctx, key)
 	if err != nil {
 		return false, err
 	}
 	raised := false
-	for _, key := range append(keys, key) {
+	for _, key := range append(TranscriptionsOf(job), key) {
 		switch _, err := q.Raise(ctx, key, priority.Expedited); {
 		case err == nil:
 			raised = true
