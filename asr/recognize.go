@@ -21,6 +21,9 @@ type Blocks interface {
 // Request says how to recognize one recording. The zero value asks for a batch.
 type Request struct {
 	Priority priority.Class
+	// Raised, if set, is asked for the priority of each window in place of Priority, so that a
+	// recognition that became urgent goes on in its new class. It must not block.
+	Raised func() priority.Class
 	// Progress, if set, is called as sound is read and rows are final, from the
 	// goroutine that called Recognize.
 	Progress func(Progress)
@@ -31,6 +34,13 @@ type Request struct {
 	// run again does not repeat them. Load returns nil for a window it does not have.
 	Load func(channel int, start timeline.Row) []ctc.Row
 	Save func(channel int, start timeline.Row, rows []ctc.Row)
+}
+
+func (r *Request) priority() priority.Class {
+	if r.Raised != nil {
+		return r.Raised()
+	}
+	return r.Priority
 }
 
 // Progress says how far a recognition is.

@@ -99,7 +99,7 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 	bands := t.r.contract.Bands
 	lo := int(from.Frame()-t.base) * bands
 	raw := t.raw[lo : lo+int(n)*bands]
-	w := &window{ctx: ctx, owner: t, priority: t.req.Priority, start: t.origin + from, frames: n,
+	w := &window{ctx: ctx, owner: t, priority: t.req.priority(), start: t.origin + from, frames: n,
 		logProbs: t.req.LogProbs != nil, done: make(chan struct{})}
 	t.started = true
 	t.result.Windows++

@@ -49,7 +49,10 @@
 //	              │  Retry, Release, │ too many        │
 //	              │  Snooze, crash   └─ crashes ──────>│
 //	              └────────────────────────────────────┘
-//	                        Requeue, Revive; Redo for a done job whose result is damaged
+//	                        Requeue, Revive, Restart; Redo for a done job whose result is damaged
+//
+// Cancel makes a job dead from any state but done, and marks it as cancelled. Raise changes the
+// class of a job, also while a worker runs it.
 //
 // A worker renews its lease by writing the record, its heartbeat. When heartbeats stop, the
 // attempt counts as a crash: the worker's context is cancelled, and the job is queued again,

@@ -11,10 +11,10 @@ import (
 // store, and returns when the result is on disk, the lease is lost, the queue closes or ctx
 // ends. After an error the job is not done, unless a later Get shows that it is.
 func (l *Lease) Finish(ctx context.Context, result []byte) error {
-	return fail("finish", l.job.Key, l.finish(ctx, result))
+	return fail("finish", l.job.Key, l.finish(ctx, result, Note{}))
 }
 
-func (l *Lease) finish(ctx context.Context, result []byte) error {
+func (l *Lease) finish(ctx context.Context, result []byte, n Note) error {
 	// A new name, so that a late worker or a second call overwrites nothing. The record names
 	// the result that counts; sweep removes others.
 	ref := resultRef{Name: l.jobID + "." + newID(), Blob: len(result) > inlineResult, Size: int64(len(result))}
@@ -31,7 +31,10 @@ func (l *Lease) finish(ctx context.Context, result []byte) error {
 	}); err != nil {
 		return err
 	}
-	return l.conclude(ctx, func(r record) (record, error) { return r.finish(now(), ref) })
+	return l.conclude(ctx, func(r record) (record, error) {
+		r, err := r.finish(now(), ref)
+		return r.noted(n), err
+	})
 }
 
 // Fail ends the job as dead, with cause as its reason. If cause has a method Hint() string,

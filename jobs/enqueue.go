@@ -26,8 +26,8 @@ func stored(t time.Time) time.Time {
 }
 
 // Enqueue stores a new job, or returns the one that already has the key, in any state;
-// created says which. An existing queued job is raised to the class of s, and starts not before
-// the time of s. Once Enqueue has returned without an error, the job is on disk and will end.
+// created says which. An existing job that has not ended is raised to the class of s, and starts
+// not before the time of s. Once Enqueue has returned without an error, the job is on disk and will end.
 //
 // After an error the job may have been stored all the same; enqueueing it again finds it.
 func (q *Queue) Enqueue(ctx context.Context, s Spec) (j Job, created bool, err error) {
@@ -53,7 +53,7 @@ func (q *Queue) enqueue(ctx context.Context, s Spec) (Job, bool, error) {
 	}
 	t := now()
 	r := record{Format: format, ID: newID(), Write: newID(), Job: Job{
-		Key: s.Key, Project: s.Project, Kind: s.Kind, Class: s.Class, Payload: s.Payload,
+		Key: s.Key, Project: s.Project, Kind: s.Kind, Class: s.Class, Payload: s.Payload, Title: cut(s.Title, MaxTitle),
 		After: s.After, NotBefore: stored(s.NotBefore), Created: t, Updated: t,
 	}}
 	if s.After != "" {
@@ -95,11 +95,11 @@ func (q *Queue) replace(ctx context.Context, r record) error {
 	return nil
 }
 
-// raise returns the existing job, moved to the class and the time of s if it is still queued
-// in a lower class or for an earlier time.
+// raise returns the existing job, moved to the class and the time of s if it has not ended and is
+// in a lower class, or queued for an earlier time.
 func (q *Queue) raise(ctx context.Context, s Spec) (Job, error) {
 	r, _, err := q.read(ctx, s.Key)
-	if err != nil || r.State != Queued || r.Class >= s.Class && !s.NotBefore.After(r.NotBefore) {
+	if err != nil || r.State.Ended() || r.Class >= s.Class && !(r.State == Queued && s.NotBefore.After(r.NotBefore)) {
 		return r.Job, err
 	}
 	if err := q.gate(false); err != nil {
@@ -162,41 +162,6 @@ func (q *Queue) Wait(ctx context.Context, key string) (Job, error) {
 
 // waitAgain is how long Wait pauses before it reads a record that the store did not give.
 const waitAgain = 100 * time.Millisecond
-
-// Requeue queues a dead job again, and makes a scheduled one ready now. Jobs in other states
-// are ErrState.
-func (q *Queue) Requeue(ctx context.Context, key string) (Job, error) {
-	return q.transition(ctx, "requeue", key, func(r record) (record, error) { return r.requeue(now()) })
-}
-
-// Revive queues a job again that is dead after crashes, for one attempt: if that crashes as
-// well, the job is dead again. Jobs in other states are ErrState.
-func (q *Queue) Revive(ctx context.Context, key string) (Job, error) {
-	return q.transition(ctx, "revive", key, func(r record) (record, error) { return r.revive(now(), q.o.MaxCrashes) })
-}
-
-// GiveUp ends a queued job as dead without an attempt, with cause as its reason; see Lease.Fail.
-// Jobs in other states, and those that somebody holds, are ErrState.
-func (q *Queue) GiveUp(ctx context.Context, key string, cause error) (Job, error) {
-	return q.transition(ctx, "give up", key, func(r record) (record, error) { return r.giveUp(now(), cause) })
-}
-
-// Hold keeps a queued job from starting until a time, for a caller that does its work in
-// another way. It is a lock that all processes on the store share and that outlives them: of
-// several callers one gets it, until that time has come. Otherwise, and if the job is not
-// queued, Hold answers ErrState.
-func (q *Queue) Hold(ctx context.Context, key string, until time.Time) (Job, error) {
-	return q.transition(ctx, "hold", key, func(r record) (record, error) { return r.hold(now(), stored(until)) })
-}
-
-// transition changes a job that this process need not run.
-func (q *Queue) transition(ctx context.Context, op, key string, step func(record) (record, error)) (Job, error) {
-	if err := q.gate(false); err != nil {
-		return Job{}, fail(op, key, err)
-	}
-	j, err := q.change(ctx, key, step)
-	return j, fail(op, key, err)
-}
 
 // goneFor is how long a delete marker is kept for processes that were cut off from the
 // cluster. After that they notice a removal when they reread all jobs.

@@ -28,11 +28,10 @@ type index struct {
 	alike   map[string]map[*entry]struct{} // by content
 	waiters map[string]map[chan struct{}]struct{}
 	counts  map[countKey]int64
-	changes map[string]uint64 // by project, see touch
-	change  uint64            // the last of them
-	live    int               // jobs that have not ended
-	seen    uint64            // everything up to this revision has been applied
-	wake    chan struct{}     // closed and replaced when a job may be ready
+	changes changes
+	live    int           // jobs that have not ended
+	seen    uint64        // everything up to this revision has been applied
+	wake    chan struct{} // closed and replaced when a job may be ready
 
 	// A job that crashed this often is a suspect. suspect is the key of the one that this
 	// process runs, if any.
@@ -94,7 +93,7 @@ func newIndex(maxDeliver int) *index {
 		alike:      make(map[string]map[*entry]struct{}),
 		waiters:    make(map[string]map[chan struct{}]struct{}),
 		counts:     make(map[countKey]int64),
-		changes:    make(map[string]uint64),
+		changes:    newChanges(),
 		wake:       make(chan struct{}),
 	}
 }

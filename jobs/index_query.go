@@ -136,16 +136,6 @@ func (x *index) snapshot(project, kind string) []*entry {
 	return all
 }
 
-// touch records that a job of a project has changed, which also changes the projects whose
-// jobs wait for it.
-func (x *index) touch(e *entry) {
-	x.change++
-	x.changes[e.job.Project] = x.change
-	for waits := range x.after[e.job.Key] {
-		x.changes[waits.job.Project] = x.change
-	}
-}
-
 func (x *index) count(e *entry, by int64) {
 	k := countKey{e.job.Project, e.job.Kind, e.job.Class, e.job.State}
 	if x.counts[k] += by; x.counts[k] == 0 {
@@ -248,7 +238,8 @@ func (x *index) staleLeases(since time.Time, held map[string]bool) []*entry {
 }
 
 // expired chooses the ended jobs that retention removes, those that ended first. A job stays
-// as long as a job that was enqueued after it has not ended, which may read its result.
+// as long as a job that was enqueued after it has not ended, which may read its result. One that was
+// cancelled stays: without its record it would be enqueued again.
 func (x *index) expired(o *Options, now time.Time) []*entry {
 	var ended []*entry
 	needed := make(map[string]bool)
@@ -260,7 +251,7 @@ func (x *index) expired(o *Options, now time.Time) []*entry {
 		switch {
 		case !e.job.State.Ended():
 			needed[e.job.After] = true
-		case !e.damaged:
+		case !e.damaged && !e.job.Cancelled:
 			ended = append(ended, e)
 		}
 	}

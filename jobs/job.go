@@ -14,7 +14,8 @@ type State uint8
 
 // The states. Queued jobs are started by Take. Running jobs are ended by their worker or,
 // when its heartbeats stop, by housekeeping. Done and Discarded are final, but Requeue revives a
-// dead job, and Redo one whose result is damaged; retention removes both.
+// dead job, Restart both, and Redo one whose result is damaged; retention removes both, unless
+// the job was cancelled.
 const (
 	Queued    State = iota // ready, scheduled for later, or waiting for another job
 	Running                // a worker holds the lease
@@ -66,6 +67,8 @@ type Spec struct {
 	Class priority.Class
 	// Payload is for the worker, at most MaxPayload bytes; it is not interpreted.
 	Payload []byte
+	// Title is what people call what the job works on, such as the name of a file; see Note.
+	Title string
 	// After is the key of a job that must end, as done or dead, before this one starts. It
 	// must exist when this job is enqueued. Once removed, it no longer holds this job back.
 	After string
@@ -118,6 +121,13 @@ type Job struct {
 	// Crashes counts the latest attempts in a row that crashed without a new window result;
 	// Options.MaxCrashes of them make the job dead.
 	Crashes int `json:"losses,omitempty"`
+
+	// Cancelled says that a dead job was cancelled: it stays so until it is queued again or
+	// removed on purpose. See Queue.Cancel.
+	Cancelled bool `json:"cancelled,omitempty"`
+	// Title and Summary are for lists and pages; see Note.
+	Title   string `json:"title,omitempty"`
+	Summary []byte `json:"summary,omitempty"`
 
 	// Reason is the latest failure, Hint what a person can do about it.
 	Reason string `json:"reason,omitempty"`

@@ -21,6 +21,9 @@ type Lease struct {
 	jobID  string // names windows and results
 	id     string // of this attempt
 
+	class  atomic.Uint32 // a priority.Class
+	raised chan struct{} // capacity 1; see Raised
+
 	turn  chan struct{} // capacity 1; a mutex for the record and the fields below
 	rec   record
 	rev   uint64
@@ -151,7 +154,8 @@ func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
 		return nil, err
 	}
 	r.Revision = rev
-	l := &Lease{q: q, job: r.Job, jobID: r.ID, id: r.Lease, rec: r, rev: rev, turn: make(chan struct{}, 1)}
+	l := &Lease{q: q, job: r.Job, jobID: r.ID, id: r.Lease, rec: r, rev: rev, turn: make(chan struct{}, 1), raised: make(chan struct{}, 1)}
+	l.class.Store(uint32(r.Class))
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	q.mu.Lock()
 	closed := q.closed
@@ -163,6 +167,9 @@ func (q *Queue) claim(ctx context.Context, key string) (*Lease, error) {
 	if closed {
 		l.cancel(ErrClosed)
 		return nil, errors.Join(ErrClosed, l.giveBack(cctx))
+	}
+	if e := q.index.get(key); e != nil { // it may have been raised before the lease was known
+		q.raiseIfHeld(key, e.lease, e.job.Class)
 	}
 	return l, nil
 }
@@ -188,6 +195,29 @@ func (q *Queue) resolveMissing(ctx context.Context, key string) {
 
 // Job returns the job as it was taken.
 func (l *Lease) Job() Job { return l.job }
+
+// Class returns the present class of the job: that of Job, or a higher one if it was raised since.
+func (l *Lease) Class() priority.Class { return priority.Class(l.class.Load()) }
+
+// Raised gets a value after the job was raised to a higher class, see Queue.Raise and Enqueue.
+// Values that nobody has taken are one.
+func (l *Lease) Raised() <-chan struct{} { return l.raised }
+
+// raiseIfHeld notes the class of a job that this process runs, if the record names its lease.
+func (q *Queue) raiseIfHeld(key, lease string, class priority.Class) {
+	q.mu.Lock()
+	l := q.held[key]
+	q.mu.Unlock()
+	if l == nil || lease != l.id {
+		return
+	}
+	for before := l.class.Load(); uint32(class) > before; before = l.class.Load() {
+		if l.class.CompareAndSwap(before, uint32(class)) {
+			q.kick(l.raised)
+			return
+		}
+	}
+}
 
 // Identify states what the job works on: the result of any job of its kind with the same
 // content would be right for this one. The content is at most MaxName bytes, and stays with the
@@ -272,7 +302,12 @@ func (l *Lease) step(ctx context.Context, write string, next func(record) (recor
 			l.end(ErrLeaseLost)
 			return ErrLeaseLost
 		}
-		l.rev = at
+		// Somebody has raised the job: the record that replaces it is made of what is stored now.
+		l.rec, l.rev = stored, at
+		if r, err = next(stored); err != nil {
+			return err
+		}
+		r.Write = write
 	}
 }
 

@@ -19,14 +19,17 @@ import (
 //	running --crash-->   queued, or dead after MaxCrashes crashes in a row
 //	dead    --requeue--> queued       queued --requeue--> queued, no longer scheduled
 //	dead    --revive-->  queued       but for one crash only
+//	queued, running, dead --cancel--> dead, cancelled
+//	queued, dead --restart--> queued  as if it were new; done as well, if that is wanted
 //	done    --redo-->    queued, if its result is damaged
 //	queued  --raise-->   queued in a higher class, or for later
+//	running --raise-->   running in a higher class
 //	queued  --hold-->    queued, scheduled for when the hold ends
 //	queued  --giveUp-->  dead
 
 func (r record) step(to State, now time.Time) record {
 	r.State, r.Updated = to, now
-	r.Owner, r.Lease, r.NotBefore, r.Held = "", "", time.Time{}, time.Time{}
+	r.Owner, r.Lease, r.NotBefore, r.Held, r.Cancelled = "", "", time.Time{}, time.Time{}, false
 	if to.Ended() {
 		r.Ended = now
 	}
@@ -195,13 +198,46 @@ func (r record) redo(now time.Time, lost resultRef, why error) (record, error) {
 	return r, nil
 }
 
-// raise moves a queued job to a higher class, and to a later time.
-func (r record) raise(now time.Time, c priority.Class, notBefore time.Time) (record, error) {
-	r.Updated, r.Class = now, max(r.Class, c)
-	if notBefore.After(r.NotBefore) {
-		r.NotBefore = notBefore
+// cancel ends a job that nobody wants any more. One that is held is cancelled as well.
+func (r record) cancel(now time.Time) (record, error) {
+	if r.State == Done {
+		return r, fmt.Errorf("%w: it is %s", ErrState, r.State)
 	}
-	return r, r.expect(Queued)
+	r = r.step(Discarded, now)
+	r.Cancelled, r.Reason, r.Hint = true, "it was cancelled", ""
+	r.Crashes, r.Windows, r.Failing = 0, 0, time.Time{}
+	return r, nil
+}
+
+// restart queues a job as if it were new, in its class or a higher one. It keeps its place among
+// those of its class, and windows that are stored.
+func (r record) restart(now time.Time, o RestartOptions) (record, error) {
+	if r.State == Running || r.State == Done && !o.Done {
+		return r, fmt.Errorf("%w: it is %s", ErrState, r.State)
+	}
+	if err := r.unheld(now); err != nil {
+		return r, err
+	}
+	r = r.step(Queued, now)
+	r.Class, r.Result, r.Summary = max(r.Class, o.Class), nil, nil
+	r.Ended, r.Failing, r.Reason, r.Hint = time.Time{}, time.Time{}, "", ""
+	r.Attempts, r.Retries, r.Crashes, r.Windows = 0, 0, 0, 0
+	return r, nil
+}
+
+// raise moves a job that has not ended to a higher class, and a queued one to a later time.
+func (r record) raise(now time.Time, c priority.Class, notBefore time.Time) (record, error) {
+	if r.State.Ended() {
+		return r, fmt.Errorf("%w: it is %s", ErrState, r.State)
+	}
+	r.Class = max(r.Class, c)
+	if r.State == Queued {
+		r.Updated = now
+		if notBefore.After(r.NotBefore) {
+			r.NotBefore = notBefore
+		}
+	}
+	return r, nil
 }
 
 // hold keeps a queued job from starting until a time, for one holder: it fails while there is

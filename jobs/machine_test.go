@@ -31,7 +31,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			clock = clock.Add(time.Second)
 			before := r
-			step := rapid.SampledFrom([]string{"take", "heartbeat", "finish", "fail", "retry", "snooze", "release", "lose", "requeue", "raise", "hold", "wait"}).Draw(t, "step")
+			step := rapid.SampledFrom([]string{"take", "heartbeat", "finish", "fail", "retry", "snooze", "release", "lose", "requeue", "raise", "hold", "cancel", "restart", "again", "wait"}).Draw(t, "step")
 			var err error
 			var next record
 			allowed := before.State == Running
@@ -57,11 +57,17 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 				allowed = (before.State == Discarded || before.State == Queued) && !before.Held.After(clock)
 				next, err = r.requeue(clock)
 			case "raise":
-				allowed = before.State == Queued
+				allowed = !before.State.Ended()
 				next, err = r.raise(clock, priority.Class(rapid.IntRange(0, priority.Classes-1).Draw(t, "class")), clock.Add(time.Minute))
 			case "hold":
 				allowed = before.State == Queued && !before.Held.After(clock)
 				next, err = r.hold(clock, clock.Add(time.Minute))
+			case "cancel":
+				allowed = before.State != Done
+				next, err = r.cancel(clock)
+			case "restart", "again":
+				allowed = (before.State == Queued || before.State == Discarded || before.State == Done && step == "again") && !before.Held.After(clock)
+				next, err = r.restart(clock, RestartOptions{Class: priority.Batch, Done: step == "again"})
 			case "wait":
 				clock = clock.Add(2 * time.Hour)
 				continue
@@ -79,7 +85,7 @@ func TestStepsKeepToTheDiagram(t *testing.T) {
 			if r, err = decodeRecord(data); err != nil {
 				t.Fatalf("%s: decode: %v", step, err)
 			}
-			if r.Crashes >= maxDeliver && r.State != Discarded || r.Class < before.Class || r.Attempts < before.Attempts {
+			if r.Crashes >= maxDeliver && r.State != Discarded || r.Class < before.Class || r.Attempts < before.Attempts && r.Attempts > 0 {
 				t.Fatalf("%s: from %+v to %+v", step, before, r)
 			}
 			if step == "fail" && r.Hint != "try something else" {
@@ -158,6 +164,7 @@ func TestRecordsThatBreakTheRulesAreRefused(t *testing.T) {
 		"a result of negative size":     {done, func(r *record) { r.Result = &resultRef{Name: "id.r", Size: -1} }},
 		"dead without a reason":         {dead, func(r *record) { r.Reason = "" }},
 		"dead and waiting for its time": {dead, func(r *record) { r.NotBefore = now }},
+		"done and cancelled":            {done, func(r *record) { r.Cancelled = true }},
 		"negative crashes":              {queued, func(r *record) { r.Crashes = -1 }},
 		"waits for nobody in special":   {queued, func(r *record) { r.After = "x" }},
 		"never created":                 {queued, func(r *record) { r.Created = time.Time{} }},

@@ -21,12 +21,14 @@ type model struct {
 }
 
 type modelJob struct {
-	state   State
-	class   priority.Class
-	after   *modelJob // nil once it is gone
-	result  string
-	windows map[int]string
-	age     int
+	state  State
+	class  priority.Class
+	after  *modelJob // nil once it is gone
+	result string
+	// cancelled is kept by everything but what queues the job again.
+	cancelled bool
+	windows   map[int]string
+	age       int
 }
 
 func (m *model) ready() (keys []string) {
@@ -107,7 +109,7 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 				if j == nil {
 					m.n++
 					m.jobs[s.Key] = &modelJob{class: s.Class, after: m.jobs[s.After], windows: make(map[int]string), age: m.n}
-				} else if j.state == Queued {
+				} else if !j.state.Ended() {
 					j.class = max(j.class, s.Class)
 				}
 			},
@@ -185,7 +187,51 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 					refused(err, ErrState)
 				default:
 					must(err)
-					j.state = Queued
+					j.state, j.cancelled = Queued, false
+				}
+			},
+			"raise": func(t *rapid.T) {
+				key, class := anyKey.Draw(t, "key"), priority.Class(rapid.IntRange(0, priority.Classes-1).Draw(t, "class"))
+				_, err := q.Raise(ctx, key, class)
+				switch j := m.jobs[key]; {
+				case j == nil:
+					refused(err, ErrNotFound)
+				case j.state.Ended():
+					refused(err, ErrState)
+				default:
+					must(err)
+					j.class = max(j.class, class)
+				}
+			},
+			"cancel": func(t *rapid.T) {
+				key := anyKey.Draw(t, "key")
+				_, err := q.Cancel(ctx, key)
+				switch j := m.jobs[key]; {
+				case j == nil:
+					refused(err, ErrNotFound)
+				case j.state == Done:
+					refused(err, ErrState)
+				default:
+					must(err)
+					j.state, j.windows, j.cancelled = Discarded, make(map[int]string), true
+					if l := m.held[key]; l != nil {
+						<-l.Context().Done()
+						refused(l.Finish(ctx, nil), ErrLeaseLost)
+						delete(m.held, key)
+					}
+				}
+			},
+			"restart": func(t *rapid.T) {
+				key, class, done := anyKey.Draw(t, "key"), priority.Class(rapid.IntRange(0, priority.Classes-1).Draw(t, "class")), rapid.Bool().Draw(t, "done")
+				_, err := q.Restart(ctx, key, RestartOptions{Class: class, Done: done})
+				switch j := m.jobs[key]; {
+				case j == nil:
+					refused(err, ErrNotFound)
+				case j.state == Running || j.state == Done && !done:
+					refused(err, ErrState)
+				default:
+					must(err)
+					j.state, j.class, j.result, j.cancelled = Queued, max(j.class, class), "", false
 				}
 			},
 			"remove": func(t *rapid.T) {
@@ -231,7 +277,7 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 						continue
 					}
 					must(err)
-					if got.State != want.state || got.Class != want.class {
+					if got.State != want.state || got.Class != want.class || got.Cancelled != want.cancelled {
 						t.Fatalf("%s is %s and %s, want %s and %s", key, got.State, got.Class, want.state, want.class)
 					}
 					if want.state == Done {

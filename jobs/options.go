@@ -75,7 +75,7 @@ type Options struct {
 	// MaxJobs limits the jobs that have not ended; beyond it Enqueue returns ErrFull.
 	MaxJobs int
 	// KeepDone and KeepDiscarded are how long ended jobs are kept, KeepJobs is how many of them,
-	// and KeepBytes is the total size of their results. The jobs that ended first go first.
+	// and KeepBytes is the total size of their results. The jobs that ended first go first. Cancelled ones stay.
 	KeepDone, KeepDiscarded time.Duration
 	KeepJobs                int
 	KeepBytes               int64

@@ -85,7 +85,7 @@ func (r record) check() error {
 		return errors.New("the record has no version or identity")
 	case r.Class >= priority.Classes || r.State >= states:
 		return errors.New("the record's class or state is unknown")
-	case len(r.Payload) > MaxPayload || len(r.After) > MaxName || len(r.Content) > MaxName || len(r.Reason) > maxReason || len(r.Hint) > maxReason:
+	case len(r.Payload) > MaxPayload || len(r.After) > MaxName || len(r.Content) > MaxName || len(r.Title) > MaxTitle || len(r.Summary) > MaxSummary || len(r.Reason) > maxReason || len(r.Hint) > maxReason:
 		return fmt.Errorf("%w: a field of the record", ErrTooLarge)
 	case min(r.Attempts, r.Retries, r.Crashes, r.Windows) < 0:
 		return errors.New("a count of the record is negative")
@@ -95,6 +95,8 @@ func (r record) check() error {
 		return errors.New("a time of the end and an ended state belong together")
 	case r.State == Discarded && r.Reason == "":
 		return errors.New("a dead job has no reason")
+	case r.Cancelled && r.State != Discarded:
+		return errors.New("a cancelled job is not dead")
 	case (r.State == Done) != (r.Result != nil):
 		return errors.New("a result and the state done belong together")
 	case r.Result != nil && (r.Result.Size < 0 || !strings.HasPrefix(r.Result.Name, r.ID+".") || !token(r.Result.Name[len(r.ID)+1:])):

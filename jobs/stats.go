@@ -40,6 +40,14 @@ func (q *Queue) Peek(key string) (j Job, ok bool) {
 	return Job{}, false
 }
 
+// Find is Peek without the copy: the job is the one of the index, and must not be changed.
+func (q *Queue) Find(key string) (j *Job, ok bool) {
+	if e := q.index.get(key); e != nil {
+		return e.job, true
+	}
+	return nil, false
+}
+
 // Ahead returns how many jobs of its kind are taken before a job that is ready to be taken, if no
 // more come. For other jobs it is 0.
 func (q *Queue) Ahead(key string) int { return q.index.ahead(key, time.Now()) }
@@ -72,15 +80,6 @@ func (q *Queue) Pairs(f Filter) iter.Seq2[*Job, *Job] {
 			}
 		}
 	}
-}
-
-// Changes returns a number that is another one after each change of a job of a project, and of
-// a job for which one of them waits. It reports whether what was made of Jobs or Pairs is still
-// true.
-func (q *Queue) Changes(project string) uint64 {
-	q.index.mu.Lock()
-	defer q.index.mu.Unlock()
-	return q.index.changes[project]
 }
 
 // Stats is a snapshot for metrics and status pages. Taking it does no input or output.

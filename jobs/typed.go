@@ -40,10 +40,11 @@ type Args interface {
 // that nobody waits for.
 type InsertOptions struct {
 	Class     priority.Class
+	Title     string    // see Spec.Title
 	After     string    // see Spec.After
 	NotBefore time.Time // see Spec.NotBefore
 	// ReviveAfter makes a job that is found dead start afresh if it died at least so long
-	// ago; 0 leaves it dead.
+	// ago; 0 leaves it dead. A cancelled job stays so.
 	ReviveAfter time.Duration
 }
 
@@ -53,9 +54,9 @@ func Insert(ctx context.Context, q *Queue, a Args, o InsertOptions) (j Job, crea
 	if err != nil {
 		return Job{}, false, fail("enqueue", a.Key(), err)
 	}
-	j, created, err = q.Enqueue(ctx, Spec{Key: a.Key(), Project: a.Project(), Kind: a.Kind(), Class: o.Class,
+	j, created, err = q.Enqueue(ctx, Spec{Key: a.Key(), Project: a.Project(), Kind: a.Kind(), Class: o.Class, Title: o.Title,
 		Payload: payload, After: o.After, NotBefore: o.NotBefore})
-	if err != nil || j.State != Discarded || o.ReviveAfter <= 0 || time.Since(j.Ended) < o.ReviveAfter {
+	if err != nil || j.State != Discarded || j.Cancelled || o.ReviveAfter <= 0 || time.Since(j.Ended) < o.ReviveAfter {
 		return j, created, err
 	}
 	revived, err := q.Requeue(ctx, j.Key)
@@ -123,6 +124,12 @@ func (a *Attempt[T]) Finish(result []byte) error { return a.lease.Finish(a.store
 // Snooze puts the job back until delay has passed, which counts as no failure; see
 // Lease.Snooze.
 func (a *Attempt[T]) Snooze(delay time.Duration) error { return a.lease.Snooze(a.store, delay) }
+
+// Raised and Class follow the job when it is raised meanwhile; see Lease.Raised.
+func (a *Attempt[T]) Raised() <-chan struct{} { return a.lease.Raised() }
+
+// Class returns the present class of the job; see Lease.Class.
+func (a *Attempt[T]) Class() priority.Class { return a.lease.Class() }
 
 // Identify states what the job works on, for Queue.Alike; see Lease.Identify.
 func (a *Attempt[T]) Identify(ctx context.Context, content string) error {

@@ -169,5 +169,6 @@ func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 	}
 	q.index.apply(r, e.Revision(), now)
 	q.revokeIfHeld(key, e.Revision(), r.Lease, r.Write)
+	q.raiseIfHeld(key, r.Lease, r.Class)
 	return key, true
 }

@@ -14,12 +14,13 @@ type Class uint8
 const (
 	Background  Class  = iota // a new version of what is there already
 	Batch                     // imported; nobody has opened the task yet
+	Expedited                 // imported, and somebody asked that it go before the others
 	Opened                    // somebody has opened the task
 	Interactive               // somebody is waiting in front of the screen
 	Classes     = iota        // how many there are
 )
 
-var names = [Classes]string{"background", "batch", "opened", "interactive"}
+var names = [Classes]string{"background", "batch", "expedited", "opened", "interactive"}
 
 // String returns the name of the class.
 func (c Class) String() string {

@@ -9,12 +9,12 @@ import (
 
 // The names are stored with jobs and are labels of metrics.
 func TestClassesAreStoredByName(t *testing.T) {
-	if !(priority.Background < priority.Batch && priority.Batch < priority.Opened && priority.Opened < priority.Interactive) {
+	if !(priority.Background < priority.Batch && priority.Batch < priority.Expedited && priority.Expedited < priority.Opened && priority.Opened < priority.Interactive) {
 		t.Error("the greater class must go first")
 	}
-	all := []priority.Class{priority.Background, priority.Batch, priority.Opened, priority.Interactive}
+	all := []priority.Class{priority.Background, priority.Batch, priority.Expedited, priority.Opened, priority.Interactive}
 	raw, err := json.Marshal(all)
-	if want := `["background","batch","opened","interactive"]`; err != nil || string(raw) != want {
+	if want := `["background","batch","expedited","opened","interactive"]`; err != nil || string(raw) != want {
 		t.Errorf("%s, %v, want %s", raw, err, want)
 	}
 	var back []priority.Class

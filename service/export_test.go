@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/asr-backend/asr-backend/service/control"
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
@@ -20,6 +21,14 @@ func (s *Service) Test(r *http.Request) (*http.Response, error) { return s.serve
 func (s *Service) Kept(ctx context.Context, project, annotation int64) (*corrections.Correction, error) {
 	return s.corrections.Load(ctx, project, annotation)
 }
+
+// Control does something with tasks, as POST /jobs/... does.
+func (s *Service) Control(ctx context.Context, action control.Action, tasks ...int64) (*control.Report, error) {
+	return s.control.Do(ctx, action, control.Selection{Tasks: tasks})
+}
+
+// Controls is what controls the service's tasks.
+func (s *Service) Controls() *control.Control { return s.control }
 
 // Measured keeps the length of a recording of a project, as when a transcript was made of it.
 func (s *Service) Measured(ctx context.Context, project int64, length time.Duration) error {

@@ -303,7 +303,7 @@ func TestWithoutATokenFailuresAreShownToo(t *testing.T) {
 		}
 		for i, want := range []string{"failed", "failed", "failed", "not accepted", "transcribed"} {
 			s := w.state(ids[i])
-			if s.State != want || want != "transcribed" && s.Reason == "" {
+			if string(s.State) != want || want != "transcribed" && s.Reason == "" {
 				t.Errorf("task %d: %+v, want %s", i, s, want)
 			}
 		}

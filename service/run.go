@@ -16,11 +16,13 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/service/control"
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/interactive"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/outage"
+	"github.com/asr-backend/asr-backend/service/overview"
 	"github.com/asr-backend/asr-backend/service/partials"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
@@ -107,12 +109,20 @@ func (s *Service) assemble() (err error) {
 	if s.outage, err = outage.New(outage.Options{Queue: s.queue, Peek: s.recordings.Peek, Due: s.due, Client: s.client, Logger: s.log}); err != nil {
 		return err
 	}
+	looks := overview.Options{Recordings: s.recordings, Problems: s.problems, ErrorRates: s.corrections.TaskRates}
+	if s.client == nil {
+		looks.Asked = s.predictions
+	}
+	s.overview = overview.New(looks)
+	if s.control, err = control.New(control.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Predictions: s.predictions, Overview: s.overview, Client: s.client, Logger: s.log}); err != nil {
+		return err
+	}
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{
 		Model: &model{projects: s.projects, predictions: s.predictions, regions: &interactive.Regions{Projects: s.projects, Recordings: s.recordings, Problems: s.problems, Logger: s.log}, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
 		User: o.User, Password: o.Password, WebhookSecret: o.WebhookSecret, Open: o.Open, BodyLimit: o.BodyLimit,
-		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections}, Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
+		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections, control.Route: s.control}, Actions: s.control.Actions(), Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@
 //	corrections  annotation → error rate and word times               (job "retime")
 //	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here
+//	overview     the state of every task, and queries over them
+//	control      cancel, retry, prioritize
 //	outage       the end of outages, which wakes the jobs that wait
 //
 // # The life of a task
@@ -50,10 +52,12 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
+	"github.com/asr-backend/asr-backend/service/control"
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/outage"
+	"github.com/asr-backend/asr-backend/service/overview"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -148,7 +152,8 @@ type Service struct {
 	due         *projects.Due         // projects to be reconciled
 	reconciler  *reconcile.Reconciler // nil without a client
 	server      *server.Server
-	overview    predictions.Overview // for /status
+	overview    *overview.Overview // for /status
+	control     *control.Control
 
 	listener    net.Listener
 	broken      chan error      // capacity 1; why serving ended

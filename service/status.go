@@ -13,7 +13,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
-	"github.com/asr-backend/asr-backend/service/predictions"
+	"github.com/asr-backend/asr-backend/service/overview"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -67,17 +67,17 @@ type ProjectStatus struct {
 	Notes   []string          `json:"notes,omitempty"`
 	Problem *problems.Problem `json:"problem,omitempty"`
 	// Page is what keeps Label Studio's page from showing the project's recordings.
-	Page    *PageProblem   `json:"page_problem,omitempty"`
-	Tasks   []TaskStatus   `json:"tasks"`
-	Omitted int            `json:"tasks_omitted,omitempty"` // that are not listed
-	Counts  map[string]int `json:"counts"`                  // of tasks, by state
+	Page    *PageProblem           `json:"page_problem,omitempty"`
+	Tasks   []TaskStatus           `json:"tasks"`
+	Omitted int                    `json:"tasks_omitted,omitempty"` // that are not listed
+	Counts  map[overview.State]int `json:"counts"`                  // of tasks, by state
 	// Reconciled is the last look for tasks that no event announced.
 	Reconciled *reconcile.Look `json:"reconciled,omitempty"`
 	ErrorsBy   []VersionRate   `json:"word_error_rates,omitempty"`
 }
 
 // TaskStatus is the state of a task's prediction.
-type TaskStatus = predictions.TaskStatus
+type TaskStatus = overview.Task
 
 // VersionRate is the word error rate of a version, by what people corrected.
 type VersionRate struct {
@@ -162,7 +162,7 @@ func (s *Service) Status(ctx context.Context, project int64) Status {
 // q is nil while there is no queue.
 func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, most int) ProjectStatus {
 	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}}
-	whole, tasks := s.problems.Of(id)
+	whole, _ := s.problems.Of(id)
 	out.Problem = whole
 	s.describe(ctx, &out)
 	if s.reconciler != nil {
@@ -170,18 +170,9 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, mo
 			out.Reconciled = &look
 		}
 	}
-	list := predictions.NewTaskList(most)
-	switch {
-	case q == nil:
-	case s.client == nil:
-		list = s.predictions.Asked(q, id, most)
-	default:
-		list = s.overview.Tasks(q, id, most)
-	}
-	for _, t := range tasks {
-		list.Add(TaskStatus{ID: t.ID, State: t.State, Updated: t.Problem.At, Reason: t.Problem.What, Hint: t.Problem.Hint})
-	}
-	out.Tasks, out.Counts, out.Omitted = append(out.Tasks, list.Tasks()...), list.Counts, list.Omitted()
+	page := s.overview.Query(ctx, q, []int64{id}, overview.Query{Limit: most})
+	slices.SortStableFunc(page.Tasks, func(a, b TaskStatus) int { return b.Updated.Compare(a.Updated) })
+	out.Tasks, out.Counts, out.Omitted = page.Tasks, page.Counts, page.Total-len(page.Tasks)
 	if rates, err := s.corrections.ErrorRates(ctx, id); err == nil {
 		for version, e := range rates {
 			annotations := map[string]int{} // templates cannot look up other keys

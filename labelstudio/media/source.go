@@ -313,6 +313,16 @@ func sameHost(a, b *url.URL) bool {
 		(port(a) == port(b) || a.Port() == "" && b.Port() == "")
 }
 
+// Name returns what people call the recording of a value, without asking anybody: the name of its
+// file, without a path.
+func (f *Fetcher) Name(value string) string {
+	s, _ := f.classify(Request{Value: value}) // whatever is wrong is for Fetch to say
+	if s.name == "" {
+		return base(value)
+	}
+	return s.name
+}
+
 // base is the last part of a path, without a query and without marks that make a name
 // look like another one on a screen. Bytes that are no UTF-8, which some old servers have
 // in their names, become "_".

@@ -59,10 +59,17 @@ func (b *Server) routes() {
 	for path, h := range b.options.Private {
 		b.app.Get(path, b.private(path, h))
 	}
+	for path, h := range b.options.Actions {
+		b.app.Post(path, b.action(path, h))
+	}
 	for path, answer := range retired {
 		b.app.All(path, func(c *fiber.Ctx) error { return sendJSON(c, answer.status, []byte(answer.body)) })
 	}
 	b.app.Use(func(c *fiber.Ctx) error {
+		if allowed := b.methodOf(c.Path()); allowed != "" {
+			c.Set(fiber.HeaderAllow, allowed)
+			return labelstudio.Errorf(http.StatusMethodNotAllowed, "This route takes %s only.", allowed)
+		}
 		if slices.Contains(known, routeOf(c)) {
 			return labelstudio.Errorf(http.StatusMethodNotAllowed, "%s does not take %s.", routeOf(c), c.Method())
 		}

@@ -10,6 +10,7 @@
 //	GET  /versions        the versions that this process has returned
 //	GET  /ready           503 until the model can work
 //	GET  /metrics /status whatever the caller injects, and Options.Private beside them
+//	POST                  Options.Actions
 //	GET  /openapi.yaml    the description of all this, embedded
 //
 // Older servers and SDKs know more routes (/train, /is_training, /job_status, /delete,
@@ -110,6 +111,9 @@ type Options struct {
 	// Private are further routes for GET, by path. They show what belongs to people, so they
 	// are refused while there are no User and Password.
 	Private map[string]http.Handler
+	// Actions are private routes for POST, by path, with bodies of at most ActionBodyLimit bytes.
+	// A request from a page of another site is refused, since a browser adds the credentials to it.
+	Actions map[string]http.Handler
 	// Observe is called with every answer, with route "unknown" for unknown ones; nil: nobody.
 	Observe func(route string, status int, took time.Duration)
 }
@@ -192,9 +196,11 @@ func (o *Options) complete() error {
 			return fmt.Errorf("%q cannot be open: only %q can", route, openable)
 		}
 	}
-	for path := range o.Private {
-		if !strings.HasPrefix(path, "/") || slices.Contains(known, path) {
-			return fmt.Errorf("%q cannot be a private route", path)
+	for _, routes := range []map[string]http.Handler{o.Private, o.Actions} {
+		for path := range routes {
+			if !strings.HasPrefix(path, "/") || slices.Contains(known, path) {
+				return fmt.Errorf("%q cannot be a private route", path)
+			}
 		}
 	}
 	if o.Store == nil {

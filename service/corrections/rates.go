@@ -21,7 +21,12 @@ type rate struct {
 	// NotCompared says that there are no errors to count.
 	NotCompared bool    `json:"not_compared,omitempty"`
 	Outcome     Outcome `json:"outcome,omitempty"`
+	// Task is whose annotation it is; 0 in those of earlier programs.
+	Task int64 `json:"task,omitempty"`
 }
+
+// counts reports whether the errors count: somebody has looked at the prediction.
+func (r *rate) counts() bool { return !r.NotCompared && r.Outcome != Copied }
 
 // rates are the error rates of all corrections, by project. They are read from the store
 // when a project is first looked at.
@@ -32,22 +37,60 @@ type rates struct {
 
 func newRates() *rates { return &rates{projects: map[int64]*projectRates{}} }
 
-// projectRates are the error rates of a project, by annotation.
+// projectRates are the error rates of a project, by annotation, and their sums by task.
 type projectRates struct {
-	mu  sync.Mutex // guards all
-	all map[int64]rate
+	mu    sync.Mutex // guards the fields below
+	all   map[int64]rate
+	tasks map[int64]taskErrors
+}
+
+// taskErrors are the errors of a task's predictions in so many annotations.
+type taskErrors struct{ words, errors, annotations int32 }
+
+func newProjectRates() *projectRates {
+	return &projectRates{all: map[int64]rate{}, tasks: map[int64]taskErrors{}}
 }
 
 func (p *projectRates) set(annotation int64, r rate) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if old, ok := p.all[annotation]; ok {
+		p.add(&old, -1)
+	}
 	p.all[annotation] = r
+	p.add(&r, 1)
 }
 
 func (p *projectRates) remove(annotation int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if old, ok := p.all[annotation]; ok {
+		p.add(&old, -1)
+	}
 	delete(p.all, annotation)
+}
+
+// add adds an annotation to the sums of its task, or takes it off.
+func (p *projectRates) add(r *rate, times int32) {
+	if r.Task == 0 || !r.counts() {
+		return
+	}
+	t := p.tasks[r.Task]
+	t.words += times * int32(r.Errors.Words)
+	t.errors += times * int32(r.Errors.Substitutions+r.Errors.Deletions+r.Errors.Insertions)
+	if t.annotations += times; t.annotations == 0 {
+		delete(p.tasks, r.Task)
+		return
+	}
+	p.tasks[r.Task] = t
+}
+
+// of returns the word error rate of a task; ok is false if nobody has corrected it.
+func (p *projectRates) of(task int64) (rate float64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, ok := p.tasks[task]
+	return wer.Errors{Words: int(t.words), Substitutions: int(t.errors)}.Rate(), ok
 }
 
 // missing returns the annotations that are not there.

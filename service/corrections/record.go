@@ -186,3 +186,14 @@ func (c *Corrections) ErrorRates(ctx context.Context, project int64) (map[string
 	}
 	return known.sums(), nil
 }
+
+// TaskRates returns what knows the word error rates of a project's tasks, as far as people have
+// corrected them; nil if they cannot be read. ok is false for a task that nobody has corrected.
+// Of several annotations all count. Corrections of programs that did not note their task do not.
+func (c *Corrections) TaskRates(ctx context.Context, project int64) func(task int64) (rate float64, ok bool) {
+	known, err := c.loadRates(ctx, project)
+	if err != nil {
+		return nil
+	}
+	return known.of
+}

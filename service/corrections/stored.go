@@ -44,7 +44,7 @@ func (c *Corrections) loadRates(ctx context.Context, project int64) (*projectRat
 	if err != nil {
 		return nil, err
 	}
-	read := &projectRates{all: map[int64]rate{}}
+	read := newProjectRates()
 	for _, key := range keys {
 		name, ok := strings.CutPrefix(key, keyRate)
 		id, convErr := strconv.ParseInt(name, 10, 64)
@@ -57,7 +57,7 @@ func (c *Corrections) loadRates(ctx context.Context, project int64) (*projectRat
 		}
 		var one rate
 		if json.Unmarshal([]byte(value), &one) == nil {
-			read.all[id] = one
+			read.set(id, one)
 		}
 	}
 	c.rates.mu.Lock()
@@ -79,7 +79,7 @@ func (c *Corrections) keep(ctx context.Context, project int64, correction *Corre
 	if err != nil {
 		return err
 	}
-	small := rate{correction.Version, correction.Errors, correction.NotCompared != "", correction.Outcome}
+	small := rate{correction.Version, correction.Errors, correction.NotCompared != "", correction.Outcome, correction.Task}
 	whole, err1 := json.Marshal(correction)
 	part, err2 := json.Marshal(small)
 	if err := errors.Join(err1, err2); err != nil {

@@ -23,6 +23,11 @@ type request struct {
 	until time.Time
 	// missing says that Label Studio has no prediction of the version, as far as is known.
 	missing bool
+	// asked says that a person asks for the task: if it was cancelled, that is over.
+	asked bool
+	// again says that what failed is tried again with fresh attempts, and force that what is done
+	// is done again as well.
+	again, force bool
 }
 
 // accepted is what was enqueued for a task.
@@ -53,6 +58,12 @@ func patches(plans []*labelconfig.Plan) bool {
 // prediction pushed.
 func (s *Predictions) enqueue(ctx context.Context, p *projects.Project, t *labelstudio.Task, r request) (*accepted, error) {
 	out := &accepted{task: t}
+	if s.Cancelled(p, t.ID) {
+		if !r.asked {
+			return out, nil
+		}
+		r.again = true
+	}
 	dead := false // one of the transcriptions is
 	for _, plan := range p.Plans {
 		value, ok := plan.Recording(t.Data)
@@ -62,6 +73,11 @@ func (s *Predictions) enqueue(ctx context.Context, p *projects.Project, t *label
 		job, err := s.Recordings.Enqueue(ctx, recordings.Of(p, t.ID, value), r.class)
 		if err != nil {
 			return nil, fmt.Errorf("enqueue task %d: %w", t.ID, err)
+		}
+		if r.again {
+			if job, err = s.Recordings.Restart(ctx, job, jobs.RestartOptions{Class: r.class, Done: r.force}); err != nil {
+				return nil, fmt.Errorf("transcribe task %d again: %w", t.ID, err)
+			}
 		}
 		dead = dead || job.State == jobs.Discarded
 		if job.State != jobs.Done {
@@ -91,7 +107,8 @@ func (s *Predictions) enqueue(ctx context.Context, p *projects.Project, t *label
 const answering = 5 * time.Second
 
 // enqueuePush enqueues the push. One that has ended is made anew if it stored nothing, or if
-// what it stored is not there any more: it keeps one prediction whatever it finds.
+// what it stored is not there any more: it keeps one prediction whatever it finds. One that was
+// cancelled stays so, unless it is made again.
 func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *accepted, r request, dead bool) error {
 	q, err := s.Queue.Get()
 	if err != nil {
@@ -106,8 +123,21 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 		o.NotBefore = r.until.Add(answering)
 	}
 	job, _, err := jobs.Insert(ctx, q, args, o)
-	if err != nil || job.State != jobs.Done {
+	switch {
+	case err != nil:
 		return err
+	case job.Cancelled && !r.again:
+		return s.withdraw(ctx, q, p.ID, a.keys) // it was cancelled a moment ago
+	case job.State == jobs.Queued && r.again && job.Attempts > 0:
+		_, err = q.Restart(ctx, job.Key, jobs.RestartOptions{Class: r.class})
+		if errors.Is(err, jobs.ErrState) {
+			return nil // it runs, or a request answers for it
+		}
+		return err
+	case job.State == jobs.Discarded && r.again:
+		return s.replacePush(ctx, q, args, o)
+	case job.State != jobs.Done:
+		return nil
 	}
 	a.ended = job.Ended
 	outcome, err := q.Result(ctx, job.Key)
@@ -115,15 +145,21 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 		return err
 	}
 	switch done := string(outcome) == pushed || string(outcome) == delivered; {
+	case r.force:
 	case done && !r.missing, !done && dead:
 		return nil
 	case done:
 		a.pushed = time.Since(job.Ended) < remembered
 	}
+	return s.replacePush(ctx, q, args, o)
+}
+
+// replacePush makes a push that has ended anew.
+func (s *Predictions) replacePush(ctx context.Context, q *jobs.Queue, args push, o jobs.InsertOptions) error {
 	// Another request may have made it anew by now, and hold it.
-	if err := q.RemoveEnded(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
+	if err := q.RemoveEnded(ctx, args.Key()); err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
 		return err
 	}
-	_, _, err = jobs.Insert(ctx, q, args, o)
+	_, _, err := jobs.Insert(ctx, q, args, o)
 	return err
 }

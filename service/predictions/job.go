@@ -41,8 +41,8 @@ func (p push) Key() string {
 	return fmt.Sprintf("%s/%d/%d/%s", Kind, p.ProjectID, p.TaskID, p.Version)
 }
 
-// parseKey is the inverse of push.Key.
-func parseKey(key string) (project, task int64, version string, ok bool) {
+// ParseKey reads the key of a push.
+func ParseKey(key string) (project, task int64, version string, ok bool) {
 	rest, ok := strings.CutPrefix(key, Kind+"/")
 	first, rest, ok1 := strings.Cut(rest, "/")
 	second, version, ok2 := strings.Cut(rest, "/")

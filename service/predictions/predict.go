@@ -82,7 +82,7 @@ const (
 func (r *predictRequest) enqueue(tasks []labelstudio.Task) (*background.Results[accepted], bool) {
 	return background.Begin(r.background, len(tasks), func(ctx context.Context, i int) *accepted {
 		t := &tasks[i]
-		how := request{class: r.class, missing: t.Predictions != nil && !t.HasPrediction(r.project.Version)}
+		how := request{class: r.class, asked: true, missing: t.Predictions != nil && !t.HasPrediction(r.project.Version)}
 		if time.Now().Before(r.until) {
 			how.until = r.until
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -154,15 +153,15 @@ func TestAPreparedTaskIsTranscribedAndPushed(t *testing.T) {
 	if got := f.versions(); !slices.Equal(got, []string{p.Version}) {
 		t.Errorf("stored %q, want %q", got, p.Version)
 	}
-	tasks := Tasks(f.Jobs, 1, 10).Tasks()
-	if len(tasks) != 1 || tasks[0].ID != 5 || tasks[0].State != "pushed" || tasks[0].Version != p.Version {
-		t.Errorf("status %+v", tasks)
+	pushes := f.Jobs.List(jobs.Filter{Kind: Kind})
+	if len(pushes) != 1 || pushes[0].Key != (push{TaskID: 5, ProjectID: 1, Version: p.Version}).Key() || pushes[0].State != jobs.Done {
+		t.Errorf("pushes %+v", pushes)
 	}
 	if err := f.Forget(t.Context(), 1, map[int64]bool{5: true}); err != nil {
 		t.Fatal(err)
 	}
-	if tasks := Tasks(f.Jobs, 1, 10).Tasks(); len(tasks) != 0 {
-		t.Errorf("after the task was deleted: %+v", tasks)
+	if pushes := f.Jobs.List(jobs.Filter{Kind: Kind}); len(pushes) != 0 {
+		t.Errorf("after the task was deleted: %+v", pushes)
 	}
 }
 
@@ -237,31 +236,12 @@ func TestKeysOfPushesStayThoseOfEarlierPrograms(t *testing.T) {
 	if want := `{"task":8,"project":7,"version":"tones-db0a77e9db41","plans":null,"hear":null}`; err != nil || string(raw) != want {
 		t.Errorf("payload %s, %v", raw, err)
 	}
-	if project, task, version, ok := parseKey("deliver/7/8/a/b"); project != 7 || task != 8 || version != "a/b" || !ok {
+	if project, task, version, ok := ParseKey("deliver/7/8/a/b"); project != 7 || task != 8 || version != "a/b" || !ok {
 		t.Errorf("parsed %d, %d, %q, %v", project, task, version, ok)
 	}
 	for _, key := range []string{"", "deliver/7/8", "transcribe/7/8/x", "deliver/a/8/x"} {
-		if _, _, _, ok := parseKey(key); ok {
+		if _, _, _, ok := ParseKey(key); ok {
 			t.Errorf("%q was parsed", key)
-		}
-	}
-}
-
-func TestStatesOfTasks(t *testing.T) {
-	for _, c := range []struct {
-		push, transcription jobs.Job
-		want                string
-	}{
-		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Queued}, "waiting "},
-		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Queued, Reason: "unreachable"}, "waiting unreachable"},
-		{jobs.Job{State: jobs.Queued}, jobs.Job{State: jobs.Running}, "transcribing "},
-		{jobs.Job{State: jobs.Queued, Reason: "502"}, jobs.Job{State: jobs.Done}, "to be pushed 502"},
-		{jobs.Job{State: jobs.Done, Reason: "502"}, jobs.Job{State: jobs.Done}, "pushed "},
-		{jobs.Job{State: jobs.Done}, jobs.Job{State: jobs.Discarded, Reason: "no audio"}, "failed no audio"},
-		{jobs.Job{State: jobs.Discarded, Reason: "401"}, jobs.Job{State: jobs.Done}, "not pushed 401"},
-	} {
-		if got := taskState(&c.push, &c.transcription); fmt.Sprint(got.State, " ", got.Reason) != c.want {
-			t.Errorf("%v and %v: %+v, want %s", c.push.State, c.transcription.State, got, c.want)
 		}
 	}
 }

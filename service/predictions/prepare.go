@@ -16,7 +16,8 @@ import (
 )
 
 // Prepare enqueues tasks before anybody opens them, and returns how many of their recordings
-// have to be transcribed. A problem with one task is recorded and stops no other.
+// have to be transcribed. A problem with one task is recorded and stops no other. Tasks that were
+// cancelled stay so.
 func (s *Predictions) Prepare(ctx context.Context, p *projects.Project, tasks []labelstudio.Task, class priority.Class) (transcribe int, err error) {
 	if len(p.Plans) == 0 {
 		return 0, nil
@@ -57,7 +58,7 @@ func (s *Predictions) Known(q *jobs.Queue, p *projects.Project, task int64) bool
 // its job, to have their prediction of the present version pushed.
 func WaitingFor(q *jobs.Queue, p *projects.Project, transcription string) (tasks []int64) {
 	for job := range q.Jobs(jobs.Filter{Project: projects.Name(p.ID), Kind: Kind, States: []jobs.State{jobs.Queued}}) {
-		if _, task, version, ok := parseKey(job.Key); ok && job.After == transcription && version == p.Version {
+		if _, task, version, ok := ParseKey(job.Key); ok && job.After == transcription && version == p.Version {
 			tasks = append(tasks, task)
 		}
 	}
@@ -73,11 +74,14 @@ func (s *Predictions) Forget(ctx context.Context, project int64, gone map[int64]
 	}
 	s.Problems.Forget(project, gone)
 	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project), Kind: Kind}) {
-		if _, task, _, ok := parseKey(job.Key); !ok || !gone[task] {
+		if _, task, _, ok := ParseKey(job.Key); !ok || !gone[task] {
 			continue
 		}
 		if err := q.Remove(ctx, job.Key); err != nil && !errors.Is(err, jobs.ErrNotFound) {
 			return err
+		}
+		if before, ok := q.Peek(job.After); ok && before.Cancelled {
+			s.Queue.Discard(ctx, before.Key) // nothing else would remove it
 		}
 	}
 	return nil

@@ -52,6 +52,12 @@ func (s *Predictions) push(ctx context.Context, a *jobs.Attempt[push]) error {
 		// project's own.
 		s.Due.At(p.ID, time.Now().Add(settle))
 		return s.end(ctx, a, superseded)
+	case state == recordings.Cancelled:
+		// It was, for other tasks, while this push was being enqueued.
+		if err := s.wantAgain(ctx, args.Transcriptions, a.Job().Class); err != nil {
+			return err
+		}
+		return a.Snooze(time.Second)
 	case state == recordings.Waiting:
 		return a.Snooze(10 * time.Second)
 	}

@@ -28,6 +28,7 @@ type Recording struct {
 	Running
 	speed  speed
 	device float64
+	whole  whole
 }
 
 // Running is a recording that is being transcribed, as /status shows it.
@@ -42,6 +43,10 @@ type Running struct {
 	LengthS float64       `json:"length_s,omitempty"`
 	// Waiting says that it waits for its next turn.
 	Waiting bool `json:"waiting,omitempty"`
+	// Speed is that of its last seconds, in seconds of audio a second, and LeftS what is left at
+	// this speed; 0: not known.
+	Speed float64 `json:"speed,omitempty"`
+	LeftS float64 `json:"left_s,omitempty"`
 }
 
 // New returns a Progress of which so many recordings are transcribed at once.
@@ -85,7 +90,9 @@ func (r *Recording) SetSpeed(device float64) {
 func (r *Recording) Computed() {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
-	r.speed.counts = true
+	if !r.speed.counts {
+		r.speed.counts, r.whole.from = true, r.Done
+	}
 }
 
 // Transcribed notes how far the recording is.
@@ -106,11 +113,29 @@ func (r *Recording) Transcribed(d time.Duration) {
 	}
 }
 
+// SetClass notes that the job was raised to a class.
+func (r *Recording) SetClass(class priority.Class) {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	r.class = class
+}
+
 // SetWaiting notes whether the recording waits for its next turn.
 func (r *Recording) SetWaiting(yes bool) {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
+	if now := time.Now(); yes != r.Waiting {
+		r.whole.wait(now, yes)
+	}
 	r.Waiting = yes
+}
+
+// Speed returns how fast the recording has been transcribed since Begin, in seconds of audio a
+// second, without waits for turns and what an earlier attempt had done; 0 if that is not known.
+func (r *Recording) Speed() float64 {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	return r.whole.speed(time.Now(), r.Since, r.Done)
 }
 
 // End ends following the recording. done says that it has been transcribed.
@@ -184,8 +209,9 @@ func (p *Progress) List() []Running {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := make([]Running, 0, len(p.running))
+	now := time.Now()
 	for _, r := range p.running {
-		out = append(out, r.Running)
+		out = append(out, p.shown(r, now))
 	}
 	slices.SortFunc(out, func(a, b Running) int {
 		if c := a.Since.Compare(b.Since); c != 0 {
@@ -193,6 +219,26 @@ func (p *Progress) List() []Running {
 		}
 		return strings.Compare(a.File, b.File)
 	})
+	return out
+}
+
+// Of returns how far the recording of a job is; ok is false if it is not under way here.
+func (p *Progress) Of(key string) (now Running, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.running[key]; r != nil {
+		return p.shown(r, time.Now()), true
+	}
+	return Running{}, false
+}
+
+// shown is a recording with its speed as of now.
+func (p *Progress) shown(r *Recording, now time.Time) Running {
+	out := r.Running
+	if speed := p.speed(r, now); speed > 0 {
+		out.Speed = speed
+		out.LeftS = max((r.Length-r.Done).Seconds(), 0) / speed
+	}
 	return out
 }
 

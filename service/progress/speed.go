@@ -38,3 +38,31 @@ func (s *speed) of(now time.Time, done time.Duration) float64 {
 	}
 	return (done - s.from.done).Seconds() / took.Seconds()
 }
+
+// whole measures how fast a recording has been from its beginning on.
+type whole struct {
+	from    time.Duration // what an earlier attempt had done
+	waited  time.Duration
+	waiting time.Time // since when; zero: it does not wait
+}
+
+// wait notes that the recording begins or ends to wait for its turn.
+func (w *whole) wait(now time.Time, begins bool) {
+	if begins {
+		w.waiting = now
+		return
+	}
+	w.waited += now.Sub(w.waiting)
+	w.waiting = time.Time{}
+}
+
+func (w *whole) speed(now, since time.Time, done time.Duration) float64 {
+	took := now.Sub(since) - w.waited
+	if !w.waiting.IsZero() {
+		took -= now.Sub(w.waiting)
+	}
+	if took <= 0 || done <= w.from {
+		return 0
+	}
+	return (done - w.from).Seconds() / took.Seconds()
+}

@@ -101,6 +101,18 @@ func (p *Progress) Wait(ctx context.Context, q *jobs.Queue, key string, unsure t
 	}
 }
 
+// Expected returns how long a transcription is expected to take from now on until it ends; ok is
+// false if that would be a guess.
+func (p *Progress) Expected(q *jobs.Queue, job *jobs.Job) (left time.Duration, ok bool) {
+	e := p.expect(q, job)
+	if e.measured && job.State == jobs.Queued && e.queued {
+		p.mu.Lock()
+		e.left += p.work // its own
+		p.mu.Unlock()
+	}
+	return e.left, e.measured
+}
+
 // expected is what is known about the end of a transcription.
 type expected struct {
 	left     time.Duration // from now on, at least

@@ -197,8 +197,33 @@ func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.
 	if _, again := media.Retryable(err); err != nil && !(again && r.client != nil) {
 		return jobs.Job{}, err // later it cannot be had any more, or is no better
 	}
-	job, _, err := jobs.Insert(ctx, q, located(q, rec), jobs.InsertOptions{Class: class, ReviveAfter: queue.ReviveAfter})
-	return job, err
+	job, _, err := jobs.Insert(ctx, q, located(q, rec), jobs.InsertOptions{Class: class, Title: r.fetcher.Name(rec.Value), ReviveAfter: queue.ReviveAfter})
+	if err != nil || !job.Cancelled {
+		return job, err
+	}
+	return restart(ctx, q, job, jobs.RestartOptions{Class: class}) // nobody wanted it any more, and now somebody does
+}
+
+// Restart has a transcription made anew that Enqueue has returned, with fresh attempts: one that was
+// given up, one that waits because it failed and, if o says so, one that is done. One that runs
+// goes on.
+func (r *Recordings) Restart(ctx context.Context, job jobs.Job, o jobs.RestartOptions) (jobs.Job, error) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return jobs.Job{}, err
+	}
+	if job.State == jobs.Queued && job.Attempts == 0 {
+		return job, nil // it is fresh
+	}
+	return restart(ctx, q, job, o)
+}
+
+func restart(ctx context.Context, q *jobs.Queue, job jobs.Job, o jobs.RestartOptions) (jobs.Job, error) {
+	again, err := q.Restart(ctx, job.Key, o)
+	if errors.Is(err, jobs.ErrState) {
+		return again, nil // it runs, or is done and to stay so
+	}
+	return again, err
 }
 
 // Key returns the key of the job that transcribes a recording, or has done so.

@@ -28,6 +28,7 @@ const (
 	GivenUp           // one was given up, or is no longer kept
 	Crashed           // one was given up after crashes, and is tried again in time
 	Foreign           // one is of another project
+	Cancelled         // one was cancelled
 )
 
 // State returns how far a project's transcriptions are; keys name their jobs.
@@ -45,6 +46,8 @@ func (r *Recordings) State(ctx context.Context, project int64, keys []string) (S
 			return Waiting, err
 		case job.Project != projects.Name(project):
 			return Foreign, nil
+		case job.Cancelled:
+			return Cancelled, nil
 		case job.State == jobs.Discarded && job.Crashes > 0:
 			return Crashed, nil
 		case job.State == jobs.Discarded:

@@ -3,9 +3,11 @@ package recordings
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/turns"
@@ -23,6 +25,30 @@ type session struct {
 
 	saved     bool          // a window, so that the next attempt gets further than this one
 	restarted time.Duration // the work up to where the last attempt was
+}
+
+// followClass moves the place of a job to the class that the job is raised to while it runs: somebody
+// has opened its task, or asked that it go first. It returns a function that ends that.
+func followClass(ctx context.Context, a *jobs.Attempt[Recording], place *turns.Place) func() {
+	if place == nil {
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var following sync.WaitGroup
+	following.Go(func() {
+		for {
+			place.Raise(a.Class())
+			select {
+			case <-a.Raised():
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		stop()
+		following.Wait()
+	}
 }
 
 // errYielded ends an attempt so that a recording of another project can be opened.

@@ -40,6 +40,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		return a.Snooze(wait) // without fetching it again
 	}
 	place := r.turns.Of(job.Key)
+	defer followClass(ctx, a, place)()
 	var o *opened
 	arriving := r.fetching(job.Key, rec)
 	defer arriving.End()
@@ -69,7 +70,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		if t := r.copied(ctx, same); t != nil {
 			t.Source = o.Name
 			r.log.Info("recording transcribed before", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "as", same.Key)
-			return finish(a, t)
+			return finish(a, t, 0)
 		}
 	}
 	if wait > 0 {
@@ -79,7 +80,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if err != nil {
 		return err
 	}
-	running := r.progress.Begin(job.Key, job.Class, rec.ProjectID, rec.TaskID, o.Name)
+	running := r.progress.Begin(job.Key, a.Class(), rec.ProjectID, rec.TaskID, o.Name)
 	running.SetSpeed(o.recognizer.Device().Speed)
 	done := false
 	defer func() { running.End(done) }()
@@ -95,7 +96,9 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	soFar := parts.New(ctx, r.parts, parts.Recording{Project: rec.ProjectID, Job: job.Key, Path: o.Path, Name: o.Name,
 		Recognizer: o.recognizer, Transcriber: o.transcriber, Windows: a.Windows, Logger: r.log})
 	defer soFar.End()
+	request.Raised = a.Class
 	request.Progress = func(p asr.Progress) {
+		running.SetClass(a.Class())
 		running.Transcribed(p.Recognized.Duration())
 		if session.saved { // else it has not got as far as the last attempt yet
 			soFar.Reached(p.Recognized, length)
@@ -113,7 +116,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	}
 	t.Source = o.Name
 	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, o.Warnings...)
-	if err := finish(a, t); err != nil {
+	if err := finish(a, t, running.Speed()); err != nil {
 		return err
 	}
 	done = true
@@ -135,13 +138,17 @@ func (r *Recordings) fetching(key string, rec *Recording) *progress.Arriving {
 	return r.progress.Fetch(key, speed)
 }
 
-// finish ends an attempt with its transcript.
-func finish(a *jobs.Attempt[Recording], t *transcript.Transcript) error {
+// finish ends an attempt with its transcript, which was made at a speed.
+func finish(a *jobs.Attempt[Recording], t *transcript.Transcript, speed float64) error {
 	result, err := t.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	return a.Finish(result)
+	n, err := note(t, speed)
+	if err != nil {
+		return err
+	}
+	return a.FinishWith(result, n)
 }
 
 // request keeps the rows of windows with the job, so that a crash costs a batch.

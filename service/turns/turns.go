@@ -23,7 +23,9 @@
 // two if a recording waits that has not begun: it may be a short one, which is done before long ones
 // would notice, and that nobody can know before it is open. The recording then gives its place back (Lose) and claims one again (Regain). It stays open
 // meanwhile and goes on where it was, so a turn may be short. Without does the same for a long
-// download.
+// download. A recording that somebody asked for, of the class Expedited or higher, keeps its place
+// while only claims of lower classes wait. Raise moves a recording that has begun to a higher
+// class, and with it the claim that it waits with.
 //
 //	Take ──┬──> Open ──> Wanted, Lose, Regain, Wanted ... ──> Close
 //	       └──> Give, if there was no job to take
@@ -60,10 +62,19 @@ type Turns struct {
 
 // claim waits for a place.
 type claim struct {
-	opens   bool // a recording that is not open yet
+	opens   bool   // a recording that is not open yet
+	place   *Place // of one that is open
 	project string
-	class   priority.Class
+	lowest  priority.Class
 	granted chan struct{} // closed when it has one
+}
+
+// class is that of the recording by now.
+func (c *claim) class() priority.Class {
+	if c.place != nil {
+		return c.place.class
+	}
+	return c.lowest
 }
 
 // Place is what a recording that is transcribed in turns has, or waits for. A nil Place is that
@@ -123,7 +134,7 @@ func (t *Turns) Most() int {
 //
 // No more places are granted so than recordings may be open.
 func (t *Turns) Take(ctx context.Context, project string, class priority.Class) error {
-	return t.claim(ctx, &claim{true, project, class, make(chan struct{})})
+	return t.claim(ctx, &claim{opens: true, project: project, lowest: class, granted: make(chan struct{})})
 }
 
 func (t *Turns) claim(ctx context.Context, c *claim) error {
@@ -172,8 +183,8 @@ func (t *Turns) join(project string) {
 
 // before reports whether a claim is granted before another one that came earlier.
 func (t *Turns) before(c, earlier *claim) bool {
-	if c.class != earlier.class {
-		return c.class > earlier.class
+	if a, b := c.class(), earlier.class(); a != b {
+		return a > b
 	}
 	if a, b := t.used[c.project], t.used[earlier.project]; a != b {
 		return a < b
@@ -240,6 +251,16 @@ func (t *Turns) Of(key string) *Place {
 	return t.places[key]
 }
 
+// Raise moves the recording to a class, if that is higher than its own.
+func (p *Place) Raise(class priority.Class) {
+	if p == nil {
+		return
+	}
+	p.t.mu.Lock()
+	defer p.t.mu.Unlock()
+	p.class = max(p.class, class)
+}
+
 // Close gives the place back for good. The job may have another one by now: an attempt that
 // has lost its lease ends later than the next one begins.
 func (p *Place) Close() {
@@ -262,8 +283,11 @@ func (p *Place) Wanted() bool {
 	}
 	had := time.Since(p.since)
 	return slices.ContainsFunc(p.t.line, func(c *claim) bool {
-		return had >= turnLength || had >= turnOfLower && c.class > p.class ||
-			had >= turnOfBegun && c.class >= p.class && c.opens && p.t.open < p.t.most
+		if c.class() < p.class && p.class >= priority.Expedited {
+			return false
+		}
+		return had >= turnLength || had >= turnOfLower && c.class() > p.class ||
+			had >= turnOfBegun && c.class() >= p.class && c.opens && p.t.open < p.t.most
 	})
 }
 
@@ -291,7 +315,7 @@ func (p *Place) Regain(ctx context.Context) error {
 	if !lost {
 		return nil
 	}
-	if err := p.t.claim(ctx, &claim{false, p.project, p.class, make(chan struct{})}); err != nil {
+	if err := p.t.claim(ctx, &claim{place: p, project: p.project, granted: make(chan struct{})}); err != nil {
 		return err
 	}
 	p.t.mu.Lock()

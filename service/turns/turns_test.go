@@ -70,7 +70,9 @@ func TestAPlaceIsWantedAfterATurn(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				left := errors.New("left")
 				done := make(chan error)
-				go func() { done <- turns.claim(ctx, &claim{c.opens, "2", c.class, make(chan struct{})}) }()
+				go func() {
+					done <- turns.claim(ctx, &claim{opens: c.opens, project: "2", lowest: c.class, granted: make(chan struct{})})
+				}()
 				time.Sleep(c.after)
 				if got := turns.Of("a").Wanted(); got != c.want {
 					t.Errorf("wanted: %v", got)
@@ -281,5 +283,57 @@ func TestOpenRecordingsAreBounded(t *testing.T) {
 		if turns.open != 0 || turns.free != 2 {
 			t.Errorf("at the end %d are open and %d places are free", turns.open, turns.free)
 		}
+	})
+}
+
+// A recording that has begun is raised: it keeps its place while others of a lower class wait, and
+// while it waits itself, it comes before them.
+func TestARaisedRecordingGoesBeforeTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns, ctx := New(1), t.Context()
+		open := func(key string) *Place {
+			if err := turns.Take(ctx, "1", priority.Batch); err != nil {
+				t.Fatal(err)
+			}
+			return turns.Open(key, "1", priority.Batch)
+		}
+		raised := open("raised")
+		raised.Lose()
+		other := open("other")
+		var order []string
+		var waiting sync.WaitGroup
+		regain := func(name string, p *Place) {
+			waiting.Go(func() {
+				if err := p.Regain(ctx); err != nil {
+					t.Error(err)
+				}
+				order = append(order, name)
+			})
+			synctest.Wait()
+		}
+		third := turns.Open("third", "1", priority.Batch)
+		third.since = time.Time{} // it has no place
+		regain("third", third)
+		regain("raised", raised)
+		raised.Raise(priority.Expedited)
+		raised.Raise(priority.Background) // lowers nothing
+		if time.Sleep(turnOfLower); !other.Wanted() {
+			t.Error("a place is not wanted by the one that was raised")
+		}
+		other.Lose()
+		synctest.Wait()
+		regain("other", other)
+		if time.Sleep(time.Hour); raised.Wanted() {
+			t.Error("the one that was raised gives its place to others")
+		}
+		raised.Lose()
+		synctest.Wait()
+		third.Lose()
+		waiting.Wait()
+		if want := []string{"raised", "third", "other"}; !slices.Equal(order, want) {
+			t.Errorf("got %q, want %q", order, want)
+		}
+		var none *Place
+		none.Raise(priority.Opened)
 	})
 }

@@ -1,0 +1,70 @@
+package overview
+
+import (
+	"context"
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/predictions"
+	"github.com/asr-backend/asr-backend/service/recordings"
+)
+
+// describe says all that is known of a task.
+func (o *Overview) describe(ctx context.Context, q *jobs.Queue, f ref) Task {
+	r := f.row()
+	if r.push == nil {
+		t := f.v.about[f.i]
+		o.rated(ctx, &t)
+		return t
+	}
+	t := stateOf(r.push, r.transcription)
+	t.State = r.group.state() // of one that is not pushed it is another
+	t.Project, t.ID = f.v.id, r.task
+	if _, _, version, ok := predictions.ParseKey(r.push.Key); ok {
+		t.Push, t.Version = r.push.Key, version
+	} else {
+		t.Version = r.push.Key
+	}
+	t.Transcription, t.File = r.push.After, f.file()
+	o.rated(ctx, &t)
+	j := r.transcription
+	if j == nil {
+		if t.State == Pushed {
+			t.Percent = 100
+		}
+		return t
+	}
+	switch j.State {
+	case jobs.Done:
+		t.Percent = 100
+		if s, ok := recordings.ParseSummary(j.Summary); ok {
+			confidence := s.Confidence
+			t.Confidence, t.LengthS, t.Speed = &confidence, s.LengthS, s.Speed
+		}
+	case jobs.Queued, jobs.Running:
+		if o.o.Recordings != nil {
+			o.follow(q, j, &t)
+		}
+	}
+	return t
+}
+
+// follow says how far a transcription is that has not ended.
+func (o *Overview) follow(q *jobs.Queue, j *jobs.Job, t *Task) {
+	if now, ok := o.o.Recordings.Progress(j.Key); ok {
+		t.LengthS, t.Speed = now.LengthS, now.Speed
+		if t.File == "" {
+			t.File = now.File
+		}
+		if now.LengthS > 0 {
+			t.Percent = min(100*now.DoneS/now.LengthS, 100)
+		}
+	}
+	if left, ok := o.o.Recordings.Left(q, j); ok {
+		t.LeftS = left.Seconds()
+	}
+}
+
+func (o *Overview) rated(ctx context.Context, t *Task) {
+	if rate, ok := o.rates(ctx, t.Project)(t.ID); ok {
+		t.ErrorRate = &rate
+	}
+}

@@ -1,0 +1,139 @@
+// Package overview knows the state of every task, and answers queries over them: for the page at
+// /status, for lists, and for whatever is to be done with all tasks that match.
+//
+// # Where states come from
+//
+//	push, transcription   jobs of the queue (packages predictions and recordings)
+//	length, confidence    what a transcription left with its job when it ended
+//	percent, speed        progress of those that run in this process
+//	not accepted          problems, which have no job
+//	error rate            corrections
+//
+// # What it costs
+//
+// A project may have 100,000 tasks, and a page is loaded every few seconds. So the tasks of a
+// project stand in lists, one for each state, the latest change first (rows.go). The queue says
+// which of its jobs have changed since the last look, and only these are moved (follow.go). A
+// page takes the first tasks of the lists that it asks for (merge.go). Nothing is sorted but
+// where a query asks for an order by a figure, and then only the best are kept (select.go). A
+// search compares every name of a file once. The first look at a project reads all its jobs.
+//
+// In memory a task takes about 140 bytes beside its jobs, and nothing before the first look.
+package overview
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/predictions"
+	"github.com/asr-backend/asr-backend/service/problems"
+	"github.com/asr-backend/asr-backend/service/recordings"
+)
+
+// Options are where an Overview looks beside the queue. All may be nil: what only they know is
+// missing then.
+type Options struct {
+	Recordings *recordings.Recordings // progress
+	Problems   *problems.Log
+	// Asked gives the tasks of a project that were asked for where nothing is pushed. It is set
+	// where there are no pushes.
+	Asked *predictions.Predictions
+	// ErrorRates returns what knows the word error rates of a project's tasks.
+	ErrorRates func(ctx context.Context, project int64) func(task int64) (rate float64, ok bool)
+}
+
+// Overview answers queries over tasks. It is safe for concurrent use.
+type Overview struct {
+	o Options
+
+	mu    sync.Mutex // guards known
+	known map[int64]*project
+}
+
+// New returns an Overview.
+func New(o Options) *Overview { return &Overview{o: o, known: map[int64]*project{}} }
+
+// project is the tasks of a project as of a change of its jobs.
+type project struct {
+	mu      sync.Mutex // guards the fields below
+	queue   *jobs.Queue
+	changes uint64
+	made    time.Time
+	table   *table
+}
+
+// madeFor is for how long a table is kept up to date before it is made anew: a record that is
+// damaged leaves its project unnoticed.
+const madeFor = 10 * time.Minute
+
+// Query finds tasks of projects, given their numbers. Without a queue, q is nil and only tasks with
+// a problem are known.
+func (o *Overview) Query(ctx context.Context, q *jobs.Queue, ids []int64, query Query) Page {
+	// In one order, so that two queries never wait for each other.
+	var views []*view
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		v := o.view(q, id)
+		defer v.close()
+		views = append(views, v)
+	}
+	page := Page{Tasks: []Task{}, Counts: map[State]int{}}
+	for _, v := range views {
+		v.count(&page)
+	}
+	limit := query.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	query.Limit = max(min(limit, MaxLimit), 0)
+	var found []ref
+	switch query.Sort {
+	case ByTask, ByConfidence, ByErrorRate:
+		found, page.Total = o.best(ctx, views, &query)
+	default:
+		found, page.Total = merged(views, &query)
+	}
+	for _, f := range found {
+		page.Tasks = append(page.Tasks, o.describe(ctx, q, f))
+	}
+	return page
+}
+
+// Each calls do with every task that a query matches, in no particular order, whatever its
+// offset and limit, with Project, ID, State, Push and Transcription alone. It works on what there
+// is at the beginning.
+func (o *Overview) Each(q *jobs.Queue, ids []int64, query Query, do func(Task) bool) {
+	query.Sort, query.Offset, query.Limit = ByUpdated, 0, 0
+	for _, id := range ids {
+		v := o.view(q, id)
+		var all []Task
+		v.each(&query, func(f ref) {
+			r := f.row()
+			t := Task{Project: id, ID: r.task, State: r.group.state()}
+			if r.push != nil {
+				t.Push, t.Transcription = r.push.Key, r.push.After
+			}
+			all = append(all, t)
+		})
+		v.close()
+		for _, t := range all {
+			if !do(t) {
+				return
+			}
+		}
+	}
+}
+
+// Of returns one task of a project; ok is false if nothing is known of it.
+func (o *Overview) Of(ctx context.Context, q *jobs.Queue, id, task int64) (t Task, ok bool) {
+	v := o.view(q, id)
+	defer v.close()
+	for _, t := range v.tables() {
+		if i, ok := t.tasks[task]; ok {
+			return o.describe(ctx, q, ref{v, t, i}), true
+		}
+	}
+	return Task{}, false
+}
