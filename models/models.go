@@ -38,11 +38,21 @@ func Default() fs.FS {
 	return files
 }
 
-// DefaultName means the model inside the program, whatever it is called.
+// DefaultName means the model inside the program, whatever it is called: an alias of
+// EmbeddedName that works wherever a name is asked for, and that is not shown as one.
 const DefaultName = "default"
 
-// EmbeddedName is the name that the embedded model's card gives.
+// EmbeddedName is the name that the embedded model's card gives, and under which it is shown.
 const EmbeddedName = "small-en"
+
+// Canonical returns the one name of a model that has several; other names and paths are as they
+// are.
+func Canonical(name string) string {
+	if isEmbedded(name) {
+		return EmbeddedName
+	}
+	return name
+}
 
 // isEmbedded reports whether a name means the model inside the program.
 func isEmbedded(name string) bool {

@@ -53,7 +53,7 @@ func usualDir(getenv func(string) string) string {
 	return filepath.Join(base, "models")
 }
 
-// Open returns a model: the embedded one by the name "default" or "", one on the disk by
+// Open returns a model: the embedded one by its name, "default" or "", one on the disk by
 // the path of its folder or graph, else one in the store by its name. The variant, such
 // as "fp16", chooses one among several graphs, or the build of that precision. Errors
 // are *asr.ModelError and say what to do.
@@ -146,6 +146,7 @@ const (
 // Entry is a line of the list of models.
 type Entry struct {
 	Name        string    `json:"name"`
+	Aliases     []string  `json:"aliases,omitempty"` // that work as well
 	State       State     `json:"state"`
 	Languages   []string  `json:"languages"`
 	Bytes       int64     `json:"bytes,omitempty"` // on the disk or to download, 0 if unknown
@@ -173,7 +174,7 @@ func (s *Store) List() ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []Entry{{Name: DefaultName, State: Embedded, Languages: Languages(b), Bytes: folderSize(Default()),
+	list := []Entry{{Name: EmbeddedName, Aliases: []string{DefaultName}, State: Embedded, Languages: Languages(b), Bytes: folderSize(Default()),
 		Casing: Casing(b.Card.Casing), Licence: b.Card.Licence, Note: b.Card.Source, Precision: FP32}}
 	for _, name := range s.own() {
 		if m, _ := s.Catalogue.Find(name); m == nil {
@@ -222,6 +223,9 @@ func hasHalf(path string) bool {
 // ownEntry describes a folder that the catalogue does not know.
 func (s *Store) ownEntry(name string) Entry {
 	path := filepath.Join(s.Dir, name)
+	if isEmbedded(name) {
+		return Entry{Name: name, State: Broken, Path: path, Problem: "the name means the model inside the program; rename the folder"}
+	}
 	e := Entry{Name: name, State: Own, Path: path, Bytes: folderSize(os.DirFS(path))}
 	b, err := asr.OpenBundle(path, "")
 	if err != nil {

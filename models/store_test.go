@@ -161,7 +161,7 @@ func TestTheListSaysHowEachCanBeHad(t *testing.T) {
 		}
 		byName[e.Name] = e
 	}
-	for name, want := range map[string]State{"default": Embedded, "our-own": Own, "fastconformer-fr": Pulled, "fastconformer-de": Broken,
+	for name, want := range map[string]State{"small-en": Embedded, "our-own": Own, "fastconformer-fr": Pulled, "fastconformer-de": Broken,
 		"fastconformer-it": Available, "parakeet-1.1b": NeedsExport, "parakeet-1.1b-int8": Available} {
 		if got := byName[name].State; got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
@@ -173,7 +173,7 @@ func TestTheListSaysHowEachCanBeHad(t *testing.T) {
 	if e := byName["parakeet-110m-int8"]; e.Bytes != 104337827 || len(e.URLs) != 1 || e.Precision != INT8 {
 		t.Errorf("got %+v", e)
 	}
-	if e := byName["default"]; e.Bytes < 1<<20 || !slices.Equal(e.Languages, []string{"en"}) {
+	if e := byName["small-en"]; e.Bytes < 1<<20 || !slices.Equal(e.Languages, []string{"en"}) {
 		t.Errorf("got %+v", e)
 	}
 }
@@ -238,8 +238,38 @@ func TestTheEmbeddedModelIsKnownByItsOwnName(t *testing.T) {
 		b, err := store(t).Open(name, "")
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
-		} else if b.Card.Name != EmbeddedName {
-			t.Errorf("%q opens %s, want %s", name, b.Card.Name, EmbeddedName)
+		} else if b.Card.Name != EmbeddedName || Canonical(name) != EmbeddedName {
+			t.Errorf("%q opens %s and is %s, want %s", name, b.Card.Name, Canonical(name), EmbeddedName)
 		}
+	}
+}
+
+// The embedded model has one line, and a folder cannot take its names.
+func TestTheEmbeddedModelIsListedOnce(t *testing.T) {
+	s := store(t)
+	for _, name := range []string{DefaultName, EmbeddedName} {
+		if err := os.MkdirAll(filepath.Join(s.Dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := s.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	embedded := 0
+	for i, e := range list {
+		switch {
+		case e.State == Embedded:
+			if embedded++; i != 0 || e.Name != EmbeddedName || !slices.Equal(e.Aliases, []string{DefaultName}) {
+				t.Errorf("%+v", e)
+			}
+		case Canonical(e.Name) == EmbeddedName && (e.State != Broken || !strings.Contains(e.Problem, "rename the folder")):
+			t.Errorf("%+v", e)
+		case Canonical(e.Name) == EmbeddedName && e.Path == "":
+			t.Errorf("%+v has no folder", e)
+		}
+	}
+	if embedded != 1 {
+		t.Errorf("%d embedded models", embedded)
 	}
 }

@@ -229,3 +229,49 @@ func TestAReplacedModelGetsAVersionOfItsOwn(t *testing.T) {
 		w.settled(time.Hour, late...)
 	})
 }
+
+// Predictions stay what they are when somebody writes another name of the same model.
+func TestAnAliasOfAModelChangesNothing(t *testing.T) {
+	opened := atomic.Int64{}
+	inWorld(t, func(_ *world, o *service.Options) {
+		open := o.OpenModel
+		o.OpenModel = func(name, variant string) (*asr.Bundle, error) {
+			opened.Add(1)
+			return open(name, variant)
+		}
+		o.CanonicalModel = func(name string) string {
+			return map[string]string{"usual": "tones"}[name] + strings.TrimPrefix(name, "usual")
+		}
+	}, func(w *world) {
+		p := w.connected("")
+		ids := w.record(p, 2)
+		w.EmitCreated(p, ids...)
+		w.settled(time.Minute, ids...)
+		before, loads := w.Predictions(ids[0])[0], opened.Load()
+		for _, extra := range []string{`{"model":"usual"}`, `{"model":"tones"}`, ``} {
+			if err := w.connect(p, extra); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Hour) // a look through the project
+			w.settled(0, ids...)
+			if now := w.Predictions(ids[0])[0]; now.ID != before.ID || now.Version != before.Version {
+				t.Errorf("with %q: %+v, want %+v", extra, now, before)
+			}
+		}
+		w.stop()
+		w.options.Defaults.Model = "usual"
+		w.start()
+		w.ready()
+		time.Sleep(2 * time.Hour)
+		w.settled(0, ids...)
+		if now := w.Predictions(ids[0])[0]; now.ID != before.ID || now.Version != before.Version || w.status().Model.Name != "tones" {
+			t.Errorf("after a start: %+v, want %+v; the model is called %q", now, before, w.status().Model.Name)
+		}
+		if n := w.log.Count("recording transcribed"); n != 2 {
+			t.Errorf("%d transcriptions of two recordings", n)
+		}
+		if n := opened.Load(); n != 2*loads {
+			t.Errorf("the model was opened %d times by two processes, and %d times by the first one before", n, loads)
+		}
+	})
+}

@@ -57,7 +57,7 @@ func (s *Service) assemble() (err error) {
 	if o.Jobs.Dir != "" {
 		digests = filepath.Join(o.Jobs.Dir, "model-digests.json")
 	}
-	if s.models, err = modelpool.New(modelpool.Options{Open: o.OpenModel, Variant: o.Variant, Library: o.Library, Recognizer: recognizer,
+	if s.models, err = modelpool.New(modelpool.Options{Open: o.OpenModel, Canonical: o.CanonicalModel, Variant: o.Variant, Library: o.Library, Recognizer: recognizer,
 		MaxModels: o.MaxModels, DigestFile: digests, Loaded: s.loaded, Broken: s.breaks, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}

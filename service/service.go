@@ -80,6 +80,8 @@ type Options struct {
 	Variant string
 	// OpenModel finds a model by the name that a project or Defaults.Model gives.
 	OpenModel func(name, variant string) (*asr.Bundle, error)
+	// CanonicalModel returns the one name of a model that has several; nil: none has.
+	CanonicalModel func(name string) string
 	// MaxModels is how many models may be loaded at once; 0 means 2.
 	MaxModels int
 	// Defaults are the settings of projects that choose nothing.

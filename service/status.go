@@ -125,9 +125,13 @@ func (s *Service) Status(ctx context.Context, project int64) Status {
 		out.NotReady, out.ReadyHint = err.Error(), hint.Of(err)
 	}
 	out.Ready = out.NotReady == ""
-	out.Model = ModelStatus{Name: s.options.Defaults.Model}
-	if d, ok := s.models.Device(s.options.Defaults.Model); ok {
-		out.Model = modelStatus(s.options.Defaults.Model, d)
+	name := s.options.Defaults.Model
+	if s.options.CanonicalModel != nil {
+		name = s.options.CanonicalModel(name)
+	}
+	out.Model = ModelStatus{Name: name}
+	if d, ok := s.models.Device(name); ok {
+		out.Model = modelStatus(name, d)
 	}
 	if s.client != nil {
 		out.API = s.client.Base().Redacted()

@@ -12,7 +12,7 @@ import (
 
 // modelFlags choose the model and what computes it.
 type modelFlags struct {
-	Model     string `help:"Model name, or path to a model folder or ONNX file." default:"default" placeholder:"NAME|PATH" group:"Model and device"`
+	Model     string `help:"Model name, or path to a model folder or ONNX file." default:"small-en" placeholder:"NAME|PATH" group:"Model and device"`
 	ModelsDir string `help:"Folder of downloaded models. Default: ~/.local/share/asr-backend/models." type:"path" placeholder:"DIR" group:"Model and device"`
 	Provider  string `help:"Where to run the model: auto, cpu or cuda. auto uses a GPU if one is available." enum:"auto,cpu,cuda" default:"auto" group:"Model and device"`
 	Device    int    `help:"GPU index." default:"0" group:"Model and device"`

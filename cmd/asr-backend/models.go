@@ -71,7 +71,8 @@ func printList(w io.Writer, store *models.Store, list []models.Entry) error {
 	for _, e := range list {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Name, strings.Join(e.Languages, " "), entrySize(&e), entryText(&e), cmp.Or(e.Licence, "not stated"), entryState(&e))
 	}
-	fmt.Fprintf(t, "\nDownloaded models are in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
+	fmt.Fprintf(t, "\n%s is inside the program, and %s means the same model.\n", models.EmbeddedName, models.DefaultName)
+	fmt.Fprintf(t, "Downloaded models are in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
 	fmt.Fprintln(t, "fp16 variants, for GPUs, are not published; asr-backend models optimize NAME makes one from a full model.")
 	fmt.Fprintln(t, "Models that need export are not published as ONNX; doc/bring-your-model.md explains how to convert NeMo's file.")
 	return t.Flush()
@@ -169,7 +170,7 @@ func (c *pathCommand) Run(parent *modelsCommand, std streams) error {
 }
 
 type verifyCommand struct {
-	Model   string `arg:"" name:"NAME|PATH" help:"Model name, or path to a model folder or ONNX file." default:"default" optional:""`
+	Model   string `arg:"" name:"NAME|PATH" help:"Model name, or path to a model folder or ONNX file." default:"small-en" optional:""`
 	JSON    bool   `help:"Print JSON."`
 	Library string `help:"ONNX Runtime library, as file or folder. Default: searched for beside the program, then in the system's library folders." name:"onnxruntime" type:"path"`
 }
@@ -187,7 +188,7 @@ func (c *verifyCommand) Run(ctx context.Context, parent *modelsCommand, std stre
 	if c.JSON {
 		err = finding.PrintJSON(std.out, findings)
 	} else {
-		err = printVerdict(std.out, c.Model, findings)
+		err = printVerdict(std.out, models.Canonical(c.Model), findings)
 	}
 	return errors.Join(err, finding.Verdict(findings))
 }

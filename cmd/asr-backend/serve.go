@@ -123,7 +123,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	fetch.CacheDir, fetch.CacheBytes, fetch.MaxBytes = filepath.Join(c.DataDir, "recordings"), c.CacheSize<<20, c.MaxFile<<20
 	o := service.Options{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Library: c.Library, Recognizer: recognizer, Variant: variant,
-		OpenModel: store.Open, MaxModels: c.MaxModels,
+		OpenModel: store.Open, CanonicalModel: models.Canonical, MaxModels: c.MaxModels,
 		Defaults:    service.Settings{Model: c.Model, Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes()},
 		FFmpeg:      c.FFmpeg,
 		LabelStudio: api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},

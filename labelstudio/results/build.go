@@ -194,12 +194,18 @@ func (b *builder) span(s *transcript.Segment) labelstudio.Span {
 	return labelstudio.Span{Start: start, End: end, Channel: channel}
 }
 
-// unit limits a confidence to 0..1 with four decimals; what is not a number is doubt.
+// unit limits a confidence to 0..1 with six significant digits, so that tasks can be sorted by it;
+// what is not a number is doubt.
 func unit(c float64) float64 {
 	if math.IsNaN(c) {
 		return 0
 	}
-	return math.Round(min(max(c, 0), 1)*1e4) / 1e4
+	c = min(max(c, 0), 1)
+	scale := 1e6
+	for tenth := 0.1; c < tenth && scale < 1e12; tenth /= 10 {
+		scale *= 10
+	}
+	return math.Round(c*scale) / scale
 }
 
 // clean makes text that every part of Label Studio can hold.

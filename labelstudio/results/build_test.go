@@ -81,7 +81,6 @@ func TestReadIsTheInverseOfBuild(t *testing.T) {
 		t.Errorf("first region %+v", first)
 	}
 	want := slices.Clone(in.Segments[0].Words)
-	want[3].Confidence = 1 // Confidences are rounded to four decimals.
 	if diff := cmp.Diff(want, first.Words); diff != "" {
 		t.Errorf("words (-want +got):\n%s", diff)
 	}
@@ -241,6 +240,34 @@ func TestSpeakersAreNamed(t *testing.T) {
 		}
 		if !slices.Equal(regions, c.regions) || !slices.Equal(authors, c.authors) {
 			t.Errorf("%s with %q: %q and %q, want %q and %q", c.labels, c.speakers, regions, authors, c.regions, c.authors)
+		}
+	}
+}
+
+// Recordings are sorted by their scores, so different ones stay different.
+func TestScoresHaveSignificantDigits(t *testing.T) {
+	for given, want := range map[float64]string{
+		0.99998765: "0.999988", 0.99998: "0.99998", 0.912345678: "0.912346", 0.1: "0.1", 0.0123456789: "0.0123457",
+		0.0001234567: "0.000123457", 1.2345678e-7: "1.23457e-07", 1e-300: "0", 1: "1", 2: "1", -1: "0", math.NaN(): "0", math.Inf(1): "1",
+	} {
+		p, _ := plan(t, "asr-using-segments")
+		s := transcript.Segment{Text: "yes", Start: 0, End: time.Second, Channel: -1, Confidence: given,
+			Words: []transcript.Word{{Text: "yes", End: time.Second, Confidence: given}}}
+		out, err := results.Build(&transcript.Transcript{Duration: time.Second, Confidence: given, Segments: []transcript.Segment{s}}, p, nil, results.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []string{string(labelstudio.AppendNumber(nil, out.Score))}
+		for _, it := range out.Items {
+			got = append(got, string(labelstudio.AppendNumber(nil, *it.Score)))
+			if len(it.Meta) > 0 && !strings.Contains(string(it.Meta), ","+want+"]") {
+				t.Errorf("%v: words %s", given, it.Meta)
+			}
+		}
+		for _, g := range got {
+			if g != want || len(got) < 3 {
+				t.Errorf("%v is given as %q, want %s", given, got, want)
+			}
 		}
 	}
 }

@@ -80,7 +80,7 @@ func build(t testing.TB, c *labelconfig.Config, data labelstudio.Data) (items []
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.Score != 0.8765 || out.Predict != (p.Regions != nil || p.Whole != nil) {
+		if out.Score != 0.876543 || out.Predict != (p.Regions != nil || p.Whole != nil) {
 			t.Errorf("score %v, predict %v", out.Score, out.Predict)
 		}
 		items = append(items, out.Items...)

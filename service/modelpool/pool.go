@@ -56,6 +56,9 @@ type Options struct {
 	// usual one.
 	Open    func(name, variant string) (*asr.Bundle, error)
 	Variant string
+	// Canonical returns the one name of a model that has several, so that it is loaded once; nil: each
+	// name is a model.
+	Canonical func(name string) string
 	// Library is the ONNX Runtime library, see ort.Open. It is opened with the first model.
 	Library string
 	// Recognizer says how models are run.
@@ -116,6 +119,9 @@ func New(o Options) (*Pool, error) {
 	if o.Open == nil {
 		return nil, errors.New("modelpool: Options.Open is missing")
 	}
+	if o.Canonical == nil {
+		o.Canonical = func(name string) string { return name }
+	}
 	if o.MaxModels <= 0 {
 		o.MaxModels = DefaultMaxModels
 	}
@@ -144,6 +150,7 @@ func (p *Pool) observe(r asr.Run) {
 }
 
 func (p *Pool) model(name string) *model {
+	name = p.options.Canonical(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m := p.models[name]
