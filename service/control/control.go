@@ -36,6 +36,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
@@ -166,7 +167,7 @@ func (c *Control) Do(ctx context.Context, action Action, s Selection) (*Report, 
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	q, err := c.Queue.Get()
+	q, err := c.queue(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +197,17 @@ func (c *Control) Do(ctx context.Context, action Action, s Selection) (*Report, 
 	r.close()
 	c.Logger.Info("somebody controls tasks", "action", action, "project", s.Project, "named", len(s.Tasks), "states", s.States, "outcomes", r.Counts, "left", r.Left)
 	return r, nil
+}
+
+// opening is how long a request waits for the queue, in the first moments of the process.
+const opening = 10 * time.Second
+
+// queue returns the queue.
+func (c *Control) queue(ctx context.Context) (*jobs.Queue, error) {
+	ctx, cancel := context.WithTimeout(ctx, opening)
+	defer cancel()
+	c.Queue.Wait(ctx)
+	return c.Queue.Get()
 }
 
 // refusal says why there is nothing to do for a task in a state, empty if there is.
