@@ -112,7 +112,7 @@ func (s *Service) assemble() (err error) {
 	if s.client == nil {
 		looks.Asked = s.predictions
 	}
-	s.overview = overview.New(looks)
+	s.overview, s.studio = overview.New(looks), studioForBrowsers(o)
 	s.shutdown.add("workers", func(context.Context) error { s.running.Wait(); return nil })
 
 	if s.server, err = server.New(server.Options{
