@@ -37,7 +37,7 @@ func (w *world) detail(task int64) control.Detail {
 // stays waits for a while in which tasks stay in a state and get no prediction.
 func (w *world) stays(state string, tasks ...int64) {
 	w.t.Helper()
-	time.Sleep(3 * time.Hour) // the comparison with Label Studio comes every hour
+	time.Sleep(70 * time.Minute) // the comparison with Label Studio comes every hour
 	for _, id := range tasks {
 		if s := w.state(id); string(s.State) != state || len(w.Predictions(id)) != 0 {
 			w.t.Errorf("task %d: %+v, %d predictions; want %s", id, s, len(w.Predictions(id)), state)
@@ -214,7 +214,7 @@ func TestARunningImportIsRaised(t *testing.T) {
 			}, func(w *world) {
 				p := w.connected("")
 				w.ready()
-				ids := w.long(p, 5)
+				ids := w.long(p, 3)
 				w.EmitCreated(p, ids...)
 				w.until("all open", time.Hour, func() bool { return len(w.status().Running) == len(ids) })
 				last := ids[len(ids)-1]

@@ -113,7 +113,7 @@ func (s *Service) assemble() (err error) {
 	if s.client == nil {
 		looks.Asked = s.predictions
 	}
-	s.overview = overview.New(looks)
+	s.overview, s.studio = overview.New(looks), studioForBrowsers(o)
 	if s.control, err = control.New(control.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Predictions: s.predictions, Overview: s.overview, Client: s.client, Logger: s.log}); err != nil {
 		return err
 	}

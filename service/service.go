@@ -43,6 +43,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"sync"
 	"time"
 
@@ -93,6 +94,11 @@ type Options struct {
 	// and Token, recordings come from open addresses only and every result is given in
 	// answer to /predict.
 	LabelStudio api.Options
+	// StudioForBrowsers is where people's browsers find Label Studio, for links at /status. Empty:
+	// LabelStudio.URL, or if only this process's network knows that, the first of StudioAliases,
+	// which are other addresses of the same Label Studio.
+	StudioForBrowsers string
+	StudioAliases     []string
 	// Media says how recordings are fetched. Server is set here.
 	Media media.Options
 	// Jobs says where jobs are kept. Logger is set here.
@@ -156,6 +162,7 @@ type Service struct {
 	server      *server.Server
 	overview    *overview.Overview // for /status
 	control     *control.Control
+	studio      *url.URL // for browsers; nil: not known
 
 	listener    net.Listener
 	broken      chan error      // capacity 1; why serving ended

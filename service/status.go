@@ -1,12 +1,10 @@
 package service
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -14,79 +12,25 @@ import (
 	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/overview"
-	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/progress"
-	"github.com/asr-backend/asr-backend/service/projects"
-	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/service/statuspage"
 )
 
-// Status is what /status says.
-type Status struct {
-	Version    string             `json:"version"`
-	Started    time.Time          `json:"started"`
-	Ready      bool               `json:"ready"`
-	NotReady   string             `json:"not_ready,omitempty"`      // why
-	ReadyHint  string             `json:"not_ready_hint,omitempty"` // what to do
-	Model      ModelStatus        `json:"model"`
-	Store      string             `json:"store,omitempty"`      // what is wrong with it
-	StoreHint  string             `json:"store_hint,omitempty"` // what to do
-	API        string             `json:"label_studio,omitempty"`
-	APIProblem string             `json:"label_studio_problem,omitempty"`
-	Running    []progress.Running `json:"running"`
-	Waiting    int64              `json:"waiting"` // recordings
-	Projects   []ProjectStatus    `json:"projects"`
-}
+// What /status says; see package statuspage.
+type (
+	Status        = statuspage.Status
+	ProjectStatus = statuspage.ProjectStatus
+	TaskStatus    = overview.Task
+	VersionRate   = statuspage.VersionRate
+)
 
-// ModelStatus is what computes.
-type ModelStatus struct {
-	Name       string        `json:"name"`
-	Provider   ort.Provider  `json:"provider,omitempty"`
-	Reason     string        `json:"reason,omitempty"` // why there is no GPU
-	Precision  asr.Precision `json:"precision,omitempty"`
-	GPU        string        `json:"gpu,omitempty"`            // its name, memory, driver and cuDNN
-	Difference float64       `json:"gpu_difference,omitempty"` // see asr.Device
-	Speed      float64       `json:"gpu_rtfx,omitempty"`
-	Threads    int           `json:"threads,omitempty"`
-	Batch      int           `json:"batch,omitempty"`
-}
-
-func modelStatus(name string, d asr.Device) ModelStatus {
-	out := ModelStatus{Name: name, Provider: d.Provider, Reason: d.Reason, Precision: d.Precision, Threads: d.Threads, Batch: d.Batch}
+func modelStatus(name string, d asr.Device) statuspage.ModelStatus {
+	out := statuspage.ModelStatus{Name: name, Provider: d.Provider, Reason: d.Reason, Precision: d.Precision, Threads: d.Threads, Batch: d.Batch}
 	if d.Provider == ort.CUDA {
 		out.GPU, out.Difference, out.Speed = d.GPU.String(), d.Difference, d.Speed
 	}
 	return out
-}
-
-// ProjectStatus is a project as the service sees it.
-type ProjectStatus struct {
-	ID      int64             `json:"id"`
-	Version string            `json:"model_version,omitempty"`
-	Serves  []string          `json:"serves,omitempty"`
-	Notes   []string          `json:"notes,omitempty"`
-	Problem *problems.Problem `json:"problem,omitempty"`
-	// Page is what keeps Label Studio's page from showing the project's recordings.
-	Page    *PageProblem           `json:"page_problem,omitempty"`
-	Tasks   []TaskStatus           `json:"tasks"`
-	Omitted int                    `json:"tasks_omitted,omitempty"` // that are not listed
-	Counts  map[overview.State]int `json:"counts"`                  // of tasks, by state
-	// Reconciled is the last look for tasks that no event announced.
-	Reconciled *reconcile.Look `json:"reconciled,omitempty"`
-	ErrorsBy   []VersionRate   `json:"word_error_rates,omitempty"`
-}
-
-// TaskStatus is the state of a task's prediction.
-type TaskStatus = overview.Task
-
-// VersionRate is the word error rate of a version, by what people corrected.
-type VersionRate struct {
-	Version string  `json:"model_version"`
-	Words   int     `json:"words"`
-	Rate    float64 `json:"rate"`
-	// Annotations are how many there are: changed, submitted unchanged, or copied from predictions in bulk,
-	// of which the last do not count in the rate.
-	Annotations map[string]int `json:"annotations"` // by corrections.Outcome
 }
 
 // How many tasks are listed: a page that shows one project lists more of them, and a page
@@ -118,8 +62,22 @@ func (s *Service) Ready() error {
 	return s.queue.Health()
 }
 
+// asked is what a request for /status wants to know.
+type asked struct {
+	project int64 // alone; 0: all
+	deleted bool  // also projects that Label Studio does not know any more
+	query   overview.Query
+	// plain is set for a request without a query: tasks are chosen by urgency and listed by their
+	// latest change then, as they were before there were queries.
+	plain bool
+}
+
 // Status gathers what /status says, of all projects or, unless it is zero, of one.
 func (s *Service) Status(ctx context.Context, project int64) Status {
+	return s.gather(ctx, asked{project: project, plain: true})
+}
+
+func (s *Service) gather(ctx context.Context, a asked) Status {
 	out := Status{Version: s.options.Version, Started: s.started, Running: s.recordings.Running(), Projects: []ProjectStatus{}}
 	if err := s.Ready(); err != nil {
 		out.NotReady, out.ReadyHint = err.Error(), hint.Of(err)
@@ -129,7 +87,7 @@ func (s *Service) Status(ctx context.Context, project int64) Status {
 	if s.options.CanonicalModel != nil {
 		name = s.options.CanonicalModel(name)
 	}
-	out.Model = ModelStatus{Name: name}
+	out.Model = statuspage.ModelStatus{Name: name}
 	if d, ok := s.models.Device(name); ok {
 		out.Model = modelStatus(name, d)
 	}
@@ -153,39 +111,59 @@ func (s *Service) Status(ctx context.Context, project int64) Status {
 		}
 	}
 	ids := s.projects.List(ctx)
-	if project != 0 {
-		ids = slices.DeleteFunc(ids, func(id int64) bool { return id != project })
+	if a.project != 0 {
+		ids = slices.DeleteFunc(ids, func(id int64) bool { return id != a.project })
+		out.Running = slices.DeleteFunc(out.Running, func(r progress.Running) bool { return r.Project != a.project })
 	}
-	most := mostListed(len(ids), project != 0)
-	out.Projects = make([]ProjectStatus, len(ids))
-	parallel.For(len(ids), mostReaders, func(i int) { out.Projects[i] = s.projectStatus(ctx, q, ids[i], most) })
+	if a.query.Limit == 0 {
+		a.query.Limit = mostListed(len(ids), a.project != 0)
+	}
+	all := make([]*ProjectStatus, len(ids))
+	parallel.For(len(ids), mostReaders, func(i int) { all[i] = s.projectStatus(ctx, q, ids[i], a) })
+	for _, p := range all {
+		if a.project == 0 && !a.deleted && left(p) {
+			out.Deleted++
+			continue
+		}
+		out.Projects = append(out.Projects, *p)
+	}
 	return out
 }
 
-// projectStatus gathers what is known of a project, and lists at most so many of its tasks.
+// left reports whether a project is deleted, and nothing of it is under way or needs attention.
+func left(p *ProjectStatus) bool {
+	c := p.Counts
+	return !p.Missing.IsZero() && p.Attention == 0 && c[overview.Waiting]+c[overview.Transcribing]+c[overview.ToBePushed] == 0
+}
+
+// projectStatus gathers what is known of a project and of those of its tasks that are asked for.
 // q is nil while there is no queue.
-func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, most int) ProjectStatus {
-	out := ProjectStatus{ID: id, Tasks: []TaskStatus{}}
-	whole, _ := s.problems.Of(id)
-	out.Problem = whole
-	s.describe(ctx, &out)
+func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, a asked) *ProjectStatus {
+	out := &ProjectStatus{ID: id, Title: s.projects.Title(ctx, id), URL: s.links().Project(id), Missing: s.projects.Missing(ctx, id)}
+	out.Problem, _ = s.problems.Of(id)
+	s.describe(ctx, out)
 	if s.reconciler != nil {
 		if look, ok := s.reconciler.Last(id); ok {
 			out.Reconciled = &look
 		}
 	}
-	page := s.overview.Query(ctx, q, []int64{id}, overview.Query{Limit: most})
-	slices.SortStableFunc(page.Tasks, func(a, b TaskStatus) int { return b.Updated.Compare(a.Updated) })
-	out.Tasks, out.Counts, out.Omitted = page.Tasks, page.Counts, page.Total-len(page.Tasks)
+	page := s.overview.Query(ctx, q, []int64{id}, a.query)
+	if a.plain {
+		slices.SortStableFunc(page.Tasks, func(a, b TaskStatus) int {
+			return cmp.Or(b.Updated.Compare(a.Updated), cmp.Compare(b.ID, a.ID))
+		})
+	}
+	out.Tasks, out.Counts, out.Attention, out.Matching = page.Tasks, page.Counts, page.Attention, page.Total
+	out.Omitted = page.Total - len(page.Tasks)
 	if rates, err := s.corrections.ErrorRates(ctx, id); err == nil {
 		for version, e := range rates {
 			annotations := map[string]int{} // templates cannot look up other keys
 			for outcome, n := range e.Outcomes {
 				annotations[string(outcome)] = n
 			}
-			out.ErrorsBy = append(out.ErrorsBy, VersionRate{version, e.Errors.Words, e.Errors.Rate(), annotations})
+			out.ErrorsBy = append(out.ErrorsBy, statuspage.VersionRate{Version: version, Words: e.Errors.Words, Rate: e.Errors.Rate(), Annotations: annotations})
 		}
-		slices.SortFunc(out.ErrorsBy, func(a, b VersionRate) int { return strings.Compare(a.Version, b.Version) })
+		slices.SortFunc(out.ErrorsBy, func(a, b statuspage.VersionRate) int { return strings.Compare(a.Version, b.Version) })
 	}
 	return out
 }
@@ -206,23 +184,5 @@ func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
 	}
 	if longest, err := s.projects.Longest(ctx, out.ID); err == nil {
 		out.Page = pageProblem(p, longest)
-	}
-}
-
-// serveStatus answers with JSON, or with a page for a browser; "project" in the query asks for
-// one project alone.
-func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
-	status := s.Status(r.Context(), projects.ParseName(r.URL.Query().Get("project")))
-	if r.URL.Query().Get("format") != "html" && !strings.Contains(r.Header.Get("Accept"), "text/html") {
-		w.Header().Set("Content-Type", "application/json")
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		_ = e.Encode(status) // the client is gone, and nobody is left to read an error
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	if err := statusTemplate.Execute(w, status); err != nil {
-		s.log.Error("status page", "error", err)
 	}
 }

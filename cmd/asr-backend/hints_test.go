@@ -48,7 +48,7 @@ func TestMessagesNameCommandsAndFlagsThatExist(t *testing.T) {
 	collect(line.Model.Node, "")
 
 	flag := regexp.MustCompile(`--[a-z][a-z-]+`)
-	command := regexp.MustCompile("(?:`|run |see |with )asr-backend ((?:models )?[a-z][a-z-]*)")
+	command := regexp.MustCompile("(?:`|run |see |with )asr-backend ((?:models |jobs )?[a-z][a-z-]*)")
 	seen := 0
 	for _, folder := range []string{"audio", "asr", "align", "jobs", "labelstudio", "models", "service", "transcribe", "transcript", "internal", "cmd/asr-backend"} {
 		for _, text := range literals(t, filepath.Join(oracle.Root(t), folder)) {

@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TONES", filepath.Join(oracle.Root(t), "testdata", "models", "toys", "tones"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"nopartial": noPartial, "bleeps": bleeps, "half": published.half},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"nopartial": noPartial, "bleeps": bleeps, "half": published.half, "import": importer(studio)},
 		Condition: func(c string) (bool, error) {
 			switch {
 			case c == "root":
@@ -50,6 +50,29 @@ func TestScripts(t *testing.T) {
 			return false, nil
 		},
 	})
+}
+
+// importer imports recordings into a project and sends the event: import PROJECT FILE ADDRESS...
+// reads the project's id from a file, and writes those of the new tasks into FILE, one a line. The
+// address "broken" is a file that is no recording.
+func importer(studio *labelstudiotest.Server) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 3 {
+			ts.Fatalf("usage: import PROJECT FILE ADDRESS...")
+		}
+		project, err := strconv.ParseInt(strings.TrimSpace(ts.ReadFile(args[0])), 10, 64)
+		ts.Check(err)
+		var ids []string
+		for _, address := range args[2:] {
+			if address == "broken" {
+				address = studio.Upload(project, "broken.wav", []byte("no recording at all"))
+			}
+			id := studio.AddTasks(project, map[string]any{"audio": address})
+			ids = append(ids, strconv.FormatInt(id[0], 10))
+			studio.EmitCreated(project, id...)
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(ids, "\n")+"\n"), 0o666))
+	}
 }
 
 // noPartial fails if a folder holds unfinished files: nopartial DIR.

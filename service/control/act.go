@@ -1,12 +1,9 @@
 package control
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 
-	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/internal/parallel"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
@@ -16,36 +13,6 @@ import (
 
 // together is how many tasks are worked on at once: writes that come together are faster.
 const together = 64
-
-func (r *Report) add(o Outcome) {
-	r.Counts[o.Outcome]++
-	r.Outcomes = append(r.Outcomes, o)
-}
-
-// ended adds the outcome of a task for which something was tried.
-func (r *Report) ended(t *overview.Task, outcome string, err error) {
-	o := Outcome{Task: t.ID, Project: t.Project, Outcome: outcome}
-	switch {
-	case errors.Is(err, jobs.ErrState), errors.Is(err, jobs.ErrNotFound):
-		o.Outcome, o.Detail = Unchanged, "it has ended meanwhile"
-	case err != nil:
-		o.Outcome, o.Detail, o.Hint = Failed, err.Error(), hint.Of(err)
-	}
-	r.add(o)
-}
-
-// close puts what failed first, and leaves out what is too much.
-func (r *Report) close() {
-	rank := []string{Failed, NotKnown, Unchanged}
-	slices.SortStableFunc(r.Outcomes, func(a, b Outcome) int {
-		i, j := slices.Index(rank, a.Outcome), slices.Index(rank, b.Outcome)
-		return cmp.Or(cmp.Compare(uint(i), uint(j)), cmp.Compare(a.Task, b.Task)) // -1 is the largest
-	})
-	if r.Omitted = len(r.Outcomes) - MaxListed; r.Omitted > 0 {
-		r.Outcomes = r.Outcomes[:MaxListed]
-	}
-	r.Omitted = max(r.Omitted, 0)
-}
 
 // cancel ends the work for tasks of a project.
 func (c *Control) cancel(ctx context.Context, project int64, tasks []overview.Task, r *Report) {

@@ -55,7 +55,7 @@ type Record struct {
 
 // Of returns all about a task; ok is false if nothing is known of it.
 func (c *Control) Of(ctx context.Context, task int64) (d Detail, ok bool, err error) {
-	q, err := c.Queue.Get()
+	q, err := c.queue(ctx)
 	if err != nil {
 		return d, false, err
 	}

@@ -63,7 +63,7 @@ func (c *Control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		ids = []int64{id}
 	}
-	q, err := c.Queue.Get()
+	q, err := c.queue(r.Context())
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return

@@ -7,23 +7,37 @@ import (
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
 
+// copied is a row that is not locked any more.
+type copied struct {
+	row
+	project int64
+	about   *Task // of a problem
+}
+
+func (f ref) copy() copied {
+	c := copied{row: *f.row(), project: f.v.id}
+	if c.push == nil {
+		c.about = &f.v.about[f.i]
+	}
+	return c
+}
+
 // describe says all that is known of a task.
-func (o *Overview) describe(ctx context.Context, q *jobs.Queue, f ref) Task {
-	r := f.row()
-	if r.push == nil {
-		t := f.v.about[f.i]
+func (o *Overview) describe(ctx context.Context, q *jobs.Queue, r *copied) Task {
+	if r.about != nil {
+		t := *r.about
 		o.rated(ctx, &t)
 		return t
 	}
 	t := stateOf(r.push, r.transcription)
 	t.State = r.group.state() // of one that is not pushed it is another
-	t.Project, t.ID = f.v.id, r.task
+	t.Project, t.ID = r.project, r.task
 	if _, _, version, ok := predictions.ParseKey(r.push.Key); ok {
 		t.Push, t.Version = r.push.Key, version
 	} else {
 		t.Version = r.push.Key
 	}
-	t.Transcription, t.File = r.push.After, f.file()
+	t.Transcription = r.push.After
 	o.rated(ctx, &t)
 	j := r.transcription
 	if j == nil {
@@ -32,6 +46,7 @@ func (o *Overview) describe(ctx context.Context, q *jobs.Queue, f ref) Task {
 		}
 		return t
 	}
+	t.File = j.Title
 	switch j.State {
 	case jobs.Done:
 		t.Percent = 100

@@ -23,6 +23,7 @@ package overview
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -72,58 +73,58 @@ const madeFor = 10 * time.Minute
 // Query finds tasks of projects, given their numbers. Without a queue, q is nil and only tasks with
 // a problem are known.
 func (o *Overview) Query(ctx context.Context, q *jobs.Queue, ids []int64, query Query) Page {
+	page := Page{Tasks: []Task{}, Counts: map[State]int{}}
+	limit := query.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	query.Limit = max(min(limit, MaxLimit), 0)
+	found, total := o.find(ctx, q, ids, &query, &page)
+	page.Total = total
+	for i := range found {
+		page.Tasks = append(page.Tasks, o.describe(ctx, q, &found[i]))
+	}
+	return page
+}
+
+// Each calls do with every task that a query matches, in its order and whatever its offset and
+// limit, until do returns false. The tasks are as they are at the beginning; nothing is locked
+// meanwhile.
+func (o *Overview) Each(ctx context.Context, q *jobs.Queue, ids []int64, query Query, do func(Task) bool) {
+	query.Offset, query.Limit = 0, math.MaxInt32
+	found, _ := o.find(ctx, q, ids, &query, nil)
+	for i := range found {
+		if !do(o.describe(ctx, q, &found[i])) {
+			return
+		}
+	}
+}
+
+// find returns the tasks of the page of a query and how many match, and counts all in page,
+// unless it is nil.
+func (o *Overview) find(ctx context.Context, q *jobs.Queue, ids []int64, query *Query, page *Page) (found []copied, total int) {
 	// In one order, so that two queries never wait for each other.
 	var views []*view
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		v := o.view(q, id)
 		defer v.close()
 		views = append(views, v)
-	}
-	page := Page{Tasks: []Task{}, Counts: map[State]int{}}
-	for _, v := range views {
-		v.count(&page)
-	}
-	limit := query.Limit
-	if limit == 0 {
-		limit = DefaultLimit
-	}
-	query.Limit = max(min(limit, MaxLimit), 0)
-	var found []ref
-	switch query.Sort {
-	case ByTask, ByConfidence, ByErrorRate:
-		found, page.Total = o.best(ctx, views, &query)
-	default:
-		found, page.Total = merged(views, &query)
-	}
-	for _, f := range found {
-		page.Tasks = append(page.Tasks, o.describe(ctx, q, f))
-	}
-	return page
-}
-
-// Each calls do with every task that a query matches, in no particular order, whatever its
-// offset and limit, with Project, ID, State, Push and Transcription alone. It works on what there
-// is at the beginning.
-func (o *Overview) Each(q *jobs.Queue, ids []int64, query Query, do func(Task) bool) {
-	query.Sort, query.Offset, query.Limit = ByUpdated, 0, 0
-	for _, id := range ids {
-		v := o.view(q, id)
-		var all []Task
-		v.each(&query, func(f ref) {
-			r := f.row()
-			t := Task{Project: id, ID: r.task, State: r.group.state()}
-			if r.push != nil {
-				t.Push, t.Transcription = r.push.Key, r.push.After
-			}
-			all = append(all, t)
-		})
-		v.close()
-		for _, t := range all {
-			if !do(t) {
-				return
-			}
+		if page != nil {
+			v.count(page)
 		}
 	}
+	var refs []ref
+	switch query.Sort {
+	case ByTask, ByConfidence, ByErrorRate:
+		refs, total = o.best(ctx, views, query)
+	default:
+		refs, total = merged(views, query)
+	}
+	found = make([]copied, len(refs))
+	for i, f := range refs {
+		found[i] = f.copy()
+	}
+	return found, total
 }
 
 // Of returns one task of a project; ok is false if nothing is known of it.
@@ -132,7 +133,8 @@ func (o *Overview) Of(ctx context.Context, q *jobs.Queue, id, task int64) (t Tas
 	defer v.close()
 	for _, t := range v.tables() {
 		if i, ok := t.tasks[task]; ok {
-			return o.describe(ctx, q, ref{v, t, i}), true
+			found := ref{v, t, i}.copy()
+			return o.describe(ctx, q, &found), true
 		}
 	}
 	return Task{}, false

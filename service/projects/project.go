@@ -198,6 +198,9 @@ func (r *Registry) Refresh(ctx context.Context, client *api.Client, id int64) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := r.Set(ctx, id, keyTitle, now.Title); err != nil {
+		return nil, err
+	}
 	return r.Configure(ctx, id, now.LabelConfig)
 }
 

@@ -37,6 +37,7 @@
 // # Projects that are gone
 //
 // A project that Label Studio has not known for a day is forgotten with all that is kept for it.
+// The day begins with the first look that misses it, and goes on over restarts.
 package reconcile
 
 import (
@@ -83,7 +84,6 @@ type Reconciler struct {
 type state struct {
 	Look
 	failures int       // in a row
-	missing  time.Time // since when Label Studio does not know the project; zero: it does
 	next     time.Time // the earliest time of the next look
 }
 
@@ -218,15 +218,18 @@ func (r *Reconciler) Project(ctx context.Context, id int64) (Look, error) {
 	lp, err := r.Projects.Refresh(ctx, r.Client, id)
 	if api.Status(err) == http.StatusNotFound {
 		r.Problems.SetAccess(id, err)
-		if r.missing(id, look.At) > forgotten {
-			return look, r.forget(ctx, q, id)
+		since, err := r.Projects.SetMissing(ctx, id, look.At)
+		if err == nil && look.At.Sub(since) > forgotten {
+			err = r.forget(ctx, q, id)
 		}
-		return look, nil
+		return look, err
 	}
 	if err != nil {
 		return look, err
 	}
-	r.found(id)
+	if err := r.Projects.SetFound(ctx, id); err != nil {
+		return look, err
+	}
 	p, err := r.Projects.Resolve(ctx, lp)
 	if err == nil {
 		err = p.Served()

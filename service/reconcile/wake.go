@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
@@ -18,27 +17,6 @@ import (
 // may be over. Recordings fail of other things, see package outage.
 func (r *Reconciler) wake(ctx context.Context, q *jobs.Queue, project int64) error {
 	return queue.Wake(ctx, q, jobs.Filter{Project: projects.Name(project)}, func(j jobs.Job) bool { return j.Kind != recordings.Kind })
-}
-
-// missing notes that Label Studio does not know a project, and returns for how long it has not.
-func (r *Reconciler) missing(project int64, now time.Time) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.known[project]
-	if s.missing.IsZero() {
-		s.missing = now
-		r.known[project] = s
-	}
-	return now.Sub(s.missing)
-}
-
-// found notes that Label Studio knows a project.
-func (r *Reconciler) found(project int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.known[project]
-	s.missing = time.Time{}
-	r.known[project] = s
 }
 
 // errForgotten says that a project is not looked through any more.
