@@ -30,7 +30,7 @@ type fixture struct {
 	ctx context.Context
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	return &fixture{servicetest.New(t, servicetest.Options{NoLibrary: true}), t.Context()}
 }
 
@@ -203,7 +203,7 @@ func TestWhatIsSaidOfATask(t *testing.T) {
 		t.Error("a task that nobody has asked for is known")
 	}
 	n := 0
-	o.Each(f.Jobs, []int64{1, 2}, overview.Query{Attention: true, Limit: 1, Offset: 2}, func(task overview.Task) bool {
+	o.Each(t.Context(), f.Jobs, []int64{1, 2}, overview.Query{Attention: true, Limit: 1, Offset: 2}, func(task overview.Task) bool {
 		n++
 		return task.State != "" && task.Project == 1
 	})
