@@ -56,7 +56,7 @@ func (f *fixture) work(t fatal, kind, how string) {
 	cause := fmt.Errorf("cause of %s", l.Job().Key)
 	switch how {
 	case "done":
-		err = l.FinishWith(ctx, nil, jobs.Note{Summary: []byte(`{"length_s":90,"confidence":0.75,"speed":12.5}`)})
+		err = l.FinishWith(ctx, nil, jobs.Note{Summary: []byte(`length_s=90 confidence=0.75 speed=12.5`)})
 	case "cancelled":
 		err = l.FinishWith(ctx, nil, jobs.Note{Summary: []byte(overview.SummaryCancelled)})
 	case "failed":
