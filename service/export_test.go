@@ -40,3 +40,6 @@ var MostListed = mostListed
 
 // SettingNames are the names that extra params may have.
 var SettingNames = projects.SettingNames
+
+// StudioForBrowsers is where browsers find Label Studio.
+var StudioForBrowsers = studioForBrowsers

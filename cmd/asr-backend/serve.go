@@ -124,14 +124,20 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	o := service.Options{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Library: c.Library, Recognizer: recognizer, Variant: variant,
 		OpenModel: store.Open, CanonicalModel: models.Canonical, MaxModels: c.MaxModels,
-		Defaults:    service.Settings{Model: c.Model, Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes()},
-		FFmpeg:      c.FFmpeg,
-		LabelStudio: api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},
+		Defaults:          service.Settings{Model: c.Model, Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes()},
+		FFmpeg:            c.FFmpeg,
+		LabelStudio:       api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},
+		StudioForBrowsers: c.BrowserURL, StudioAliases: c.Alias,
 		Media:       fetch,
 		Jobs:        jobStore,
 		PredictWait: wait, Recordings: c.Recordings, GiveUp: c.GiveUp,
 		User: c.BasicUser, Password: c.BasicPassword, WebhookSecret: c.WebhookSecret, Open: c.Open, BodyLimit: c.BodyLimit << 20,
 		Version: version, Logger: log,
+	}
+	if c.BrowserURL != "" {
+		if _, err := api.ParseURL(c.BrowserURL); err != nil {
+			return service.Options{}, &cli.UsageError{Err: fmt.Errorf("--label-studio-browser-url: %w", err)}
+		}
 	}
 	o.Jobs.Source = jobSource(c.LabelStudioURL)
 	for _, alias := range c.Alias {

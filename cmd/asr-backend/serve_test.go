@@ -38,12 +38,19 @@ func TestFlagsOfNATSReachTheQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parser.Parse([]string{"--nats-url", "nats://127.0.0.1:1", "--nats-prefix", "two", "--label-studio-url", "http://new:8080", "--label-studio-alias", "http://old:8080,https://public.example.org"}); err != nil {
+	if _, err := parser.Parse([]string{"--nats-url", "nats://127.0.0.1:1", "--nats-prefix", "two", "--label-studio-url", "http://new:8080", "--label-studio-alias", "http://old:8080,https://public.example.org", "--label-studio-browser-url", "https://browsers.example.org"}); err != nil {
 		t.Fatal(err)
 	}
 	o, err := c.options(streams{err: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.StudioForBrowsers != "https://browsers.example.org" || len(o.StudioAliases) != 2 {
+		t.Errorf("browsers %q, aliases %q", o.StudioForBrowsers, o.StudioAliases)
+	}
+	c.BrowserURL = "studio"
+	if _, err := c.options(streams{err: os.Stderr}); err == nil {
+		t.Error("links lead to no address")
 	}
 	if o.Jobs.Prefix != "two" || o.Jobs.Source != "new:8080" {
 		t.Errorf("prefix %q, source %q", o.Jobs.Prefix, o.Jobs.Source)

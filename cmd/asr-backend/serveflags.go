@@ -21,6 +21,7 @@ type studioFlags struct {
 	LabelStudioURL   string             `help:"Address of Label Studio as seen from here, such as http://label-studio:8080." env:"LABEL_STUDIO_URL,LABEL_STUDIO_HOST" group:"Label Studio" name:"label-studio-url" placeholder:"URL"`
 	LabelStudioToken labelstudio.Secret `help:"Personal access token or legacy token of a Label Studio user with access to the projects." env:"LABEL_STUDIO_API_KEY,LABEL_STUDIO_ACCESS_TOKEN" group:"Label Studio" name:"label-studio-token" placeholder:"TOKEN"`
 	Alias            []string           `help:"Other addresses of the same Label Studio, such as its public one." group:"Label Studio" name:"label-studio-alias" placeholder:"URL"`
+	BrowserURL       string             `help:"Address of Label Studio in people's browsers, for links at /status. Default: the address as seen from here, or if only this network knows that, the first alias." group:"Label Studio" name:"label-studio-browser-url" placeholder:"URL"`
 	DocumentRoot     string             `help:"Folder from which Label Studio serves local files, if it is also mounted here." env:"LOCAL_FILES_DOCUMENT_ROOT,LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT" type:"path" placeholder:"FOLDER" group:"Label Studio"`
 	MediaDir         string             `help:"Label Studio's media folder, which contains uploads, if it is also mounted here." type:"path" placeholder:"FOLDER" group:"Label Studio"`
 

@@ -196,11 +196,25 @@ func TestErrorRatesFollowCorrections(t *testing.T) {
 	if _, words, errs := rates(); words != 2*n || errs != 1 {
 		t.Errorf("after a restart: %d words, %d errors", words, errs)
 	}
+	of := f.TaskRates(t.Context(), 1)
+	if rate, ok := of(5); !ok || rate != 1/float64(2*n) {
+		t.Errorf("the task's rate is %g, %v", rate, ok)
+	}
+	if rate, ok := of(6); ok {
+		t.Errorf("a task that nobody has corrected has the rate %g", rate)
+	}
+	f.record(10, text(strings.Replace(said, "three", "tree", 1)))
+	if rate, _ := of(5); rate != 2/float64(2*n) {
+		t.Errorf("after another change the task's rate is %g", rate)
+	}
 	if err := f.Forget(t.Context(), 1, []labelstudio.Annotation{{ID: 9}, {ID: 10}, {ID: 77}}); err != nil {
 		t.Fatal(err)
 	}
 	if version, _, _ := rates(); version != "" {
 		t.Errorf("after all are deleted: %s", version)
+	}
+	if rate, ok := of(5); ok {
+		t.Errorf("after all are deleted the task's rate is %g", rate)
 	}
 }
 

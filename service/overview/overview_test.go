@@ -30,7 +30,7 @@ type fixture struct {
 	ctx context.Context
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	return &fixture{servicetest.New(t, servicetest.Options{NoLibrary: true}), t.Context()}
 }
 
@@ -56,7 +56,7 @@ func (f *fixture) work(t fatal, kind, how string) {
 	cause := fmt.Errorf("cause of %s", l.Job().Key)
 	switch how {
 	case "done":
-		err = l.FinishWith(ctx, nil, jobs.Note{Summary: []byte(`{"length_s":90,"confidence":0.75,"speed":12.5}`)})
+		err = l.FinishWith(ctx, nil, jobs.Note{Summary: []byte(`length_s=90 confidence=0.75 speed=12.5`)})
 	case "cancelled":
 		_, err = f.Jobs.Cancel(ctx, l.Job().Key)
 	case "failed":
@@ -203,7 +203,7 @@ func TestWhatIsSaidOfATask(t *testing.T) {
 		t.Error("a task that nobody has asked for is known")
 	}
 	n := 0
-	o.Each(f.Jobs, []int64{1, 2}, overview.Query{Attention: true, Limit: 1, Offset: 2}, func(task overview.Task) bool {
+	o.Each(t.Context(), f.Jobs, []int64{1, 2}, overview.Query{Attention: true, Limit: 1, Offset: 2}, func(task overview.Task) bool {
 		n++
 		return task.State != "" && task.Project == 1
 	})

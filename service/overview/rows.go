@@ -3,6 +3,7 @@ package overview
 import (
 	"cmp"
 	"hash/maphash"
+	"iter"
 	"math"
 	"slices"
 
@@ -91,11 +92,11 @@ func newTable(size int) *table {
 	return t
 }
 
-// load makes a table of all pushes of a project.
-func load(q *jobs.Queue, project string) *table {
-	f := jobs.Filter{Project: project, Kind: predictions.Kind}
+// load makes a table of pushes and their transcriptions, the latest change first, as
+// jobs.Queue.Pairs gives them.
+func load(pairs iter.Seq2[*jobs.Job, *jobs.Job]) *table {
 	t := newTable(0)
-	for push, transcription := range q.Pairs(f) { // the latest change first
+	for push, transcription := range pairs {
 		_, task, _, ok := predictions.ParseKey(push.Key)
 		if !ok {
 			continue

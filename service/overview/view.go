@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
@@ -121,7 +122,7 @@ func (p *project) follow(q *jobs.Queue, name string) {
 		ok = ok && p.table.update(q, key)
 	}
 	if !ok {
-		p.queue, p.made, p.table = q, time.Now(), load(q, name)
+		p.queue, p.made, p.table = q, time.Now(), load(q.Pairs(jobs.Filter{Project: name, Kind: predictions.Kind}))
 	}
 	p.changes = now
 }

@@ -221,3 +221,35 @@ func TestADownloadIsExpectedToGoOnAsItDoes(t *testing.T) {
 		check("at last", false, 0, 0, "downloaded and opened")
 	})
 }
+
+// The speed of a whole recording leaves out what an earlier attempt had done, and waits for turns.
+func TestTheSpeedOfAWholeRecording(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(2)
+		r := p.Begin("a", priority.Batch, 1, 2, "a.wav")
+		defer r.End(true)
+		r.SetLength(2 * time.Hour)
+		r.Transcribed(time.Hour)
+		if got := r.Speed(); got != 0 {
+			t.Errorf("before anything is computed: %g", got)
+		}
+		advance(r, 10*time.Minute, 100)
+		r.SetWaiting(true)
+		time.Sleep(time.Minute)
+		r.SetWaiting(false)
+		advance(r, 10*time.Minute, 50)
+		if got := r.Speed(); got < 66 || got > 67 { // 20 minutes in 18 s
+			t.Errorf("%g times real time", got)
+		}
+		now, ok := p.Of("a")
+		if !ok || now.Speed < 49 || now.Speed > 101 || now.LeftS <= 0 || now.Done != 80*time.Minute {
+			t.Errorf("%+v", now)
+		}
+		if left, ok := p.Expected(nil, &jobs.Job{Key: "a", State: jobs.Running}); !ok || left <= 0 {
+			t.Errorf("expected to take %v, %v", left, ok)
+		}
+		if _, ok := p.Of("b"); ok {
+			t.Error("a recording that nobody transcribes is under way")
+		}
+	})
+}

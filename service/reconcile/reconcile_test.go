@@ -73,9 +73,12 @@ func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
 	if whole, _ := o.Problems.Of(2); whole == nil || !strings.Contains(whole.What, "404") {
 		t.Errorf("the project's problem is %+v", whole)
 	}
-	s := r.known[2]
-	s.missing = time.Now().Add(-forgotten - time.Minute)
-	r.known[2] = s
+	if since := f.Registry.Missing(ctx, 2); since.IsZero() || time.Since(since) > time.Minute {
+		t.Errorf("missing since %v", since)
+	}
+	if err := f.Registry.Set(ctx, 2, "missing_since", time.Now().Add(-forgotten-time.Minute).Format(time.RFC3339)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := r.Project(ctx, 2); !errors.Is(err, errForgotten) {
 		t.Errorf("after more than a day: %v", err)
 	}
@@ -91,6 +94,9 @@ func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
 	}
 	if look, err := r.Project(ctx, 2); err != nil || look.Prepared != 1 {
 		t.Errorf("once it is back: %+v, %v", look, err)
+	}
+	if since := f.Registry.Missing(ctx, 2); !since.IsZero() {
+		t.Errorf("once it is back it is missing since %v", since)
 	}
 }
 

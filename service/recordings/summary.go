@@ -1,8 +1,10 @@
 package recordings
 
 import (
-	"encoding/json"
+	"bytes"
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
@@ -11,36 +13,58 @@ import (
 )
 
 // Summary is what lists say of a recording that was transcribed. It is kept with the job, so that
-// no transcript has to be read for it; jobs of earlier programs have none. The names of its fields
-// are on users' disks.
+// no transcript has to be read for it; jobs of earlier programs have none. A list reads a hundred
+// thousand of them at once, so it is a line of names and numbers:
+//
+//	length_s=90.5 confidence=0.875 speed=31.4
+//
+// The names are on users' disks. Unknown ones are passed over.
 type Summary struct {
-	LengthS    float64 `json:"length_s"`
-	Confidence float64 `json:"confidence"` // the mean of the words
+	LengthS    float64
+	Confidence float64 // the mean of the words
 	// Speed is in seconds of audio a second, of the attempt that came to the end; 0 for a
 	// transcript that was copied.
-	Speed float64 `json:"speed,omitempty"`
+	Speed float64
+}
+
+// Text writes the line.
+func (s Summary) Text() []byte {
+	return fmt.Appendf(nil, "length_s=%.3f confidence=%.4f speed=%.2f", s.LengthS, s.Confidence, s.Speed)
 }
 
 // ParseSummary reads the summary of a transcription's job; ok is false if there is none.
 func ParseSummary(raw []byte) (s Summary, ok bool) {
-	return s, len(raw) > 0 && json.Unmarshal(raw, &s) == nil
+	for field := range bytes.FieldsSeq(raw) {
+		name, number, _ := bytes.Cut(field, []byte("="))
+		x, err := strconv.ParseFloat(string(number), 64)
+		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
+			continue
+		}
+		switch string(name) {
+		case "length_s":
+			s.LengthS, ok = x, true
+		case "confidence":
+			s.Confidence = min(x, 1)
+		case "speed":
+			s.Speed = x
+		}
+	}
+	return s, ok
 }
 
-// note is what is kept with the job of a transcript.
-func note(t *transcript.Transcript, speed float64) (jobs.Note, error) {
+// note is what is kept with the job of a transcript that was made at a speed.
+func note(t *transcript.Transcript, speed float64) jobs.Note {
 	words, sum := 0, 0.0
 	for i := range t.Segments {
 		for _, w := range t.Segments[i].Words {
 			words, sum = words+1, sum+w.Confidence
 		}
 	}
-	s := Summary{LengthS: round(t.Duration.Seconds(), 1e3), Confidence: t.Confidence, Speed: round(speed, 1e2)}
+	s := Summary{LengthS: t.Duration.Seconds(), Confidence: t.Confidence, Speed: speed}
 	if words > 0 {
 		s.Confidence = sum / float64(words)
 	}
-	s.Confidence = round(s.Confidence, 1e4)
-	raw, err := json.Marshal(s)
-	return jobs.Note{Title: t.Source, Summary: raw}, err
+	return jobs.Note{Title: t.Source, Summary: s.Text()}
 }
 
 // Progress returns how far the transcription of a job is; ok is false if it does not run here.
@@ -51,5 +75,3 @@ func (r *Recordings) Progress(key string) (now progress.Running, ok bool) { retu
 func (r *Recordings) Left(q *jobs.Queue, job *jobs.Job) (left time.Duration, ok bool) {
 	return r.progress.Expected(q, job)
 }
-
-func round(x, steps float64) float64 { return math.Round(x*steps) / steps }

@@ -144,11 +144,7 @@ func finish(a *jobs.Attempt[Recording], t *transcript.Transcript, speed float64)
 	if err != nil {
 		return err
 	}
-	n, err := note(t, speed)
-	if err != nil {
-		return err
-	}
-	return a.FinishWith(result, n)
+	return a.FinishWith(result, note(t, speed))
 }
 
 // request keeps the rows of windows with the job, so that a crash costs a batch.

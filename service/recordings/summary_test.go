@@ -1,0 +1,19 @@
+package recordings_test
+
+import (
+	"testing"
+
+	"github.com/asr-backend/asr-backend/service/recordings"
+)
+
+func TestSummariesAreReadAsTheyAreWritten(t *testing.T) {
+	want := recordings.Summary{LengthS: 36000.125, Confidence: 0.8751, Speed: 1234.5}
+	if got, ok := recordings.ParseSummary(want.Text()); got != want || !ok {
+		t.Errorf("%s is read as %+v, %v", want.Text(), got, ok)
+	}
+	for text, want := range map[string]bool{"": false, "pushed": false, "length_s=x": false, "length_s=-1": false, "length_s=NaN": false, "length_s=5 more=7 odd": true} {
+		if got, ok := recordings.ParseSummary([]byte(text)); ok != want || ok && got.LengthS != 5 {
+			t.Errorf("%q is read as %+v, %v", text, got, ok)
+		}
+	}
+}
