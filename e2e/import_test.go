@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asr-backend/asr-backend/service"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -59,6 +61,35 @@ func recordingsComeAllWays(t *testing.T, h *house) {
 			wordsMatch(t, h, files[i], got)
 		}
 	}
+}
+
+// storageReturns deletes a storage from under a task, and connects it again.
+func storageReturns(t *testing.T, h *house) {
+	p := h.project(t, "storage", template(t, "automatic-speech-recognition"))
+	h.connect(t, p, h.main)
+	place(t, reading(t, 3), filepath.Join(h.documents, "storage", "first.flac"))
+	place(t, reading(t, 4), filepath.Join(h.documents, "storage", "second.flac"))
+	storage := h.storage(t, p, "storage")
+	h.add(t, p, object{"audio": "/data/local-files/?d=storage/first.flac"})
+	h.main.settled(t, p, 1, time.Minute)
+	h.call(t, "DELETE", fmt.Sprintf("/api/storages/localfiles/%d", storage), nil, nil)
+	h.add(t, p, object{"audio": "/data/local-files/?d=storage/second.flac"})
+	lost := h.tasks(t, p)[1].ID
+	state := func() (s service.TaskStatus) {
+		for _, one := range h.main.status(t, p).Tasks {
+			if one.ID == lost {
+				s = one
+			}
+		}
+		return s
+	}
+	eventually(t, "the recording is given up", time.Minute, func() bool { return state().State == "failed" })
+	if s := state(); !strings.Contains(s.Reason, "has no storage for local files in storage/") {
+		t.Errorf("%+v", s)
+	}
+	h.storage(t, p, "storage")
+	h.call(t, "PATCH", fmt.Sprintf("/api/projects/%d/", p), object{"title": "storage again"}, nil) // so that the backend looks
+	h.main.settled(t, p, 2, time.Minute)
 }
 
 // place copies a file.

@@ -11,18 +11,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/labelstudio/labelstudiotest"
 	"github.com/asr-backend/asr-backend/service"
 )
 
 // TestLoad measures what doc/performance-service.md says: how fast requests are answered
 // with nothing to do, and with a thousand recordings waiting and every core transcribing. It
-// asserts no time. Label Studio is played by a server that takes what it is given, since
-// a real one would take most of the machine. `make load` runs it.
+// asserts no time. A Label Studio for tests takes the place of a real one, which would take most of
+// the machine. `make load` runs it.
 //
 //	ASR_BACKEND_LOAD   how many recordings; nothing skips the test
 func TestLoad(t *testing.T) {
@@ -35,16 +35,18 @@ func TestLoad(t *testing.T) {
 	if h.program == "" {
 		h.program = filepath.Join(oracle.Root(t), "bin", "asr-backend")
 	}
-	studio, stored := taker(t)
-	h.studio = &studio
-	b := h.serve(t, "load", serving{token: legacy, args: []string{"--predict-wait", "10s", "--log-level", "warn"}})
+	ls := labelstudiotest.New(t, labelstudiotest.Options{})
+	h.studio = &studio{url: ls.URL, owner: t}
+	b := h.serve(t, "load", serving{token: ls.Token, args: []string{"--predict-wait", "10s", "--log-level", "warn"}})
 	b.ready(t)
-	l := &load{backend: b, recordings: sonnets(t), config: template(t, "asr-using-segments")}
-	l.post(t, "/setup", object{"project": "1.0", "schema": l.config})
+	l := &load{Server: ls, backend: b, recordings: sonnets(t), config: template(t, "asr-using-segments")}
+	l.project = ls.AddProject(labelstudiotest.Project{Title: "load", Config: l.config})
+	l.name = fmt.Sprintf("%d.0", l.project)
+	l.post(t, "/setup", object{"project": l.name, "schema": l.config})
 
 	// One recording is transcribed beforehand, so that there is a cached answer.
 	l.post(t, "/webhook", l.created(1, 1))
-	b.process.until(t, "the first is stored", time.Minute, func() bool { return stored.Load() == 1 })
+	b.process.until(t, "the first is stored", time.Minute, func() bool { return l.stored() == 1 })
 	t.Logf("resident before: %s", memory(t, b))
 	l.measure(t, "nothing to do", 500, nil)
 
@@ -53,24 +55,36 @@ func TestLoad(t *testing.T) {
 	t.Logf("webhook with %d tasks answered in %.1f ms", waiting, time.Since(start).Seconds()*1e3)
 	b.process.until(t, "the tasks are queued", 2*time.Minute, func() bool { return l.status(t).Waiting > int64(waiting)*8/10 })
 	t.Logf("%d recordings queued after %.1f s", l.status(t).Waiting, time.Since(start).Seconds())
-	before := stored.Load()
+	before := l.stored()
 	l.measure(t, fmt.Sprintf("%d recordings waiting, all cores transcribing", waiting), 500, func() bool { return len(l.status(t).Running) > 0 && l.status(t).Waiting > 0 })
-	t.Logf("resident while transcribing: %s; %d were stored meanwhile", memory(t, b), stored.Load()-before)
+	t.Logf("resident while transcribing: %s; %d were stored meanwhile", memory(t, b), l.stored()-before)
 }
 
 // load asks a backend as Label Studio does: with a new connection each time.
 type load struct {
-	*backend
-	recordings, config string
-	task               int64
+	*labelstudiotest.Server
+	backend                  *backend
+	recordings, config, name string
+	project, task            int64
+}
+
+// stored is how many predictions Label Studio has.
+func (l *load) stored() int {
+	n := 0
+	for _, task := range l.Tasks(l.project) {
+		n += len(l.Predictions(task.ID))
+	}
+	return n
 }
 
 func (l *load) created(first, n int) object {
 	var tasks []object
 	for i := range n {
-		tasks = append(tasks, object{"id": first + i, "project": 1, "data": object{"audio": fmt.Sprintf("%s/sonnet-%d.mp3", l.recordings, first+i)}})
+		data := object{"audio": fmt.Sprintf("%s/sonnet-%d.mp3", l.recordings, first+i)}
+		l.AddTask(labelstudiotest.Task{ID: int64(first + i), Project: l.project, Data: data})
+		tasks = append(tasks, object{"id": first + i, "project": l.project, "data": data})
 	}
-	return object{"action": "TASKS_CREATED", "project": object{"id": 1, "label_config": l.config}, "tasks": tasks}
+	return object{"action": "TASKS_CREATED", "project": object{"id": l.project, "label_config": l.config}, "tasks": tasks}
 }
 
 // fresh is a client that keeps no connection.
@@ -78,7 +92,7 @@ var fresh = http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Tim
 
 func (l *load) post(t *testing.T, path string, body any) []byte {
 	t.Helper()
-	w, err := fresh.Post(l.url+path, "application/json", bytes.NewReader(mustJSON(t, body)))
+	w, err := fresh.Post(l.backend.url+path, "application/json", bytes.NewReader(mustJSON(t, body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +106,7 @@ func (l *load) post(t *testing.T, path string, body any) []byte {
 
 func (l *load) status(t *testing.T) service.Status {
 	t.Helper()
-	_, raw := l.get(t, "/status")
+	_, raw := l.backend.get(t, "/status")
 	var s service.Status
 	if err := json.Unmarshal(raw, &s); err != nil {
 		t.Fatal(err)
@@ -121,16 +135,16 @@ func (l *load) measure(t *testing.T, state string, n int, still func() bool) {
 		ask  func()
 	}{
 		{"a server that does nothing", func() { get(nothing.URL) }},
-		{"GET /health", func() { get(l.url + "/health") }},
-		{"POST /setup", func() { l.post(t, "/setup", object{"project": "1.0", "schema": l.config}) }},
+		{"GET /health", func() { get(l.backend.url + "/health") }},
+		{"POST /setup", func() { l.post(t, "/setup", object{"project": l.name, "schema": l.config}) }},
 		{"POST /webhook, one annotation", func() {
-			l.post(t, "/webhook", object{"action": "ANNOTATION_CREATED", "project": object{"id": 1, "label_config": l.config},
+			l.post(t, "/webhook", object{"action": "ANNOTATION_CREATED", "project": object{"id": l.project, "label_config": l.config},
 				"annotation": object{"id": 1, "task": 1, "result": []any{}}, "task": object{"id": 1, "data": object{}}})
 		}},
 		{"POST /predict, cached answer", func() {
 			l.task++ // another task that shows the same recording
-			raw := l.post(t, "/predict", object{"project": "1.0", "label_config": l.config, "tasks": []object{{
-				"id": 1e6 + l.task, "project": 1, "data": object{"audio": l.recordings + "/sonnet-1.mp3"}, "predictions": []any{}}}})
+			raw := l.post(t, "/predict", object{"project": l.name, "label_config": l.config, "tasks": []object{{
+				"id": 1e6 + l.task, "project": l.project, "data": object{"audio": l.recordings + "/sonnet-1.mp3"}, "predictions": []any{}}}})
 			if strings.Contains(string(raw), "textarea") {
 				answered++
 			}
@@ -174,25 +188,4 @@ func memory(t *testing.T, b *backend) string {
 		}
 	}
 	return strings.Join(out, ", ")
-}
-
-// taker plays a Label Studio that stores whatever it is given.
-func taker(t *testing.T) (studio, *atomic.Int64) {
-	t.Helper()
-	stored := new(atomic.Int64)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // it is looked at by nobody
-		w.Header().Set("Content-Type", "application/json")
-		switch {
-		case r.Method == "POST" && strings.HasPrefix(r.URL.Path, "/api/predictions"):
-			w.WriteHeader(http.StatusCreated)
-			fmt.Fprintf(w, `{"id":%d}`, stored.Add(1))
-		case strings.HasPrefix(r.URL.Path, "/api/predictions"):
-			fmt.Fprint(w, "[]")
-		default:
-			fmt.Fprint(w, "{}")
-		}
-	}))
-	t.Cleanup(s.Close)
-	return studio{url: s.URL, owner: t}, stored
 }

@@ -29,6 +29,7 @@ func TestLabelStudio(t *testing.T) {
 	}{
 		{"connects before there is a model", connectsWithoutModel},
 		{"recordings come by upload, from a folder and from an address", recordingsComeAllWays},
+		{"a storage is deleted, and is back", storageReturns},
 		{"Retrieve Predictions for 1, 3 and 50 tasks", retrieves},
 		{"a task is opened, twice at once", opens},
 		{"the label stream shows predictions", streams},

@@ -24,13 +24,13 @@ func (h *house) testRequest(t *testing.T, c connection) string {
 	return string(shown.Response)
 }
 
-// showsInPart transcribes a recording of half an hour, shows it in part, and kills the backend
+// showsInPart transcribes a recording of a quarter of an hour, shows it in part, and kills the backend
 // again and again. The task has one prediction at each moment, and Send Test Request says what
 // there is.
 func showsInPart(t *testing.T, h *house) {
 	speech := sonnet(t)
 	var sound []float32
-	for len(sound) < 30*60*timeline.SampleRate {
+	for len(sound) < 15*60*timeline.SampleRate {
 		sound = append(sound, speech...)
 	}
 	wav, err := wavfile.Encode(sound, timeline.SampleRate, 1)
@@ -42,8 +42,8 @@ func showsInPart(t *testing.T, h *house) {
 	b := h.serve(t, "partial", serving{token: legacy, args: []string{"--threads", "1"}})
 	b.ready(t)
 	p := h.project(t, "partial", template(t, "asr-using-segments"))
-	c := h.connectWith(t, p, b, object{"partial": 2})
-	h.add(t, p, object{"audio": server.URL + "/half-an-hour.wav"})
+	c := h.connectWith(t, p, b, object{"partial": 1})
+	h.add(t, p, object{"audio": server.URL + "/a-quarter.wav"})
 	// look returns the version and the length of the one prediction, if there is one.
 	look := func() (version string, items int) {
 		rows := h.tasks(t, p)[0].Predictions
@@ -55,7 +55,7 @@ func showsInPart(t *testing.T, h *house) {
 		}
 		return rows[0].Version, len(rows[0].Result)
 	}
-	const kills = 4 // as far as the recording lasts
+	const kills = 3 // as far as the recording lasts
 	longest, parts, tested := 0, 0, false
 	eventually(t, "the whole prediction is there", 10*time.Minute, func() bool {
 		version, items := look()

@@ -167,11 +167,19 @@ func (s *studio) add(t *testing.T, project int64, data ...object) {
 }
 
 // folder connects a folder below the documents as local storage and imports its files.
-func (s *studio) folder(t *testing.T, project int64, name string) {
+func (s *studio) folder(t *testing.T, project int64, name string) (storage int64) {
+	t.Helper()
+	storage = s.storage(t, project, name)
+	s.call(t, "POST", fmt.Sprintf("/api/storages/localfiles/%d/sync", storage), object{"project": project}, nil)
+	return storage
+}
+
+// storage connects a folder below documents, and imports nothing.
+func (s *studio) storage(t *testing.T, project int64, name string) int64 {
 	t.Helper()
 	var storage struct{ ID int64 }
 	s.call(t, "POST", "/api/storages/localfiles", object{"project": project, "title": name, "path": filepath.Join(s.documents, name), "use_blob_urls": true}, &storage)
-	s.call(t, "POST", fmt.Sprintf("/api/storages/localfiles/%d/sync", storage.ID), object{"project": project}, nil)
+	return storage.ID
 }
 
 // tasks returns the tasks of a project, the oldest first. It makes no one ask for

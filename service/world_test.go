@@ -174,11 +174,12 @@ func (w *world) ready() {
 	w.until("ready", time.Minute, func() bool { return w.service.Ready() == nil })
 }
 
-// until waits until something is so, which it must be within a time.
+// until waits until something is so, which it must be within a time. It looks every tenth of a
+// second, and less often in waits of hours, of which looking would be most of the work.
 func (w *world) until(what string, within time.Duration, so func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(within); !so(); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
+	for start := time.Now(); !so(); time.Sleep(max(100*time.Millisecond, time.Since(start)/200)) {
+		if time.Since(start) > within {
 			w.t.Fatalf("not %s within %v", what, within)
 		}
 	}

@@ -91,6 +91,9 @@ func (c *alignCommand) outputs(std streams, recording *cli.Recordings, text tran
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := c.unused(formats); err != nil {
+		return nil, nil, err
+	}
 	writer := c.writer(std)
 	if c.Text != cli.Stdin {
 		writer.Protect(c.Text)

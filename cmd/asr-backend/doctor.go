@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 
@@ -23,6 +24,9 @@ type doctorCommand struct {
 
 // Run examines the machine, the service and Label Studio.
 func (c *doctorCommand) Run(ctx context.Context, std streams) error {
+	if err := cmp.Or(c.placeFlags.check(), c.studioFlags.check(), c.modelFlags.check()); err != nil {
+		return err
+	}
 	variant, recognizer := c.modelFlags.options()
 	findings := doctor.Examine(ctx, doctor.Options{
 		Version: version, Library: c.Library, FFmpeg: c.FFmpeg, Recognizer: recognizer,

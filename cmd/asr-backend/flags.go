@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +64,25 @@ type cueFlags struct {
 
 func (f *cueFlags) options() transcript.WriteOptions {
 	return transcript.WriteOptions{LineWidth: f.LineWidth, CueLines: f.CueLines, CueDuration: f.CueDuration, WordTimes: f.WordTimes, Speakers: f.Speakers}
+}
+
+// unused says which of the flags shape none of the formats that are written.
+func (f *cueFlags) unused(formats []cli.Format) error {
+	writes := func(some ...transcript.Format) bool {
+		return slices.ContainsFunc(formats, func(w cli.Format) bool { return slices.Contains(some, transcript.Format(w.Name)) })
+	}
+	switch {
+	case f.WordTimes && !writes(transcript.VTT, transcript.NeMoManifest):
+		return &cli.UsageError{Err: errors.New("--word-times is for VTT and NeMo manifests: add --format vtt or nemo-manifest, or leave it out")}
+	case writes(transcript.SRT, transcript.VTT):
+	case f.LineWidth != 0:
+		return &cli.UsageError{Err: errors.New("--line-width is for subtitles: add --format srt or vtt, or leave it out")}
+	case f.CueLines != 0:
+		return &cli.UsageError{Err: errors.New("--cue-lines is for subtitles: add --format srt or vtt, or leave it out")}
+	case f.CueDuration != 0:
+		return &cli.UsageError{Err: errors.New("--cue-duration is for subtitles: add --format srt or vtt, or leave it out")}
+	}
+	return nil
 }
 
 // check says what is wrong between flags.

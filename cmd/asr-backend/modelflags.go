@@ -7,6 +7,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/models"
 )
 
@@ -29,6 +30,20 @@ type loadedModel struct {
 	recognizer *asr.Recognizer
 }
 
+// check says which flags mean nothing beside the others.
+func (f *modelFlags) check() error {
+	if f.Provider != "cpu" {
+		return nil
+	}
+	switch {
+	case f.GPUMemory != 0:
+		return &cli.UsageError{Err: errors.New("--gpu-memory means nothing with --provider cpu; leave one of them out")}
+	case f.Device != 0:
+		return &cli.UsageError{Err: errors.New("--device is the number of a GPU, and means nothing with --provider cpu; leave one of them out")}
+	}
+	return nil
+}
+
 // options returns the variant of the model that the flags ask for, and how to run it.
 func (f *modelFlags) options() (variant string, o asr.Options) {
 	if f.Precision == "fp16" {
@@ -42,6 +57,9 @@ func (f *modelFlags) options() (variant string, o asr.Options) {
 }
 
 func (f *modelFlags) open(ctx context.Context) (*loadedModel, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
 	variant, o := f.options()
 	bundle, err := f.bundle(variant)
 	if err != nil {

@@ -19,6 +19,9 @@ type natsFlags struct {
 	Replicas    int    `help:"Number of NATS servers that store each value." name:"nats-replicas" default:"1" min:"1" max:"5" group:"Jobs"`
 }
 
+// defaultPrefix is that of --nats-prefix.
+const defaultPrefix = "asr"
+
 // options returns where jobs are stored: in NATS, or in the folder. Errors are of usage.
 func (f *natsFlags) options(dir string) (jobs.Options, error) {
 	signIn := []struct{ flag, value string }{
@@ -30,6 +33,12 @@ func (f *natsFlags) options(dir string) (jobs.Options, error) {
 			if s.value != "" {
 				return jobs.Options{}, fmt.Errorf("%s is given without --nats-url, the NATS server that it is for", s.flag)
 			}
+		}
+		switch {
+		case f.Prefix != defaultPrefix:
+			return jobs.Options{}, errors.New("--nats-prefix is given without --nats-url, the NATS server that it is for; another --data-dir keeps jobs apart")
+		case f.Replicas != 1:
+			return jobs.Options{}, errors.New("--nats-replicas is given without --nats-url, the NATS cluster that it is for")
 		}
 		return jobs.Options{Dir: dir}, nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -106,8 +108,11 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	if c.LogFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(std.err, form))
 	}
-	if (c.BasicUser == "") != (c.BasicPassword.Reveal() == "") {
-		return service.Options{}, &cli.UsageError{Err: errors.New("--basic-user (BASIC_AUTH_USER) and --basic-password (BASIC_AUTH_PASS) go together")}
+	if err := cmp.Or(c.placeFlags.check(), c.studioFlags.check(), c.modelFlags.check()); err != nil {
+		return service.Options{}, err
+	}
+	if c.BasicUser == "" && !slices.Equal(c.Open, []string{"/webhook", "/health"}) {
+		return service.Options{}, &cli.UsageError{Err: errors.New("--open-route names routes that need no authentication, but none does: set --basic-user (BASIC_AUTH_USER) and --basic-password (BASIC_AUTH_PASS), or leave it out")}
 	}
 	jobStore, err := c.natsFlags.options(filepath.Join(c.DataDir, "jobs"))
 	if err != nil {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+
+	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 )
@@ -27,6 +30,22 @@ type studioFlags struct {
 
 	AllowHost    []string `help:"Private hosts from which recordings may be downloaded: names, name:port, addresses, or prefixes such as 10.1.0.0/16." placeholder:"HOST" group:"Recordings"`
 	AllowPrivate bool     `help:"Allow recordings to be downloaded from any private address, except link-local ones and cloud metadata services." group:"Recordings"`
+}
+
+// check says which flags mean nothing beside the others.
+func (f *studioFlags) check() error {
+	if len(f.Alias) > 0 && f.LabelStudioURL == "" {
+		return &cli.UsageError{Err: errors.New("--label-studio-alias is given without --label-studio-url (LABEL_STUDIO_URL), the Label Studio of which it is another address")}
+	}
+	return nil
+}
+
+// check says which flags mean nothing beside the others.
+func (f *placeFlags) check() error {
+	if (f.BasicUser == "") != (f.BasicPassword.Reveal() == "") {
+		return &cli.UsageError{Err: errors.New("--basic-user (BASIC_AUTH_USER) and --basic-password (BASIC_AUTH_PASS) go together")}
+	}
+	return nil
 }
 
 // mediaOptions configure how recordings are downloaded.

@@ -47,6 +47,9 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unused(formats); err != nil {
+		return err
+	}
 	outputs, err := cli.NewOutputs(cli.OutputOptions{Target: c.Output, Formats: formats, Write: c.cueFlags.options(), Recordings: recordings, Writer: c.writer(std)})
 	if err != nil {
 		return err

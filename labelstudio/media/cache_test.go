@@ -144,7 +144,7 @@ func TestOneDownloadForMany(t *testing.T) {
 		}
 	}})
 	var wg sync.WaitGroup
-	var told atomic.Int64
+	var informed atomic.Int64
 	for range 20 {
 		wg.Go(func() {
 			var have, of int64 // written by the download until Fetch returns
@@ -158,7 +158,7 @@ func TestOneDownloadForMany(t *testing.T) {
 				t.Errorf("%d of %d bytes were reported", have, of)
 			}
 			if have != 0 {
-				told.Add(1)
+				informed.Add(1)
 			}
 			if _, err := os.Stat(file.Path); err != nil {
 				t.Error(err)
@@ -167,8 +167,8 @@ func TestOneDownloadForMany(t *testing.T) {
 	}
 	close(release)
 	wg.Wait()
-	if len(s.seen()) != 1 || total != 1000 || told.Load() == 0 {
-		t.Errorf("%d requests, %d bytes, %d who waited saw them come", len(s.seen()), total, told.Load())
+	if len(s.seen()) != 1 || total != 1000 || informed.Load() == 0 {
+		t.Errorf("%d requests, %d bytes, %d who waited saw them come", len(s.seen()), total, informed.Load())
 	}
 }
 

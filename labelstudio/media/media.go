@@ -271,7 +271,7 @@ type flight struct {
 	joined  int                             // so far
 }
 
-// report tells those who wait for a download how far it is.
+// report gives those who wait for a download how far it is.
 func (f *Fetcher) report(fl *flight, have, total int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
