@@ -135,7 +135,7 @@ func commandsExist(t *testing.T, p *program) {
 			}
 			uses++
 			name := m[1]
-			if sub := strings.Fields(m[2]); len(sub) > 0 && p.commands[name] == nil || name == "models" && len(sub) > 0 {
+			if sub := strings.Fields(m[2]); len(sub) > 0 && p.commands[name] == nil || (name == "models" || name == "jobs") && len(sub) > 0 {
 				name += " " + sub[0]
 			}
 			flags, ok := p.commands[name]

@@ -43,6 +43,7 @@ func TestLabelStudio(t *testing.T) {
 		{"a slow recording against a short deadline", answersInTime},
 		{"twenty kills in thirty tasks", survivesKills},
 		{"a long recording is shown in part", showsInPart},
+		{"a recording is cancelled, and retried", controls},
 		{"Label Studio is away for a while", survivesOutage},
 		{"nothing is stored twice", storesOnce},
 	} {
