@@ -14,11 +14,13 @@
 //	interactive  drawn region → its text, at once
 //	partials     what there is of a transcript → partial prediction
 //	corrections  annotation → error rate and word times               (job "retime")
+//	overview     the state of every task, and queries over them
 //	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here
 //	overview     the state of every task, and queries over them
 //	control      cancel, retry, prioritize
 //	outage       the end of outages, which wakes the jobs that wait
+//	statuspage   how /status looks
 //
 // # The life of a task
 //
@@ -34,7 +36,7 @@
 //
 // service.go makes, starts and stops everything. model.go answers requests by handing them to
 // the packages above. workers.go takes jobs and decides what becomes of those that fail.
-// status.go and metrics.go show what all of them do.
+// status.go, status_serve.go and metrics.go show what all of them do.
 package service
 
 import (

@@ -22,8 +22,13 @@ func (f ref) copy() copied {
 	return c
 }
 
-// describe says all that is known of a task.
-func (o *Overview) describe(ctx context.Context, q *jobs.Queue, r *copied) Task {
+// mostExpected is of how many waiting tasks of a page the time left is found out: for each one the
+// queue looks at all that wait before it.
+const mostExpected = DefaultLimit
+
+// describe says all that is known of a task. expect is of how many more tasks that wait the time
+// left may be found out.
+func (o *Overview) describe(ctx context.Context, q *jobs.Queue, r *copied, expect *int) Task {
 	if r.about != nil {
 		t := *r.about
 		o.rated(ctx, &t)
@@ -56,14 +61,14 @@ func (o *Overview) describe(ctx context.Context, q *jobs.Queue, r *copied) Task 
 		}
 	case jobs.Queued, jobs.Running:
 		if o.o.Recordings != nil {
-			o.follow(q, j, &t)
+			o.follow(q, j, &t, expect)
 		}
 	}
 	return t
 }
 
 // follow says how far a transcription is that has not ended.
-func (o *Overview) follow(q *jobs.Queue, j *jobs.Job, t *Task) {
+func (o *Overview) follow(q *jobs.Queue, j *jobs.Job, t *Task, expect *int) {
 	if now, ok := o.o.Recordings.Progress(j.Key); ok {
 		t.LengthS, t.Speed = now.LengthS, now.Speed
 		if t.File == "" {
@@ -72,6 +77,12 @@ func (o *Overview) follow(q *jobs.Queue, j *jobs.Job, t *Task) {
 		if now.LengthS > 0 {
 			t.Percent = min(100*now.DoneS/now.LengthS, 100)
 		}
+	}
+	if j.State == jobs.Queued {
+		if *expect <= 0 {
+			return
+		}
+		*expect--
 	}
 	if left, ok := o.o.Recordings.Left(q, j); ok {
 		t.LeftS = left.Seconds()

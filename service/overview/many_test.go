@@ -45,7 +45,7 @@ func look(o *Overview, t *table, q Query) (found []Task, total int) {
 	}
 	for _, f := range refs {
 		c := f.copy()
-		found = append(found, o.describe(context.Background(), nil, &c))
+		found = append(found, o.describe(context.Background(), nil, &c, new(int)))
 	}
 	return found, total
 }

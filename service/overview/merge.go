@@ -1,6 +1,10 @@
 package overview
 
-import "container/heap"
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+)
 
 // cursor is a place in a list.
 type cursor struct {
@@ -63,12 +67,13 @@ func tiers(views []*view, query *Query) [4]cursors {
 
 // merged returns the tasks of a page by urgency or by their latest change, and how many match.
 func merged(views []*view, query *Query) (found []ref, total int) {
-	matches, lists := query.matcher(), tiers(views, query)
-	if matches == nil {
-		for _, tier := range lists {
-			for _, c := range tier {
-				total += c.t.lists[c.row().group].n
-			}
+	if query.Search != "" {
+		return searched(views, query)
+	}
+	lists := tiers(views, query)
+	for _, tier := range lists {
+		for _, c := range tier {
+			total += c.t.lists[c.row().group].n
 		}
 	}
 	n := 0
@@ -76,14 +81,12 @@ func merged(views []*view, query *Query) (found []ref, total int) {
 		h := &lists[i]
 		heap.Init(h)
 		for h.Len() > 0 {
-			if matches == nil && len(found) == query.Limit {
+			if len(found) == query.Limit {
 				return found, total
 			}
 			c := &(*h)[0]
-			if matches == nil || matches(c.row().task, c.file()) {
-				if n++; n > query.Offset && len(found) < query.Limit {
-					found = append(found, c.ref)
-				}
+			if n++; n > query.Offset {
+				found = append(found, c.ref)
 			}
 			if c.step() {
 				heap.Fix(h, 0)
@@ -92,5 +95,27 @@ func merged(views []*view, query *Query) (found []ref, total int) {
 			}
 		}
 	}
-	return found, max(total, n)
+	return found, total
+}
+
+// searched is merged for a query that matches some of the tasks of each list: those are put in
+// order when they are known.
+func searched(views []*view, query *Query) (found []ref, total int) {
+	for _, v := range views {
+		v.each(query, func(f ref) { found = append(found, f) })
+	}
+	slices.SortFunc(found, func(a, b ref) int {
+		c := 0
+		if query.Sort == ByUrgency {
+			c = cmp.Compare(a.row().group.tier(), b.row().group.tier())
+		}
+		c = cmp.Or(c, a.t.later(a.row(), b.row()))
+		if query.Reverse {
+			c = -c
+		}
+		return c
+	})
+	total = len(found)
+	found = found[min(query.Offset, total):]
+	return found[:min(query.Limit, len(found))], total
 }

@@ -81,20 +81,22 @@ func (o *Overview) Query(ctx context.Context, q *jobs.Queue, ids []int64, query 
 	query.Limit = max(min(limit, MaxLimit), 0)
 	found, total := o.find(ctx, q, ids, &query, &page)
 	page.Total = total
+	expect := mostExpected
 	for i := range found {
-		page.Tasks = append(page.Tasks, o.describe(ctx, q, &found[i]))
+		page.Tasks = append(page.Tasks, o.describe(ctx, q, &found[i], &expect))
 	}
 	return page
 }
 
 // Each calls do with every task that a query matches, in its order and whatever its offset and
-// limit, until do returns false. The tasks are as they are at the beginning; nothing is locked
-// meanwhile.
+// limit, until do returns false. The tasks are as they are at the beginning, without the time left
+// of those that wait; nothing is locked meanwhile.
 func (o *Overview) Each(ctx context.Context, q *jobs.Queue, ids []int64, query Query, do func(Task) bool) {
 	query.Offset, query.Limit = 0, math.MaxInt32
 	found, _ := o.find(ctx, q, ids, &query, nil)
+	expect := 0
 	for i := range found {
-		if !do(o.describe(ctx, q, &found[i])) {
+		if !do(o.describe(ctx, q, &found[i], &expect)) {
 			return
 		}
 	}
@@ -134,7 +136,8 @@ func (o *Overview) Of(ctx context.Context, q *jobs.Queue, id, task int64) (t Tas
 	for _, t := range v.tables() {
 		if i, ok := t.tasks[task]; ok {
 			found := ref{v, t, i}.copy()
-			return o.describe(ctx, q, &found), true
+			expect := 1
+			return o.describe(ctx, q, &found, &expect), true
 		}
 	}
 	return Task{}, false
