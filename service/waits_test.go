@@ -126,19 +126,25 @@ func TestADownloadThatIsThereInTimeIsWaitedFor(t *testing.T) {
 	w := remote(t, labelstudiotest.Options{})
 	const uri = "s3://bucket/slow.wav"
 	bucket := labelstudiotest.New(t, labelstudiotest.Options{})
+	underWay := make(chan struct{})
 	bucket.Handle("/a.wav", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		body := tones.Recording{Seconds: 5}.WAV()
+		body, n := tones.Recording{Seconds: 5}.WAV(), 0
 		rw.Header().Set("Content-Type", "audio/wav")
 		rw.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		for chunk := range slices.Chunk(body, len(body)/30) {
+		for chunk := range slices.Chunk(body, len(body)/40) {
 			_, _ = rw.Write(chunk) // the client is gone
 			_ = http.NewResponseController(rw).Flush()
 			time.Sleep(100 * time.Millisecond)
+			if n++; n == 10 {
+				close(underWay)
+			}
 		}
 	}))
 	w.AddCloudFile(uri, bucket.URL+"/a.wav")
 	p := w.connected("")
 	id := w.AddTasks(p, map[string]any{"audio": uri})[0]
+	w.EmitCreated(p, id)
+	<-underWay
 	if n, reason := w.shown(id); n == 0 {
 		t.Errorf("no results: %s", reason)
 	}
