@@ -103,10 +103,24 @@ try {
   if (said.length < 4 || JSON.stringify(shown.all) !== JSON.stringify(said) || said.filter(s => shown.drawn.includes(s)).length < 3)
     throw new Error(`predicted ${JSON.stringify(said)}, the page shows ${JSON.stringify(shown)}`);
 
+  // A morning's work, of which one file is damaged.
+  const reading = await readFile(new URL('../samples/reading.opus', import.meta.url));
+  const more = new FormData();
+  for (const name of ['chapter-01.ogg', 'chapter-02.ogg', 'chapter-03.ogg', 'chapter-04.ogg', 'chapter-05.ogg'])
+    more.append(name, new Blob([reading]), name);
+  more.append('damaged', new Blob(['RIFF']), 'chapter-06.wav');
+  await call('POST', `/api/projects/${project}/import`, more);
+  await until('an end of all tasks', 180, async () => {
+    const reply = await fetch(`${backend}/status?project=${project}`, { headers: { Accept: 'application/json' } });
+    const { projects: [{ counts }] } = await reply.json();
+    return counts.failed === 1 && counts.pushed === 6;
+  });
   await page.setViewportSize({ width: 1000, height: 620 });
-  await page.goto(backend + '/status');
-  await page.waitForTimeout(300);
+  await page.goto(`${backend}/status?project=${project}`);
+  await page.getByText('chapter-06.wav').first().waitFor();
   await page.screenshot({ path: `${out}/status-page.png` });
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.screenshot({ path: `${out}/status-page-phone.png` });
   console.log(`${said.length} regions with their texts are on the page`);
 } finally {
   await browser.close();

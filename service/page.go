@@ -2,9 +2,11 @@ package service
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
+	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/statuspage"
 	"github.com/asr-backend/asr-backend/timeline"
@@ -31,4 +33,35 @@ func pageProblem(p *projects.Project, longest time.Duration) *statuspage.PagePro
 			int(longRecording.Minutes()), timeline.Clock(longest)),
 		Hint: "in the project's Settings, Labeling Interface, Code, change the tag to " + strings.Join(tags, " and "),
 	}
+}
+
+// links makes addresses of Label Studio for browsers.
+func (s *Service) links() statuspage.Links { return statuspage.Links{Studio: s.studio} }
+
+// studioForBrowsers returns where browsers find Label Studio, nil if there is none. The address
+// that this process uses may be one that only its network knows, as that of a container: then the
+// first of the other addresses stands in for it.
+func studioForBrowsers(o *Options) *url.URL {
+	if u, err := api.ParseURL(o.StudioForBrowsers); err == nil {
+		return u
+	}
+	base, err := api.ParseURL(o.LabelStudio.URL)
+	if err != nil {
+		return nil
+	}
+	if inside(base.Hostname()) {
+		for _, alias := range o.StudioAliases {
+			if u, err := api.ParseURL(alias); err == nil {
+				return u
+			}
+		}
+	}
+	return base
+}
+
+// inside reports whether a name is one that only a network of containers or this machine knows.
+func inside(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".internal") || !strings.ContainsAny(host, ".:") ||
+		strings.HasPrefix(host, "127.") || host == "::1"
 }

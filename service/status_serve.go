@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/service/overview"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/statuspage"
@@ -150,34 +149,3 @@ func (s *Service) serveTable(w http.ResponseWriter, r *http.Request, a asked) {
 // controlled reports whether people may cancel, retry and prioritize tasks: the routes for that are
 // closed without a password.
 func (s *Service) controlled() bool { return !s.options.Password.IsZero() }
-
-// links makes addresses of Label Studio for browsers.
-func (s *Service) links() statuspage.Links { return statuspage.Links{Studio: s.studio} }
-
-// studioForBrowsers returns where browsers find Label Studio, nil if there is none. The address
-// that this process uses may be one that only its network knows, as that of a container: then the
-// first of the other addresses stands in for it.
-func studioForBrowsers(o *Options) *url.URL {
-	if u, err := api.ParseURL(o.StudioForBrowsers); err == nil {
-		return u
-	}
-	base, err := api.ParseURL(o.LabelStudio.URL)
-	if err != nil {
-		return nil
-	}
-	if inside(base.Hostname()) {
-		for _, alias := range o.StudioAliases {
-			if u, err := api.ParseURL(alias); err == nil {
-				return u
-			}
-		}
-	}
-	return base
-}
-
-// inside reports whether a name is one that only a network of containers or this machine knows.
-func inside(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".internal") || !strings.ContainsAny(host, ".:") ||
-		strings.HasPrefix(host, "127.") || host == "::1"
-}
