@@ -37,7 +37,7 @@ func (b *backend) jobs(t *testing.T, out any, args ...string) {
 func controls(t *testing.T, h *house) {
 	speech := sonnet(t)
 	var sound []float32
-	for len(sound) < 20*60*timeline.SampleRate {
+	for len(sound) < 8*60*timeline.SampleRate {
 		sound = append(sound, speech...)
 	}
 	wav, err := wavfile.Encode(sound, timeline.SampleRate, 1)
@@ -53,7 +53,7 @@ func controls(t *testing.T, h *house) {
 	var c connection
 	h.call(t, "POST", "/api/ml", object{"url": b.url, "title": "Speech recognition", "project": p,
 		"auth_method": "BASIC_AUTH", "basic_auth_user": operator, "basic_auth_pass": secret}, &c)
-	h.add(t, p, object{"audio": server.URL + "/twenty-minutes.wav"})
+	h.add(t, p, object{"audio": server.URL + "/long.wav"})
 	id := fmt.Sprint(h.tasks(t, p)[0].ID)
 	show := func() (d control.Detail) { b.jobs(t, &d, "show", id); return d }
 	eventually(t, "the recording is being transcribed", 2*time.Minute, func() bool {
@@ -90,7 +90,7 @@ func controls(t *testing.T, h *house) {
 		t.Errorf("%+v", report)
 	}
 	b.jobs(t, &report, "prioritize", id)
-	eventually(t, "the cancelled task has its prediction", 5*time.Minute, func() bool { return predictions() == 2 })
+	eventually(t, "the cancelled task has its prediction", 10*time.Minute, func() bool { return predictions() == 2 })
 	if d := show(); d.Push == nil || d.Push.Class != "expedited" {
 		t.Errorf("%+v", d)
 	}
