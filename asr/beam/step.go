@@ -1,0 +1,282 @@
+package beam
+
+import (
+	"math"
+	"slices"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/lm"
+)
+
+// text is one text that is followed, with the piece that ends it. Probabilities of
+// all its paths are summed up, those that end in blank and those that end in the piece,
+// and multiplied by the factors of the language model and the phrases. Of each kind the
+// best path is followed too: it says when the text was said.
+type text struct {
+	hash         uint64
+	last         ctc.Piece
+	node, phrase int32 // places in the lexicon and in the graph of phrases
+	begun        bool  // its last word has letters
+	blank, piece float64
+	rest, run    path // the best paths of the two kinds
+	state        lm.State
+	end          ending
+}
+
+// ending is what the end of the last word is worth, once it was asked for.
+type ending struct {
+	known  bool
+	factor float64
+	state  lm.State
+}
+
+func (t *text) sum() float64 { return t.blank + t.piece }
+
+// likelier returns the better of the two paths and its number among those of the row.
+func (t *text) likelier(i int) (*path, int32) {
+	if t.run.prob > t.rest.prob {
+		return &t.run, int32(2*i + 1)
+	}
+	return &t.rest, int32(2 * i)
+}
+
+// scored is a piece of a row.
+type scored struct {
+	piece      ctc.Piece
+	prob       float64
+	logProb    float32
+	confidence float32
+}
+
+// candidate is a text of the next row, before the best are chosen.
+type candidate struct {
+	hash         uint64
+	last         ctc.Piece
+	node, phrase int32
+	from         int32 // the text whose state it takes,
+	ended        bool  // after the end of that one's word
+	begun        bool
+	fresh        bool // run begins a token in this row, after path before
+	before       int32
+	blank, piece float64
+	rest, run    path
+}
+
+// step takes a row of blank and pieces, which are in the order of their probabilities.
+func (d *Decoder) step(pieces []scored, blank float64) {
+	d.table.clear()
+	least := d.texts[0].sum() * blank
+	for i := range pieces {
+		d.inRow[pieces[i].piece] = int32(i + 1)
+		if pieces[i].piece == d.texts[0].last {
+			least += d.texts[0].piece * pieces[i].prob
+		}
+	}
+	least *= d.search.prune / d.search.most
+	for i := range d.texts {
+		t := &d.texts[i]
+		sum := t.sum()
+		for k := range pieces {
+			p := &pieces[k]
+			if sum*p.prob < least {
+				break
+			}
+			if p.piece != t.last {
+				from, number := t.likelier(i)
+				d.extend(i, p, sum, from, number)
+			} else if t.blank*p.prob >= least {
+				d.extend(i, p, t.blank, &t.rest, int32(2*i))
+			}
+		}
+		var again *scored
+		if t.last != d.search.blank && d.inRow[t.last] > 0 {
+			again = &pieces[d.inRow[t.last]-1]
+		}
+		d.stay(i, blank, again)
+	}
+	for i := range pieces {
+		d.inRow[pieces[i].piece] = 0
+	}
+	d.choose()
+}
+
+// stay adds the text itself, after blank or after its last piece again.
+func (d *Decoder) stay(i int, blank float64, again *scored) {
+	t := &d.texts[i]
+	c, _ := d.table.get(t.hash, t.last)
+	c.node, c.phrase, c.begun = t.node, t.phrase, t.begun
+	c.from, c.ended = int32(i), false
+	c.blank += t.sum() * blank
+	best, _ := t.likelier(i)
+	if p := best.prob * blank; p > c.rest.prob {
+		c.rest = *best
+		c.rest.prob = p
+	}
+	if again == nil {
+		return
+	}
+	c.piece += t.piece * again.prob
+	if p := t.run.prob * again.prob; p > c.run.prob {
+		c.run = t.run
+		c.run.prob, c.fresh = p, false
+		c.run.again(d.at, again)
+	}
+}
+
+// extend adds the text followed by a piece.
+func (d *Decoder) extend(i int, p *scored, prob float64, from *path, number int32) {
+	s, t := d.search, &d.texts[i]
+	f := &s.surfaces[p.piece]
+	c, added := d.table.get(plus(times(t.hash, f.power), f.hash), p.piece)
+	node, phrase, factor := t.node, t.phrase, 1.0
+	ended := f.starts && t.begun
+	if s.o.Phrases != nil {
+		phrase, factor = s.o.Phrases.walk(phrase, f)
+	}
+	if f.starts {
+		if ended {
+			factor *= d.endOf(t).factor
+		}
+		node = 0
+	}
+	begun := t.begun && !f.starts || len(f.text) > 0
+	if l := s.o.Lexicon; l != nil {
+		if begun {
+			if !f.starts && t.begun {
+				factor /= s.ahead(node, t.phrase)
+			}
+			node = l.walk(node, f)
+			factor *= s.ahead(node, phrase)
+		}
+	}
+	if added {
+		c.node, c.phrase, c.begun, c.from, c.ended = node, phrase, begun, int32(i), ended
+	}
+	c.piece += prob * p.prob * factor
+	if v := from.prob * p.prob; v > c.run.prob {
+		c.run = path{prob: v, first: d.at, last: d.at, sum: p.logProb, confidence: p.confidence}
+		c.before, c.fresh = number, true
+	}
+}
+
+// endOf returns what the end of a text's last word is worth.
+func (d *Decoder) endOf(t *text) *ending {
+	e, s := &t.end, d.search
+	if e.known {
+		return e
+	}
+	*e = ending{known: true, factor: s.bonus, state: t.state}
+	l := s.o.Lexicon
+	if l == nil {
+		return e
+	}
+	if t.node == 0 { // marks alone are no word
+		e.factor = 1
+		return e
+	}
+	var word lm.Word
+	if t.node > 0 {
+		word = l.word[t.node]
+	}
+	score, next := l.model.Score(t.state, word)
+	e.state = next
+	if word == 0 && t.phrase <= open {
+		score += s.o.Unknown
+	}
+	e.factor *= math.Exp(s.nats*float64(score)) / s.ahead(t.node, t.phrase)
+	return e
+}
+
+// choose makes the best candidates the texts of the next row.
+func (d *Decoder) choose() {
+	top, most := 0.0, 0.0
+	for i := range d.table.all {
+		c := &d.table.all[i]
+		top = max(top, c.blank+c.piece)
+	}
+	d.order = d.order[:0]
+	for i := range d.table.all {
+		c := &d.table.all[i]
+		if sum := c.blank + c.piece; sum >= top*d.search.prune && (c.rest.prob > 0 || c.run.prob > 0) {
+			d.order = append(d.order, ranked{sum, int32(i)})
+		}
+	}
+	slices.SortFunc(d.order, compareRanked)
+	d.order = d.order[:min(len(d.order), d.search.o.Width)]
+	for i := range d.closed {
+		d.closed[i] = none
+	}
+	d.spare = d.spare[:0]
+	for _, r := range d.order {
+		c := &d.table.all[r.index]
+		most = max(most, c.rest.prob, c.run.prob)
+		d.spare = append(d.spare, d.survivor(c, 1/top))
+	}
+	for i := range d.spare {
+		d.spare[i].rest.prob /= most
+		d.spare[i].run.prob /= most
+	}
+	for i := range d.texts {
+		d.traces.release(&d.texts[i].rest)
+		d.traces.release(&d.texts[i].run)
+	}
+	d.texts, d.spare = d.spare, d.texts
+	d.score += math.Log(top)
+}
+
+// survivor makes a text of a candidate.
+func (d *Decoder) survivor(c *candidate, scale float64) text {
+	from := &d.texts[c.from]
+	t := text{
+		hash: c.hash, last: c.last, node: c.node, phrase: c.phrase, begun: c.begun,
+		blank: c.blank * scale, piece: c.piece * scale, rest: c.rest, run: c.run,
+	}
+	switch {
+	case c.ended:
+		t.state = from.end.state
+	case c.hash == from.hash:
+		t.state, t.end = from.state, from.end
+	default:
+		t.state = from.state
+	}
+	if c.fresh && c.run.prob > 0 {
+		t.run.trace = d.close(c.before)
+	}
+	d.traces.retain(&t.rest)
+	d.traces.retain(&t.run)
+	return t
+}
+
+// close returns the trace of a path of the row before whose last token is complete.
+func (d *Decoder) close(number int32) int32 {
+	t := &d.texts[number/2]
+	p := &t.rest
+	if number%2 == 1 {
+		p = &t.run
+	}
+	if t.last == d.search.blank {
+		return p.trace // nothing was said yet
+	}
+	if d.closed[number] == none {
+		d.closed[number] = d.traces.add(ctc.Token{
+			Piece: t.last, First: p.first, Last: p.last,
+			LogProb: p.sum / float32(p.last-p.first+1), Confidence: p.confidence,
+		}, p.trace)
+	}
+	return d.closed[number]
+}
+
+type ranked struct {
+	sum   float64
+	index int32
+}
+
+func compareRanked(a, b ranked) int {
+	switch {
+	case a.sum > b.sum:
+		return -1
+	case a.sum < b.sum:
+		return 1
+	}
+	return int(a.index - b.index)
+}
