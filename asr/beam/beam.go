@@ -34,6 +34,9 @@ type Options struct {
 	// Pieces is how many pieces of a row are tried, the most probable ones, beside blank; 0
 	// means all.
 	Pieces int
+	// Histories follows texts whose future is the same side by side. Without it only the
+	// best of them is, and the others are not among the results.
+	Histories bool
 	// Lookback is how many rows a token may be undecided; 0 means DefaultLookback.
 	Lookback timeline.Row
 }

@@ -15,8 +15,8 @@ type surface struct {
 	never  bool   // it is no text
 	marks  bool   // its letters hold punctuation
 	text   []byte // its letters, folded, without the word boundary
-	hash   uint64 // of its text, case and boundary included
-	power  uint64 // what a hash is multiplied by when the piece follows
+	hash   uint64 // of its letters as they are
+	power  uint64 // what a hash is multiplied by when the letters follow
 }
 
 // surfaces returns what each piece of a vocabulary writes.
@@ -32,9 +32,9 @@ func surfaces(v *ctc.Vocabulary) []surface {
 		if s.never = strings.HasPrefix(p, "<") && strings.HasSuffix(p, ">") && len(p) > 2; s.never {
 			continue
 		}
-		s.hash, s.power = hash([]byte(strings.ReplaceAll(p, ctc.Space, " ")))
 		letters, starts := strings.CutPrefix(p, ctc.Space)
 		letters = strings.ReplaceAll(letters, ctc.Space, " ")
+		s.hash, s.power = hash([]byte(letters))
 		for _, r := range letters {
 			s.text = utf8.AppendRune(s.text, unicode.ToLower(r))
 			s.marks = s.marks || mark(r)
@@ -49,7 +49,7 @@ func surfaces(v *ctc.Vocabulary) []surface {
 func mark(r rune) bool { return unicode.IsPunct(r) }
 
 // The hash of a text is a polynomial of its bytes modulo a prime, so that it does not
-// depend on the pieces that wrote the text.
+// depend on the pieces that wrote the text. A space counts once a letter follows.
 const (
 	prime = 1<<61 - 1
 	base  = 0x1a2b3c4d5e6f7081 % prime
@@ -62,6 +62,21 @@ func hash(text []byte) (h, power uint64) {
 		power = times(power, base)
 	}
 	return h, power
+}
+
+// follow returns the hash of a text after a piece, and that of its last word. begun says
+// that the text before ends in a letter.
+func (s *surface) follow(text, word uint64, begun bool) (uint64, uint64) {
+	if s.starts {
+		word, begun = 0, false
+	}
+	if len(s.text) == 0 {
+		return text, word
+	}
+	if !begun && text != 0 {
+		text = plus(times(text, base), ' '+1)
+	}
+	return plus(times(text, s.power), s.hash), plus(times(word, s.power), s.hash)
 }
 
 func times(a, b uint64) uint64 {

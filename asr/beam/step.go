@@ -13,7 +13,7 @@ import (
 // and multiplied by the factors of the language model and the phrases. Of each kind the
 // best path is followed too: it says when the text was said.
 type text struct {
-	hash         uint64
+	hash, word   uint64 // of all of it and of its last word
 	last         ctc.Piece
 	node, phrase int32 // places in the lexicon and in the graph of phrases
 	begun        bool  // its last word has letters
@@ -50,7 +50,7 @@ type scored struct {
 
 // candidate is a text of the next row, before the best are chosen.
 type candidate struct {
-	hash         uint64
+	hash, word   uint64
 	last         ctc.Piece
 	node, phrase int32
 	from         int32 // the text whose state it takes,
@@ -103,8 +103,8 @@ func (d *Decoder) step(pieces []scored, blank float64) {
 // stay adds the text itself, after blank or after its last piece again.
 func (d *Decoder) stay(i int, blank float64, again *scored) {
 	t := &d.texts[i]
-	c, _ := d.table.get(t.hash, t.last)
-	c.node, c.phrase, c.begun = t.node, t.phrase, t.begun
+	c, _ := d.table.get(t.hash, t.last, t.begun)
+	c.word, c.node, c.phrase = t.word, t.node, t.phrase
 	c.from, c.ended = int32(i), false
 	c.blank += t.sum() * blank
 	best, _ := t.likelier(i)
@@ -127,7 +127,9 @@ func (d *Decoder) stay(i int, blank float64, again *scored) {
 func (d *Decoder) extend(i int, p *scored, prob float64, from *path, number int32) {
 	s, t := d.search, &d.texts[i]
 	f := &s.surfaces[p.piece]
-	c, added := d.table.get(plus(times(t.hash, f.power), f.hash), p.piece)
+	hash, word := f.follow(t.hash, t.word, t.begun)
+	begun := t.begun && !f.starts || len(f.text) > 0
+	c, added := d.table.get(hash, p.piece, begun)
 	node, phrase, factor := t.node, t.phrase, 1.0
 	ended := f.starts && t.begun
 	if s.o.Phrases != nil {
@@ -139,7 +141,6 @@ func (d *Decoder) extend(i int, p *scored, prob float64, from *path, number int3
 		}
 		node = 0
 	}
-	begun := t.begun && !f.starts || len(f.text) > 0
 	if l := s.o.Lexicon; l != nil {
 		if begun {
 			if !f.starts && t.begun {
@@ -150,7 +151,7 @@ func (d *Decoder) extend(i int, p *scored, prob float64, from *path, number int3
 		}
 	}
 	if added {
-		c.node, c.phrase, c.begun, c.from, c.ended = node, phrase, begun, int32(i), ended
+		c.word, c.node, c.phrase, c.from, c.ended = word, node, phrase, int32(i), ended
 	}
 	c.piece += prob * p.prob * factor
 	if v := from.prob * p.prob; v > c.run.prob {
@@ -202,13 +203,18 @@ func (d *Decoder) choose() {
 		}
 	}
 	slices.SortFunc(d.order, compareRanked)
-	d.order = d.order[:min(len(d.order), d.search.o.Width)]
 	for i := range d.closed {
 		d.closed[i] = none
 	}
 	d.spare = d.spare[:0]
 	for _, r := range d.order {
 		c := &d.table.all[r.index]
+		if d.alike(c) {
+			continue
+		}
+		if len(d.spare) == d.search.o.Width {
+			break
+		}
 		most = max(most, c.rest.prob, c.run.prob)
 		d.spare = append(d.spare, d.survivor(c, 1/top))
 	}
@@ -224,17 +230,40 @@ func (d *Decoder) choose() {
 	d.score += math.Log(top)
 }
 
+// alike reports whether a better text is there already whose future is that of the
+// candidate: what follows is worth the same for both.
+func (d *Decoder) alike(c *candidate) bool {
+	if d.search.o.Histories {
+		return false
+	}
+	state := d.stateOf(c)
+	for i := range d.spare {
+		t := &d.spare[i]
+		if t.word == c.word && t.last == c.last && t.begun == c.begun && t.phrase == c.phrase && t.state == state {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Decoder) stateOf(c *candidate) lm.State {
+	if c.ended {
+		return d.texts[c.from].end.state
+	}
+	return d.texts[c.from].state
+}
+
 // survivor makes a text of a candidate.
 func (d *Decoder) survivor(c *candidate, scale float64) text {
 	from := &d.texts[c.from]
 	t := text{
-		hash: c.hash, last: c.last, node: c.node, phrase: c.phrase, begun: c.begun,
+		hash: c.hash, word: c.word, last: c.last, node: c.node, phrase: c.phrase, begun: c.begun,
 		blank: c.blank * scale, piece: c.piece * scale, rest: c.rest, run: c.run,
 	}
 	switch {
 	case c.ended:
 		t.state = from.end.state
-	case c.hash == from.hash:
+	case c.hash == from.hash && c.begun == from.begun:
 		t.state, t.end = from.state, from.end
 	default:
 		t.state = from.state
