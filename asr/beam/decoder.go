@@ -232,7 +232,7 @@ func (d *Decoder) endOfText(t *text) float64 {
 		factor, state = e.factor, e.state
 	}
 	if s.o.Phrases != nil {
-		factor *= s.o.Phrases.end(t.phrase)
+		factor *= s.o.Phrases.end(t.phrase, t.begun)
 	}
 	if s.o.Lexicon != nil {
 		factor *= math.Exp(s.nats * float64(s.o.Lexicon.model.End(state)))

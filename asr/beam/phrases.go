@@ -167,10 +167,11 @@ func letters(text string) int {
 	return n
 }
 
-// walk follows a piece from a node and returns the factor of what that pays.
-func (g *Phrases) walk(node int32, s *surface) (int32, float64) {
+// walk follows a piece from a node and returns the factor of what that pays. begun says that
+// the text before ends in a letter.
+func (g *Phrases) walk(node int32, s *surface, begun bool) (int32, float64) {
 	f := 1 / float64(g.loan[node])
-	if s.starts {
+	if s.starts && begun {
 		node, f = g.step(node, ' ', f)
 	}
 	for at := 0; at < len(s.text); at++ {
@@ -192,7 +193,10 @@ func (g *Phrases) step(node int32, b byte, f float64) (int32, float64) {
 }
 
 // end returns the factor of what the end of the text pays at a node.
-func (g *Phrases) end(node int32) float64 {
-	_, f := g.step(node, ' ', 1/float64(g.loan[node]))
+func (g *Phrases) end(node int32, begun bool) float64 {
+	f := 1 / float64(g.loan[node])
+	if begun {
+		_, f = g.step(node, ' ', f)
+	}
 	return f
 }

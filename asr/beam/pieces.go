@@ -35,7 +35,7 @@ func surfaces(v *ctc.Vocabulary) []surface {
 		letters, starts := strings.CutPrefix(p, ctc.Space)
 		letters = strings.ReplaceAll(letters, ctc.Space, " ")
 		s.hash, s.power = hash([]byte(letters))
-		for _, r := range letters {
+		for _, r := range strings.ReplaceAll(letters, "\u2019", "'") {
 			s.text = utf8.AppendRune(s.text, unicode.ToLower(r))
 			s.marks = s.marks || mark(r)
 		}

@@ -133,7 +133,7 @@ func (d *Decoder) extend(i int, p *scored, prob float64, from *path, number int3
 	node, phrase, factor := t.node, t.phrase, 1.0
 	ended := f.starts && t.begun
 	if s.o.Phrases != nil {
-		phrase, factor = s.o.Phrases.walk(phrase, f)
+		phrase, factor = s.o.Phrases.walk(phrase, f, t.begun)
 	}
 	if f.starts {
 		if ended {
@@ -181,7 +181,7 @@ func (d *Decoder) endOf(t *text) *ending {
 	}
 	score, next := l.model.Score(t.state, word)
 	e.state = next
-	if word == 0 && t.phrase <= open {
+	if word == 0 && !(s.o.Phrases != nil && s.o.Phrases.next(t.phrase, ' ') > open) {
 		score += s.o.Unknown
 	}
 	e.factor *= math.Exp(s.nats*float64(score)) / s.ahead(t.node, t.phrase)
