@@ -102,7 +102,6 @@ type Search struct {
 	listed   float64   // the same if a phrase has it
 	prune    float64
 	bonus    float64 // the factor of a word
-	most     float64 // the greatest factor of one step beyond its row
 }
 
 // New returns a Search for the pieces of a vocabulary.
@@ -110,7 +109,7 @@ func New(v *ctc.Vocabulary, o Options) (*Search, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Search{o: o, blank: v.Blank(), surfaces: surfaces(v), prune: math.Exp(-float64(o.Prune)), bonus: math.Exp(float64(o.Bonus)), most: math.Exp(max(0, float64(o.Bonus)))}
+	s := &Search{o: o, blank: v.Blank(), surfaces: surfaces(v), prune: math.Exp(-float64(o.Prune)), bonus: math.Exp(float64(o.Bonus))}
 	if l := o.Lexicon; l != nil {
 		s.nats = float64(o.Weight) * math.Ln10
 		s.look = make([]float32, len(l.best))
@@ -120,12 +119,27 @@ func New(v *ctc.Vocabulary, o Options) (*Search, error) {
 		s.look[0] = 1
 		s.listed = math.Exp(s.nats * float64(l.model.Unigram(0)))
 		s.unknown = s.listed * math.Exp(s.nats*float64(o.Unknown))
-		s.most *= 8 // a word may be likelier than lookahead says, to which this is the bound
-	}
-	if o.Phrases != nil {
-		s.most *= o.Phrases.most
 	}
 	return s, nil
+}
+
+// WithPhrases returns a Search that differs in the phrases; both share their tables.
+func (s *Search) WithPhrases(p *Phrases) *Search {
+	with := *s
+	with.o.Phrases = p
+	return &with
+}
+
+// slack is the greatest factor of one step beyond what its row says.
+func (s *Search) slack() float64 {
+	slack := max(1, s.bonus)
+	if s.o.Lexicon != nil {
+		slack *= 8 // a word may be likelier than it was expected to be; more is beyond this bound
+	}
+	if s.o.Phrases != nil {
+		slack *= s.o.Phrases.most
+	}
+	return slack
 }
 
 // ahead is the factor of what is expected of a word that is not complete.

@@ -13,6 +13,7 @@ import (
 type Decoder struct {
 	search  *Search
 	measure *ctc.Measure
+	slack   float64
 	at      timeline.Row
 	score   float64 // natural log of what texts' sums are relative to
 	texts   []text  // the most probable first
@@ -31,7 +32,7 @@ const commitEvery = 32
 
 // Decoder returns a Decoder for a recording whose first row is numbered start.
 func (s *Search) Decoder(start timeline.Row) *Decoder {
-	d := &Decoder{search: s, measure: ctc.NewMeasure(len(s.surfaces) + 1)}
+	d := &Decoder{search: s, slack: s.slack(), measure: ctc.NewMeasure(len(s.surfaces) + 1)}
 	d.inRow = make([]int32, len(s.surfaces)+1)
 	d.closed = make([]int32, 2*s.o.Width)
 	d.Reset(start)

@@ -99,6 +99,7 @@ func (s *traces) commit(out []ctc.Token, p *path) []ctc.Token {
 			break
 		}
 		out = append(out, s.all[id].token)
+		s.all[s.root].refs = 0
 		s.free = append(s.free, s.root)
 		s.root, s.all[id].parent = id, none
 	}

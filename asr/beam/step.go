@@ -2,7 +2,6 @@ package beam
 
 import (
 	"math"
-	"slices"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/lm"
@@ -72,7 +71,7 @@ func (d *Decoder) step(pieces []scored, blank float64) {
 			least += d.texts[0].piece * pieces[i].prob
 		}
 	}
-	least *= d.search.prune / d.search.most
+	least *= d.search.prune / d.slack
 	for i := range d.texts {
 		t := &d.texts[i]
 		sum := t.sum()
@@ -190,24 +189,24 @@ func (d *Decoder) endOf(t *text) *ending {
 
 // choose makes the best candidates the texts of the next row.
 func (d *Decoder) choose() {
-	top, most := 0.0, 0.0
+	best, most := 0.0, 0.0
 	for i := range d.table.all {
 		c := &d.table.all[i]
-		top = max(top, c.blank+c.piece)
+		best = max(best, c.blank+c.piece)
 	}
 	d.order = d.order[:0]
 	for i := range d.table.all {
 		c := &d.table.all[i]
-		if sum := c.blank + c.piece; sum >= top*d.search.prune && (c.rest.prob > 0 || c.run.prob > 0) {
+		if sum := c.blank + c.piece; sum >= best*d.search.prune && (c.rest.prob > 0 || c.run.prob > 0) {
 			d.order = append(d.order, ranked{sum, int32(i)})
 		}
 	}
-	slices.SortFunc(d.order, compareRanked)
 	for i := range d.closed {
 		d.closed[i] = none
 	}
 	d.spare = d.spare[:0]
-	for _, r := range d.order {
+	// Half of them may turn out to be alike.
+	for _, r := range top(d.order, 2*d.search.o.Width) {
 		c := &d.table.all[r.index]
 		if d.alike(c) {
 			continue
@@ -216,7 +215,7 @@ func (d *Decoder) choose() {
 			break
 		}
 		most = max(most, c.rest.prob, c.run.prob)
-		d.spare = append(d.spare, d.survivor(c, 1/top))
+		d.spare = append(d.spare, d.survivor(c, 1/best))
 	}
 	for i := range d.spare {
 		d.spare[i].rest.prob /= most
@@ -227,7 +226,7 @@ func (d *Decoder) choose() {
 		d.traces.release(&d.texts[i].run)
 	}
 	d.texts, d.spare = d.spare, d.texts
-	d.score += math.Log(top)
+	d.score += math.Log(best)
 }
 
 // alike reports whether a better text is there already whose future is that of the
@@ -293,19 +292,4 @@ func (d *Decoder) close(number int32) int32 {
 		}, p.trace)
 	}
 	return d.closed[number]
-}
-
-type ranked struct {
-	sum   float64
-	index int32
-}
-
-func compareRanked(a, b ranked) int {
-	switch {
-	case a.sum > b.sum:
-		return -1
-	case a.sum < b.sum:
-		return 1
-	}
-	return int(a.index - b.index)
 }
