@@ -44,7 +44,8 @@ type Options struct {
 // Defaults of Options.
 const (
 	DefaultWeight   = 0.5
-	DefaultUnknown  = -4
+	DefaultBonus    = 0.5 // for a search with a language model
+	DefaultUnknown  = -8
 	DefaultWidth    = 64
 	DefaultPrune    = 12
 	DefaultRowPrune = -6
