@@ -164,6 +164,9 @@ func (m *Model) lay(b []byte) error {
 		used = s.Offset + padded(s.Length)
 		sections[s.Name] = b[s.Offset : s.Offset+s.Length+slack]
 	}
+	if used > len(b) {
+		return errors.New("the file is not complete")
+	}
 	if used != len(b) {
 		return fmt.Errorf("the file has %d bytes where it must have %d", len(b), used)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/asr-backend/asr-backend/lm/arpa"
 )
@@ -14,8 +15,10 @@ import (
 // <s>, as KenLM has it.
 const missing = -100
 
-// ReadARPA reads a model in ARPA format, compressed with gzip or not. Facts are left empty:
-// the format has no place for them.
+// ReadARPA reads a model in ARPA format, compressed with gzip or not. The format does not
+// say what its words are, so the Facts are derived from them: pieces if one begins with
+// U+2581, as those of SentencePiece; otherwise words, folded by FoldWords if none has a
+// capital, and by FoldNone if one does.
 func ReadARPA(r io.Reader) (*Table, error) {
 	a, err := arpa.NewReader(r)
 	if err != nil {
@@ -36,12 +39,26 @@ func ReadARPA(r io.Reader) (*Table, error) {
 	if _, err = a.Next(); err != io.EOF {
 		return nil, err
 	}
+	t.Facts = derive(t.Words[len(reserved):])
 	for k := range t.Levels[:len(t.Levels)-1] {
 		if l := &t.Levels[k]; l.First == nil {
 			l.First = make([]uint32, len(l.Prob)+1)
 		}
 	}
 	return t, t.Check()
+}
+
+func derive(words []string) Facts {
+	f := Facts{Folding: FoldWords, Units: Words}
+	for _, w := range words {
+		if strings.HasPrefix(w, "\u2581") {
+			return Facts{Folding: FoldNone, Units: Pieces}
+		}
+		if strings.ContainsFunc(w, unicode.IsUpper) {
+			f.Folding = FoldNone
+		}
+	}
+	return f
 }
 
 type arpaBuilder struct {

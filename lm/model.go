@@ -1,6 +1,9 @@
 package lm
 
-import "iter"
+import (
+	"encoding/binary"
+	"iter"
+)
 
 // MaxOrder is the longest n-gram of a model.
 const MaxOrder = 8
@@ -128,17 +131,30 @@ func (m *Model) Unigram(w Word) float32 {
 
 // find returns the position of a word among n-grams lo to hi, which are in ascending order.
 func (l *level) find(lo, hi, w uint32) (uint32, bool) {
-	for hi-lo > 8 {
-		mid := lo + (hi-lo)/2
-		if l.words.at(mid) <= w {
-			lo = mid
-		} else {
-			hi = mid
+	b, size, mask := l.words.b, uint64(l.words.size), l.words.mask
+	if size == 2 {
+		for lo < hi {
+			mid := (lo + hi) / 2
+			switch x := uint32(binary.LittleEndian.Uint16(b[2*uint64(mid):])); {
+			case x < w:
+				lo = mid + 1
+			case x > w:
+				hi = mid
+			default:
+				return mid, true
+			}
 		}
+		return 0, false
 	}
-	for ; lo < hi; lo++ {
-		if x := l.words.at(lo); x >= w {
-			return lo, x == w
+	for lo < hi {
+		mid := (lo + hi) / 2 // both are below 1<<31
+		switch x := binary.LittleEndian.Uint32(b[size*uint64(mid):]) & mask; {
+		case x < w:
+			lo = mid + 1
+		case x > w:
+			hi = mid
+		default:
+			return mid, true
 		}
 	}
 	return 0, false

@@ -28,11 +28,17 @@ type Level struct {
 type Facts struct {
 	// Folding is how the words were normalised.
 	Folding Folding `json:"folding"`
-	// Units are what the words are: "words" or "pieces".
-	Units string `json:"units,omitempty"`
+	// Units are what the words are: Words or Pieces.
+	Units string `json:"units"`
 	// Notes are free text: sources and licence.
 	Notes string `json:"notes,omitempty"`
 }
+
+// Units of a model.
+const (
+	Words  = "words"
+	Pieces = "pieces" // of words, as a recognizer writes them
+)
 
 // Reserved returns the words that a Table begins with.
 func Reserved() []string { return slices.Clone(reserved[:]) }
@@ -58,6 +64,7 @@ func (t *Table) Find(words []Word) (uint32, bool) {
 // off where the table does not have them all.
 func (t *Table) Prob(words []Word) float64 {
 	weight := 0.0
+	words = words[max(len(words)-len(t.Levels), 0):]
 	for ; len(words) > 1; words = words[1:] {
 		context, found := t.Find(words[:len(words)-1])
 		if !found {
