@@ -131,16 +131,22 @@ func (s *Search) WithPhrases(p *Phrases) *Search {
 	return &with
 }
 
-// slack is the greatest factor of one step beyond what its row says.
-func (s *Search) slack() float64 {
-	slack := max(1, s.bonus)
+// surprise bounds the factor of one step beyond what its row and the phrases say. A word may be
+// likelier than it was expected to be; more than this is rare.
+func (s *Search) surprise() float64 {
+	bound := max(1, s.bonus)
 	if s.o.Lexicon != nil {
-		slack *= 8 // a word may be likelier than it was expected to be; more is beyond this bound
+		bound *= 8
 	}
+	return bound
+}
+
+// slack bounds the factor of one step beyond what its row says.
+func (s *Search) slack() float64 {
 	if s.o.Phrases != nil {
-		slack *= s.o.Phrases.most
+		return s.surprise() * s.o.Phrases.most
 	}
-	return slack
+	return s.surprise()
 }
 
 // ahead is the factor of what is expected of a word that is not complete.

@@ -14,6 +14,7 @@ type Decoder struct {
 	search  *Search
 	measure *ctc.Measure
 	slack   float64
+	least   float64 // what a candidate of the row must be worth
 	at      timeline.Row
 	score   float64 // natural log of what texts' sums are relative to
 	texts   []text  // the most probable first

@@ -17,7 +17,7 @@ type Phrase struct {
 }
 
 // DefaultPhraseWeight is the bonus in nats for each letter of a phrase.
-const DefaultPhraseWeight = 1
+const DefaultPhraseWeight = 1.5
 
 // MaxPhraseWeight bounds the bonus of a letter.
 const MaxPhraseWeight = 20

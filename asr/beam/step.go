@@ -71,7 +71,8 @@ func (d *Decoder) step(pieces []scored, blank float64) {
 			least += d.texts[0].piece * pieces[i].prob
 		}
 	}
-	least *= d.search.prune / d.slack
+	d.least = least * d.search.prune
+	least = d.least / d.slack
 	for i := range d.texts {
 		t := &d.texts[i]
 		sum := t.sum()
@@ -126,38 +127,45 @@ func (d *Decoder) stay(i int, blank float64, again *scored) {
 func (d *Decoder) extend(i int, p *scored, prob float64, from *path, number int32) {
 	s, t := d.search, &d.texts[i]
 	f := &s.surfaces[p.piece]
-	hash, word := f.follow(t.hash, t.word, t.begun)
-	begun := t.begun && !f.starts || len(f.text) > 0
-	c, added := d.table.get(hash, p.piece, begun)
 	node, phrase, factor := t.node, t.phrase, 1.0
-	ended := f.starts && t.begun
 	if s.o.Phrases != nil {
 		phrase, factor = s.o.Phrases.walk(phrase, f, t.begun)
+		if prob*p.prob*factor*d.search.surprise() < d.least {
+			return
+		}
 	}
+	ended := f.starts && t.begun
+	begun := t.begun && !f.starts || len(f.text) > 0
 	if f.starts {
 		if ended {
 			factor *= d.endOf(t).factor
 		}
 		node = 0
 	}
-	if l := s.o.Lexicon; l != nil {
-		if begun {
-			if !f.starts && t.begun {
-				factor /= s.ahead(node, t.phrase)
-			}
-			node = l.walk(node, f)
-			factor *= s.ahead(node, phrase)
+	if l := s.o.Lexicon; l != nil && begun {
+		if !f.starts && t.begun {
+			factor /= s.ahead(node, t.phrase)
 		}
+		node = l.walk(node, f)
+		factor *= s.ahead(node, phrase)
 	}
+	if factor *= prob * p.prob; factor < d.least/several {
+		return
+	}
+	hash, word := f.follow(t.hash, t.word, t.begun)
+	c, added := d.table.get(hash, p.piece, begun)
 	if added {
 		c.word, c.node, c.phrase, c.from, c.ended = word, node, phrase, int32(i), ended
 	}
-	c.piece += prob * p.prob * factor
+	c.piece += factor
 	if v := from.prob * p.prob; v > c.run.prob {
 		c.run = path{prob: v, first: d.at, last: d.at, sum: p.logProb, confidence: p.confidence}
 		c.before, c.fresh = number, true
 	}
 }
+
+// several is how many ways to one text may be too weak each and strong enough together.
+const several = 4
 
 // endOf returns what the end of a text's last word is worth.
 func (d *Decoder) endOf(t *text) *ending {

@@ -23,7 +23,7 @@ type searchFlags struct {
 	WordBonus     float32  `help:"Added for each word, in nats, if there is a language model." default:"0.5" group:"Text search"`
 	Hotword       []string `help:"Word or phrase that is expected in the recordings. May be given several times." placeholder:"TEXT" sep:"none" group:"Text search"`
 	Hotwords      string   `help:"File of words and phrases that are expected, one a line." type:"path" placeholder:"FILE" group:"Text search"`
-	HotwordWeight float32  `help:"Bonus in nats for each letter of such a phrase." default:"1" group:"Text search"`
+	HotwordWeight float32  `help:"Bonus in nats for each letter of such a phrase." default:"1.5" group:"Text search"`
 	Beam          int      `help:"Number of texts that are followed at once." default:"64" min:"1" max:"16384" group:"Text search"`
 }
 
