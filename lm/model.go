@@ -72,7 +72,9 @@ func (m *Model) Vocabulary() iter.Seq2[Word, string] {
 // Begin returns the state at the start of a sentence.
 func (m *Model) Begin() State {
 	var s State
-	m.extend(&s, 0, uint32(start))
+	if m.order > 1 {
+		m.extend(&s, 0, uint32(start))
+	}
 	return s
 }
 
@@ -91,7 +93,8 @@ func (m *Model) Score(s State, w Word) (log10 float32, next State) {
 			continue
 		}
 		context, l, longer := s.nodes[k]-1, &m.levels[k], &m.levels[k+1]
-		i, found := longer.find(l.first.at(context), l.first.at(context+1), uint32(w))
+		lo, hi := l.first.pair(context)
+		i, found := longer.find(lo, hi, uint32(w))
 		if !found {
 			log10 += l.back.at(context)
 			continue
@@ -108,7 +111,7 @@ func (m *Model) Score(s State, w Word) (log10 float32, next State) {
 // continuations and its weight is one.
 func (m *Model) extend(s *State, k int, i uint32) {
 	l := &m.levels[k]
-	if m.order == 1 || l.first.at(i) == l.first.at(i+1) && l.back.at(i) == 0 {
+	if lo, hi := l.first.pair(i); lo == hi && l.back.at(i) == 0 {
 		return
 	}
 	s.nodes[k] = i + 1
@@ -132,7 +135,7 @@ func (m *Model) Unigram(w Word) float32 {
 // find returns the position of a word among n-grams lo to hi, which are in ascending order.
 func (l *level) find(lo, hi, w uint32) (uint32, bool) {
 	b, size, mask := l.words.b, uint64(l.words.size), l.words.mask
-	if size == 2 {
+	if size == 2 { // most models of pieces, and small ones
 		for lo < hi {
 			mid := (lo + hi) / 2
 			switch x := uint32(binary.LittleEndian.Uint16(b[2*uint64(mid):])); {

@@ -21,6 +21,12 @@ func (n *numbers) at(i uint32) uint32 {
 	return binary.LittleEndian.Uint32(n.b[j:]) & n.mask
 }
 
+// pair returns numbers i and i+1, of 4 bytes each.
+func (n *numbers) pair(i uint32) (x, y uint32) {
+	both := binary.LittleEndian.Uint64(n.b[4*uint64(i):])
+	return uint32(both), uint32(both >> 32)
+}
+
 // appendNumber appends x in size bytes.
 func appendNumber(b []byte, x uint32, size int) []byte {
 	for range size {
