@@ -33,6 +33,9 @@ type Phrases struct {
 	most float64   // the greatest factor of an edge
 }
 
+// maxPhrase bounds the bytes of a phrase.
+const maxPhrase = 400
+
 // open is the node of the text " ": a word may begin.
 const open = 1
 
@@ -49,6 +52,9 @@ func NewPhrases(list []Phrase) (*Phrases, error) {
 		text := foldPhrase(p.Text)
 		if text == "" {
 			return nil, fmt.Errorf("beam: phrase %.60q has no letters", p.Text)
+		}
+		if len(text) > maxPhrase {
+			return nil, fmt.Errorf("beam: phrase %.60q... has %d bytes; want not more than %d bytes", p.Text, len(text), maxPhrase)
 		}
 		text = " " + text + " "
 		weights[text] = max(weights[text], p.Weight)

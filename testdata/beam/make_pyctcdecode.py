@@ -9,6 +9,7 @@ import collections
 import importlib.metadata
 import json
 import math
+import re
 
 import kenlm  # noqa: F401 (pyctcdecode needs it)
 import numpy as np
@@ -63,7 +64,7 @@ def decode(labels, words, rows, width, alpha, beta, unknown):
 
 def main():
     index = [line.rstrip("\n").split("\t") for line in open("../speech/index.tsv")][1:]
-    words = write_arpa("words.arpa", [text.lower() for kind, _, text in index if kind in ("librispeech", "ljspeech")])
+    words = write_arpa("words.arpa", [" ".join(re.findall(r"[a-z']+", text.lower())) for kind, _, text in index if kind in ("librispeech", "ljspeech")])
     tokenizer = sentencepiece.SentencePieceProcessor("../align/tokenizer.model")
     pieces = [tokenizer.id_to_piece(i) for i in range(len(tokenizer))]
     with open("pyctcdecode.jsonl", "w") as f:
