@@ -44,9 +44,15 @@ type section struct {
 // padded is the length of a section with the zeros behind it.
 func padded(length int) int { return (length + slack + alignment - 1) / alignment * alignment }
 
-// OpenBytes opens a model in memory: a file of this program. The bytes must not change while
-// the model is used.
+// OpenBytes opens a model in memory: a file of this program, which may be compressed with
+// zstd. The bytes must not change while the model is used.
 func OpenBytes(b []byte) (*Model, error) {
+	if bytes.HasPrefix(b, []byte(zstdMagic)) {
+		var err error
+		if b, err = decompress(b); err != nil {
+			return nil, fmt.Errorf("language model: %w", err)
+		}
+	}
 	if !bytes.HasPrefix(b, []byte(magic)) {
 		return nil, ErrForeign
 	}

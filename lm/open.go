@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/asr-backend/asr-backend/internal/without"
 )
 
-// Open opens a model: a file of this program, which is mapped into memory, or one in ARPA
-// format, compressed with gzip or not, which is read whole and kept as exact values. A mapped
+// Open opens a model: a file of this program, which is mapped into memory, or decompressed
+// into it if it is compressed with zstd; or one in ARPA format, compressed with gzip or not,
+// which is read whole and kept as exact values. A mapped
 // file must not be shortened while the model is open; to replace it, write another and rename
 // it.
 func Open(path string) (*Model, error) {
@@ -29,7 +31,8 @@ func open(path string) (*Model, error) {
 	}
 	defer f.Close()
 	in := bufio.NewReader(f)
-	if start, err := in.Peek(len(magic)); err == nil && string(start) == magic {
+	start, _ := in.Peek(len(magic)) // a shorter file is refused below
+	if string(start) == magic || strings.HasPrefix(string(start), zstdMagic) {
 		b, unmap, err := mapFile(f)
 		if err != nil {
 			return nil, without.Path(err)

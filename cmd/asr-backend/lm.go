@@ -28,7 +28,7 @@ type lmCommand struct {
 
 // lmOutputFlags say how a model is written.
 type lmOutputFlags struct {
-	Output string `help:"File for the model; a name that ends in .arpa or .arpa.gz chooses that format." short:"o" required:"" placeholder:"FILE"`
+	Output string `help:"File for the model; a name that ends in .arpa, .arpa.gz or .zst chooses that format." short:"o" required:"" placeholder:"FILE"`
 	Bits   int    `help:"Size of each probability: 8, 16, or 32 for exact values." enum:"8,16,32" default:"8"`
 	ARPA   bool   `help:"Write the ARPA format whatever the file is called." name:"arpa"`
 	Notes  string `help:"Text that the file keeps, such as its sources and licence." placeholder:"TEXT"`
@@ -44,7 +44,14 @@ func (f *lmOutputFlags) write(ctx context.Context, to *output.Target, t *lm.Tabl
 		case f.ARPA || strings.HasSuffix(f.Output, ".arpa"):
 			return t.WriteARPA(w)
 		}
-		return t.Encode(w, lm.EncodeOptions{Bits: f.Bits})
+		if !strings.HasSuffix(f.Output, ".zst") {
+			return t.Encode(w, lm.EncodeOptions{Bits: f.Bits})
+		}
+		z, err := lm.Compress(w)
+		if err != nil {
+			return err
+		}
+		return errors.Join(t.Encode(z, lm.EncodeOptions{Bits: f.Bits}), z.Close())
 	})
 }
 
