@@ -46,7 +46,7 @@ func TestASearchFindsTheWordsOfItsModel(t *testing.T) {
 	greedy := transcriber(t, transcribe.Options{})
 	searched := transcriber(t, transcribe.Options{Search: search(t), SearchVersion: "books"})
 	if greedy.Version() == searched.Version() {
-		t.Error("the version does not tell the search")
+		t.Error("the version does not show the search")
 	}
 	var before, after wer.Errors
 	for file, said := range map[string]string{
