@@ -115,13 +115,19 @@ func New(v *ctc.Vocabulary, o Options) (*Search, error) {
 		s.nats = float64(o.Weight) * math.Ln10
 		s.look = make([]float32, len(l.best))
 		for i, b := range l.best {
-			s.look[i] = float32(math.Exp(s.nats * float64(b)))
+			s.look[i] = float32(s.expect(b))
 		}
 		s.look[0] = 1
-		s.listed = math.Exp(s.nats * float64(l.model.Unigram(0)))
-		s.unknown = s.listed * math.Exp(s.nats*float64(o.Unknown))
+		s.listed = s.expect(l.model.Unigram(0))
+		s.unknown = s.expect(l.model.Unigram(0) + o.Unknown)
 	}
 	return s, nil
+}
+
+// expect returns the factor of a probability in log10. It is never zero, so that it can be
+// taken back; what is less probable counts fully once its word is complete.
+func (s *Search) expect(log10 float32) float64 {
+	return math.Exp(max(s.nats*float64(log10), -80))
 }
 
 // WithPhrases returns a Search that differs in the phrases; both share their tables.

@@ -14,6 +14,10 @@ func (d *Decoder) choose() {
 		c := &d.table.all[i]
 		best = max(best, c.blank+c.piece)
 	}
+	if !(best > 0) { // no text can be written
+		d.pass(0)
+		return
+	}
 	d.order = d.order[:0]
 	for i := range d.table.all {
 		c := &d.table.all[i]

@@ -1,6 +1,7 @@
 package beam
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -111,6 +112,37 @@ func TestTokensAreDecidedInTime(t *testing.T) {
 		if late := timeline.Row(i) - last; late > 40+2*commitEvery {
 			t.Fatalf("row %d: decided up to row %d", i, last)
 		}
+	}
+}
+
+// Whatever is in a row, the rows after it are read.
+func TestRowsWithoutSenseDoNoHarm(t *testing.T) {
+	v := vocabulary(t, tiny)
+	s, err := New(v, Options{Lexicon: NewLexicon(tinyModel(t))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := []float32{0, -1, -200, -1e9, 1e9, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}
+	r := rand.New(rand.NewPCG(11, 12))
+	d := s.Decoder(0)
+	row := make([]float32, v.Width())
+	for range 5000 {
+		for i := range row {
+			row[i] = values[r.IntN(len(values))]
+		}
+		d.Push(row)
+		for _, x := range d.Take() {
+			if !(x.Confidence >= 0 && x.Confidence <= 1 && x.LogProb <= 0) {
+				t.Fatalf("got %+v", x)
+			}
+		}
+	}
+	for _, row := range [][]float32{{-9, -9, -9, -9, -9, 0}, {0, -9, -9, -9, -9, -9}, {-9, -9, -9, -9, -9, 0}} {
+		d.Push(row)
+	}
+	best := d.Finish(1)[0]
+	if n := len(best.Tokens); n == 0 || best.Tokens[n-1].Piece != 0 || best.Tokens[n-1].First != 5001 {
+		t.Errorf("got %v", best)
 	}
 }
 

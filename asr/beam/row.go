@@ -8,30 +8,34 @@ import (
 )
 
 // Push takes the next row: the natural logarithms of the probabilities of all pieces and
-// blank.
+// blank. What is not a number counts as impossible, and a row without any probability as blank.
 func (d *Decoder) Push(row []float32) {
 	s := d.search
 	least := s.o.RowPrune
 	d.pieces = d.pieces[:0]
 	best := 0
 	for p, v := range row[:s.blank] {
-		if v >= row[best] {
-			if v > row[best] {
-				best = p
-			}
+		if v > row[best] {
+			best = p
 		}
 		if v >= least && !s.surfaces[p].never {
-			d.pieces = append(d.pieces, scored{piece: ctc.Piece(p), logProb: v})
+			d.pieces = append(d.pieces, scored{piece: ctc.Piece(p), logProb: min(v, 0)})
 		}
 	}
 	if row[best] < least && row[best] > row[s.blank] && !s.surfaces[best].never {
 		d.pieces = append(d.pieces, scored{piece: ctc.Piece(best), logProb: row[best]})
 	}
-	blank := row[s.blank]
+	blank := min(row[s.blank], 0)
+	if blank != blank {
+		blank = never
+	}
 	if len(d.pieces) > 0 {
 		d.rank()
-		top := max(row[best], blank)
+		top := max(d.pieces[0].logProb, blank)
 		confidence := d.measure.Confidence(row)
+		if confidence != confidence {
+			confidence = 0
+		}
 		for i := range d.pieces {
 			p := &d.pieces[i]
 			p.prob = math.Exp(float64(p.logProb))
@@ -40,6 +44,9 @@ func (d *Decoder) Push(row []float32) {
 	}
 	d.push(float64(blank))
 }
+
+// never is the log-probability of what is impossible.
+const never = -1e4
 
 // rank puts the pieces of a row in order and drops the least probable ones.
 func (d *Decoder) rank() {
