@@ -76,4 +76,20 @@
 // How many pieces of a row are needed (Options.Pieces), and what they take if a piece and its
 // probability are four bytes: 2 pieces 38.1 %, 4 pieces 36.7 % (0.7 MB an hour), 8 pieces
 // 36.1 % (1.4 MB), 16 pieces 36.0 % (2.9 MB), all that RowPrune leaves 36.0 %.
+//
+// Phrases against the hotwords of pyctcdecode, each recording with a list of 100 words, its own
+// rare ones and others: errors on words of the list (B), on all others (U), and words of the
+// list written where they were not said.
+//
+//	                       B        U       not said   processor time a row
+//	pyctcdecode, 3       51.9 %   32.4 %        5       10,150 µs
+//	pyctcdecode, 6       41.6 %   32.0 %       12       10,360 µs
+//	pyctcdecode, 10      34.8 %   32.3 %       38       10,390 µs
+//	Weight 1             36.8 %   31.2 %       11
+//	Weight 1.5           29.0 %   31.5 %       20           47 µs
+//	Weight 2             27.7 %   31.8 %       29
+//
+// Confidence, here that of the rows, separates right words from wrong ones less well than in the
+// greedy text (area under the ROC curve 0.76; greedy 0.84): of the words that the rows were not
+// sure of, the language model has mended many.
 package beam
