@@ -202,6 +202,41 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 	}
 }
 
+func TestCompressedFilesAreRead(t *testing.T) {
+	whole := small(t, 16)
+	var b bytes.Buffer
+	z, err := Compress(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := z.Write(whole); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want, err := OpenBytes(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "model")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if visit(got) != visit(want) {
+		t.Error("the compressed model scores differently")
+	}
+	for n := 4; n < b.Len(); n += 7 {
+		if _, err := OpenBytes(b.Bytes()[:n]); err == nil {
+			t.Fatalf("%d of %d compressed bytes were opened", n, b.Len())
+		}
+	}
+}
+
 func TestMappedFilesAreClosed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "model.lm")
 	if err := os.WriteFile(path, small(t, 8), 0o600); err != nil {
