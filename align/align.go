@@ -27,6 +27,9 @@
 package align
 
 import (
+	"cmp"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
@@ -73,6 +76,13 @@ func (e *Emissions) Part(start, end time.Duration) *Emissions {
 	to = max(to, from)
 	p := *e
 	p.First, p.Rows = e.First+from, e.Rows[from:to]
+	if e.Searched {
+		begun := func(row timeline.Row) int {
+			i, _ := slices.BinarySearchFunc(e.Tokens, row, func(t ctc.Token, r timeline.Row) int { return cmp.Compare(t.First, r) })
+			return i
+		}
+		p.Tokens = e.Tokens[begun(p.First):begun(e.First+to)]
+	}
 	frames := timeline.Frame(len(e.Levels))
 	p.Levels = e.Levels[min(from.Frame(), frames):min(to.Frame(), frames)]
 	p.Samples = min(to.Sample(), e.Samples) - min(from.Sample(), e.Samples)
@@ -93,15 +103,19 @@ func rowSpan(first, last timeline.Row) Span {
 	return Span{first.Sample() - half, last.Sample() + half}
 }
 
-// Words returns the words of the greedy text with their times. The best label of every
-// row is also the best alignment of its own text, so nothing needs to be searched.
+// Words returns the words of the text with their times: of what a search found, or of the
+// greedy text. The best label of every row is also the best alignment of the greedy text, so
+// nothing needs to be searched for that.
 func (e *Emissions) Words() []Word {
-	tokens := ctc.Greedy(e.Rows, e.Vocabulary.Blank(), e.First)
+	tokens := e.TextTokens()
 	texts := e.Vocabulary.Words(tokens)
 	words := make([]Word, len(texts))
 	for i, t := range texts {
 		w := Word{Text: t.Text, First: tokens[t.First].First, Last: tokens[t.Last].Last, Confidence: 1}
 		w.edges = [2]float64{e.mass(w.First), e.mass(w.Last)}
+		if e.Searched { // the best piece of a row may be another one
+			w.edges = [2]float64{math.Exp(float64(tokens[t.First].LogProb)), math.Exp(float64(tokens[t.Last].LogProb))}
+		}
 		for _, token := range tokens[t.First : t.Last+1] {
 			w.Confidence = min(w.Confidence, token.Confidence)
 		}

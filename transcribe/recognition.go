@@ -56,10 +56,16 @@ func (t *Transcriber) Recognize(ctx context.Context, source Source, q Request) (
 	if q.Opened != nil {
 		q.Opened(s.Info())
 	}
+	var texts searches
+	if t.options.Search != nil {
+		texts.search = t.options.Search
+		texts.attach(&q.Request)
+	}
 	results, err := t.recognizer.Recognize(ctx, s, q.Request)
 	if err != nil {
 		return nil, fmt.Errorf("transcribe %s: %w", r.name, err)
 	}
+	texts.finish(results)
 	for i, result := range results {
 		c := channel{Result: result, number: t.channelNumber(i), copied: s.Twin(i) >= 0}
 		if q.KeepLogProbs {

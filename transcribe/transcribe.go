@@ -16,6 +16,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/align"
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/transcript"
 )
@@ -29,6 +30,10 @@ type Options struct {
 	Track int
 	// Regions shape the result.
 	Regions align.RegionOptions
+	// Search finds the text, if set; otherwise the text is the greedy one. SearchVersion names
+	// the search and all that it depends on; see Version.
+	Search        *beam.Search
+	SearchVersion string
 	// FFmpeg is the path of ffmpeg, see audio.Options.
 	FFmpeg string
 }
@@ -59,7 +64,8 @@ func (o Options) Version(id asr.Identity) string {
 		Channels   audio.Channels
 		Track      int `json:",omitempty"`
 		Regions    align.RegionOptions
-	}{generation, id, o.Channels, o.Track, o.Regions})
+		Search     string `json:",omitempty"`
+	}{generation, id, o.Channels, o.Track, o.Regions, o.SearchVersion})
 	if err != nil {
 		panic(err) // only plain values
 	}

@@ -15,8 +15,20 @@ type Output struct {
 	// Samples is the length of the part.
 	Samples timeline.Sample
 	Rows    []Row
+	// Searched says that Tokens, numbered like the rows of the recording, are the result of a
+	// search over whole rows. Otherwise the tokens are the greedy ones, and Tokens is nil.
+	Searched bool
+	Tokens   []Token
 	// Levels is the loudness of each mel frame of the part.
 	Levels []mel.Level
 	// Shift is the model's measured constant, to be added to the time of every row.
 	Shift time.Duration
+}
+
+// TextTokens returns the tokens of the text.
+func (o *Output) TextTokens() []Token {
+	if o.Searched {
+		return o.Tokens
+	}
+	return Greedy(o.Rows, o.Vocabulary.Blank(), o.First)
 }

@@ -87,7 +87,7 @@ func (v *Vocabulary) decode(pieces []Piece) surface {
 	var s surface
 	for i := 0; i < len(pieces); i++ {
 		p := v.Piece(pieces[i])
-		if _, ok := byteOf(p); ok {
+		if _, ok := ByteOf(p); ok {
 			i = v.decodeBytes(&s, pieces, i) - 1
 			continue
 		}
@@ -110,7 +110,7 @@ func (v *Vocabulary) decodeBytes(s *surface, pieces []Piece, i int) int {
 	var run []byte
 	end := i
 	for ; end < len(pieces); end++ {
-		b, ok := byteOf(v.Piece(pieces[end]))
+		b, ok := ByteOf(v.Piece(pieces[end]))
 		if !ok {
 			break
 		}
@@ -154,8 +154,8 @@ func space(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 // control reports whether SentencePiece prints nothing for the piece.
 func control(p string) bool { return p == "<s>" || p == "</s>" || p == "<pad>" }
 
-// byteOf returns the byte that a piece such as <0xE2> stands for.
-func byteOf(p string) (byte, bool) {
+// ByteOf returns the byte that a piece such as <0xE2> stands for.
+func ByteOf(p string) (byte, bool) {
 	if len(p) != 6 || p[:3] != "<0x" || p[5] != '>' {
 		return 0, false
 	}

@@ -58,7 +58,7 @@ func (c *alignCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	w, err := c.begin(ctx, std, channels)
+	w, err := c.begin(ctx, std, channels, nil)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func TestMessagesNameCommandsAndFlagsThatExist(t *testing.T) {
 	flag := regexp.MustCompile(`--[a-z][a-z-]+`)
 	command := regexp.MustCompile("(?:`|run |see |with )asr-backend ((?:models |jobs )?[a-z][a-z-]*)")
 	seen := 0
-	for _, folder := range []string{"audio", "asr", "align", "jobs", "labelstudio", "models", "service", "transcribe", "transcript", "internal", "cmd/asr-backend"} {
+	for _, folder := range []string{"audio", "asr", "align", "lm", "jobs", "labelstudio", "models", "service", "transcribe", "transcript", "internal", "cmd/asr-backend"} {
 		for _, text := range literals(t, filepath.Join(oracle.Root(t), folder)) {
 			for _, name := range flag.FindAllString(text, -1) {
 				seen++

@@ -20,6 +20,7 @@ type transcribeCommand struct {
 
 	Channels string `help:"Channels to transcribe: mix, split (each separately), or a channel number, counted from 0." default:"mix"`
 	recordingFlags
+	searchFlags
 }
 
 // Run transcribes all files. Failures are reported as they happen; the error then is
@@ -54,7 +55,7 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	w, err := c.begin(ctx, std, channels)
+	w, err := c.begin(ctx, std, channels, &c.searchFlags)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ A bundle is one Ogg Opus file of many clips; index.tsv gives bundle, start_sampl
 """
 import argparse
 import os
-import random
 import shutil
 import subprocess
 
@@ -17,12 +16,9 @@ import numpy as np
 
 import fetch
 from lines import telephone
+from split import SETS, held_speakers, read_index
 from store import Writer
 from text import normalise
-
-SETS = ("librispeech-mini", "common-voice", "ljspeech", "speechocean762")
-# Whole speakers never trained on: named ones of LibriSpeech (two women, two men), and so many of the others.
-HELD = {"librispeech-mini": ("32", "1737", "3242", "3664"), "common-voice": 20, "speechocean762": 10, "ljspeech": 0}
 
 
 def ffmpeg():
@@ -39,21 +35,6 @@ def decode(path):
     raw = subprocess.run([ffmpeg(), "-v", "error", "-i", path, "-ar", "16000", "-ac", "1", "-f", "f32le", "-"],
                          capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.float32)
-
-
-def held_speakers(set_, speakers, seed=1):
-    held = HELD[set_]
-    if isinstance(held, int):
-        held = random.Random(seed).sample(sorted(speakers), held)
-    return set(held)
-
-
-def read_index(folder):
-    with open(f"{folder}/index.tsv") as f:
-        next(f)
-        for line in f:
-            bundle, start, samples, speaker, text = line.rstrip("\n").split("\t")
-            yield bundle, int(start), int(samples), speaker, text
 
 
 def main():

@@ -1,0 +1,119 @@
+package beam
+
+import (
+	"math"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/lm"
+)
+
+// choose makes the best candidates the texts of the next row.
+func (d *Decoder) choose() {
+	best, most := 0.0, 0.0
+	for i := range d.table.all {
+		c := &d.table.all[i]
+		best = max(best, c.blank+c.piece)
+	}
+	if !(best > 0) { // no text can be written
+		d.pass(0)
+		return
+	}
+	d.order = d.order[:0]
+	for i := range d.table.all {
+		c := &d.table.all[i]
+		if sum := c.blank + c.piece; sum >= best*d.search.prune && (c.rest.prob > 0 || c.run.prob > 0) {
+			d.order = append(d.order, ranked{sum, int32(i)})
+		}
+	}
+	for i := range d.closed {
+		d.closed[i] = none
+	}
+	d.spare = d.spare[:0]
+	// Half of them may turn out to be alike.
+	for _, r := range top(d.order, 2*d.search.o.Width) {
+		c := &d.table.all[r.index]
+		if d.alike(c) {
+			continue
+		}
+		if len(d.spare) == d.search.o.Width {
+			break
+		}
+		most = max(most, c.rest.prob, c.run.prob)
+		d.spare = append(d.spare, d.survivor(c, 1/best))
+	}
+	for i := range d.spare {
+		d.spare[i].rest.prob /= most
+		d.spare[i].run.prob /= most
+	}
+	for i := range d.texts {
+		d.traces.release(&d.texts[i].rest)
+		d.traces.release(&d.texts[i].run)
+	}
+	d.texts, d.spare = d.spare, d.texts
+	d.score += math.Log(best)
+}
+
+// alike reports whether a better text is there already whose future is that of the
+// candidate: what follows is worth the same for both.
+func (d *Decoder) alike(c *candidate) bool {
+	if d.search.o.Histories {
+		return false
+	}
+	state := d.stateOf(c)
+	for i := range d.spare {
+		t := &d.spare[i]
+		if t.word == c.word && t.last == c.last && t.begun == c.begun && t.phrase == c.phrase && t.state == state {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Decoder) stateOf(c *candidate) lm.State {
+	if c.ended {
+		return d.texts[c.from].end.state
+	}
+	return d.texts[c.from].state
+}
+
+// survivor makes a text of a candidate.
+func (d *Decoder) survivor(c *candidate, scale float64) text {
+	from := &d.texts[c.from]
+	t := text{
+		hash: c.hash, word: c.word, last: c.last, node: c.node, phrase: c.phrase, begun: c.begun,
+		blank: c.blank * scale, piece: c.piece * scale, rest: c.rest, run: c.run,
+	}
+	switch {
+	case c.ended:
+		t.state = from.end.state
+	case c.hash == from.hash && c.begun == from.begun:
+		t.state, t.end = from.state, from.end
+	default:
+		t.state = from.state
+	}
+	if c.fresh && c.run.prob > 0 {
+		t.run.trace = d.close(c.before)
+	}
+	d.traces.retain(&t.rest)
+	d.traces.retain(&t.run)
+	return t
+}
+
+// close returns the trace of a path of the row before whose last token is complete.
+func (d *Decoder) close(number int32) int32 {
+	t := &d.texts[number/2]
+	p := &t.rest
+	if number%2 == 1 {
+		p = &t.run
+	}
+	if t.last == d.search.blank {
+		return p.trace // nothing was said yet
+	}
+	if d.closed[number] == none {
+		d.closed[number] = d.traces.add(ctc.Token{
+			Piece: t.last, First: p.first, Last: p.last,
+			LogProb: p.sum / float32(p.last-p.first+1), Confidence: p.confidence,
+		}, p.trace)
+	}
+	return d.closed[number]
+}

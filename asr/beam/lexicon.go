@@ -1,0 +1,132 @@
+package beam
+
+import (
+	"bytes"
+	"math"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/asr-backend/asr-backend/lm"
+)
+
+// Lexicon is a language model and the tree of its words. It may be used by many searches.
+type Lexicon struct {
+	model *lm.Model
+	tree  tree
+	word  []lm.Word // the word that ends at a node, or 0
+	best  []float32 // log10 of the most probable word at or below a node
+}
+
+// tree is a tree of byte strings. The children of a node are neighbours, in the order of
+// their labels, and come after it. Node 0 is the root.
+type tree struct {
+	first []int32 // child of each node; the last ends where the next node's begin
+	label []byte  // on the edge that leads to a node
+}
+
+// child returns the child of a node, or -1.
+func (t *tree) child(node int32, label byte) int32 {
+	first := t.first[node]
+	if i := bytes.IndexByte(t.label[first:t.first[node+1]], label); i >= 0 {
+		return first + int32(i)
+	}
+	return -1
+}
+
+// newTree makes the tree of sorted strings that differ. It calls ends for each string
+// with its node.
+func newTree(sorted []string, ends func(i int, node int32)) tree {
+	type span struct{ from, to, depth int }
+	t := tree{label: []byte{0}}
+	queue := []span{{0, len(sorted), 0}}
+	for node := 0; node < len(queue); node++ {
+		s := queue[node]
+		t.first = append(t.first, int32(len(queue)))
+		if s.from < s.to && len(sorted[s.from]) == s.depth {
+			ends(s.from, int32(node))
+			s.from++
+		}
+		for at := s.from; at < s.to; {
+			label, end := sorted[at][s.depth], at+1
+			for end < s.to && sorted[end][s.depth] == label {
+				end++
+			}
+			t.label = append(t.label, label)
+			queue = append(queue, span{at, end, s.depth + 1})
+			at = end
+		}
+	}
+	t.first = append(t.first, int32(len(queue)))
+	return t
+}
+
+// NewLexicon makes the tree of a model's words. The model must stay open.
+func NewLexicon(m *lm.Model) *Lexicon {
+	l := &Lexicon{model: m}
+	type entry struct {
+		text string
+		word lm.Word
+	}
+	var entries []entry
+	for w, text := range m.Vocabulary() {
+		if text != "" {
+			entries = append(entries, entry{text, w})
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare([]byte(a.text), []byte(b.text)) })
+	words := make([]string, len(entries))
+	for i := range entries {
+		words[i] = entries[i].text
+	}
+	ends := make([]int32, len(words))
+	l.tree = newTree(words, func(i int, node int32) { ends[i] = node })
+	l.word, l.best = make([]lm.Word, len(l.tree.label)), make([]float32, len(l.tree.label))
+	for i := range l.best {
+		l.best[i] = float32(math.Inf(-1))
+	}
+	for i, node := range ends {
+		l.word[node], l.best[node] = entries[i].word, m.Unigram(entries[i].word)
+	}
+	for node := len(l.best) - 1; node >= 0; node-- {
+		for _, b := range l.best[l.tree.first[node]:l.tree.first[node+1]] {
+			l.best[node] = max(l.best[node], b)
+		}
+	}
+	return l
+}
+
+// outside is where a word is that the lexicon does not have.
+const outside = -1
+
+// walk follows the letters of a piece from a node. Punctuation that no word has there is
+// passed over.
+func (l *Lexicon) walk(node int32, s *surface) int32 {
+	if node == outside {
+		return outside
+	}
+	if !s.marks {
+		for _, b := range s.text {
+			if node = l.tree.child(node, b); node < 0 {
+				return outside
+			}
+		}
+		return node
+	}
+	for at := 0; at < len(s.text); {
+		r, size := utf8.DecodeRune(s.text[at:])
+		next := node
+		for _, b := range s.text[at : at+size] {
+			if next = l.tree.child(next, b); next < 0 {
+				break
+			}
+		}
+		switch {
+		case next >= 0:
+			node = next
+		case !mark(r):
+			return outside
+		}
+		at += size
+	}
+	return node
+}

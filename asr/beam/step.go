@@ -1,0 +1,164 @@
+package beam
+
+import (
+	"math"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/lm"
+)
+
+// scored is a piece of a row.
+type scored struct {
+	piece      ctc.Piece
+	prob       float64
+	logProb    float32
+	confidence float32
+}
+
+// candidate is a text of the next row, before the best are chosen.
+type candidate struct {
+	hash, word   uint64
+	last         ctc.Piece
+	node, phrase int32
+	from         int32 // the text whose state it takes,
+	ended        bool  // after the end of that one's word
+	begun        bool
+	fresh        bool // run begins a token in this row, after path before
+	before       int32
+	blank, piece float64
+	rest, run    path
+}
+
+// step takes a row of blank and pieces, which are in the order of their probabilities.
+func (d *Decoder) step(pieces []scored, blank float64) {
+	d.table.clear()
+	least := d.texts[0].sum() * blank
+	for i := range pieces {
+		d.inRow[pieces[i].piece] = int32(i + 1)
+		if pieces[i].piece == d.texts[0].last {
+			least += d.texts[0].piece * pieces[i].prob
+		}
+	}
+	d.least = least * d.search.prune
+	least = d.least / d.slack
+	for i := range d.texts {
+		t := &d.texts[i]
+		sum := t.sum()
+		for k := range pieces {
+			p := &pieces[k]
+			if sum*p.prob < least {
+				break
+			}
+			if p.piece != t.last {
+				from, number := t.likelier(i)
+				d.extend(i, p, sum, from, number)
+			} else if t.blank*p.prob >= least {
+				d.extend(i, p, t.blank, &t.rest, int32(2*i))
+			}
+		}
+		var again *scored
+		if t.last != d.search.blank && d.inRow[t.last] > 0 {
+			again = &pieces[d.inRow[t.last]-1]
+		}
+		d.stay(i, blank, again)
+	}
+	for i := range pieces {
+		d.inRow[pieces[i].piece] = 0
+	}
+	d.choose()
+}
+
+// stay adds the text itself, after blank or after its last piece again.
+func (d *Decoder) stay(i int, blank float64, again *scored) {
+	t := &d.texts[i]
+	c, _ := d.table.get(t.hash, t.last, t.begun)
+	c.word, c.node, c.phrase = t.word, t.node, t.phrase
+	c.from, c.ended = int32(i), false
+	c.blank += t.sum() * blank
+	best, _ := t.likelier(i)
+	if p := best.prob * blank; p > c.rest.prob {
+		c.rest = *best
+		c.rest.prob = p
+	}
+	if again == nil {
+		return
+	}
+	c.piece += t.piece * again.prob
+	if p := t.run.prob * again.prob; p > c.run.prob {
+		c.run = t.run
+		c.run.prob, c.fresh = p, false
+		c.run.again(d.at, again)
+	}
+}
+
+// extend adds the text followed by a piece.
+func (d *Decoder) extend(i int, p *scored, prob float64, from *path, number int32) {
+	s, t := d.search, &d.texts[i]
+	f := &s.surfaces[p.piece]
+	node, phrase, factor := t.node, t.phrase, 1.0
+	if s.o.Phrases != nil {
+		phrase, factor = s.o.Phrases.walk(phrase, f, t.begun)
+		if prob*p.prob*factor*d.search.surprise() < d.least {
+			return
+		}
+	}
+	ended := f.starts && t.begun
+	begun := t.begun && !f.starts || len(f.text) > 0
+	if f.starts {
+		if ended {
+			factor *= d.endOf(t).factor
+		}
+		node = 0
+	}
+	if l := s.o.Lexicon; l != nil && begun {
+		if !f.starts && t.begun {
+			factor /= s.ahead(node, t.phrase)
+		}
+		node = l.walk(node, f)
+		factor *= s.ahead(node, phrase)
+	}
+	if factor *= prob * p.prob; factor < d.least/several {
+		return
+	}
+	hash, word := f.follow(t.hash, t.word, t.begun)
+	c, added := d.table.get(hash, p.piece, begun)
+	if added {
+		c.word, c.node, c.phrase, c.from, c.ended = word, node, phrase, int32(i), ended
+	}
+	c.piece += factor
+	if v := from.prob * p.prob; v > c.run.prob {
+		c.run = path{prob: v, first: d.at, last: d.at, sum: p.logProb, confidence: p.confidence}
+		c.before, c.fresh = number, true
+	}
+}
+
+// several is how many ways to one text may be too weak each and strong enough together.
+const several = 4
+
+// endOf returns what the end of a text's last word is worth.
+func (d *Decoder) endOf(t *text) *ending {
+	e, s := &t.end, d.search
+	if e.known {
+		return e
+	}
+	*e = ending{known: true, factor: s.bonus, state: t.state}
+	l := s.o.Lexicon
+	if l == nil {
+		return e
+	}
+	if t.node == 0 { // marks alone are no word
+		e.factor = 1
+		return e
+	}
+	var word lm.Word
+	if t.node > 0 {
+		word = l.word[t.node]
+	}
+	score, next := l.model.Score(t.state, word)
+	e.state = next
+	if word == 0 && !(s.o.Phrases != nil && s.o.Phrases.next(t.phrase, ' ') > open) {
+		score += s.o.Unknown
+	}
+	e.factor *= math.Exp(s.nats*float64(score)) / s.ahead(t.node, t.phrase)
+	return e
+}
