@@ -35,6 +35,7 @@
 package audio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,11 +55,12 @@ func Open(ctx context.Context, path string, o Options) (*Stream, error) {
 
 // openPath opens a file and sets up a stream on it with construct.
 func openPath[S any](ctx context.Context, path string, o Options, construct constructor[S]) (stream S, err error) {
+	name := cmp.Or(o.Name, path)
 	f, err := openFile(path)
 	if err != nil {
-		return stream, (&input{name: path}).wrap("open", err)
+		return stream, (&input{name: name}).wrap("open", err)
 	}
-	in, err := newInput(ctx, f, path)
+	in, err := newInput(ctx, f, name)
 	if err == nil {
 		in.closer = f
 		if stream, err = open(ctx, in, o, construct); err == nil {

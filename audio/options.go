@@ -11,6 +11,8 @@ import (
 
 // Options say what to take from a recording. The zero value mixes all of it to mono.
 type Options struct {
+	// Name is what errors call a file in place of its path. OpenReader takes none.
+	Name string
 	// Channels chooses between the mean of all channels, all of them, and one.
 	Channels Channels
 	// Start and End cut a part out; an End of zero is the end of the recording. Positions

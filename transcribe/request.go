@@ -13,14 +13,15 @@ import (
 // Source is a recording: the file at Path, or what Reader holds.
 type Source struct {
 	Path string
-	// Reader, if set, is read in place of a file, and Name is what messages call it.
+	// Reader, if set, is read in place of a file.
 	Reader io.Reader
-	Name   string
+	// Name is what messages call the source; empty stands for Path.
+	Name string
 }
 
 // name is what messages call the source.
 func (s *Source) name() string {
-	if s.Reader != nil {
+	if s.Name != "" || s.Reader != nil {
 		return s.Name
 	}
 	return s.Path
@@ -30,6 +31,7 @@ func (s *Source) open(ctx context.Context, o audio.Options) (*audio.Stream, erro
 	if s.Reader != nil {
 		return audio.OpenReader(ctx, s.Reader, s.Name, o)
 	}
+	o.Name = s.Name
 	return audio.Open(ctx, s.Path, o)
 }
 

@@ -45,6 +45,9 @@ func TestNamesAreFitForAScreen(t *testing.T) {
 		"/data/local-files/?d=%D8%A7%E2%80%8F.wav": "\u0627.wav",
 		"/data/upload/3/%E2%80%AE":                 "recording",
 		"/data/upload/4/Grüße 語音.wav":              "Grüße 語音.wav",
+		"/data/upload/5/036e95cd-reading.ogg":      "reading.ogg",
+		"/data/upload/6/036e95cd-":                 "036e95cd-",
+		"/data/upload/7/meetings-reading.ogg":      "meetings-reading.ogg",
 	} {
 		file, _, err := get(t, f, media.Request{Value: value, Task: 1})
 		if err != nil || file.Name != want {

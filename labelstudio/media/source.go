@@ -2,6 +2,7 @@ package media
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/url"
@@ -175,7 +176,7 @@ func onServer(p string, u *url.URL, r Request) source {
 		rest = strings.TrimPrefix(path.Clean("/"+rest), "/")
 		page := "/data/upload/" + escape(rest)
 		stored := "/storage-data/uploaded/?filepath=" + url.QueryEscape("upload/"+rest)
-		s := source{kind: Upload, name: base(rest), own: true, token: true, upload: rest, immutable: true,
+		s := source{kind: Upload, name: uploaded(base(rest)), own: true, token: true, upload: rest, immutable: true,
 			key: "upload" + project + rest, routes: []string{page, stored}}
 		if !first {
 			slices.Reverse(s.routes)
@@ -321,6 +322,16 @@ func (f *Fetcher) Name(value string) string {
 		return base(value)
 	}
 	return s.name
+}
+
+// uploaded returns the name that a file had when it was uploaded: Label Studio puts eight digits of
+// a UUID and a hyphen before it.
+func uploaded(name string) string {
+	mark, rest, ok := strings.Cut(name, "-")
+	if _, err := hex.DecodeString(mark); ok && err == nil && len(mark) == 8 && rest != "" {
+		return rest
+	}
+	return name
 }
 
 // base is the last part of a path, without a query and without marks that make a name

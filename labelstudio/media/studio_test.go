@@ -38,7 +38,7 @@ func TestValuesOnLabelStudio(t *testing.T) {
 		untrusted   bool // the token must not be sent
 	}{
 		{"an upload", "/data/upload/45/1a2b3c4d-call_one.wav", map[string]http.Handler{"/ls/data/upload/": serve},
-			[]string{"/ls/data/upload/45/1a2b3c4d-call_one.wav"}, "1a2b3c4d-call_one.wav", false},
+			[]string{"/ls/data/upload/45/1a2b3c4d-call_one.wav"}, "call_one.wav", false},
 		{"an upload with the path in front", "/ls/data/upload/45/x.wav", map[string]http.Handler{"/ls/data/upload/": serve},
 			[]string{"/ls/data/upload/45/x.wav"}, "x.wav", false},
 		{"an upload without the route", "upload/45/x y.wav", map[string]http.Handler{"/ls/data/upload/": serve},

@@ -30,8 +30,7 @@ func (t *table) update(q *jobs.Queue, key string) bool {
 		delete(t.tasks, task)
 		t.free = append(t.free, i)
 		return true
-	case !there: // an older one
-		t.older = max(t.older-1, 0)
+	case !there: // an older one, or one that came and went in between; so older may only grow
 		return true
 	case known && job.Revision < t.rows[i].push.Revision:
 		t.older++

@@ -77,7 +77,7 @@ type table struct {
 	tasks  map[int64]int32
 	shared map[uint64]int32 // the first of the rows with a key
 	lists  [groups]list
-	older  int // pushes of older versions that were passed over
+	older  int // at most so many pushes of older versions were passed over
 }
 
 var seed = maphash.MakeSeed()

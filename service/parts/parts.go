@@ -123,7 +123,7 @@ func (p *Parts) store(recognized timeline.Sample) error {
 	if end.Duration() <= around {
 		return nil
 	}
-	t, err := p.rec.Transcriber.Transcribe(p.ctx, transcribe.Source{Path: p.rec.Path}, transcribe.Request{
+	t, err := p.rec.Transcriber.Transcribe(p.ctx, transcribe.Source{Path: p.rec.Path, Name: p.rec.Name}, transcribe.Request{
 		Request: asr.Request{Priority: priority.Background, Load: rows}, End: end.Duration() - around})
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func (a *aligner) whole(ctx context.Context, i int) error {
 		o.Channels = audio.Mix
 	}
 	text := &transcript.Transcript{Segments: []transcript.Segment{{Text: a.texts[i].Text, Channel: transcript.Mixed}}}
-	aligned, err := transcribe.New(a.recognizer, o).Align(ctx, transcribe.Source{Path: a.Path}, text, "", a.request)
+	aligned, err := transcribe.New(a.recognizer, o).Align(ctx, transcribe.Source{Path: a.Path, Name: a.Name}, text, "", a.request)
 	if errors.Is(err, transcribe.ErrNoWords) || errors.Is(err, transcribe.ErrUnspellable) {
 		return nil
 	}
@@ -122,7 +122,7 @@ func (a *aligner) regions(ctx context.Context, near []int) (err error) {
 	for _, i := range near {
 		q.End = max(q.End, a.texts[i].End+padding)
 	}
-	recognition, err := a.transcriber.Recognize(ctx, transcribe.Source{Path: a.Path}, q)
+	recognition, err := a.transcriber.Recognize(ctx, transcribe.Source{Path: a.Path, Name: a.Name}, q)
 	if err != nil {
 		return err
 	}

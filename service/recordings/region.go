@@ -25,7 +25,7 @@ func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Record
 		return nil, err
 	}
 	defer o.close()
-	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, transcribe.Request{Request: asr.Request{Priority: priority.Interactive}, Start: span.Start, End: span.End})
+	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path, Name: o.Name}, transcribe.Request{Request: asr.Request{Priority: priority.Interactive}, Start: span.Start, End: span.End})
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		}
 		session.rest(ctx)
 	}
-	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path}, request)
+	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path, Name: o.Name}, request)
 	soFar.End()
 	switch {
 	case err == nil: // also if its end came first
