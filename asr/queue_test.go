@@ -10,7 +10,7 @@ import (
 )
 
 func waiting(owner *track, p priority.Class, name string, values int) *window {
-	return &window{owner: owner, priority: p, frames: timeline.Frame(values), full: make([]float32, len(name)), err: fmt.Errorf("%s", name)}
+	return &window{owner: owner, priority: p, frames: timeline.Frame(values), output: output{full: make([]float32, len(name))}, err: fmt.Errorf("%s", name)}
 }
 
 func names(batch []*window) (s string) {

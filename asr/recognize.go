@@ -30,10 +30,14 @@ type Request struct {
 	// LogProbs, if set, gets every row of log-probabilities once and in order. The slice
 	// is valid during the call. An error ends the recognition.
 	LogProbs func(channel int, row timeline.Row, logProbs []float32) error
+	// Search, if set, gets every row with its candidates once and in order; see ctc.Candidates. The
+	// arguments are valid during the call. An error ends the recognition.
+	Search func(channel int, row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error
 	// Load and Save, if set, keep the rows of windows, so that a recognition that is
-	// run again does not repeat them. Load returns nil for a window it does not have.
-	Load func(channel int, start timeline.Row) []ctc.Row
-	Save func(channel int, start timeline.Row, rows []ctc.Row)
+	// run again does not repeat them. Load returns the zero value for a window it does not have;
+	// with Search, one without candidates is run again.
+	Load func(channel int, start timeline.Row) ctc.Saved
+	Save func(channel int, start timeline.Row, rows *ctc.Saved)
 }
 
 func (r *Request) priority() priority.Class {

@@ -14,27 +14,44 @@ type stitcher struct {
 	width  int
 	result *Result
 	emit   func(timeline.Row, []float32) error
+	// search gets the rows with their candidates, if they have any.
+	search func(row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error
 
-	held []ctc.Row // rows that are not decided yet, from row at on
-	full []float32 // their log-probabilities, if wanted
+	held output // rows that are not decided yet, from row at on
 	at   timeline.Row
 }
 
+// output is what is kept of the model's output for consecutive rows.
+type output struct {
+	ctc.Saved
+	full []float32 // their log-probabilities, if wanted
+}
+
+// from returns the rows from number n on.
+func (o output) from(n, width int) output {
+	o.Rows = o.Rows[n:]
+	if o.Candidates.Len() > 0 {
+		o.Candidates = o.Candidates.From(n)
+	}
+	if o.full != nil {
+		o.full = o.full[n*width:]
+	}
+	return o
+}
+
 // add takes the rows of the window at start. Windows come in order and without gaps.
-func (s *stitcher) add(start timeline.Row, rows []ctc.Row, full []float32) error {
-	if len(s.held) == 0 {
-		s.at, s.held, s.full = start, rows, full
+func (s *stitcher) add(start timeline.Row, next output) error {
+	if len(s.held.Rows) == 0 {
+		s.at, s.held = start, next
 		return nil
 	}
 	if early := int(s.at - start); early > 0 { // the last window may slide back past a seam
-		start, rows = s.at, rows[early:]
-		if full != nil {
-			full = full[early*s.width:]
-		}
+		start, next = s.at, next.from(early, s.width)
 	}
-	overlap := int(s.at) + len(s.held) - int(start)
-	before := s.held[len(s.held)-overlap:]
-	after := rows[:overlap]
+	held := s.held.Rows
+	overlap := int(s.at) + len(held) - int(start)
+	before := held[len(held)-overlap:]
+	after := next.Rows[:overlap]
 	for i := range before {
 		if before[i].Best != after[i].Best {
 			s.result.Disagree++
@@ -42,32 +59,35 @@ func (s *stitcher) add(start timeline.Row, rows []ctc.Row, full []float32) error
 	}
 	s.result.Overlap += timeline.Row(overlap)
 	cut := seam(before, after, s.blank)
-	if err := s.commit(len(s.held) - overlap + cut); err != nil {
+	if err := s.commit(len(held) - overlap + cut); err != nil {
 		return err
 	}
-	s.at = start + timeline.Row(cut)
-	s.held = rows[cut:]
-	if full != nil {
-		s.full = full[cut*s.width:]
-	}
+	s.at, s.held = start+timeline.Row(cut), next.from(cut, s.width)
 	return nil
 }
 
 // finish commits what is left.
 func (s *stitcher) finish() error {
-	return s.commit(len(s.held))
+	return s.commit(len(s.held.Rows))
 }
 
 // commit makes the first n held rows the recording's.
 func (s *stitcher) commit(n int) error {
-	if s.emit != nil && s.full != nil {
-		for i := range n {
-			if err := s.emit(s.result.First+timeline.Row(len(s.result.Rows)+i), s.full[i*s.width:(i+1)*s.width]); err != nil {
+	first := s.result.First + timeline.Row(len(s.result.Rows))
+	for i := range n {
+		if s.emit != nil && s.held.full != nil {
+			if err := s.emit(first+timeline.Row(i), s.held.full[i*s.width:(i+1)*s.width]); err != nil {
+				return err
+			}
+		}
+		if s.search != nil && s.held.Candidates.Len() > 0 {
+			pieces, sure := s.held.Candidates.Row(i)
+			if err := s.search(first+timeline.Row(i), &s.held.Rows[i], pieces, sure); err != nil {
 				return err
 			}
 		}
 	}
-	s.result.Rows = append(s.result.Rows, s.held[:n]...)
+	s.result.Rows = append(s.result.Rows, s.held.Rows[:n]...)
 	return nil
 }
 

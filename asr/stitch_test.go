@@ -62,7 +62,7 @@ func TestNoWordIsLostOrDoubledAtASeam(t *testing.T) {
 		result := &Result{}
 		s := stitcher{blank: blank, result: result}
 		add := func(from, to int) {
-			if err := s.add(timeline.Row(from), said.window(t, from, to, 6, to == total), nil); err != nil {
+			if err := s.add(timeline.Row(from), output{Saved: ctc.Saved{Rows: said.window(t, from, to, 6, to == total)}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -127,7 +127,7 @@ func TestDisagreementIsCounted(t *testing.T) {
 	two := slices.Clone(one)
 	two[3].Best = 1
 	for i, rows := range [][]ctc.Row{one, two} {
-		if err := s.add(timeline.Row(10*i), rows, nil); err != nil {
+		if err := s.add(timeline.Row(10*i), output{Saved: ctc.Saved{Rows: rows}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -41,6 +41,11 @@ func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) *tr
 	if req.LogProbs != nil {
 		t.stitch.emit = func(row timeline.Row, logProbs []float32) error { return req.LogProbs(channel, row, logProbs) }
 	}
+	if req.Search != nil {
+		t.stitch.search = func(row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error {
+			return req.Search(channel, row, r, pieces, sure)
+		}
+	}
 	return t
 }
 
@@ -100,17 +105,21 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 	lo := int(from.Frame()-t.base) * bands
 	raw := t.raw[lo : lo+int(n)*bands]
 	w := &window{ctx: ctx, owner: t, priority: t.req.priority(), start: t.origin + from, frames: n,
-		logProbs: t.req.LogProbs != nil, done: make(chan struct{})}
+		logProbs: t.req.LogProbs != nil, search: t.req.Search != nil, done: make(chan struct{})}
 	t.started = true
 	t.result.Windows++
 	rows := timeline.RowsIn(n)
-	switch saved := t.saved(w.start, rows); {
-	case saved != nil:
-		w.rows = saved
+	saved, ok := t.saved(w.start, rows)
+	switch {
+	case ok:
+		w.Saved = saved
 		close(w.done)
 	case !audible(t.result.Levels[from.Frame():][:n]):
 		t.result.Skipped++
-		w.rows = silentRows(rows, t.r.vocabulary.Blank())
+		w.Rows = silentRows(rows, t.r.vocabulary.Blank())
+		if w.search {
+			w.Candidates.AppendSilent(int(rows))
+		}
 		if w.logProbs {
 			w.full = silentLogProbs(rows, t.r.contract.Width, t.r.vocabulary.Blank())
 		}
@@ -170,15 +179,15 @@ func (t *track) forget(from timeline.Row) {
 	t.base = from.Frame()
 }
 
-func (t *track) saved(start, rows timeline.Row) []ctc.Row {
+func (t *track) saved(start, rows timeline.Row) (s ctc.Saved, ok bool) {
 	if t.req.Load == nil || t.req.LogProbs != nil {
-		return nil
+		return s, false
 	}
-	saved := t.req.Load(t.channel, start)
-	if timeline.Row(len(saved)) != rows {
-		return nil
+	s = t.req.Load(t.channel, start)
+	if timeline.Row(len(s.Rows)) != rows || t.req.Search != nil && s.Candidates.Len() == 0 {
+		return s, false
 	}
-	return saved
+	return s, true
 }
 
 // await waits for the oldest window in flight and stitches it on.
@@ -187,15 +196,15 @@ func (t *track) await() error {
 	t.inFlight = t.inFlight[1:]
 	<-w.done
 	if w.same != nil {
-		w.rows, w.full, w.err = w.same.rows, w.same.full, w.same.err
+		w.output, w.err = w.same.output, w.same.err
 	}
 	if w.err != nil {
 		return w.err
 	}
 	if (w.run || w.same != nil) && t.req.Save != nil {
-		t.req.Save(t.channel, w.start, w.rows)
+		t.req.Save(t.channel, w.start, &w.Saved)
 	}
-	return t.stitch.add(w.start-t.origin, w.rows, w.full)
+	return t.stitch.add(w.start-t.origin, w.output)
 }
 
 // drain waits for windows in flight whose rows nobody needs any longer: the model may

@@ -43,18 +43,21 @@ type window struct {
 	features []float32 // as the model takes them, bands × frames; the worker's until it is done
 	placed   bool      // it has a place in the room
 	logProbs bool      // keep whole rows, not only their summary
+	search   bool      // keep candidates
 	sum      uint64    // of its frames, if the recording has several channels
 	run      bool      // the model runs over it
 	same     *window   // of another channel, whose result is this one's too
 
 	// Set by the worker before done is closed.
-	rows []ctc.Row
-	full []float32
+	output
 	err  error
 	done chan struct{}
 }
 
-func (w *window) fail(err error) { w.err, w.rows, w.full = err, nil, nil }
+func (w *window) fail(err error) { w.err, w.output = err, output{} }
+
+// whole reports whether the model's rows are needed as they are.
+func (w *window) whole() bool { return w.logProbs || w.search }
 
 // copyTo writes the features to dst, which holds bands of stride values each. The rest of each
 // is zero, as NeMo pads.

@@ -146,16 +146,21 @@ func TestAnInterruptedJobGoesOnWithTheWorkDone(t *testing.T) {
 	const n = 40 * timeline.SampleRate
 	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
 	want := recognize(t, r, &recording{n: n, sample: noise}, asr.Request{})
-	saved := map[timeline.Row][]ctc.Row{}
+	saved := map[timeline.Row][]byte{}
 	loaded := 0
 	job := asr.Request{
-		Load: func(_ int, start timeline.Row) []ctc.Row {
-			if saved[start] != nil {
-				loaded++
+		Load: func(_ int, start timeline.Row) ctc.Saved {
+			if saved[start] == nil {
+				return ctc.Saved{}
 			}
-			return saved[start]
+			loaded++
+			rows, err := ctc.ParseSaved(saved[start], r.Contract().Width)
+			if err != nil {
+				t.Error(err)
+			}
+			return rows
 		},
-		Save: func(_ int, start timeline.Row, rows []ctc.Row) { saved[start] = slices.Clone(rows) },
+		Save: func(_ int, start timeline.Row, rows *ctc.Saved) { saved[start] = rows.Encode() },
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	errStop := errors.New("pulled the plug")
@@ -181,11 +186,58 @@ func TestAnInterruptedJobGoesOnWithTheWorkDone(t *testing.T) {
 	}
 }
 
+// A search gets the same from saved windows, and windows that were saved for none are run again.
+func TestASearchGetsTheSameFromSavedWindows(t *testing.T) {
+	const n = 40 * timeline.SampleRate
+	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
+	saved := map[timeline.Row][]byte{}
+	runs := 0
+	look := func(search, load bool) (seen []string) {
+		runs = 0
+		q := asr.Request{Save: func(_ int, start timeline.Row, rows *ctc.Saved) {
+			saved[start] = rows.Encode()
+			runs++
+		}}
+		if search {
+			q.Search = func(_ int, row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error {
+				seen = append(seen, fmt.Sprint(row, *r, pieces, sure))
+				return nil
+			}
+		}
+		if load {
+			q.Load = func(_ int, start timeline.Row) ctc.Saved {
+				rows, err := ctc.ParseSaved(saved[start], r.Contract().Width)
+				if err != nil {
+					t.Error(err)
+				}
+				return rows
+			}
+		}
+		result := recognize(t, r, &recording{n: n, sample: noise}, q)
+		if search && len(seen) != len(result.Rows) {
+			t.Errorf("the search got %d of %d rows", len(seen), len(result.Rows))
+		}
+		return seen
+	}
+	look(false, false)
+	all := runs
+	want := look(true, true)
+	if runs != all {
+		t.Errorf("%d of %d windows without candidates were run again", runs, all)
+	}
+	if got := look(true, true); runs != 0 || !slices.Equal(got, want) {
+		t.Errorf("%d windows with candidates were run again, or their rows differ", runs)
+	}
+	if look(false, true); runs != 0 {
+		t.Errorf("without a search, %d windows with candidates were run again", runs)
+	}
+}
+
 func TestSavedRowsThatDoNotFitAreIgnored(t *testing.T) {
 	const n = 10 * timeline.SampleRate
 	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
 	want := recognize(t, r, &recording{n: n, sample: noise}, asr.Request{})
-	got := recognize(t, r, &recording{n: n, sample: noise}, asr.Request{Load: func(int, timeline.Row) []ctc.Row { return make([]ctc.Row, 3) }})
+	got := recognize(t, r, &recording{n: n, sample: noise}, asr.Request{Load: func(int, timeline.Row) ctc.Saved { return ctc.Saved{Rows: make([]ctc.Row, 3)} }})
 	if !slices.Equal(got.Rows, want.Rows) {
 		t.Error("rows differ")
 	}
@@ -261,7 +313,7 @@ func TestEqualWindowsOfTwoChannelsAreRunOnce(t *testing.T) {
 		saved := [2]map[timeline.Row]int{{}, {}}
 		results, err := r.Recognize(t.Context(), pair{{n: n, sample: noise}, {n: n, sample: other(from)}}, asr.Request{
 			LogProbs: func(c int, _ timeline.Row, _ []float32) error { rows[c]++; return nil },
-			Save:     func(c int, start timeline.Row, _ []ctc.Row) { saved[c][start]++ },
+			Save:     func(c int, start timeline.Row, _ *ctc.Saved) { saved[c][start]++ },
 		})
 		if err != nil {
 			t.Fatal(err)

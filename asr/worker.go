@@ -47,7 +47,7 @@ type lane struct {
 
 // lane returns that of a window.
 func (w *worker) lane(win *window) *lane {
-	if win.logProbs {
+	if win.whole() {
 		return w.wide
 	}
 	return w.usual
@@ -151,11 +151,11 @@ func (w *worker) bufferFor(size, frames int) (b *ort.Buffers, own bool, err erro
 // summarize takes from the model's output what is kept of a window, which has a place in the batch.
 func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) error {
 	width := w.contract.Width
-	win.rows = make([]ctc.Row, timeline.RowsIn(win.frames))
+	win.Rows = make([]ctc.Row, timeline.RowsIn(win.frames))
 	if win.logProbs {
-		win.full = make([]float32, len(win.rows)*width)
+		win.full = make([]float32, len(win.Rows)*width)
 	}
-	for i := range win.rows {
+	for i := range win.Rows {
 		var r ctc.Row
 		at := place*b.Rows + i
 		row := b.LogProbs[at*width : (at+1)*width]
@@ -171,7 +171,10 @@ func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) er
 		if r.LogProb != r.LogProb || r.Blank != r.Blank {
 			return fmt.Errorf("asr: window at %v: the model wrote a value that is not a number", win.start.Duration())
 		}
-		win.rows[i] = r
+		win.Rows[i] = r
+		if win.search {
+			win.Candidates.Append(row, w.blank, w.measure)
+		}
 		if win.logProbs {
 			copy(win.full[i*width:], row)
 		}

@@ -20,11 +20,9 @@ type searching struct {
 	tokens  []ctc.Token
 }
 
-// attach makes a request give its rows to the searches too. Rows that were saved hold too
-// little for that, so a recognition that is run again repeats all windows.
+// attach makes a request give its rows to the searches.
 func (s *searches) attach(q *asr.Request) {
-	also := q.LogProbs
-	q.LogProbs = func(i int, row timeline.Row, logProbs []float32) error {
+	q.Search = func(i int, row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error {
 		for len(s.channels) <= i {
 			s.channels = append(s.channels, searching{})
 		}
@@ -32,12 +30,9 @@ func (s *searches) attach(q *asr.Request) {
 		if c.decoder == nil {
 			c.decoder = s.search.Decoder(row)
 		}
-		c.decoder.Push(logProbs)
+		c.decoder.PushCandidates(r.Blank, pieces, sure)
 		c.tokens = append(c.tokens, c.decoder.Take()...)
-		if also == nil {
-			return nil
-		}
-		return also(i, row, logProbs)
+		return nil
 	}
 }
 

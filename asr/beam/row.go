@@ -31,18 +31,43 @@ func (d *Decoder) Push(row []float32) {
 	}
 	if len(d.pieces) > 0 {
 		d.rank()
-		top := max(d.pieces[0].logProb, blank)
 		confidence := d.measure.Confidence(row)
 		if confidence != confidence {
 			confidence = 0
 		}
-		for i := range d.pieces {
-			p := &d.pieces[i]
-			p.prob = math.Exp(float64(p.logProb))
-			p.confidence = confidence * float32(math.Exp(float64(p.logProb-top)))
-		}
+		d.value(blank, confidence)
 	}
 	d.push(float64(blank))
+}
+
+// PushCandidates takes the next row by what was kept of it: the log-probability of blank, the
+// candidates in their order, and the confidence of the row. The slice is only read.
+func (d *Decoder) PushCandidates(blank float32, pieces []ctc.Candidate, sure float32) {
+	s := d.search
+	d.pieces = d.pieces[:0]
+	for i, p := range pieces {
+		if (p.LogProb >= s.o.RowPrune || i == 0 && p.LogProb > blank) && !s.surfaces[p.Piece].never {
+			d.pieces = append(d.pieces, scored{piece: p.Piece, logProb: p.LogProb})
+		}
+	}
+	if n := s.o.Pieces; n > 0 {
+		d.pieces = d.pieces[:min(n, len(d.pieces))]
+	}
+	d.value(min(blank, 0), sure)
+	d.push(float64(min(blank, 0)))
+}
+
+// value gives the pieces of a row their probabilities and confidences.
+func (d *Decoder) value(blank, sure float32) {
+	if len(d.pieces) == 0 {
+		return
+	}
+	top := max(d.pieces[0].logProb, blank)
+	for i := range d.pieces {
+		p := &d.pieces[i]
+		p.prob = math.Exp(float64(p.logProb))
+		p.confidence = sure * float32(math.Exp(float64(p.logProb-top)))
+	}
 }
 
 // never is the log-probability of what is impossible.

@@ -6,6 +6,92 @@ import (
 	"math"
 )
 
+// Saved is what is kept of the rows of a window so that the model need not run over it again.
+type Saved struct {
+	Rows []Row
+	// Candidates are as many as Rows, or none: then the rows are too little for a search.
+	Candidates Candidates
+}
+
+// marked is what an encoding with candidates begins with. No piece has this number, which is
+// where that of an encoding without candidates stands.
+const marked = math.MaxUint32
+
+// Encode returns a form that ParseSaved reads: the rows as AppendRows writes them, and if there are
+// candidates, the mark and the number of rows (32 bits each) before them and after them for each
+// row its confidence in 1/65535 and the number of its candidates (16 bits each), and for each of
+// these its piece and its log-probability in -1/1024 (16 bits each).
+func (s *Saved) Encode() []byte {
+	c := &s.Candidates
+	if c.Len() == 0 {
+		return AppendRows(nil, s.Rows)
+	}
+	b := binary.LittleEndian.AppendUint32(nil, marked)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(s.Rows)))
+	b = AppendRows(b, s.Rows)
+	for i := range c.Len() {
+		pieces, sure := c.Row(i)
+		b = binary.LittleEndian.AppendUint16(b, sureStep(sure))
+		b = binary.LittleEndian.AppendUint16(b, uint16(len(pieces)))
+		for _, p := range pieces {
+			b = binary.LittleEndian.AppendUint16(b, uint16(p.Piece))
+			b = binary.LittleEndian.AppendUint16(b, logStep(p.LogProb))
+		}
+	}
+	return b
+}
+
+// ParseSaved reads what Encode has written of rows of a vocabulary of width columns.
+func ParseSaved(b []byte, width int) (s Saved, err error) {
+	if len(b) < 8 || binary.LittleEndian.Uint32(b) != marked {
+		s.Rows, err = ParseRows(b, width)
+		return s, err
+	}
+	n := int(binary.LittleEndian.Uint32(b[4:]))
+	if b = b[8:]; n == 0 || n > len(b)/(rowBytes+4) {
+		return s, fmt.Errorf("ctc: %d bytes are too few for %d rows with candidates", len(b), n)
+	}
+	if s.Rows, err = ParseRows(b[:n*rowBytes], width); err != nil {
+		return s, err
+	}
+	if s.Candidates, err = parseCandidates(b[n*rowBytes:], n, width); err != nil {
+		return Saved{}, err
+	}
+	return s, nil
+}
+
+func parseCandidates(b []byte, n, width int) (c Candidates, err error) {
+	c.rows = make([]candidateRow, n)
+	field := func() (v uint16, ok bool) {
+		if len(b) < 2 {
+			return 0, false
+		}
+		v, b = binary.LittleEndian.Uint16(b), b[2:]
+		return v, true
+	}
+	for i := range c.rows {
+		sure, _ := field()
+		count, ok := field()
+		if !ok || count > MaxCandidates {
+			return c, fmt.Errorf("ctc: row %d has no good number of candidates", i)
+		}
+		begin := len(c.all)
+		for range count {
+			piece, _ := field()
+			logProb, ok := field()
+			if !ok || int(piece) >= width {
+				return c, fmt.Errorf("ctc: row %d has candidate %d of %d", i, piece, width)
+			}
+			c.all = append(c.all, Candidate{Piece(piece), -float32(logProb) / logSteps})
+		}
+		c.rows[i] = candidateRow{int32(begin), int32(len(c.all)), float32(sure) / sureSteps}
+	}
+	if len(b) > 0 {
+		return c, fmt.Errorf("ctc: %d bytes follow the candidates", len(b))
+	}
+	return c, nil
+}
+
 // rowBytes is the size of an encoded row.
 const rowBytes = 16
 

@@ -23,7 +23,7 @@ var connected = []string{
 	"OK private addresses: Label Studio takes http://10.0.0.5:9090",
 	`OK backend: project 3 "Calls" asks http://10.0.0.5:9090: connected, version small-1`,
 	`OK webhook: project 3 "Calls": events are sent to http://10.0.0.5:9090/webhook`,
-	`OK recording: task 71 of project 3 "Calls": upload "1a2b3c4d-call.wav", 32 kB, WAV`,
+	`OK recording: task 71 of project 3 "Calls": upload "call.wav", 32 kB, WAV`,
 }
 
 func after(first []string, more ...string) []string {

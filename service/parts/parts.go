@@ -25,12 +25,12 @@ import (
 // Index numbers the windows of all channels, as they are stored.
 func Index(channel int, start timeline.Row) int { return channel<<40 | int(start) }
 
-// Stored returns the rows of windows that were stored for a model of a width, nil for others.
-func Stored(windows map[int][]byte, width int) func(channel int, start timeline.Row) []ctc.Row {
-	return func(channel int, start timeline.Row) []ctc.Row {
-		rows, err := ctc.ParseRows(windows[Index(channel, start)], width)
-		if err != nil || len(rows) == 0 {
-			return nil
+// Stored returns the rows of windows that were stored for a model of a width, none for others.
+func Stored(windows map[int][]byte, width int) func(channel int, start timeline.Row) ctc.Saved {
+	return func(channel int, start timeline.Row) ctc.Saved {
+		rows, err := ctc.ParseSaved(windows[Index(channel, start)], width)
+		if err != nil {
+			return ctc.Saved{}
 		}
 		return rows
 	}
@@ -116,7 +116,7 @@ func (p *Parts) store(recognized timeline.Sample) error {
 	var end timeline.Row
 	for index := range stored {
 		channel, start := index>>40, timeline.Row(index&(1<<40-1))
-		if last := start + timeline.Row(len(rows(channel, start))); last.Sample() <= recognized {
+		if last := start + timeline.Row(len(rows(channel, start).Rows)); last.Sample() <= recognized {
 			end = max(end, last)
 		}
 	}

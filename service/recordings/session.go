@@ -84,14 +84,14 @@ func (s *session) yields() bool {
 // follow takes note of how far a request gets.
 func (s *session) follow(r *transcribe.Request) {
 	load, save, missed := r.Load, r.Save, false
-	r.Load = func(channel int, start timeline.Row) []ctc.Row {
+	r.Load = func(channel int, start timeline.Row) ctc.Saved {
 		rows := load(channel, start)
-		if rows == nil && !missed && s.place != nil {
+		if rows.Rows == nil && !missed && s.place != nil {
 			missed, s.restarted = true, s.place.Worked()
 		}
 		return rows
 	}
-	r.Save = func(channel int, start timeline.Row, rows []ctc.Row) {
+	r.Save = func(channel int, start timeline.Row, rows *ctc.Saved) {
 		save(channel, start, rows)
 		s.saved = true
 		s.running.Computed()

@@ -157,8 +157,8 @@ func (r *Recordings) request(ctx context.Context, a *jobs.Attempt[Recording], re
 	return transcribe.Request{Request: asr.Request{
 		Priority: a.Job().Class,
 		Load:     parts.Stored(stored, recognizer.Contract().Width),
-		Save: func(channel int, start timeline.Row, rows []ctc.Row) {
-			err := a.PutWindow(ctx, parts.Index(channel, start), ctc.AppendRows(nil, rows))
+		Save: func(channel int, start timeline.Row, rows *ctc.Saved) {
+			err := a.PutWindow(ctx, parts.Index(channel, start), rows.Encode())
 			if err != nil && ctx.Err() == nil && !failed.Swap(true) {
 				r.log.Warn("windows are not stored: a crash would cost more than one", "job", a.Job().Key, "error", err)
 			}
