@@ -94,14 +94,12 @@ screenshots: build
 	scripts/screenshots.sh doc/img
 
 # Run the tests with the race detector, without those that take hours of audio.
-RACE := ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) scripts/race.sh -short -timeout 40m
-# The tests of package service run in parts: the race detector crashes by itself there now and then
-# (see race.sh), and only the part in which it does is repeated.
+RACE := ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) scripts/race
+# The tests of package service run one by one: the race detector crashes by itself there now and then
+# (see race.sh), and only the test in which it does is repeated.
 race: library test-env
-	$(RACE) $$(go list ./... | grep -v '/service$$')
-	for part in '^TestA[A-Z]' '^TestA[^A-Z]' '^Test[B-M]' '^Test[N-R]' '^Test[S-U]' '^Test[V-Z]' '^(Fuzz|Example)'; do \
-		$(RACE) -run "$$part" ./service || exit 1; \
-	done
+	$(RACE).sh -short -timeout 40m $$(go list ./... | grep -v '/service$$')
+	$(RACE)-each.sh ./service -test.short -test.timeout 20m
 
 # Create the Python environment of the tests.
 test-env:
