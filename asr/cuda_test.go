@@ -6,7 +6,9 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -343,18 +345,48 @@ func TestCUDAFullWindowsNeedNoMasks(t *testing.T) {
 
 // A GPU that has no memory for one graph more keeps masks.
 func TestCUDAWithoutMemoryForFullWindowsKeepsMasks(t *testing.T) {
-	const heldWithMasks = 1_300_000_000
+	const (
+		heldWithMasks = 1_270_000_000
+		variable      = "ASR_BACKEND_TEST_MASKED" // names a file that is made once masks were kept
+		most          = 12
+	)
+	masked, child := os.LookupEnv(variable)
+	if !child {
+		if !cudatest.Available() {
+			t.Skip("no stand-in for CUDA: run `make cuda-standin`")
+		}
+		masked = filepath.Join(t.TempDir(), "masked")
+		t.Setenv(variable, masked)
+	}
 	g := cudatest.GPU{Rows: speechRows(t), Width: width(t), Memory: heldWithMasks}
-	cudatest.Run(t, g, func(t *testing.T) {
-		r, err := onCUDA(t, asr.Options{Provider: ort.CUDA, Batch: 4})
-		if err != nil {
-			t.Fatal(err)
+	// What ONNX Runtime takes differs from process to process by more than that graph: some have room.
+	for i := range most {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			cudatest.Run(t, g, func(t *testing.T) {
+				r, err := onCUDA(t, asr.Options{Provider: ort.CUDA, Batch: 4})
+				if err != nil {
+					t.Fatal(err)
+				}
+				d := r.Device()
+				if d.Masked == "" {
+					return
+				}
+				if !strings.Contains(d.Masked, "the memory of the GPU is full") || d.Difference > 1e-6 {
+					t.Errorf("%+v", d)
+				}
+				if _, err := r.Recognize(t.Context(), &recording{n: 600 * timeline.SampleRate, sample: noise}, asr.Request{}); err != nil {
+					t.Error(err)
+				}
+				if err := os.WriteFile(masked, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
+		if _, err := os.Stat(masked); err == nil {
+			return
 		}
-		if d := r.Device(); !strings.Contains(d.Masked, "the memory of the GPU is full") || d.Difference > 1e-6 {
-			t.Errorf("%+v", d)
-		}
-		if _, err := r.Recognize(t.Context(), &recording{n: 600 * timeline.SampleRate, sample: noise}, asr.Request{}); err != nil {
-			t.Error(err)
-		}
-	})
+	}
+	if !child {
+		t.Errorf("none of %d processes kept masks", most)
+	}
 }
