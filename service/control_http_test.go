@@ -109,7 +109,7 @@ func TestJobsAreControlledByHTTP(t *testing.T) {
 		if !strings.Contains(reply, `"cancelled": 2`) || list("?state=cancelled").Total != 3 {
 			t.Errorf("%s", reply)
 		}
-		w.slow = 0
+		w.hurries.Store(true)
 		reply, _ = w.asked(router, "POST", "/jobs/retry", form, "project="+itoa(p)+"&state=cancelled", 200)
 		if !strings.Contains(reply, `"retried": 3`) {
 			t.Errorf("%s", reply)

@@ -77,7 +77,7 @@ func TestACancelledTaskStaysSoUntilSomebodyRetriesIt(t *testing.T) {
 		if runs == 0 {
 			t.Error("the model has not run before")
 		}
-		w.slow = 0
+		w.hurries.Store(true)
 		w.do(control.Retry, control.Retried, ids...)
 		w.settled(time.Hour, ids...)
 		w.do(control.Cancel, control.Unchanged, ids...)
@@ -97,7 +97,7 @@ func TestACancelledTaskIsRetriedByWhoOpensIt(t *testing.T) {
 		w.do(control.Cancel, control.Cancelled, ids[1:]...) // some of them may be open and wait for a turn
 		w.settled(time.Hour, ids[0])
 		w.stays("cancelled", ids[1:]...)
-		w.slow = 0
+		w.hurries.Store(true)
 		w.retrieve(p, ids[1])
 		w.settled(time.Hour, ids[:2]...)
 		w.stays("cancelled", ids[2:]...)
