@@ -45,6 +45,10 @@ var (
 	ErrFormat = errors.New("the stored jobs have a newer format")
 )
 
+// Overtaken reports whether a call failed because the job is gone, or in a state that does not allow
+// the call any more: somebody else was faster.
+func Overtaken(err error) bool { return errors.Is(err, ErrState) || errors.Is(err, ErrNotFound) }
+
 // Error is an error of this package.
 type Error struct {
 	Op     string // such as "open" or "enqueue"

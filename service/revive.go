@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/pause"
@@ -84,7 +83,7 @@ func (s *Service) clearCrashes(ctx context.Context, q *jobs.Queue, after time.Du
 		case err == nil && job.State == jobs.Discarded:
 			s.log.Info("a job that crashed is tried again", "job", job.Key, "project", job.Project)
 			s.release(ctx, q, job)
-		case err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound):
+		case err != nil && !jobs.Overtaken(err):
 			s.log.Warn("jobs that crashed are not tried again", "error", err)
 			return
 		}

@@ -2,7 +2,6 @@ package control
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -94,7 +93,7 @@ func (r *Report) add(o Outcome) {
 func (r *Report) ended(t *overview.Task, outcome string, err error) {
 	o := Outcome{Task: t.ID, Project: t.Project, Outcome: outcome}
 	switch {
-	case errors.Is(err, jobs.ErrState), errors.Is(err, jobs.ErrNotFound):
+	case jobs.Overtaken(err):
 		o.Outcome, o.Detail = Unchanged, "it has ended meanwhile"
 	case err != nil:
 		o.Outcome, o.Detail, o.Hint = Failed, err.Error(), hint.Of(err)

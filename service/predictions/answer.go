@@ -195,7 +195,7 @@ func (r *predictRequest) mine(ctx context.Context, task int64) (bool, error) {
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.Is(err, jobs.ErrState), errors.Is(err, jobs.ErrNotFound):
+	case jobs.Overtaken(err):
 		return false, nil // it is being pushed, was pushed, or another request has answered
 	}
 	return false, err

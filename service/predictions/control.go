@@ -95,7 +95,7 @@ func (s *Predictions) withdraw(ctx context.Context, q *jobs.Queue, project int64
 	errs := make([]error, len(unwanted))
 	parallel.For(len(unwanted), background.Together, func(i int) {
 		_, err := q.Cancel(ctx, unwanted[i])
-		if !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
+		if !jobs.Overtaken(err) {
 			errs[i] = err
 		}
 	})
@@ -137,7 +137,7 @@ func (s *Predictions) wantAgain(ctx context.Context, keys []string, class priori
 			continue
 		}
 		_, err := q.Restart(ctx, key, jobs.RestartOptions{Class: class})
-		if err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
+		if err != nil && !jobs.Overtaken(err) {
 			return err
 		}
 	}
@@ -172,7 +172,7 @@ func (s *Predictions) Prioritize(ctx context.Context, key string) (bool, error) 
 		switch _, err := q.Raise(ctx, key, priority.Expedited); {
 		case err == nil:
 			raised = true
-		case !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound):
+		case !jobs.Overtaken(err):
 			return raised, err
 		}
 	}

@@ -141,7 +141,7 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 	}
 	a.ended = job.Ended
 	outcome, err := q.Result(ctx, job.Key)
-	if err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
+	if err != nil && !jobs.Overtaken(err) {
 		return err
 	}
 	switch done := string(outcome) == pushed || string(outcome) == delivered; {
@@ -157,7 +157,7 @@ func (s *Predictions) enqueuePush(ctx context.Context, p *projects.Project, a *a
 // replacePush makes a push that has ended anew.
 func (s *Predictions) replacePush(ctx context.Context, q *jobs.Queue, args push, o jobs.InsertOptions) error {
 	// Another request may have made it anew by now, and hold it.
-	if err := q.RemoveEnded(ctx, args.Key()); err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
+	if err := q.RemoveEnded(ctx, args.Key()); err != nil && !jobs.Overtaken(err) {
 		return err
 	}
 	_, _, err := jobs.Insert(ctx, q, args, o)

@@ -109,7 +109,7 @@ func (q *Queue) Discard(ctx context.Context, key string) {
 	if err == nil {
 		err = open.RemoveEnded(context.WithoutCancel(ctx), key)
 	}
-	if err != nil && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrState) {
+	if err != nil && !jobs.Overtaken(err) {
 		q.log.Warn("a job that has ended was not removed", "job", key, "error", err)
 	}
 }
@@ -127,7 +127,7 @@ func Wake(ctx context.Context, q *jobs.Queue, f jobs.Filter, too func(jobs.Job) 
 			continue
 		}
 		_, err := q.Requeue(ctx, job.Key)
-		if err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
+		if err != nil && !jobs.Overtaken(err) {
 			return fmt.Errorf("make job %s ready: %w", job.Key, err)
 		}
 	}

@@ -121,7 +121,7 @@ func (r *Reconciler) giveUp(ctx context.Context, q *jobs.Queue, project int64, l
 			continue
 		}
 		_, err = q.GiveUp(ctx, job.Key, &recordings.NoStorageError{Project: project, Storage: root})
-		if err != nil && !errors.Is(err, jobs.ErrState) && !errors.Is(err, jobs.ErrNotFound) {
+		if err != nil && !jobs.Overtaken(err) {
 			return fmt.Errorf("give up job %s: %w", job.Key, err)
 		}
 		n++
@@ -135,22 +135,16 @@ func (r *Reconciler) giveUp(ctx context.Context, q *jobs.Queue, project int64, l
 // again makes transcriptions ready that were given up, and forgets the pushes that ended with them,
 // so that the look makes them anew. A push that has not run yet goes on waiting.
 func (r *Reconciler) again(ctx context.Context, q *jobs.Queue, project int64, keys map[string]bool) error {
-	apart := func(err error) error { // somebody else was faster
-		if errors.Is(err, jobs.ErrState) || errors.Is(err, jobs.ErrNotFound) {
-			return nil
-		}
-		return err
-	}
 	// The pushes first: while their transcriptions are given up, they are found again.
 	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project), Kind: predictions.Kind, States: []jobs.State{jobs.Done, jobs.Discarded}}) {
 		if keys[job.After] {
-			if err := apart(q.RemoveEnded(ctx, job.Key)); err != nil {
+			if err := q.RemoveEnded(ctx, job.Key); err != nil && !jobs.Overtaken(err) {
 				return fmt.Errorf("forget job %s: %w", job.Key, err)
 			}
 		}
 	}
 	for key := range keys {
-		if _, err := q.Requeue(ctx, key); apart(err) != nil {
+		if _, err := q.Requeue(ctx, key); err != nil && !jobs.Overtaken(err) {
 			return fmt.Errorf("make job %s ready: %w", key, err)
 		}
 	}

@@ -79,7 +79,7 @@ func (r *Recordings) Transcript(ctx context.Context, project int64, key string) 
 			return nil, fmt.Errorf("the transcript is damaged and is made again: %w", err)
 		}
 	}
-	if errors.Is(err, jobs.ErrState) || errors.Is(err, jobs.ErrNotFound) {
+	if jobs.Overtaken(err) {
 		return nil, fmt.Errorf("%w: %w", ErrNotTranscribed, err)
 	}
 	if err != nil {
