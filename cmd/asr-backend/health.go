@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/remote"
 	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/labelstudio"
 )
@@ -71,16 +70,8 @@ func (c *healthCommand) Run(ctx context.Context, std streams) error {
 
 // target is the address to ask.
 func (c *healthCommand) target() (*url.URL, error) {
-	address := c.URL
-	if address == "" {
-		host := c.Host
-		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-			host = "127.0.0.1" // a container need not know the name localhost
-		}
-		address = "http://" + net.JoinHostPort(host, strconv.Itoa(c.Port))
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	u, ok := remote.Address(c.URL, c.Host, c.Port)
+	if !ok {
 		return nil, errors.New("the address is none with http:// or https://")
 	}
 	route := "health"

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -104,7 +103,7 @@ func (c *jobsListCommand) Run(ctx context.Context, parent *jobsCommand, std stre
 		return err
 	}
 	if c.JSON {
-		return printJSON(std, list)
+		return printJSON(std.out, list)
 	}
 	return printJobs(std.out, &list, c.Offset)
 }
@@ -125,7 +124,7 @@ func (c *jobsShowCommand) Run(ctx context.Context, parent *jobsCommand, std stre
 		return err
 	}
 	if c.JSON {
-		return printJSON(std, detail)
+		return printJSON(std.out, detail)
 	}
 	return printJob(std.out, &detail)
 }
@@ -183,7 +182,7 @@ func (c *selectionFlags) act(ctx context.Context, parent *jobsCommand, std strea
 		return err
 	}
 	if c.JSON {
-		err = printJSON(std, report)
+		err = printJSON(std.out, report)
 	} else {
 		err = printReport(std.out, &report)
 	}
@@ -191,10 +190,4 @@ func (c *selectionFlags) act(ctx context.Context, parent *jobsCommand, std strea
 		return cli.ErrSome
 	}
 	return err
-}
-
-func printJSON(std streams, v any) error {
-	e := json.NewEncoder(std.out)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

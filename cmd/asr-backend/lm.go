@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -201,9 +200,7 @@ func (c *lmBuildCommand) printJSON(std streams, r *build.Result, skipped int) er
 	for k, l := range r.Table.Levels {
 		lengths = append(lengths, length{len(l.Prob), r.Before[k], r.Discounts[k], r.Fallback[k]})
 	}
-	e := json.NewEncoder(c.notice(std))
-	e.SetIndent("", "  ")
-	return e.Encode(map[string]any{"sentences": r.Sentences, "words": r.Tokens - r.Sentences, "left_out": skipped, "lengths": lengths})
+	return printJSON(c.notice(std), map[string]any{"sentences": r.Sentences, "words": r.Tokens - r.Sentences, "left_out": skipped, "lengths": lengths})
 }
 
 type lmMixCommand struct {
@@ -214,6 +211,7 @@ type lmMixCommand struct {
 // Run mixes. A single model of weight 1 is written as it is.
 func (c *lmMixCommand) Run(ctx context.Context, std streams) error {
 	writer := output.New(std.out)
+	var paths []string
 	var parts []build.Part
 	for _, p := range c.Parts {
 		i := strings.LastIndexByte(p, '=')
@@ -225,14 +223,15 @@ func (c *lmMixCommand) Run(ctx context.Context, std streams) error {
 			return &cli.UsageError{Err: fmt.Errorf("%q is no weight", p[i+1:])}
 		}
 		writer.Protect(p[:i])
+		paths = append(paths, p[:i])
 		parts = append(parts, build.Part{Weight: weight})
 	}
 	to, err := writer.Claim(c.Output)
 	if err != nil {
 		return err
 	}
-	for i, p := range c.Parts {
-		m, err := lm.Open(p[:strings.LastIndexByte(p, '=')])
+	for i, path := range paths {
+		m, err := lm.Open(path)
 		if err != nil {
 			return err
 		}

@@ -36,9 +36,7 @@ func (c *lmInfoCommand) Run(std streams) error {
 		return err
 	}
 	if c.JSON {
-		e := json.NewEncoder(std.out)
-		e.SetIndent("", "  ")
-		return e.Encode(map[string]any{"order": len(counts), "counts": counts, "bits": bits, "rounding": rounding,
+		return printJSON(std.out, map[string]any{"order": len(counts), "counts": counts, "bits": bits, "rounding": rounding,
 			"folding": facts.Folding, "units": facts.Units, "notes": facts.Notes, "bytes": info.Size()})
 	}
 	fmt.Fprintf(std.out, "order %d of %s, %.1f MB\n", len(counts), facts.Units, float64(info.Size())/1e6)

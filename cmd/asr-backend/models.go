@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,9 +57,7 @@ func (c *listCommand) Run(parent *modelsCommand, std streams) error {
 		return err
 	}
 	if c.JSON {
-		e := json.NewEncoder(std.out)
-		e.SetIndent("", "  ")
-		return e.Encode(map[string]any{"folder": store.Dir, "models": list})
+		return printJSON(std.out, map[string]any{"folder": store.Dir, "models": list})
 	}
 	return printList(std.out, store, list)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -26,9 +25,7 @@ func (c *optimizeCommand) Run(ctx context.Context, parent *modelsCommand, std st
 		return err
 	}
 	if c.JSON {
-		e := json.NewEncoder(std.out)
-		e.SetIndent("", "  ")
-		return e.Encode(made)
+		return printJSON(std.out, made)
 	}
 	_, err = fmt.Fprintf(std.out, "%s, %s: %d of %d rows of speech have the same best piece, log-probabilities differ by up to %.2g\nuse it on a GPU with --model %s --precision fp16\n",
 		made.Path, megabytes(made.Bytes), made.Best, made.Rows, made.Difference, c.Model)

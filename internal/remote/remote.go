@@ -56,18 +56,24 @@ func (e *Error) Hint() string { return e.Advice }
 // mostAnswer bounds what is read of an answer, in bytes.
 const mostAnswer = 16 << 20
 
-// New returns a Client. The address may have a user and a password in it.
-func New(o Options) (*Client, error) {
-	address := o.URL
+// Address parses the address of a service, or if it is empty makes that of one which listens on a
+// host and a port of this machine; an empty host is all addresses. It is not ok unless it is one with
+// http:// or https://.
+func Address(address, host string, port int) (u *url.URL, ok bool) {
 	if address == "" {
-		host := o.Host
 		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-			host = "127.0.0.1"
+			host = "127.0.0.1" // a container need not know the name localhost
 		}
-		address = "http://" + net.JoinHostPort(host, strconv.Itoa(o.Port))
+		address = "http://" + net.JoinHostPort(host, strconv.Itoa(port))
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	return u, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// New returns a Client. The address may have a user and a password in it.
+func New(o Options) (*Client, error) {
+	u, ok := Address(o.URL, o.Host, o.Port)
+	if !ok {
 		return nil, errors.New("the address of the service is none with http:// or https://")
 	}
 	c := &Client{base: u, user: o.User, password: o.Password, http: &http.Client{Timeout: o.Timeout}}
