@@ -96,7 +96,7 @@ screenshots: build
 # Run the tests with the race detector, without those that take hours of audio.
 RACE := ASR_BACKEND_TEST_STRICT=1 ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) scripts/race
 # The tests of package service run one by one: the race detector crashes by itself there now and then
-# (see race.sh), and only the test in which it does is repeated.
+# (see race-crashed.sh), and only the test in which it does is repeated.
 race: library test-env
 	$(RACE).sh -short -timeout 40m $$(go list ./... | grep -v '/service$$')
 	$(RACE)-each.sh ./service -test.short -test.timeout 20m
