@@ -173,7 +173,7 @@ func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) er
 		}
 		win.Rows[i] = r
 		if win.search {
-			win.Candidates.Append(row, w.blank, w.measure)
+			win.Candidates.Append(row, r, w.blank, w.measure)
 		}
 		if win.logProbs {
 			copy(win.full[i*width:], row)

@@ -19,7 +19,7 @@ func TestCandidatesAreEnough(t *testing.T) {
 		measure := ctc.NewMeasure(len(rows[0]))
 		var kept ctc.Candidates
 		for _, r := range rows {
-			kept.Append(r, v.Blank(), measure)
+			kept.Append(r, ctc.Summarize(r, v.Blank(), measure), v.Blank(), measure)
 		}
 		d := s.Decoder(0)
 		var got []ctc.Token

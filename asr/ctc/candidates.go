@@ -37,8 +37,9 @@ const (
 	sureSteps = math.MaxUint16
 )
 
-// Append keeps the candidates of the next row. The measure is that of Summarize.
-func (c *Candidates) Append(logProbs []float32, blank Piece, m *Measure) {
+// Append keeps the candidates of the next row, given what Summarize made of it and the measure that
+// did.
+func (c *Candidates) Append(logProbs []float32, r Row, blank Piece, m *Measure) {
 	from := len(c.all)
 	best, top := blank, float32(math.Inf(-1))
 	for i, v := range logProbs {
@@ -57,16 +58,18 @@ func (c *Candidates) Append(logProbs []float32, blank Piece, m *Measure) {
 		c.all = append(c.all, Candidate{best, top})
 	}
 	row := c.all[from:]
-	sure := float32(1)
+	sure := r.Confidence
 	if len(row) > 0 {
-		sure = m.Confidence(logProbs)
+		if r.Best == blank { // whose rows count as sure
+			sure = m.Confidence(logProbs)
+		}
 		slices.SortFunc(row, func(a, b Candidate) int {
 			return cmp.Or(cmp.Compare(b.LogProb, a.LogProb), cmp.Compare(a.Piece, b.Piece))
 		})
 		c.all = c.all[:from+min(len(row), MaxCandidates)]
 		for i := range c.all[from:] {
-			r := &c.all[from+i]
-			r.LogProb = -float32(logStep(r.LogProb)) / logSteps
+			p := &c.all[from+i]
+			p.LogProb = -float32(logStep(p.LogProb)) / logSteps
 		}
 	}
 	c.rows = append(c.rows, candidateRow{int32(from), int32(len(c.all)), float32(sureStep(sure)) / sureSteps})

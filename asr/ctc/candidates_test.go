@@ -34,7 +34,7 @@ func TestCandidatesAreTheProbablePieces(t *testing.T) {
 		m := ctc.NewMeasure(width)
 		var c ctc.Candidates
 		r := row(t, width)
-		c.Append(r, blank, m)
+		c.Append(r, ctc.Summarize(r, blank, m), blank, m)
 		got, sure := c.Row(0)
 		type scored struct {
 			piece ctc.Piece
@@ -89,7 +89,7 @@ func TestSavedRowsComeBackAsTheyWere(t *testing.T) {
 			if rapid.Bool().Draw(t, "silent") {
 				s.Candidates.AppendSilent(1)
 			} else {
-				s.Candidates.Append(r, width-1, m)
+				s.Candidates.Append(r, ctc.Summarize(r, width-1, m), width-1, m)
 			}
 		}
 		b := s.Encode()
@@ -121,7 +121,8 @@ func FuzzParseSaved(f *testing.F) {
 	m := ctc.NewMeasure(5)
 	s := ctc.Saved{Rows: []ctc.Row{{Best: 1}, {Best: 4}}}
 	f.Add(s.Encode())
-	s.Candidates.Append([]float32{-1, -1.5, -2, -7, -3}, 4, m)
+	r := []float32{-1, -1.5, -2, -7, -3}
+	s.Candidates.Append(r, ctc.Summarize(r, 4, m), 4, m)
 	s.Candidates.AppendSilent(1)
 	f.Add(s.Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
