@@ -29,12 +29,6 @@ func (f Folding) Valid() bool {
 	return f == FoldNone || f == FoldWords || f == FoldEnglish
 }
 
-// Fold normalises text by FoldWords. Use the method of a [Model] for words that it scores.
-func Fold(text string) string {
-	s, _ := FoldWords.Text(text)
-	return s
-}
-
 // Fold normalises a word, or a longer text, as the text that the model was made of was. The
 // result may be empty, or several words with single spaces: "twenty-one" becomes two.
 func (m *Model) Fold(text string) string {

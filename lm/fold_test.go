@@ -31,7 +31,7 @@ func TestFold(t *testing.T) {
 			t.Errorf("%s, %q: got %q, want %q", test.folding, test.in, got, test.out)
 		}
 	}
-	if got := lm.Fold("Twenty-One"); got != "twenty one" {
+	if got, _ := lm.FoldWords.Text("Twenty-One"); got != "twenty one" {
 		t.Errorf("got %q", got)
 	}
 }
