@@ -17,6 +17,11 @@ func (s *Service) StartWork() { s.startWork() }
 // Test answers one request without a network.
 func (s *Service) Test(r *http.Request) (*http.Response, error) { return s.server.Test(r) }
 
+// Status gathers what /status says, of all projects or, unless it is zero, of one.
+func (s *Service) Status(ctx context.Context, project int64) Status {
+	return s.gather(ctx, asked{project: project, plain: true})
+}
+
 // Kept returns the correction of an annotation, or nil.
 func (s *Service) Kept(ctx context.Context, project, annotation int64) (*corrections.Correction, error) {
 	return s.corrections.Load(ctx, project, annotation)

@@ -72,9 +72,10 @@ type asked struct {
 	plain bool
 }
 
-// Status gathers what /status says, of all projects or, unless it is zero, of one.
-func (s *Service) Status(ctx context.Context, project int64) Status {
-	return s.gather(ctx, asked{project: project, plain: true})
+// open returns the queue, or nil while there is none: what is known without it is shown all the same.
+func (s *Service) open() *jobs.Queue {
+	q, _ := s.queue.Get() // Health says why there is none
+	return q
 }
 
 func (s *Service) gather(ctx context.Context, a asked) Status {
@@ -99,10 +100,7 @@ func (s *Service) gather(ctx context.Context, a asked) Status {
 	if err := s.queue.Health(); err != nil {
 		out.Store, out.StoreHint = err.Error(), hint.Of(err)
 	}
-	q, err := s.queue.Get()
-	if err != nil {
-		q = nil // what is known without the queue is shown all the same
-	}
+	q := s.open()
 	if q != nil {
 		for _, g := range q.Stats().Groups {
 			if g.Kind == recordings.Kind && g.State == jobs.Queued {

@@ -35,7 +35,7 @@ func (s *Service) serveStatus(w http.ResponseWriter, r *http.Request) {
 	}
 	switch format {
 	case "html":
-		s.servePage(w, r, a)
+		s.servePage(w, r, values, a)
 	case "csv":
 		s.serveTable(w, r, a)
 	default:
@@ -67,11 +67,11 @@ func refuse(w http.ResponseWriter, format string, err error) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"status": http.StatusBadRequest, "detail": err.Error()}) // as above
 }
 
-func (s *Service) servePage(w http.ResponseWriter, r *http.Request, a asked) {
+func (s *Service) servePage(w http.ResponseWriter, r *http.Request, values url.Values, a asked) {
 	tasks := a.query
 	a.query.Limit = -1
 	v := &statuspage.View{Status: s.gather(r.Context(), a), Query: tasks, Links: s.links(), Control: s.controlled()}
-	v.Links.Asked = r.URL.Query()
+	v.Links.Asked = values
 	if strings.HasSuffix(r.URL.Path, "/") {
 		v.Links.Below = "../"
 	}
@@ -79,15 +79,11 @@ func (s *Service) servePage(w http.ResponseWriter, r *http.Request, a asked) {
 	if len(v.Projects) == 1 && (a.project != 0 || v.Deleted == 0) {
 		v.Alone = &v.Projects[0]
 	}
-	v.Listed = v.Alone != nil || !v.Unfiltered() || values(r).Has("sort") || values(r).Has("offset")
+	v.Listed = v.Alone != nil || !v.Unfiltered() || values.Has("sort") || values.Has("offset")
 	if !v.Listed {
 		tasks.Limit = -1
 	}
-	q, err := s.queue.Get()
-	if err != nil {
-		q = nil // as in gather
-	}
-	v.Found = s.overview.Query(r.Context(), q, shown(v.Projects), tasks)
+	v.Found = s.overview.Query(r.Context(), s.open(), shown(v.Projects), tasks)
 	var page bytes.Buffer
 	if err := v.Write(&page); err != nil {
 		s.log.Error("status page", "error", err)
@@ -100,8 +96,6 @@ func (s *Service) servePage(w http.ResponseWriter, r *http.Request, a asked) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = page.WriteTo(w) // the client is gone
 }
-
-func values(r *http.Request) url.Values { return r.URL.Query() }
 
 func shown(list []ProjectStatus) []int64 {
 	ids := make([]int64, len(list))
@@ -126,14 +120,10 @@ func (s *Service) serveTable(w http.ResponseWriter, r *http.Request, a asked) {
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	q, err := s.queue.Get()
-	if err != nil {
-		q = nil // as in gather
-	}
 	t := statuspage.Table{Links: s.links(), Title: func(id int64) string { return titles[id] }}
-	err = t.Begin(w)
+	err := t.Begin(w)
 	if err == nil {
-		s.overview.Each(r.Context(), q, shown(list), tasks, func(one overview.Task) bool {
+		s.overview.Each(r.Context(), s.open(), shown(list), tasks, func(one overview.Task) bool {
 			err = t.Add(&one)
 			return err == nil
 		})

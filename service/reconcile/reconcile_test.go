@@ -21,6 +21,24 @@ import (
 
 const segments = `<View><Labels name="l" toName="a"><Label value="Speech"/></Labels><Audio name="a" value="$audio"/><TextArea name="t" toName="a" perRegion="true"/></View>`
 
+// reconciler returns one of the projects of a fixture. The caller closes its Predictions.
+func reconciler(t *testing.T, f *servicetest.Fixture) *Reconciler {
+	t.Helper()
+	client, err := api.New(api.Options{URL: f.Studio.URL, Token: labelstudio.NewSecret(f.Studio.Token)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Queue: f.Queue, Projects: f.Registry, Problems: problems.NewLog(), Due: projects.NewDue(), Client: client}
+	if o.Predictions, err = predictions.New(predictions.Options{Queue: f.Queue, Projects: f.Registry, Recordings: f.Recordings, Problems: o.Problems, Due: o.Due, Client: client}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // A project that is gone is forgotten with everything that is kept for it, but not at once: a
 // wrong token hides projects too. If it comes back it is a project like any other.
 func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
@@ -32,19 +50,8 @@ func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	client, err := api.New(api.Options{URL: f.Studio.URL, Token: labelstudio.NewSecret(f.Studio.Token)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := Options{Queue: f.Queue, Projects: f.Registry, Problems: problems.NewLog(), Due: projects.NewDue(), Client: client}
-	if o.Predictions, err = predictions.New(predictions.Options{Queue: f.Queue, Projects: f.Registry, Recordings: f.Recordings, Problems: o.Problems, Due: o.Due, Client: client}); err != nil {
-		t.Fatal(err)
-	}
-	defer o.Predictions.Close(ctx)
-	r, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := reconciler(t, f)
+	defer r.Predictions.Close(ctx)
 	for _, id := range []int64{1, 2} {
 		if look, err := r.Project(ctx, id); err != nil || look.Prepared != 1 || look.Transcribe != 1 {
 			t.Fatalf("project %d: %+v, %v", id, look, err)
@@ -70,7 +77,7 @@ func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
 	if list, work := known(); len(list) != 2 || work != before {
 		t.Errorf("at first: projects %v, %d jobs of %d", list, work, before)
 	}
-	if whole, _ := o.Problems.Of(2); whole == nil || !strings.Contains(whole.What, "404") {
+	if whole, _ := r.Problems.Of(2); whole == nil || !strings.Contains(whole.What, "404") {
 		t.Errorf("the project's problem is %+v", whole)
 	}
 	if since := f.Registry.Missing(ctx, 2); since.IsZero() || time.Since(since) > time.Minute {
@@ -85,7 +92,7 @@ func TestProjectsThatAreGoneAreForgotten(t *testing.T) {
 	if list, work := known(); len(list) != 1 || list[0] != 1 || work != before/2 {
 		t.Errorf("after more than a day: projects %v, %d jobs of %d", list, work, before)
 	}
-	if whole, _ := o.Problems.Of(2); whole != nil {
+	if whole, _ := r.Problems.Of(2); whole != nil {
 		t.Errorf("a project that is not known has the problem %+v", whole)
 	}
 	f.Studio.Intercept(nil)
@@ -111,19 +118,8 @@ func TestWhatWaitsInALostStorageIsGivenUp(t *testing.T) {
 	if _, err := f.Registry.Configure(ctx, 1, segments); err != nil {
 		t.Fatal(err)
 	}
-	client, err := api.New(api.Options{URL: f.Studio.URL, Token: labelstudio.NewSecret(f.Studio.Token)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := Options{Queue: f.Queue, Projects: f.Registry, Problems: problems.NewLog(), Due: projects.NewDue(), Client: client}
-	if o.Predictions, err = predictions.New(predictions.Options{Queue: f.Queue, Projects: f.Registry, Recordings: f.Recordings, Problems: o.Problems, Due: o.Due, Client: client}); err != nil {
-		t.Fatal(err)
-	}
-	defer o.Predictions.Close(ctx)
-	r, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := reconciler(t, f)
+	defer r.Predictions.Close(ctx)
 	look := func(prepared int, states ...jobs.State) {
 		t.Helper()
 		if look, err := r.Project(ctx, 1); err != nil || look.Prepared != prepared {
