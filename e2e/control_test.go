@@ -3,17 +3,13 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/asr-backend/asr-backend/internal/wavfile"
 	"github.com/asr-backend/asr-backend/service/control"
-	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // credentials of a backend whose jobs are controlled.
@@ -35,17 +31,7 @@ func (b *backend) jobs(t *testing.T, out any, args ...string) {
 
 // controls cancels a long recording while it is transcribed, kills the backend, and retries it.
 func controls(t *testing.T, h *house) {
-	speech := sonnet(t)
-	var sound []float32
-	for len(sound) < 8*60*timeline.SampleRate {
-		sound = append(sound, speech...)
-	}
-	wav, err := wavfile.Encode(sound, timeline.SampleRate, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(wav) })) // it fails if the backend dies
-	defer server.Close()
+	address := speaks(t, 8*time.Minute)
 	b := h.serve(t, "controlled", serving{token: legacy, args: []string{"--threads", "1", "--recordings", "1",
 		"--basic-user", operator, "--basic-password", secret, "--open-route", "/webhook,/health,/ready"}})
 	b.ready(t)
@@ -53,7 +39,7 @@ func controls(t *testing.T, h *house) {
 	var c connection
 	h.call(t, "POST", "/api/ml", object{"url": b.url, "title": "Speech recognition", "project": p,
 		"auth_method": "BASIC_AUTH", "basic_auth_user": operator, "basic_auth_pass": secret}, &c)
-	h.add(t, p, object{"audio": server.URL + "/long.wav"})
+	h.add(t, p, object{"audio": address + "/long.wav"})
 	id := fmt.Sprint(h.tasks(t, p)[0].ID)
 	show := func() (d control.Detail) { b.jobs(t, &d, "show", id); return d }
 	eventually(t, "the recording is being transcribed", 2*time.Minute, func() bool {

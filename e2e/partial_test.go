@@ -3,14 +3,9 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/asr-backend/asr-backend/internal/wavfile"
-	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // testRequest is the button Send Test Request in a project with one task. It returns the answer
@@ -28,22 +23,12 @@ func (h *house) testRequest(t *testing.T, c connection) string {
 // again and again. The task has one prediction at each moment, and Send Test Request says what
 // there is.
 func showsInPart(t *testing.T, h *house) {
-	speech := sonnet(t)
-	var sound []float32
-	for len(sound) < 15*60*timeline.SampleRate {
-		sound = append(sound, speech...)
-	}
-	wav, err := wavfile.Encode(sound, timeline.SampleRate, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(wav) })) // it fails if the backend dies
-	defer server.Close()
+	address := speaks(t, 15*time.Minute)
 	b := h.serve(t, "partial", serving{token: legacy, args: []string{"--threads", "1"}})
 	b.ready(t)
 	p := h.project(t, "partial", template(t, "asr-using-segments"))
 	c := h.connectWith(t, p, b, object{"partial": 1})
-	h.add(t, p, object{"audio": server.URL + "/a-quarter.wav"})
+	h.add(t, p, object{"audio": address + "/a-quarter.wav"})
 	// look returns the version and the length of the one prediction, if there is one.
 	look := func() (version string, items int) {
 		rows := h.tasks(t, p)[0].Predictions
