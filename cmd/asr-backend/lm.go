@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/gunzip"
 	"github.com/asr-backend/asr-backend/internal/output"
 	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/lm"
@@ -80,13 +81,9 @@ func sentences(ctx context.Context, std streams, texts []string, do func(line st
 const longestSentence = 16 << 20
 
 func lines(ctx context.Context, r io.Reader, do func(line string) error) error {
-	in := bufio.NewReader(r)
-	if magic, err := in.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return err
-		}
-		in = bufio.NewReader(z)
+	in, err := gunzip.NewReader(r)
+	if err != nil {
+		return err
 	}
 	s := bufio.NewScanner(in)
 	s.Buffer(nil, longestSentence)

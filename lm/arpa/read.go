@@ -3,12 +3,13 @@ package arpa
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
+
+	"github.com/asr-backend/asr-backend/internal/gunzip"
 )
 
 const (
@@ -32,13 +33,9 @@ type Reader struct {
 
 // NewReader reads the header of a model, compressed with gzip or not.
 func NewReader(r io.Reader) (*Reader, error) {
-	in := bufio.NewReaderSize(r, 1<<16)
-	if magic, err := in.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, fmt.Errorf("read gzip: %w", err)
-		}
-		in = bufio.NewReaderSize(z, 1<<16)
+	in, err := gunzip.NewReader(r)
+	if err != nil {
+		return nil, err
 	}
 	a := &Reader{in: in}
 	if err := a.header(); err != nil {
