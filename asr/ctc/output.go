@@ -16,7 +16,7 @@ type Output struct {
 	Samples timeline.Sample
 	Rows    []Row
 	// Searched says that Tokens, numbered like the rows of the recording, are the result of a
-	// search over whole rows. Otherwise the tokens are the greedy ones, and Tokens is nil.
+	// search. Otherwise the tokens are the greedy ones, and Tokens is nil.
 	Searched bool
 	Tokens   []Token
 	// Levels is the loudness of each mel frame of the part.

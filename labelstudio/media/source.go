@@ -210,20 +210,14 @@ func onServer(p string, u *url.URL, r Request) source {
 		return source{kind: LocalFile, name: base(d), own: true, token: true, document: d,
 			key: "document" + project + d, routes: []string{"/data/local-files/?d=" + url.QueryEscape(d)}}
 	case numbered && (segments[0] == "tasks" || segments[0] == "projects") && (segments[2] == "resolve" || segments[2] == "presign"):
-		name := query.Get("fileuri")
-		if raw, err := base64.URLEncoding.DecodeString(name); err == nil {
-			name = string(raw)
-		}
+		name := unwrapped(query.Get("fileuri"))
 		s := source{kind: Resolved, name: base(name), own: true, token: true, key: "resolved" + project + route, routes: []string{route}}
 		if segments[0] == "tasks" { // which may be deleted
 			s.routes = append(s.routes, resolving("projects", r.Project, "?"+query.Encode())...)
 		}
 		return s
 	case numbered && segments[0] == "projects" && segments[2] == "file-proxy":
-		name := query.Get("url")
-		if raw, err := base64.URLEncoding.DecodeString(name); err == nil {
-			name = string(raw)
-		}
+		name := unwrapped(query.Get("url"))
 		return source{kind: Proxied, name: base(name), own: true, token: true, key: "proxied" + project + route, routes: []string{route}}
 	}
 	route = escape(p)
@@ -322,6 +316,14 @@ func (f *Fetcher) Name(value string) string {
 		return base(value)
 	}
 	return s.name
+}
+
+// unwrapped returns an address that Label Studio writes into a parameter, in base64 or as it is.
+func unwrapped(address string) string {
+	if raw, err := base64.URLEncoding.DecodeString(address); err == nil {
+		return string(raw)
+	}
+	return address
 }
 
 // uploaded returns the name that a file had when it was uploaded: Label Studio puts eight digits of

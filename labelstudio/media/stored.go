@@ -1,7 +1,6 @@
 package media
 
 import (
-	"encoding/base64"
 	"net/url"
 	"path"
 	"strings"
@@ -21,11 +20,7 @@ func (f *Fetcher) Storage(value string) (root string, ok bool) {
 	case Resolved:
 		_, query, _ := strings.Cut(s.routes[0], "?")
 		values, _ := url.ParseQuery(query)
-		uri := values.Get("fileuri")
-		if raw, err := base64.URLEncoding.DecodeString(uri); err == nil {
-			uri = string(raw)
-		}
-		return bucket(uri)
+		return bucket(unwrapped(values.Get("fileuri")))
 	case LocalFile:
 		return LocalFiles + " in " + path.Dir("/" + s.document)[1:] + "/", f.roots.documents == nil
 	}
