@@ -36,6 +36,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -57,6 +58,7 @@ type Recognizer struct {
 	melWorkers  int
 	prepare     func(dst, frames []float32, bands, stride int) // makes features of a window's frames
 	seed        maphash.Seed
+	decoder     decoder
 
 	queue    *queue
 	room     *room
@@ -75,14 +77,23 @@ func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer
 	if err != nil {
 		return nil, err
 	}
-	rec := &Recognizer{bundle: b, identity: o.Identity(b, digest), vocabulary: b.Vocabulary, window: o.Window, melWorkers: o.Threads, seed: maphash.MakeSeed(), prepare: mel.Normalize}
+	words := ""
+	if l := o.Decoding.LanguageModel(b); l != nil {
+		if words, err = l.Digest(); err != nil {
+			return nil, err
+		}
+	}
+	rec := &Recognizer{bundle: b, identity: o.Identity(b, digest, words), vocabulary: b.Vocabulary, window: o.Window, melWorkers: o.Threads, seed: maphash.MakeSeed(), prepare: mel.Normalize}
+	if rec.decoder, err = newDecoder(b, &o.Decoding); err != nil {
+		return nil, err
+	}
 	where := func(f func()) { f() }
 	if o.Background {
 		where = inBackground
 	}
 	where(func() { err = rec.load(ctx, r, o) })
 	if err != nil {
-		return nil, errors.Join(err, rec.release())
+		return nil, errors.Join(err, rec.release(), rec.decoder.close())
 	}
 	for _, w := range rec.workers {
 		rec.running.Go(func() { where(func() { w.work(rec.queue) }) })
@@ -140,7 +151,7 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 func (r *Recognizer) Close() error {
 	r.queue.close()
 	r.running.Wait()
-	return r.release()
+	return errors.Join(r.release(), r.decoder.close())
 }
 
 func (r *Recognizer) release() error {
@@ -191,6 +202,8 @@ type Options struct {
 	Background bool
 	// Window is the geometry of runs; zero means DefaultWindow.
 	Window Window
+	// Decoding says how texts are found.
+	Decoding Decoding
 	// Observe, if set, is called after every batch, from the worker's goroutine.
 	Observe func(Run)
 }
@@ -204,22 +217,36 @@ type Run struct {
 	Err      error
 }
 
-// Identity is all that rows depend on beside the recording: equal identities give equal
-// rows, up to what a GPU rounds differently. It is known before a model is loaded.
+// Identity is all that rows and texts depend on beside the recording: equal identities give
+// equal rows, up to what a GPU rounds differently, and equal texts. It is known before a model
+// is loaded.
 type Identity struct {
 	Name   string // of the model, for people
 	Digest string // see Bundle.Digest
 	Window Window
 	TF32   bool
 	Shift  time.Duration // the model's constant, see Card
+	// LM is the language model's digest, with its weights, and Beam the width of a search, if
+	// it is not the default.
+	LM   string `json:",omitempty"`
+	Beam int    `json:",omitempty"`
 }
 
-// Identity returns the identity of a bundle that New would load with these options.
-func (o Options) Identity(b *Bundle, digest string) Identity {
+// Identity returns the identity of a bundle that New would load with these options. The digests
+// are those of the bundle and of its language model, if it has one.
+func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 	if o.Window == (Window{}) {
 		o.Window = DefaultWindow
 	}
-	return Identity{Name: b.Card.Name, Digest: digest, Window: o.Window, TF32: o.TF32, Shift: b.Card.WordShift()}
+	id := Identity{Name: b.Card.Name, Digest: digest, Window: o.Window, TF32: o.TF32, Shift: b.Card.WordShift()}
+	if o.Decoding.Beam != beam.DefaultWidth {
+		id.Beam = o.Decoding.Beam
+	}
+	if l := o.Decoding.LanguageModel(b); l != nil {
+		s := o.Decoding.SearchOptions(l, &b.Card)
+		id.LM = fmt.Sprint(lmDigest, " ", s.Weight, " ", s.Bonus)
+	}
+	return id
 }
 
 func (o *Options) validate() error {

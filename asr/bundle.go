@@ -22,7 +22,7 @@ import (
 // graph and its vocabulary, and what is written about them. Three layouts are read as
 // they are:
 //
-//	ours        model.onnx, tokens.txt, model.json (a Card), tokenizer.model
+//	ours        model.onnx, tokens.txt, model.json (a Card), tokenizer.model, lm.bin
 //	sherpa-onnx model.onnx or model.int8.onnx, tokens.txt; facts in the graph's metadata
 //	onnx-asr    model.onnx, vocab.txt, config.json
 type Bundle struct {
@@ -47,6 +47,10 @@ type Card struct {
 	MaxRows int64 `json:"max_rows"`
 	// WordShiftMS is added to word times: what this model's spikes are early, measured.
 	WordShiftMS float64 `json:"word_shift_ms"`
+	// LMWeight and WordBonus are those of the language model that lies beside the graph; see
+	// Decoding.
+	LMWeight  *float32 `json:"lm_weight"`
+	WordBonus *float32 `json:"word_bonus"`
 	// SHA256 holds digests of files, by name.
 	SHA256 map[string]string `json:"sha256"`
 }

@@ -26,7 +26,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 )
 
-//go:embed default/model.onnx default/tokens.txt default/tokenizer.model default/model.json
+//go:embed default/model.onnx default/tokens.txt default/tokenizer.model default/model.json default/lm.bin.zst
 var embedded embed.FS
 
 // Default returns the files of the model inside the program.

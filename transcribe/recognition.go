@@ -9,6 +9,7 @@ import (
 	"github.com/asr-backend/asr-backend/align"
 	"github.com/asr-backend/asr-backend/align/logprobs"
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -33,6 +34,8 @@ type channel struct {
 	number int             // of the channel in the recording, or transcript.Mixed
 	copied bool            // an earlier channel carries the same sound
 	store  *logprobs.Store // nil if log-probabilities were not kept
+	// candidates are those of all rows; nil unless texts are searched for once more.
+	candidates *ctc.Candidates
 }
 
 // Recognize runs the model on a recording. The caller closes the Recognition.
@@ -57,17 +60,17 @@ func (t *Transcriber) Recognize(ctx context.Context, source Source, q Request) (
 		q.Opened(s.Info())
 	}
 	var texts searches
-	if t.options.Search != nil {
-		texts.search = t.options.Search
-		texts.attach(&q.Request)
+	if !q.KeepLogProbs {
+		texts.search, texts.keep = t.search, t.options.alternatives() > 0
 	}
+	texts.attach(&q.Request)
 	results, err := t.recognizer.Recognize(ctx, s, q.Request)
 	if err != nil {
 		return nil, fmt.Errorf("transcribe %s: %w", r.name, err)
 	}
 	texts.finish(results)
 	for i, result := range results {
-		c := channel{Result: result, number: t.channelNumber(i), copied: s.Twin(i) >= 0}
+		c := channel{Result: result, number: t.channelNumber(i), copied: s.Twin(i) >= 0, candidates: texts.candidates(i)}
 		if q.KeepLogProbs {
 			c.store = r.store(i)
 		}
@@ -178,6 +181,7 @@ func (r *Recognition) describe(channels []channel) *transcript.Transcript {
 		Source: r.name, Duration: r.request.end(r.length).Duration(), Language: card.Language,
 		Model: card.Name, ModelVersion: r.t.version,
 	}
+	out.Diagnostics.Decoding = r.decodedBy()
 	d := &out.Diagnostics
 	var overlap, disagree timeline.Row
 	for _, c := range channels {
@@ -191,6 +195,14 @@ func (r *Recognition) describe(channels []channel) *transcript.Transcript {
 	}
 	d.Warnings = append(d.Warnings, r.warnings()...)
 	return out
+}
+
+// decodedBy says how the text was found.
+func (r *Recognition) decodedBy() string {
+	if r.request.KeepLogProbs {
+		return "greedy"
+	}
+	return r.t.recognizer.DecodedBy(len(r.t.options.Hotwords))
 }
 
 // warnings returns what a person should know about the recording. What the stream says about

@@ -44,7 +44,8 @@ type Request struct {
 	// Opened, if set, is called with the recording's facts before it is recognized.
 	Opened func(audio.Info)
 	// KeepLogProbs keeps what Recognition.Align and Recognition.Words need: two bytes a row
-	// and piece, beyond logprobs.InMemory in a temporary file. Load is then not called.
+	// and piece, beyond logprobs.InMemory in a temporary file. Load is then not called, and the
+	// text is the greedy one: no search is made for it.
 	KeepLogProbs bool
 }
 

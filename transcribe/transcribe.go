@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/asr-backend/asr-backend/align"
 	"github.com/asr-backend/asr-backend/asr"
@@ -30,10 +31,11 @@ type Options struct {
 	Track int
 	// Regions shape the result.
 	Regions align.RegionOptions
-	// Search finds the text, if set; otherwise the text is the greedy one. SearchVersion names
-	// the search and all that it depends on; see Version.
-	Search        *beam.Search
-	SearchVersion string
+	// Hotwords are words and phrases that are expected. With them, or if the recognizer has a
+	// language model, the text is searched for; otherwise it is the best piece of each row.
+	Hotwords []beam.Phrase
+	// NBest is how many texts a segment has at most, its own and alternatives; 0 means 1.
+	NBest int
 	// FFmpeg is the path of ffmpeg, see audio.Options.
 	FFmpeg string
 }
@@ -44,33 +46,55 @@ type Transcriber struct {
 	recognizer *asr.Recognizer
 	options    Options
 	version    string
+	search     *beam.Search // nil: the text is the greedy one
+	phrases    *beam.Phrases
 }
 
 // generation changes when the same model and settings give other text or times than
 // before. A test compares its output with the digest kept for each generation.
 const generation = 2
 
-// New returns a Transcriber. The recognizer stays the caller's to close.
-func New(r *asr.Recognizer, o Options) *Transcriber {
-	return &Transcriber{r, o, o.Version(r.Identity())}
+// New returns a Transcriber. The recognizer stays the caller's to close. Hotwords that cannot be
+// used are an error.
+func New(r *asr.Recognizer, o Options) (*Transcriber, error) {
+	phrases, err := beam.NewPhrases(o.Hotwords)
+	if err != nil {
+		return nil, err
+	}
+	if o.NBest < 0 || o.NBest > MostAlternatives {
+		return nil, fmt.Errorf("transcribe: %d texts of a segment; want 1 to %d", o.NBest, MostAlternatives)
+	}
+	return &Transcriber{r, o, o.Version(r.Identity()), r.Search(phrases), phrases}, nil
 }
 
 // Version names a model and all settings that change its answers: equal versions give
 // equal transcripts of equal recordings. It is the model's name and twelve hex digits.
 func (o Options) Version(id asr.Identity) string {
+	if id.LM == "" && len(o.Hotwords) == 0 {
+		id.Beam = 0 // there is no search
+	}
 	settings, err := json.Marshal(struct {
 		Generation int
 		Model      asr.Identity
 		Channels   audio.Channels
 		Track      int `json:",omitempty"`
 		Regions    align.RegionOptions
-		Search     string `json:",omitempty"`
-	}{generation, id, o.Channels, o.Track, o.Regions, o.SearchVersion})
+		Hotwords   []beam.Phrase `json:",omitempty"`
+		NBest      int           `json:",omitempty"`
+	}{generation, id, o.Channels, o.Track, o.Regions, o.Hotwords, o.alternatives()})
 	if err != nil {
 		panic(err) // only plain values
 	}
 	sum := sha256.Sum256(settings)
 	return id.Name + "-" + hex.EncodeToString(sum[:6])
+}
+
+// alternatives returns NBest, or 0 if segments have no other text than their own.
+func (o *Options) alternatives() int {
+	if o.NBest < 2 {
+		return 0
+	}
+	return o.NBest
 }
 
 // Version returns Options.Version for the recognizer in use.

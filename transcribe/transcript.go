@@ -26,8 +26,12 @@ func (r *Recognition) Transcript() *transcript.Transcript {
 		e := c.emissions()
 		words := e.Words()
 		d.UnrecognizedSpeech += e.Unrecognized(words).Duration()
-		for _, region := range align.Regions(r.wanted(words), r.t.options.Regions) {
+		regions := align.Regions(r.wanted(words), r.t.options.Regions)
+		for k, region := range regions {
 			seg := segment(region, c.number)
+			if c.candidates != nil {
+				r.alternatives(c, &seg, regions, k)
+			}
 			count += len(region)
 			confidence += seg.Confidence * float64(len(region))
 			t.Segments = append(t.Segments, seg)

@@ -15,7 +15,7 @@ import (
 // begins with it. binaryVersion follows it, and changes with the layout.
 const (
 	binaryMagic   = "ASRT"
-	binaryVersion = 1
+	binaryVersion = 2
 )
 
 // MarshalBinary returns t without loss, for storage between two steps of the program. It is
@@ -23,16 +23,21 @@ const (
 // not. A word takes some twenty bytes, a sixth of what it takes as JSON.
 //
 //	magic      "ASRT"
-//	version    1
+//	version    2
 //	strings    source, language, model, model version
 //	samples    duration
 //	score      confidence
-//	segments   their number, then of each: start, length, channel, confidence, text, words
+//	segments   their number, then of each: start, length, channel, confidence, text, words,
+//	           alternatives
 //	words      their number, then of each: start, length, text, spike, confidence
+//	alternatives  their number, then of each: text, probability
 //	warnings   their number and the strings; likewise those of reading
 //	numbers    windows, windows skipped
 //	score      disagreement at seams
 //	samples    unrecognized speech
+//	string     decoding
+//
+// Version 1 lacks alternatives and decoding. It can be read.
 //
 // Numbers are varints of encoding/binary, signed where they can be negative. Times are in
 // samples: of a segment from the start of the recording, of a word from the start of its
@@ -64,6 +69,7 @@ func (t *Transcript) MarshalBinary() ([]byte, error) {
 	e.int(int64(d.WindowsSkipped))
 	e.score(d.SeamDisagreement)
 	e.time(d.UnrecognizedSpeech)
+	e.string(d.Decoding)
 	if e.err != nil {
 		return nil, fmt.Errorf("transcript: marshal: %w", e.err)
 	}
@@ -120,6 +126,11 @@ func (e *binaryEncoder) segment(s *Segment) {
 		e.span(w.Start, w.SpikeStart, w.SpikeEnd)
 		e.score(w.Confidence)
 	}
+	e.count(len(s.Alternatives))
+	for i := range s.Alternatives {
+		e.string(s.Alternatives[i].Text)
+		e.score(s.Alternatives[i].Probability)
+	}
 }
 
 // UnmarshalBinary reads what MarshalBinary wrote, and takes memory in proportion to data. The
@@ -129,10 +140,11 @@ func (t *Transcript) UnmarshalBinary(data []byte) error {
 	if len(data) <= len(binaryMagic) || string(data[:len(binaryMagic)]) != binaryMagic {
 		return errors.New("transcript: unmarshal: this is not a stored transcript")
 	}
-	if v := data[len(binaryMagic)]; v != binaryVersion {
+	v := data[len(binaryMagic)]
+	if v < 1 || v > binaryVersion {
 		return fmt.Errorf("transcript: unmarshal: a later program wrote it, in version %d of the stored form", v)
 	}
-	d := binaryDecoder{b: data[len(binaryMagic)+1:]}
+	d := binaryDecoder{b: data[len(binaryMagic)+1:], version: v}
 	out := Transcript{Source: d.string(), Language: d.string(), Model: d.string(), ModelVersion: d.string(),
 		Duration: d.time(), Confidence: d.score()}
 	if n := d.count(segmentBytes); n > 0 {
@@ -145,6 +157,9 @@ func (t *Transcript) UnmarshalBinary(data []byte) error {
 	g.Warnings, g.ReadWarnings = d.strings(), d.strings()
 	g.Windows, g.WindowsSkipped = int(d.int()), int(d.int())
 	g.SeamDisagreement, g.UnrecognizedSpeech = d.score(), d.time()
+	if v > 1 {
+		g.Decoding = d.string()
+	}
 	if d.bad || len(d.b) > 0 {
 		return errors.New("transcript: unmarshal: the stored transcript is damaged")
 	}
@@ -152,16 +167,18 @@ func (t *Transcript) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// The least that a segment and a word take.
+// The least that a segment, a word and an alternative take.
 const (
-	segmentBytes = 6
-	wordBytes    = 6
+	segmentBytes     = 6
+	wordBytes        = 6
+	alternativeBytes = 2
 )
 
 // binaryDecoder gives zeros once it has met something that MarshalBinary does not write.
 type binaryDecoder struct {
-	b   []byte
-	bad bool
+	b       []byte
+	version byte
+	bad     bool
 }
 
 func (d *binaryDecoder) uint() uint64 {
@@ -249,5 +266,14 @@ func (d *binaryDecoder) segment(s *Segment) {
 	}
 	if text == 0 {
 		s.Text = JoinWords(s.Words)
+	}
+	if d.version < 2 {
+		return
+	}
+	if n := d.count(alternativeBytes); n > 0 {
+		s.Alternatives = make([]Alternative, n)
+	}
+	for i := range s.Alternatives {
+		s.Alternatives[i] = Alternative{d.string(), d.score()}
 	}
 }

@@ -90,7 +90,22 @@ func putSegment(w *bufio.Writer, id int, s *Segment, speaker string) {
 		}
 		w.Write(appendWord(w.AvailableBuffer(), &s.Words[i]))
 	}
-	w.WriteString("]}")
+	w.WriteByte(']')
+	for i := range s.Alternatives {
+		b := w.AvailableBuffer()
+		if i == 0 {
+			b = append(b, `, "alternatives": [`...)
+		} else {
+			b = append(b, ", "...)
+		}
+		b = appendString(append(b, `{"text": `...), s.Alternatives[i].Text)
+		b = appendScore(append(b, `, "probability": `...), s.Alternatives[i].Probability)
+		w.Write(append(b, '}'))
+	}
+	if len(s.Alternatives) > 0 {
+		w.WriteByte(']')
+	}
+	w.WriteByte('}')
 }
 
 func appendWord(b []byte, word *Word) []byte {
@@ -106,7 +121,11 @@ func putDiagnostics(w *bufio.Writer, d *Diagnostics) {
 	for i, s := range d.Warnings {
 		warnings[i] = string(appendString(nil, s))
 	}
-	fmt.Fprintf(w, ",\n  \"diagnostics\": {\n    \"warnings\": [%s],\n    \"windows\": %d,\n    \"windows_skipped\": %d,\n    \"seam_disagreement\": %.4f,\n    \"unrecognized_speech\": %s\n  }",
+	decoding := ""
+	if d.Decoding != "" {
+		decoding = fmt.Sprintf("\n    \"decoding\": %s,", appendString(nil, d.Decoding))
+	}
+	fmt.Fprintf(w, ",\n  \"diagnostics\": {%s\n    \"warnings\": [%s],\n    \"windows\": %d,\n    \"windows_skipped\": %d,\n    \"seam_disagreement\": %.4f,\n    \"unrecognized_speech\": %s\n  }", decoding,
 		strings.Join(warnings, ", "), d.Windows, d.WindowsSkipped, unit(d.SeamDisagreement), fixed(max(d.UnrecognizedSpeech, 0), 3))
 }
 

@@ -222,6 +222,8 @@ func (d *jsonReader) diagnostic(key string) error {
 			g.Warnings = append(g.Warnings, s)
 			return errors.Join(err, d.budget.segment())
 		})
+	case "decoding":
+		return d.value(&g.Decoding)
 	case "windows":
 		return d.value(&g.Windows)
 	case "windows_skipped":

@@ -52,6 +52,17 @@ type Segment struct {
 	Channel int
 	// Words are ordered by start and lie inside the segment.
 	Words []Word
+	// Alternatives are other texts that the segment may have, the most probable first, if they
+	// were asked for.
+	Alternatives []Alternative
+}
+
+// Alternative is a text that a segment may have instead of its own.
+type Alternative struct {
+	Text string
+	// Probability (0..1) is relative to all texts that were compared, the segment's own among
+	// them.
+	Probability float64
 }
 
 // Mixed is the Channel of a segment that was transcribed from all channels mixed together.
@@ -74,6 +85,8 @@ type Diagnostics struct {
 	// ReadWarnings are sentences about what Read could not use of a file, by line. They are
 	// not written.
 	ReadWarnings []string
+	// Decoding says how the text was found, such as "greedy"; empty if that is not known.
+	Decoding string
 	// Windows and WindowsSkipped count model runs, and windows with no sound in them.
 	Windows, WindowsSkipped int
 	// SeamDisagreement is the share (0..1) of rows covered twice, by two neighbouring

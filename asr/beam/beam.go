@@ -130,10 +130,20 @@ func (s *Search) expect(log10 float32) float64 {
 	return math.Exp(max(s.nats*float64(log10), -80))
 }
 
+// Options returns the options of the search, with the defaults of those that were zero.
+func (s *Search) Options() Options { return s.o }
+
 // WithPhrases returns a Search that differs in the phrases; both share their tables.
 func (s *Search) WithPhrases(p *Phrases) *Search {
 	with := *s
 	with.o.Phrases = p
+	return &with
+}
+
+// WithHistories returns a Search with Options.Histories; both share their tables.
+func (s *Search) WithHistories() *Search {
+	with := *s
+	with.o.Histories = true
 	return &with
 }
 

@@ -16,6 +16,9 @@ type Hypothesis struct {
 	Score float64
 }
 
+// All asks Finish for all texts.
+const All = math.MaxInt
+
 // Finish ends the recording and returns up to n texts, the best first. The Decoder must be
 // Reset before it is used again.
 func (d *Decoder) Finish(n int) []Hypothesis {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,6 +15,27 @@ type Phrase struct {
 	Text string
 	// Weight is the bonus in nats for each letter; 0 means DefaultPhraseWeight.
 	Weight float32
+}
+
+// ParsePhrase reads a phrase as lists have it: the text and, if it has a weight of its own, " :"
+// and the weight, as sherpa-onnx has it.
+func ParsePhrase(line string) (Phrase, error) {
+	text, weight, ok := cutLast(strings.TrimSpace(line), " :")
+	if !ok {
+		return Phrase{Text: text}, nil
+	}
+	w, err := strconv.ParseFloat(strings.TrimSpace(weight), 32)
+	if err != nil || !(w > 0 && w <= MaxPhraseWeight) {
+		return Phrase{}, fmt.Errorf("the weight %.40q of %.60q is not a number from 0 to %d", weight, text, MaxPhraseWeight)
+	}
+	return Phrase{Text: strings.TrimSpace(text), Weight: float32(w)}, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // DefaultPhraseWeight is the bonus in nats for each letter of a phrase.
@@ -39,25 +61,39 @@ const maxPhrase = 400
 // open is the node of the text " ": a word may begin.
 const open = 1
 
+// Check returns what is wrong with a phrase, or nil.
+func (p Phrase) Check() error {
+	_, _, err := p.folded()
+	return err
+}
+
+// folded returns the phrase as the graph has it, and its weight.
+func (p Phrase) folded() (text string, weight float32, err error) {
+	if p.Weight == 0 {
+		p.Weight = DefaultPhraseWeight
+	}
+	if !(p.Weight > 0 && p.Weight <= MaxPhraseWeight) {
+		return "", 0, fmt.Errorf("phrase %.60q has weight %v; want more than 0 and at most %d", p.Text, p.Weight, MaxPhraseWeight)
+	}
+	text = foldPhrase(p.Text)
+	switch {
+	case text == "":
+		return "", 0, fmt.Errorf("phrase %.60q has no letters", p.Text)
+	case len(text) > maxPhrase:
+		return "", 0, fmt.Errorf("phrase %.60q... has %d bytes; want not more than %d bytes", p.Text, len(text), maxPhrase)
+	}
+	return " " + text + " ", p.Weight, nil
+}
+
 // NewPhrases makes the graph of a list. A list without phrases gives nil, which costs nothing.
 func NewPhrases(list []Phrase) (*Phrases, error) {
 	weights := map[string]float32{}
 	for _, p := range list {
-		if p.Weight == 0 {
-			p.Weight = DefaultPhraseWeight
+		text, weight, err := p.folded()
+		if err != nil {
+			return nil, fmt.Errorf("beam: %w", err)
 		}
-		if !(p.Weight > 0 && p.Weight <= MaxPhraseWeight) {
-			return nil, fmt.Errorf("beam: phrase %.60q has weight %v; want more than 0 and at most %d", p.Text, p.Weight, MaxPhraseWeight)
-		}
-		text := foldPhrase(p.Text)
-		if text == "" {
-			return nil, fmt.Errorf("beam: phrase %.60q has no letters", p.Text)
-		}
-		if len(text) > maxPhrase {
-			return nil, fmt.Errorf("beam: phrase %.60q... has %d bytes; want not more than %d bytes", p.Text, len(text), maxPhrase)
-		}
-		text = " " + text + " "
-		weights[text] = max(weights[text], p.Weight)
+		weights[text] = max(weights[text], weight)
 	}
 	if len(weights) == 0 {
 		return nil, nil

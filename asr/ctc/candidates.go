@@ -75,6 +75,13 @@ func (c *Candidates) Append(logProbs []float32, r Row, blank Piece, m *Measure) 
 	c.rows = append(c.rows, candidateRow{int32(from), int32(len(c.all)), float32(sureStep(sure)) / sureSteps})
 }
 
+// AppendRow keeps the candidates of the next row as Row returned them.
+func (c *Candidates) AppendRow(pieces []Candidate, sure float32) {
+	from := len(c.all)
+	c.all = append(c.all, pieces...)
+	c.rows = append(c.rows, candidateRow{int32(from), int32(len(c.all)), sure})
+}
+
 // AppendSilent keeps rows without candidates, such as those of SilentRow.
 func (c *Candidates) AppendSilent(n int) {
 	for range n {

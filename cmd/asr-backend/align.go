@@ -58,7 +58,7 @@ func (c *alignCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	w, err := c.begin(ctx, std, channels, nil)
+	w, err := c.begin(ctx, std, asr.Decoding{LM: asr.LMNone}, transcribe.Options{Channels: channels})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ type benchCommand struct {
 	JSON   bool            `help:"Print JSON."`
 	FFmpeg string          `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:""`
 	modelFlags
+	decodingFlags
 }
 
 // Run measures and prints.
@@ -26,7 +27,7 @@ func (c *benchCommand) Run(ctx context.Context, std streams) error {
 	if c.File == "" && len(c.Memory) == 0 {
 		return &cli.UsageError{Err: errors.New("nothing to measure: give a recording, or lengths with --memory")}
 	}
-	model, err := c.modelFlags.open(ctx)
+	model, err := c.modelFlags.open(ctx, c.decoding())
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type doctorCommand struct {
 	studioFlags
 	placeFlags
 	modelFlags
+	decodingFlags
 }
 
 // Run examines the machine, the service and Label Studio.
@@ -28,6 +29,7 @@ func (c *doctorCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	variant, recognizer := c.modelFlags.options()
+	recognizer.Decoding = c.decoding()
 	findings := doctor.Examine(ctx, doctor.Options{
 		Version: version, Library: c.Library, FFmpeg: c.FFmpeg, Recognizer: recognizer,
 		Model:   func() (*asr.Bundle, error) { return c.bundle(variant) },

@@ -110,32 +110,29 @@ func source(ctx context.Context, in cli.Input, std streams) transcribe.Source {
 type work struct {
 	report      *cli.Report
 	model       *loadedModel
-	search      *wordSearch
 	transcriber *transcribe.Transcriber
 }
 
-// begin makes what a command works with; the caller closes it. Without search flags the text
-// is the greedy one.
-func (f *recordingFlags) begin(ctx context.Context, std streams, channels audio.Channels, s *searchFlags) (*work, error) {
+// begin makes what a command works with; the caller closes it. Of o, what flags say of all
+// recordings is filled in.
+func (f *recordingFlags) begin(ctx context.Context, std streams, d asr.Decoding, o transcribe.Options) (*work, error) {
 	report := cli.NewReport(std.err, cli.ReportOptions{Terminal: term.IsTerminal(int(std.err.Fd())), Quiet: f.Quiet, JSON: f.JSONLog})
-	model, err := f.open(ctx)
+	model, err := f.open(ctx, d)
 	if err != nil {
 		return nil, err
 	}
 	report.Event(model.String(), "library", model.runtime.Path())
-	o := transcribe.Options{Channels: channels, Track: f.Track, Regions: f.regionFlags.options(), FFmpeg: f.FFmpeg}
-	search := &wordSearch{close: func() error { return nil }}
-	if s != nil {
-		if search, err = s.open(model.recognizer.Bundle()); err != nil {
-			return nil, errors.Join(err, model.close())
-		}
+	o.Track, o.Regions, o.FFmpeg = f.Track, f.regionFlags.options(), f.FFmpeg
+	t, err := transcribe.New(model.recognizer, o)
+	if err != nil {
+		return nil, errors.Join(&cli.UsageError{Err: err}, model.close())
 	}
-	return &work{report, model, search, transcribe.New(model.recognizer, search.options(o))}, nil
+	return &work{report, model, t}, nil
 }
 
 func (w *work) close() error {
 	w.report.Close()
-	return errors.Join(w.model.close(), w.search.close())
+	return w.model.close()
 }
 
 // writer returns what writes a command's outputs. Standard input is an input like others,

@@ -23,6 +23,7 @@ type lmCommand struct {
 	Build lmBuildCommand `cmd:"" help:"Make a model of text, one sentence per line."`
 	Info  lmInfoCommand  `cmd:"" help:"Describe a model."`
 	Score lmScoreCommand `cmd:"" help:"Measure how well a model predicts text."`
+	Tune  lmTuneCommand  `cmd:"" help:"Choose the weight of a language model on recordings whose text is known."`
 	Mix   lmMixCommand   `cmd:"" help:"Make one model of several, or write one in another format."`
 }
 

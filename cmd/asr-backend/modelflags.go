@@ -56,11 +56,13 @@ func (f *modelFlags) options() (variant string, o asr.Options) {
 	return variant, o
 }
 
-func (f *modelFlags) open(ctx context.Context) (*loadedModel, error) {
+// open loads the model. The caller closes it.
+func (f *modelFlags) open(ctx context.Context, d asr.Decoding) (*loadedModel, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	variant, o := f.options()
+	o.Decoding = d
 	bundle, err := f.bundle(variant)
 	if err != nil {
 		return nil, err

@@ -49,6 +49,7 @@ type serveCommand struct {
 
 	regionFlags
 	modelFlags
+	decodingFlags
 }
 
 // Run serves until ctx ends.
@@ -119,6 +120,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 		return service.Options{}, &cli.UsageError{Err: err}
 	}
 	variant, recognizer := c.modelFlags.options()
+	recognizer.Decoding = c.decoding()
 	wait := c.PredictWait
 	if wait <= 0 {
 		wait = -1

@@ -8,6 +8,7 @@ import (
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/internal/output"
+	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
 
 	"golang.org/x/term"
@@ -19,8 +20,10 @@ type transcribeCommand struct {
 	Output string   `help:"Output file or folder. Default or -: standard output." short:"o" placeholder:"PATH"`
 
 	Channels string `help:"Channels to transcribe: mix, split (each separately), or a channel number, counted from 0." default:"mix"`
+	NBest    int    `help:"Texts that a region has at most, its own and the most probable alternatives, for JSON." name:"nbest" default:"1" min:"1" max:"100" placeholder:"N" group:"Text search"`
 	recordingFlags
-	searchFlags
+	decodingFlags
+	hotwordFlags
 }
 
 // Run transcribes all files. Failures are reported as they happen; the error then is
@@ -55,7 +58,11 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	w, err := c.begin(ctx, std, channels, &c.searchFlags)
+	phrases, err := c.phrases()
+	if err != nil {
+		return err
+	}
+	w, err := c.begin(ctx, std, c.decoding(), transcribe.Options{Channels: channels, Hotwords: phrases, NBest: c.NBest})
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,10 @@ func read(ctx context.Context, o Options) ([]float32, error) {
 
 // rounds measures the bare model and the whole in turn. The first round warms up.
 func (p *Report) rounds(ctx context.Context, r *asr.Recognizer, bare *asr.Bare, o Options) error {
-	whole := transcribe.New(r, transcribe.Options{FFmpeg: o.FFmpeg})
+	whole, err := transcribe.New(r, transcribe.Options{FFmpeg: o.FFmpeg})
+	if err != nil {
+		return err
+	}
 	var bares, wholes, ratios []float64
 	for round := range o.Rounds + 1 {
 		model, err := bare.Run(ctx)

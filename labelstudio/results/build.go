@@ -146,7 +146,7 @@ func (b *builder) region(id string, s *transcript.Segment) {
 		add(r.Choice, labelstudio.Value{Choices: []string{r.ChoiceValue}}, nil)
 	}
 	if r.Text != nil {
-		add(r.Text, labelstudio.Value{Text: []string{text}}, b.meta(s.Words, &span))
+		add(r.Text, labelstudio.Value{Text: []string{text}}, b.meta(s.Words, &span, s.Alternatives))
 	}
 }
 
@@ -167,7 +167,7 @@ func (b *builder) whole(t *transcript.Transcript) {
 	if b.plan.Index > 0 {
 		id = fmt.Sprintf("whole%d", b.plan.Index+1)
 	}
-	b.add(id, b.plan.Whole, t.Confidence, labelstudio.Value{Text: []string{text}}, b.meta(words, nil))
+	b.add(id, b.plan.Whole, t.Confidence, labelstudio.Value{Text: []string{text}}, b.meta(words, nil, nil))
 }
 
 func (b *builder) add(id string, c *labelconfig.Control, confidence float64, v labelstudio.Value, meta json.RawMessage) {

@@ -147,6 +147,7 @@ func (w *Wanted) Answer(t *transcript.Transcript, p *labelconfig.Plan, o Options
 	var words []transcript.Word
 	var texts []string
 	var confidence float64
+	var alternatives []transcript.Alternative
 	for i := range t.Segments {
 		s := &t.Segments[i]
 		if p.Split && s.Channel != transcript.Mixed && s.Channel != w.Span.Channel {
@@ -156,10 +157,18 @@ func (w *Wanted) Answer(t *transcript.Transcript, p *labelconfig.Plan, o Options
 			texts = append(texts, text)
 			words = append(words, inside...)
 			confidence += s.Confidence
+			alternatives = s.Alternatives
+			if len(inside) < len(s.Words) {
+				alternatives = nil
+			}
 		}
 	}
-	if len(texts) == 0 {
+	switch len(texts) {
+	case 0:
 		return nil
+	case 1:
+	default: // those of one segment are not those of the region
+		alternatives = nil
 	}
 	text := p.Regions.Text
 	for _, it := range w.items {
@@ -169,7 +178,7 @@ func (w *Wanted) Answer(t *transcript.Transcript, p *labelconfig.Plan, o Options
 	}
 	b.add(w.ID, text, confidence/float64(len(texts)), labelstudio.Value{
 		Span: &w.Span, Text: []string{strings.Join(texts, " ")},
-	}, b.meta(words, &w.Span))
+	}, b.meta(words, &w.Span, alternatives))
 	return b.items
 }
 

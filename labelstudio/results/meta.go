@@ -72,12 +72,13 @@ func parseWord(fields []json.RawMessage) (w transcript.Word, err error) {
 	return w, nil
 }
 
-// meta writes words and the span that was transcribed, or returns nil if there is neither.
-func (b *builder) meta(words []transcript.Word, span *labelstudio.Span) json.RawMessage {
+// meta writes words, the span that was transcribed and other texts that were possible, or
+// returns nil if there is nothing.
+func (b *builder) meta(words []transcript.Word, span *labelstudio.Span, alternatives []transcript.Alternative) json.RawMessage {
 	if b.options.NoWords {
 		words = nil
 	}
-	if len(words) == 0 && span == nil {
+	if len(words) == 0 && span == nil && len(alternatives) == 0 {
 		return nil
 	}
 	const typical = 40 // bytes a word
@@ -104,6 +105,21 @@ func (b *builder) meta(words []transcript.Word, span *labelstudio.Span) json.Raw
 		}
 		m = append(labelstudio.AppendSeconds(append(m, `"span":[`...), span.Start), ',')
 		m = append(labelstudio.AppendSeconds(m, span.End), ']')
+	}
+	for i := range alternatives {
+		switch {
+		case i > 0:
+			m = append(m, `,[`...)
+		case len(m) > 1:
+			m = append(m, `,"alternatives":[[`...)
+		default:
+			m = append(m, `"alternatives":[[`...)
+		}
+		m = append(labelstudio.AppendString(m, clean(alternatives[i].Text)), ',')
+		m = append(labelstudio.AppendNumber(m, unit(alternatives[i].Probability)), ']')
+	}
+	if len(alternatives) > 0 {
+		m = append(m, ']')
 	}
 	return append(m, '}')
 }

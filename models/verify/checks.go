@@ -90,7 +90,7 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil
 	}
-	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU})
+	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU, Decoding: asr.Decoding{LM: asr.LMNone}})
 	if refused, ok := errors.AsType[*asr.ModelError](err); ok {
 		return []finding.Finding{{Check: "contract", Status: finding.Failure, Detail: refused.Err.Error(), Hint: "see doc/models.md for what a model must be"}}, nil
 	}
@@ -154,7 +154,11 @@ func sample(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if !english && noted == nil {
 		return nil, nil
 	}
-	t, err := transcribe.New(s.Recognizer, transcribe.Options{}).Transcribe(ctx, transcribe.Source{Reader: bytes.NewReader(recording), Name: "sample.opus"}, transcribe.Request{})
+	transcriber, err := transcribe.New(s.Recognizer, transcribe.Options{})
+	if err != nil {
+		return nil, err
+	}
+	t, err := transcriber.Transcribe(ctx, transcribe.Source{Reader: bytes.NewReader(recording), Name: "sample.opus"}, transcribe.Request{})
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,10 @@ func printWords(ctx context.Context, w io.Writer, model *model, data string, sho
 	if err != nil {
 		return err
 	}
-	t := transcribe.New(model.recognizer, transcribe.Options{})
+	t, err := transcribe.New(model.recognizer, transcribe.Options{})
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "%s\n\n| set | recordings | minutes | words | word error rate | confidence |\n|---|---|---|---|---|---|\n", t.Version())
 	for at := 0; at < len(index); {
 		end := at

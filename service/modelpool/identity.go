@@ -42,39 +42,63 @@ func (p *Pool) Identity(ctx context.Context, name string) (asr.Identity, error) 
 
 // identify finds out a model's identity.
 func (p *Pool) identify(m *model) {
-	bundle, err := p.options.Open(m.name, p.options.Variant)
-	var digest string
-	if err == nil {
-		digest, err = p.digest(bundle)
-	}
+	id, err := p.identity(m.name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.nameErr = err; err == nil && m.identity == nil {
-		id := p.options.Recognizer.Identity(bundle, digest)
 		m.identity = &id
 	}
 	close(m.naming)
 	m.naming = nil
 }
 
-// digest returns a bundle's digest, remembered by the sizes and times of its files.
-func (p *Pool) digest(b *asr.Bundle) (string, error) {
-	file, key := p.options.DigestFile, ""
+func (p *Pool) identity(name string) (asr.Identity, error) {
+	b, err := p.options.Open(name, p.options.Variant)
+	if err != nil {
+		return asr.Identity{}, err
+	}
+	var files []string
 	if b.Dir != "" {
-		key = filepath.Join(b.Dir, b.Graph)
 		for _, name := range b.DigestFiles() {
-			if info, err := os.Stat(filepath.Join(b.Dir, name)); err == nil {
-				key += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
-			}
+			files = append(files, filepath.Join(b.Dir, name))
+		}
+	}
+	digest, err := p.digest(filepath.Join(b.Dir, b.Graph), files, b.Digest)
+	if err != nil {
+		return asr.Identity{}, err
+	}
+	words := ""
+	if l := p.options.Recognizer.Decoding.LanguageModel(b); l != nil {
+		files = nil
+		if l.Path != "" {
+			files = []string{l.Path}
+		}
+		if words, err = p.digest(l.Path, files, l.Digest); err != nil {
+			return asr.Identity{}, err
+		}
+	}
+	return p.options.Recognizer.Identity(b, digest, words), nil
+}
+
+// digest returns the digest of a model, remembered under a key and the sizes and times of its
+// files. One without files is not remembered.
+func (p *Pool) digest(key string, files []string, compute func() (string, error)) (string, error) {
+	file := p.options.DigestFile
+	if file == "" || len(files) == 0 {
+		return compute()
+	}
+	for _, name := range files {
+		if info, err := os.Stat(name); err == nil {
+			key += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
 		}
 	}
 	known := p.knownDigests(file)
-	if key != "" && known[key] != "" {
+	if known[key] != "" {
 		return known[key], nil
 	}
-	digest, err := b.Digest()
-	if err != nil || key == "" || file == "" {
-		return digest, err
+	digest, err := compute()
+	if err != nil {
+		return "", err
 	}
 	known[key] = digest
 	if err := writeDigests(file, known); err != nil {

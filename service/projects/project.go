@@ -3,6 +3,7 @@ package projects
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -164,6 +165,20 @@ func (r *Registry) Load(ctx context.Context, id int64) (*labelstudio.Project, er
 		return nil, err
 	}
 	return p, p.LoadExtraParams(ctx)
+}
+
+// Hotwords gives settings that are kept without their hotwords those that the project has now.
+func (r *Registry) Hotwords(ctx context.Context, id int64, s *Settings) error {
+	extra, _, err := r.Get(ctx, id, labelstudio.KeyExtraParams)
+	if err != nil {
+		return fmt.Errorf("read project %d: %w", id, err)
+	}
+	now, err := ParseSettings(json.RawMessage(extra), r.options.Defaults)
+	if err != nil {
+		return &NotServedError{id, err}
+	}
+	s.Hotwords, s.HotwordWeight = now.Hotwords, now.HotwordWeight
+	return nil
 }
 
 // Show resolves a project for a page: as Load and Resolve do, but without its credentials, and

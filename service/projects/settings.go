@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/jsonerr"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
@@ -59,6 +60,13 @@ type Settings struct {
 	// Partial is in minutes: a longer recording gets a prediction of what has been transcribed so
 	// far, until all of it is. 0 is never.
 	Partial float64 `json:"partial"`
+	// Hotwords are words and phrases that are expected, as beam.ParsePhrase reads them, and
+	// HotwordWeight is the bonus of those that have none of their own; 0 means
+	// beam.DefaultPhraseWeight.
+	Hotwords      []string `json:"hotwords"`
+	HotwordWeight float64  `json:"hotword_weight"`
+	// NBest is how many texts a region has at most, see transcribe.Options.
+	NBest int `json:"nbest"`
 }
 
 // Values of Settings.Repredict.
@@ -143,6 +151,12 @@ func (s *Settings) Validate() error {
 	if m := s.Partial; m != 0 && (m < 1 || m > 24*60) {
 		return fmt.Errorf("partial: %g minutes; want 1 to 1440, or 0 for never", m)
 	}
+	if n := s.NBest; n < 0 || n > transcribe.MostAlternatives {
+		return fmt.Errorf("nbest: %d; want 1 to %d", n, transcribe.MostAlternatives)
+	}
+	if err := s.validateHotwords(); err != nil {
+		return err
+	}
 	switch s.Repredict {
 	case "", RepredictUnlabelled, RepredictAll, RepredictOff:
 	default:
@@ -150,6 +164,41 @@ func (s *Settings) Validate() error {
 	}
 	return nil
 }
+
+func (s *Settings) validateHotwords() error {
+	if w := s.HotwordWeight; w != 0 && !(w >= 0.1 && w <= beam.MaxPhraseWeight) {
+		return fmt.Errorf("hotword_weight: %g; want 0.1 to %d", w, beam.MaxPhraseWeight)
+	}
+	if len(s.Hotwords) > mostHotwords {
+		return fmt.Errorf("hotwords: %d phrases; want at most %d", len(s.Hotwords), mostHotwords)
+	}
+	phrases, err := s.phrases()
+	for i := 0; err == nil && i < len(phrases); i++ {
+		err = phrases[i].Check()
+	}
+	if err != nil {
+		return fmt.Errorf("hotwords: %w", err)
+	}
+	return nil
+}
+
+// phrases returns the hotwords with their weights.
+func (s *Settings) phrases() ([]beam.Phrase, error) {
+	out := make([]beam.Phrase, len(s.Hotwords))
+	for i, text := range s.Hotwords {
+		var err error
+		if out[i], err = beam.ParsePhrase(text); err != nil {
+			return nil, err
+		}
+		if out[i].Weight == 0 {
+			out[i].Weight = float32(s.HotwordWeight)
+		}
+	}
+	return out, nil
+}
+
+// mostHotwords bounds Settings.Hotwords.
+const mostHotwords = 10_000
 
 // Limits of Settings.Speakers.
 const (
@@ -165,6 +214,8 @@ func (s *Settings) Transcription(split bool, ffmpeg string) transcribe.Options {
 		MinPause:    time.Duration(s.MinPause * float64(time.Second)),
 		NoSentences: s.Sentences != nil && !*s.Sentences,
 	}}
+	o.Hotwords, _ = s.phrases() // validated
+	o.NBest = s.NBest
 	switch {
 	case s.Channels != "":
 		o.Channels, _ = audio.ParseChannels(s.Channels) // validated

@@ -32,7 +32,7 @@ type Alignment struct {
 
 // Align finds out when the words of texts are said.
 func (r *Recordings) Align(ctx context.Context, rec Recording, texts []Text, class priority.Class) (*Alignment, error) {
-	options := r.options(&rec)
+	options := rec.Settings.Transcription(rec.Split, r.ffmpeg) // hotwords do not matter
 	o, err := r.open(ctx, &rec, options, nil)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,11 @@ func (a *aligner) whole(ctx context.Context, i int) error {
 		o.Channels = audio.Mix
 	}
 	text := &transcript.Transcript{Segments: []transcript.Segment{{Text: a.texts[i].Text, Channel: transcript.Mixed}}}
-	aligned, err := transcribe.New(a.recognizer, o).Align(ctx, transcribe.Source{Path: a.Path, Name: a.Name}, text, "", a.request)
+	t, err := transcribe.New(a.recognizer, o)
+	if err != nil {
+		return err
+	}
+	aligned, err := t.Align(ctx, transcribe.Source{Path: a.Path, Name: a.Name}, text, "", a.request)
 	if errors.Is(err, transcribe.ErrNoWords) || errors.Is(err, transcribe.ErrUnspellable) {
 		return nil
 	}

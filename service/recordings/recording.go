@@ -20,7 +20,8 @@ type Recording struct {
 	Login string `json:"login,omitempty"`
 	// Password stands in jobs of earlier programs only.
 	Password string `json:"password,omitempty"`
-	// Settings and Split choose how it is transcribed, Version is what that comes to.
+	// Settings and Split choose how it is transcribed, Version is what that comes to. Hotwords
+	// are not among the settings, as there may be thousands: they are those of the project.
 	Settings projects.Settings `json:"settings"`
 	Split    bool              `json:"split"`
 	Version  string            `json:"version"`
@@ -35,6 +36,7 @@ type Recording struct {
 func Of(p *projects.Project, task int64, value string) Recording {
 	rec := Recording{Value: value, TaskID: task, ProjectID: p.ID, Login: p.Login,
 		Settings: p.Settings, Split: p.Split(), Version: p.TranscriptVersion}
+	rec.Settings.Hotwords = nil
 	if reference, ok := media.Reference(value); ok {
 		rec.Value, rec.inline = reference, value
 	}

@@ -278,7 +278,10 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 		file.Close()
 		return nil, err
 	}
-	out.transcriber = transcribe.New(out.recognizer, o)
+	if out.transcriber, err = transcribe.New(out.recognizer, o); err != nil {
+		out.close()
+		return nil, err
+	}
 	return out, nil
 }
 
@@ -305,9 +308,14 @@ func (o *opened) close() {
 	o.Close()
 }
 
-// options are how a recording is transcribed.
-func (r *Recordings) options(rec *Recording) transcribe.Options {
-	return rec.Settings.Transcription(rec.Split, r.ffmpeg)
+// options are how a recording is transcribed. If the project's hotwords have changed since it was
+// asked for, its version has too.
+func (r *Recordings) options(ctx context.Context, rec *Recording) (transcribe.Options, error) {
+	settings := rec.Settings
+	if err := r.projects.Hotwords(ctx, rec.ProjectID, &settings); err != nil {
+		return transcribe.Options{}, err
+	}
+	return settings.Transcription(rec.Split, r.ffmpeg), nil
 }
 
 // Peek asks for the first byte of the recording of a job, given its payload. The error is the

@@ -44,8 +44,11 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	var o *opened
 	arriving := r.fetching(job.Key, rec)
 	defer arriving.End()
-	err = place.Without(ctx, func() (err error) {
-		o, err = r.open(ctx, rec, r.options(rec), arriving.Downloaded)
+	err = place.Without(ctx, func() error {
+		options, err := r.options(ctx, rec)
+		if err == nil {
+			o, err = r.open(ctx, rec, options, arriving.Downloaded)
+		}
 		return err
 	})
 	if o != nil {

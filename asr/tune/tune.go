@@ -1,0 +1,188 @@
+// Package tune chooses how much a language model counts, on recordings whose texts are known.
+//
+// Two numbers matter beside the language model itself: its weight, and the bonus of each word
+// that makes up for what words cost; see package beam. Too small a weight leaves spelling
+// mistakes, too large a one writes what is usual and not what was said. Which are best depends
+// on both models, and on the speech, so they are chosen on recordings like those to come that
+// the models were not trained on. [Recognize] runs the acoustic model once and keeps what a
+// search needs of its output. [Tune] then decodes it with many settings and counts word errors.
+//
+// # The way through the settings
+//
+// Pattern search (Hooke and Jeeves, JACM 1961): from the settings so far, each of the two
+// numbers is tried a step higher and a step lower, and the best of the four becomes the next.
+// When none is better the steps are halved, down to [Options.Finest]. The error is smooth enough
+// in both for that, and steps do not depend on the machine, so the result is the same each time.
+package tune
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/beam"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/wer"
+)
+
+// Clip is what is kept of a recording: its rows for a search, and the words said in it.
+type Clip struct {
+	Words      []string
+	blanks     []float32 // the log-probability of blank of each row
+	candidates ctc.Candidates
+}
+
+// Rows is how many rows the clip has.
+func (c *Clip) Rows() int { return len(c.blanks) }
+
+// Recognize returns a clip of the first channel of a recording.
+func Recognize(ctx context.Context, r *asr.Recognizer, blocks asr.Blocks, text string) (*Clip, error) {
+	c := &Clip{Words: wer.Normalize(text)}
+	_, err := r.Recognize(ctx, blocks, asr.Request{Search: func(channel int, _ timeline.Row, row *ctc.Row, pieces []ctc.Candidate, sure float32) error {
+		if channel == 0 {
+			c.blanks = append(c.blanks, row.Blank)
+			c.candidates.AppendRow(pieces, sure)
+		}
+		return nil
+	}})
+	return c, err
+}
+
+// Decode returns the tokens that a search finds in a clip.
+func (c *Clip) Decode(d *beam.Decoder) []ctc.Token {
+	d.Reset(0)
+	var tokens []ctc.Token
+	for i, blank := range c.blanks {
+		pieces, sure := c.candidates.Row(i)
+		d.PushCandidates(blank, pieces, sure)
+		tokens = append(tokens, d.Take()...)
+	}
+	best := d.Finish(1)[0]
+	return append(append(tokens, d.Take()...), best.Tokens...)
+}
+
+// Options say what is tuned. Vocabulary and Search.Lexicon are required.
+type Options struct {
+	Vocabulary *ctc.Vocabulary
+	// Search is how texts are searched for; its Weight and Bonus are where tuning begins.
+	Search beam.Options
+	// Finest is the smallest step of the weight; that of the bonus is five times as large. 0
+	// means 0.05.
+	Finest float32
+	// Tried, if set, is called with each setting that was tried.
+	Tried func(Point)
+}
+
+// Point is a setting and its word errors.
+type Point struct {
+	Weight, Bonus float32
+	Errors        wer.Errors
+}
+
+// first is the first step of the weight. That of the bonus is bonusSteps as large.
+const (
+	first      = 0.2
+	bonusSteps = 5
+)
+
+// Tune returns the settings with the fewest word errors that it finds, and the errors of those
+// where it began.
+func Tune(ctx context.Context, clips []*Clip, o Options) (best, began Point, err error) {
+	if o.Search.Lexicon == nil {
+		return best, began, errors.New("tune: there is no language model")
+	}
+	if o.Finest == 0 {
+		o.Finest = 0.05
+	}
+	t := tuner{o: &o, clips: clips, known: map[[2]float32]Point{}}
+	if best, err = t.point(ctx, o.Search.Weight, o.Search.Bonus); err != nil {
+		return best, began, err
+	}
+	began = best
+	for step := float32(first); step >= o.Finest-1e-4; {
+		next := best
+		for _, way := range [][2]float32{{1, 0}, {-1, 0}, {0, 1}, {0, -1}} {
+			weight, bonus := best.Weight+way[0]*step, best.Bonus+way[1]*step*bonusSteps
+			if weight < o.Finest-1e-4 {
+				continue
+			}
+			p, err := t.point(ctx, weight, bonus)
+			if err != nil {
+				return best, began, err
+			}
+			if p.Errors.Rate() < next.Errors.Rate() {
+				next = p
+			}
+		}
+		if next == best {
+			step /= 2
+		}
+		best = next
+	}
+	return best, began, nil
+}
+
+type tuner struct {
+	o     *Options
+	clips []*Clip
+	known map[[2]float32]Point
+}
+
+// point decodes all clips with a setting.
+func (t *tuner) point(ctx context.Context, weight, bonus float32) (Point, error) {
+	// Steps add up to sums that differ in their last digits.
+	round := func(v float32) float32 { return float32(int(v*1000+1000.5)-1000) / 1000 }
+	weight, bonus = round(weight), round(bonus)
+	if p, ok := t.known[[2]float32{weight, bonus}]; ok {
+		return p, nil
+	}
+	so := t.o.Search
+	so.Weight, so.Bonus = weight, bonus
+	s, err := beam.New(t.o.Vocabulary, so)
+	if err != nil {
+		return Point{}, err
+	}
+	p := Point{Weight: weight, Bonus: bonus}
+	if p.Errors, err = Errors(ctx, t.clips, s, t.o.Vocabulary); err != nil {
+		return p, err
+	}
+	t.known[[2]float32{weight, bonus}] = p
+	if t.o.Tried != nil {
+		t.o.Tried(p)
+	}
+	return p, nil
+}
+
+// Errors counts the word errors that a search makes in clips, on all cores.
+func Errors(ctx context.Context, clips []*Clip, s *beam.Search, v *ctc.Vocabulary) (wer.Errors, error) {
+	each := make([]wer.Errors, len(clips))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			d := s.Decoder(0)
+			for i := int(next.Add(1) - 1); i < len(clips) && ctx.Err() == nil; i = int(next.Add(1) - 1) {
+				each[i] = wer.CompareWords(clips[i].Words, wer.Normalize(text(v, clips[i].Decode(d))))
+			}
+		})
+	}
+	workers.Wait()
+	var sum wer.Errors
+	for _, e := range each {
+		sum.Add(e)
+	}
+	return sum, context.Cause(ctx)
+}
+
+// text returns what tokens write.
+func text(v *ctc.Vocabulary, tokens []ctc.Token) string {
+	pieces := make([]ctc.Piece, len(tokens))
+	for i := range tokens {
+		pieces[i] = tokens[i].Piece
+	}
+	return v.Text(pieces)
+}

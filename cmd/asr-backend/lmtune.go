@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/tune"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/without"
+	"github.com/asr-backend/asr-backend/timeline"
+)
+
+type lmTuneCommand struct {
+	Manifest string `arg:"" name:"MANIFEST" help:"NeMo manifest of recordings and their texts: a JSON object a line, with audio_filepath and text, and offset and duration for parts. Paths are relative to the manifest."`
+	FFmpeg   string `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:""`
+	JSON     bool   `help:"Print JSON."`
+	modelFlags
+	decodingFlags
+}
+
+// clipEntry is a line of the manifest.
+type clipEntry struct {
+	Audio    string  `json:"audio_filepath"`
+	Offset   float64 `json:"offset"`   // seconds
+	Duration float64 `json:"duration"` // seconds; 0: to the end
+	Text     *string `json:"text"`
+}
+
+// Run tunes and prints the settings that are best.
+func (c *lmTuneCommand) Run(ctx context.Context, std streams) (err error) {
+	entries, err := readClips(c.Manifest)
+	if err != nil {
+		return &cli.UsageError{Err: fmt.Errorf("manifest %s: %w", c.Manifest, without.Path(err))}
+	}
+	model, err := c.open(ctx, c.decoding())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, model.close()) }()
+	lexicon, search := model.recognizer.Lexicon()
+	if lexicon == nil {
+		return &cli.UsageError{Err: fmt.Errorf("the model %s has no language model of its own: give one with --lm", model.recognizer.Bundle().Card.Name)}
+	}
+	clips := make([]*tune.Clip, len(entries))
+	for i, e := range entries {
+		if clips[i], err = c.recognize(ctx, model.recognizer, e); err != nil {
+			return err
+		}
+	}
+	var tried []tune.Point
+	o := tune.Options{Vocabulary: model.recognizer.Bundle().Vocabulary, Search: search, Tried: func(p tune.Point) {
+		tried = append(tried, p)
+		if !c.JSON {
+			fmt.Fprintf(std.err, "weight %-5.4g bonus %-5.4g %.2f %% word errors\n", p.Weight, p.Bonus, 100*p.Errors.Rate())
+		}
+	}}
+	best, began, err := tune.Tune(ctx, clips, o)
+	if err != nil {
+		return err
+	}
+	return c.print(std, clips, best, began, tried)
+}
+
+func (c *lmTuneCommand) print(std streams, clips []*tune.Clip, best, began tune.Point, tried []tune.Point) error {
+	if c.JSON {
+		type point struct {
+			Weight float32 `json:"lm_weight"`
+			Bonus  float32 `json:"word_bonus"`
+			Rate   float64 `json:"word_error_rate"`
+		}
+		out := struct {
+			Recordings int     `json:"recordings"`
+			Words      int     `json:"words"`
+			Best       point   `json:"best"`
+			Tried      []point `json:"tried"`
+		}{Recordings: len(clips), Words: best.Errors.Words, Best: point{best.Weight, best.Bonus, best.Errors.Rate()}}
+		for _, p := range tried {
+			out.Tried = append(out.Tried, point{p.Weight, p.Bonus, p.Errors.Rate()})
+		}
+		return printJSON(std.out, out)
+	}
+	_, err := fmt.Fprintf(std.out, `%d recordings, %d words: %.2f %% word errors with weight %.4g and bonus %.4g, %.2f %% with %.4g and %.4g
+As flags:      --lm-weight %[4]g --word-bonus %[5]g
+In model.json: "lm_weight": %[4]g, "word_bonus": %[5]g
+`, len(clips), best.Errors.Words, 100*best.Errors.Rate(), best.Weight, best.Bonus, 100*began.Errors.Rate(), began.Weight, began.Bonus)
+	return err
+}
+
+// recognize runs the acoustic model on a recording or a part of it.
+func (c *lmTuneCommand) recognize(ctx context.Context, r *asr.Recognizer, e clipEntry) (_ *tune.Clip, err error) {
+	o := audio.Options{FFmpeg: c.FFmpeg, Start: timeline.FromSeconds(e.Offset).Truncate(timeline.RowDuration)}
+	if e.Duration > 0 {
+		o.End = timeline.FromSeconds(e.Offset + e.Duration)
+	}
+	s, err := audio.Open(ctx, e.Audio, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return tune.Recognize(ctx, r, s, *e.Text)
+}
+
+// longestEntry is the length in bytes that a line of a manifest may have.
+const longestEntry = 1 << 20
+
+// readClips reads a manifest.
+func readClips(path string) ([]clipEntry, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read
+	var all []clipEntry
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, longestEntry)
+	for n := 1; lines.Scan(); n++ {
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
+		var e clipEntry
+		err := json.Unmarshal(lines.Bytes(), &e)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		case e.Audio == "":
+			return nil, fmt.Errorf("line %d has no audio_filepath", n)
+		case e.Text == nil:
+			return nil, fmt.Errorf("line %d has no text", n)
+		case e.Offset < 0 || e.Duration < 0 || e.Offset+e.Duration > (1000*time.Hour).Seconds():
+			return nil, fmt.Errorf("line %d: offset %g and duration %g are no part of a recording", n, e.Offset, e.Duration)
+		}
+		if !filepath.IsAbs(e.Audio) {
+			e.Audio = filepath.Join(filepath.Dir(path), e.Audio)
+		}
+		all = append(all, e)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, errors.New("there is no recording in it")
+	}
+	return all, nil
+}
