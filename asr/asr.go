@@ -244,7 +244,7 @@ func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 	}
 	if l := o.Decoding.LanguageModel(b); l != nil {
 		s := o.Decoding.SearchOptions(l, &b.Card)
-		id.LM = fmt.Sprint(lmDigest, " ", s.Weight, " ", s.Bonus)
+		id.LM = fmt.Sprint(lmDigest, " ", s.Weight, " ", s.Bonus, " ", s.BlankPenalty)
 	}
 	return id
 }

@@ -47,10 +47,11 @@ type Card struct {
 	MaxRows int64 `json:"max_rows"`
 	// WordShiftMS is added to word times: what this model's spikes are early, measured.
 	WordShiftMS float64 `json:"word_shift_ms"`
-	// LMWeight and WordBonus are those of the language model that lies beside the graph; see
-	// Decoding.
-	LMWeight  *float32 `json:"lm_weight"`
-	WordBonus *float32 `json:"word_bonus"`
+	// LMWeight, WordBonus and BlankPenalty are for the language model that lies beside the
+	// graph; see Decoding.
+	LMWeight     *float32 `json:"lm_weight"`
+	WordBonus    *float32 `json:"word_bonus"`
+	BlankPenalty *float32 `json:"blank_penalty"`
 	// SHA256 holds digests of files, by name.
 	SHA256 map[string]string `json:"sha256"`
 }

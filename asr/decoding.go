@@ -20,9 +20,9 @@ type Decoding struct {
 	// LM is the language model: LMDefault or empty is the model's own, if it has one, and
 	// LMNone is none. Anything else is the path of a file that lm.Open reads.
 	LM string
-	// LMWeight and WordBonus are those of beam.Options; nil takes those of the model's card
-	// or else the defaults. They count only with a language model.
-	LMWeight, WordBonus *float32
+	// LMWeight, WordBonus and BlankPenalty are those of beam.Options; nil takes those of the
+	// model's card or else the defaults. They count only with a language model.
+	LMWeight, WordBonus, BlankPenalty *float32
 	// Beam is how many texts a search follows; 0 means beam.DefaultWidth.
 	Beam int
 }
@@ -124,6 +124,7 @@ func (d *Decoding) SearchOptions(l *LanguageModel, card *Card) beam.Options {
 	}
 	choose(&o.Weight, d.LMWeight, own.LMWeight)
 	choose(&o.Bonus, d.WordBonus, own.WordBonus)
+	choose(&o.BlankPenalty, d.BlankPenalty, own.BlankPenalty)
 	return o
 }
 

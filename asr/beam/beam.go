@@ -23,6 +23,10 @@ type Options struct {
 	// Unknown is added for each word that the language model does not have, in log10 and
 	// before Weight; it is not positive. 0 means DefaultUnknown.
 	Unknown float32
+	// BlankPenalty is subtracted from the log-probability of blank in rows in which pieces are
+	// tried, in nats. Models leave out sounds that they are unsure of; with a language model to
+	// choose among pieces it is better to try them.
+	BlankPenalty float32
 
 	// Width is how many texts are followed; 0 means DefaultWidth.
 	Width int
@@ -78,6 +82,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("beam: bonus of %v for a word; want -20 to 20", o.Bonus)
 	case !(o.Unknown >= -100 && o.Unknown < 0):
 		return fmt.Errorf("beam: %v for an unknown word; want less than 0 and at least -100", o.Unknown)
+	case !(o.BlankPenalty >= 0 && o.BlankPenalty <= 20):
+		return fmt.Errorf("beam: penalty of %v for blank; want 0 to 20", o.BlankPenalty)
 	case o.Width < 1 || o.Width > maxWidth:
 		return fmt.Errorf("beam: width %d; want 1 to %d", o.Width, maxWidth)
 	case !(o.Prune > 0 && o.Prune <= 200):

@@ -10,8 +10,8 @@
 //
 //	ln p(x→w) + Σ (Weight · ln p(wᵢ | w₁…wᵢ₋₁) + Bonus) + Weight · ln p(end) + phrases
 //
-// where the first term sums up all paths. Bonus makes up for the words that the language model
-// costs. A word that it does not have costs p(<unk>) and Unknown beside it; it is not forbidden.
+// where the first term sums up all paths, in which each blank beside a piece that is tried costs
+// BlankPenalty. Bonus makes up for the words that the language model costs. A word that it does not have costs p(<unk>) and Unknown beside it; it is not forbidden.
 //
 // # Prefix search
 //

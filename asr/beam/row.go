@@ -94,7 +94,7 @@ func (d *Decoder) push(blank float64) {
 	if len(d.pieces) == 0 {
 		d.pass(blank)
 	} else {
-		d.step(d.pieces, math.Exp(blank))
+		d.step(d.pieces, math.Exp(blank-float64(d.search.o.BlankPenalty)))
 	}
 	d.at++
 	if d.at%commitEvery == 0 {

@@ -1,23 +1,25 @@
 // Package tune chooses how much a language model counts, on recordings whose texts are known.
 //
-// Two numbers matter beside the language model itself: its weight, and the bonus of each word
-// that makes up for what words cost; see package beam. Too small a weight leaves spelling
-// mistakes, too large a one writes what is usual and not what was said. Which are best depends
+// Three numbers matter beside the language model itself: its weight, the bonus of each word that
+// makes up for what words cost, and the penalty of blank; see package beam. Too small a weight
+// leaves spelling mistakes, too large a one writes what is usual and not what was said, and with
+// too small a penalty what was said unclearly is left out. Which are best depends
 // on both models, and on the speech, so they are chosen on recordings like those to come that
 // the models were not trained on. [Recognize] runs the acoustic model once and keeps what a
 // search needs of its output. [Tune] then decodes it with many settings and counts word errors.
 //
 // # The way through the settings
 //
-// Pattern search (Hooke and Jeeves, JACM 1961): from the settings so far, each of the two
-// numbers is tried a step higher and a step lower, and the best of the four becomes the next.
+// Pattern search (Hooke and Jeeves, JACM 1961): from the settings so far, each of the numbers is
+// tried a step higher and a step lower, and the best of these becomes the next.
 // When none is better the steps are halved, down to [Options.Finest]. The error is smooth enough
-// in both for that, and steps do not depend on the machine, so the result is the same each time.
+// in all of them for that, and steps do not depend on the machine, so the result is the same each time.
 package tune
 
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -68,10 +70,11 @@ func (c *Clip) Decode(d *beam.Decoder) []ctc.Token {
 // Options say what is tuned. Vocabulary and Search.Lexicon are required.
 type Options struct {
 	Vocabulary *ctc.Vocabulary
-	// Search is how texts are searched for; its Weight and Bonus are where tuning begins.
+	// Search is how texts are searched for; its Weight, Bonus and BlankPenalty are where tuning
+	// begins.
 	Search beam.Options
-	// Finest is the smallest step of the weight; that of the bonus is five times as large. 0
-	// means 0.05.
+	// Finest is the smallest step of the weight; those of the others are five times as large.
+	// 0 means 0.05.
 	Finest float32
 	// Tried, if set, is called with each setting that was tried.
 	Tried func(Point)
@@ -79,14 +82,17 @@ type Options struct {
 
 // Point is a setting and its word errors.
 type Point struct {
-	Weight, Bonus float32
-	Errors        wer.Errors
+	Setting
+	Errors wer.Errors
 }
 
-// first is the first step of the weight. That of the bonus is bonusSteps as large.
+// Setting is what is tuned of beam.Options.
+type Setting struct{ Weight, Bonus, BlankPenalty float32 }
+
+// first is the first step of the weight. Those of the others are otherSteps as large.
 const (
 	first      = 0.2
-	bonusSteps = 5
+	otherSteps = 5
 )
 
 // Tune returns the settings with the fewest word errors that it finds, and the errors of those
@@ -98,19 +104,18 @@ func Tune(ctx context.Context, clips []*Clip, o Options) (best, began Point, err
 	if o.Finest == 0 {
 		o.Finest = 0.05
 	}
-	t := tuner{o: &o, clips: clips, known: map[[2]float32]Point{}}
-	if best, err = t.point(ctx, o.Search.Weight, o.Search.Bonus); err != nil {
+	t := tuner{o: &o, clips: clips, known: map[Setting]Point{}}
+	if best, err = t.point(ctx, Setting{o.Search.Weight, o.Search.Bonus, o.Search.BlankPenalty}); err != nil {
 		return best, began, err
 	}
 	began = best
-	for step := float32(first); step >= o.Finest-1e-4; {
+	for step := float32(first); step >= o.Finest-tiny; {
 		next := best
-		for _, way := range [][2]float32{{1, 0}, {-1, 0}, {0, 1}, {0, -1}} {
-			weight, bonus := best.Weight+way[0]*step, best.Bonus+way[1]*step*bonusSteps
-			if weight < o.Finest-1e-4 {
+		for _, s := range best.around(step) {
+			if s.Weight < o.Finest-tiny || s.BlankPenalty < -tiny {
 				continue
 			}
-			p, err := t.point(ctx, weight, bonus)
+			p, err := t.point(ctx, s)
 			if err != nil {
 				return best, began, err
 			}
@@ -126,31 +131,49 @@ func Tune(ctx context.Context, clips []*Clip, o Options) (best, began Point, err
 	return best, began, nil
 }
 
+// tiny is less than any step.
+const tiny = 1e-4
+
+// around returns the settings that are a step away.
+func (s Setting) around(step float32) []Setting {
+	var out []Setting
+	for _, step := range []float32{step, -step} {
+		out = append(out, Setting{s.Weight + step, s.Bonus, s.BlankPenalty},
+			Setting{s.Weight, s.Bonus + step*otherSteps, s.BlankPenalty},
+			Setting{s.Weight, s.Bonus, s.BlankPenalty + step*otherSteps})
+	}
+	return out
+}
+
+// rounded returns the setting without what sums of steps differ by in their last digits.
+func (s Setting) rounded() Setting {
+	round := func(v float32) float32 { return float32(math.Round(float64(v)*1000) / 1000) }
+	return Setting{round(s.Weight), round(s.Bonus), round(s.BlankPenalty)}
+}
+
 type tuner struct {
 	o     *Options
 	clips []*Clip
-	known map[[2]float32]Point
+	known map[Setting]Point
 }
 
 // point decodes all clips with a setting.
-func (t *tuner) point(ctx context.Context, weight, bonus float32) (Point, error) {
-	// Steps add up to sums that differ in their last digits.
-	round := func(v float32) float32 { return float32(int(v*1000+1000.5)-1000) / 1000 }
-	weight, bonus = round(weight), round(bonus)
-	if p, ok := t.known[[2]float32{weight, bonus}]; ok {
+func (t *tuner) point(ctx context.Context, s Setting) (Point, error) {
+	s = s.rounded()
+	if p, ok := t.known[s]; ok {
 		return p, nil
 	}
-	so := t.o.Search
-	so.Weight, so.Bonus = weight, bonus
-	s, err := beam.New(t.o.Vocabulary, so)
+	o := t.o.Search
+	o.Weight, o.Bonus, o.BlankPenalty = s.Weight, s.Bonus, s.BlankPenalty
+	search, err := beam.New(t.o.Vocabulary, o)
 	if err != nil {
 		return Point{}, err
 	}
-	p := Point{Weight: weight, Bonus: bonus}
-	if p.Errors, err = Errors(ctx, t.clips, s, t.o.Vocabulary); err != nil {
+	p := Point{Setting: s}
+	if p.Errors, err = Errors(ctx, t.clips, search, t.o.Vocabulary); err != nil {
 		return p, err
 	}
-	t.known[[2]float32{weight, bonus}] = p
+	t.known[s] = p
 	if t.o.Tried != nil {
 		t.o.Tried(p)
 	}

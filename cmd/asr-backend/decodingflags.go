@@ -13,14 +13,15 @@ import (
 
 // decodingFlags say how the text is found in what the model outputs.
 type decodingFlags struct {
-	LM        string   `help:"Language model: default (that of the model, if it has one), none, or a file of \"lm build\" or in ARPA format." name:"lm" default:"default" placeholder:"default|none|PATH" group:"Text search"`
-	LMWeight  *float32 `help:"Weight of the language model. Default: that of the model, or 0.5." name:"lm-weight" placeholder:"WEIGHT" group:"Text search"`
-	WordBonus *float32 `help:"Added for each word, in nats, if there is a language model. Default: that of the model, or 0.5." placeholder:"NATS" group:"Text search"`
-	Beam      int      `help:"Number of texts that are followed at once." default:"64" min:"1" max:"16384" group:"Text search"`
+	LM           string   `help:"Language model: default (that of the model, if it has one), none, or a file of \"lm build\" or in ARPA format." name:"lm" default:"default" placeholder:"default|none|PATH" group:"Text search"`
+	LMWeight     *float32 `help:"Weight of the language model. Default: that of the model, or 0.5." name:"lm-weight" placeholder:"WEIGHT" group:"Text search"`
+	WordBonus    *float32 `help:"Added for each word, in nats, if there is a language model. Default: that of the model, or 0.5." placeholder:"NATS" group:"Text search"`
+	BlankPenalty *float32 `help:"Taken off blank in each row in which the model thinks a sound possible, in nats, if there is a language model: more writes more of what was said unclearly. Default: that of the model, or 0." placeholder:"NATS" group:"Text search"`
+	Beam         int      `help:"Number of texts that are followed at once." default:"64" min:"1" max:"16384" group:"Text search"`
 }
 
 func (f *decodingFlags) decoding() asr.Decoding {
-	return asr.Decoding{LM: f.LM, LMWeight: f.LMWeight, WordBonus: f.WordBonus, Beam: f.Beam}
+	return asr.Decoding{LM: f.LM, LMWeight: f.LMWeight, WordBonus: f.WordBonus, BlankPenalty: f.BlankPenalty, Beam: f.Beam}
 }
 
 // hotwordFlags are words and phrases that are expected.

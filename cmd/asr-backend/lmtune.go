@@ -59,7 +59,7 @@ func (c *lmTuneCommand) Run(ctx context.Context, std streams) (err error) {
 	o := tune.Options{Vocabulary: model.recognizer.Bundle().Vocabulary, Search: search, Tried: func(p tune.Point) {
 		tried = append(tried, p)
 		if !c.JSON {
-			fmt.Fprintf(std.err, "weight %-5.4g bonus %-5.4g %.2f %% word errors\n", p.Weight, p.Bonus, 100*p.Errors.Rate())
+			fmt.Fprintf(std.err, "%s: %.2f %% word errors\n", settings(p), 100*p.Errors.Rate())
 		}
 	}}
 	best, began, err := tune.Tune(ctx, clips, o)
@@ -72,26 +72,35 @@ func (c *lmTuneCommand) Run(ctx context.Context, std streams) (err error) {
 func (c *lmTuneCommand) print(std streams, clips []*tune.Clip, best, began tune.Point, tried []tune.Point) error {
 	if c.JSON {
 		type point struct {
-			Weight float32 `json:"lm_weight"`
-			Bonus  float32 `json:"word_bonus"`
-			Rate   float64 `json:"word_error_rate"`
+			Weight  float32 `json:"lm_weight"`
+			Bonus   float32 `json:"word_bonus"`
+			Penalty float32 `json:"blank_penalty"`
+			Rate    float64 `json:"word_error_rate"`
 		}
+		of := func(p tune.Point) point { return point{p.Weight, p.Bonus, p.BlankPenalty, p.Errors.Rate()} }
 		out := struct {
 			Recordings int     `json:"recordings"`
 			Words      int     `json:"words"`
 			Best       point   `json:"best"`
 			Tried      []point `json:"tried"`
-		}{Recordings: len(clips), Words: best.Errors.Words, Best: point{best.Weight, best.Bonus, best.Errors.Rate()}}
+		}{Recordings: len(clips), Words: best.Errors.Words, Best: of(best)}
 		for _, p := range tried {
-			out.Tried = append(out.Tried, point{p.Weight, p.Bonus, p.Errors.Rate()})
+			out.Tried = append(out.Tried, of(p))
 		}
 		return printJSON(std.out, out)
 	}
-	_, err := fmt.Fprintf(std.out, `%d recordings, %d words: %.2f %% word errors with weight %.4g and bonus %.4g, %.2f %% with %.4g and %.4g
-As flags:      --lm-weight %[4]g --word-bonus %[5]g
-In model.json: "lm_weight": %[4]g, "word_bonus": %[5]g
-`, len(clips), best.Errors.Words, 100*best.Errors.Rate(), best.Weight, best.Bonus, 100*began.Errors.Rate(), began.Weight, began.Bonus)
+	_, err := fmt.Fprintf(std.out, `%d recordings, %d words
+began:  %s: %.2f %% word errors
+best:   %s: %.2f %%
+
+As flags:      --lm-weight %.4g --word-bonus %.4[8]g --blank-penalty %.4[9]g
+In model.json: "lm_weight": %.4[7]g, "word_bonus": %.4[8]g, "blank_penalty": %.4[9]g
+`, len(clips), best.Errors.Words, settings(began), 100*began.Errors.Rate(), settings(best), 100*best.Errors.Rate(), best.Weight, best.Bonus, best.BlankPenalty)
 	return err
+}
+
+func settings(p tune.Point) string {
+	return fmt.Sprintf("weight %.4g, word bonus %.4g, blank penalty %.4g", p.Weight, p.Bonus, p.BlankPenalty)
 }
 
 // recognize runs the acoustic model on a recording or a part of it.

@@ -57,14 +57,14 @@ func run(o *options) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.words {
+		return printWords(ctx, os.Stdout, runtime, bundle, o.data, o.texts)
+	}
 	model, err := newModel(ctx, runtime, bundle)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, model.close()) }()
-	if o.words {
-		return printWords(ctx, os.Stdout, model, o.data, o.texts)
-	}
 	m, err := measureTimes(ctx, model, o.data)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func run(o *options) (err error) {
 	if err := printVerdicts(ctx, &verdicts, model, o.data); err != nil {
 		return err
 	}
-	if err := printWords(ctx, &words, model, o.data, false); err != nil {
+	if err := printWords(ctx, &words, runtime, bundle, o.data, false); err != nil {
 		return err
 	}
 	tables := map[string][]byte{"times": times.Bytes(), "verdicts": verdicts.Bytes(), "words": words.Bytes()}

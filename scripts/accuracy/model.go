@@ -27,7 +27,7 @@ func newModel(ctx context.Context, runtime *ort.Runtime, bundle *asr.Bundle) (*m
 	if err != nil {
 		return nil, err
 	}
-	r, err := asr.New(ctx, runtime, bundle, asr.Options{Provider: ort.CPU})
+	r, err := asr.New(ctx, runtime, bundle, asr.Options{Provider: ort.CPU, Decoding: asr.Decoding{LM: asr.LMNone}})
 	if err != nil {
 		return nil, err
 	}
