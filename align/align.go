@@ -28,7 +28,6 @@ package align
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 
@@ -112,10 +111,7 @@ func (e *Emissions) Words() []Word {
 	words := make([]Word, len(texts))
 	for i, t := range texts {
 		w := Word{Text: t.Text, First: tokens[t.First].First, Last: tokens[t.Last].Last, Confidence: 1}
-		w.edges = [2]float64{e.mass(w.First), e.mass(w.Last)}
-		if e.Searched { // the best piece of a row may be another one
-			w.edges = [2]float64{math.Exp(float64(tokens[t.First].LogProb)), math.Exp(float64(tokens[t.Last].LogProb))}
-		}
+		w.edges = [2]float64{e.edge(&tokens[t.First], w.First), e.edge(&tokens[t.Last], w.Last)}
 		for _, token := range tokens[t.First : t.Last+1] {
 			w.Confidence = min(w.Confidence, token.Confidence)
 		}

@@ -3,6 +3,7 @@ package align
 import (
 	"math"
 
+	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/timeline"
 )
@@ -58,6 +59,15 @@ func part(share float64) timeline.Sample {
 // mass is the probability of the best piece of a row.
 func (e *Emissions) mass(r timeline.Row) float64 {
 	return min(math.Exp(float64(e.Rows[r-e.First].LogProb)), 1)
+}
+
+// edge is the probability of a token in one of its rows; where the search chose another piece than
+// the best of the row, the mean of all of its rows.
+func (e *Emissions) edge(t *ctc.Token, r timeline.Row) float64 {
+	if e.Rows[r-e.First].Best == t.Piece {
+		return e.mass(r)
+	}
+	return math.Exp(float64(t.LogProb))
 }
 
 // leak is the probability that a row won by blank gives to pieces, at most a half; a row

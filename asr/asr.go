@@ -264,6 +264,9 @@ func (o *Options) validate() error {
 	default:
 		return fmt.Errorf("asr: provider %q; want %q or %q", o.Provider, ort.CPU, ort.CUDA)
 	}
+	if err := o.Decoding.Check(); err != nil {
+		return fmt.Errorf("asr: %w", err)
+	}
 	if o.Batch < 0 || o.Batch > 512 {
 		return fmt.Errorf("asr: batch of %d windows; want 1 to 512", o.Batch)
 	}

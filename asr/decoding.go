@@ -33,6 +33,15 @@ const (
 	LMNone    = "none"
 )
 
+// Check returns what is wrong with the settings, or nil. The file of a language model is not
+// looked at.
+func (d *Decoding) Check() error {
+	if d.LMWeight != nil && !(*d.LMWeight > 0) {
+		return fmt.Errorf("weight %v of the language model; want more than 0", *d.LMWeight)
+	}
+	return d.SearchOptions(&LanguageModel{}, &Card{}).Check()
+}
+
 // lmNames are the names that a language model has which lies beside the graph of a model.
 var lmNames = []string{"lm.bin", "lm.bin.zst"}
 

@@ -84,7 +84,11 @@ func writeTones(t *testing.T, w *bytes.Buffer) {
 	}()
 	recording := tones.Recording{Seconds: 35}
 	source := transcribe.Source{Reader: bytes.NewReader(recording.WAV()), Name: "tones"}
-	k, err := transcribe.New(r, transcribe.Options{}).Recognize(t.Context(), source, transcribe.Request{KeepLogProbs: true})
+	tr, err := transcribe.New(r, transcribe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := tr.Recognize(t.Context(), source, transcribe.Request{KeepLogProbs: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,5 +50,9 @@ func open() error {
 func transcriber(t testing.TB, o transcribe.Options) *transcribe.Transcriber {
 	t.Helper()
 	oracle.NeedLibrary(t)
-	return transcribe.New(recognizer, o)
+	tr, err := transcribe.New(recognizer, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
 }

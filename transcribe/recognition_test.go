@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -14,7 +15,7 @@ import (
 
 // One run of the model answers all questions, in any order, as a run for each would.
 func TestARecognitionAnswersEveryQuestion(t *testing.T) {
-	tr := transcriber(t, transcribe.Options{})
+	tr := on(t, decoding(t, asr.Options{Decoding: asr.Decoding{LM: asr.LMNone}}), transcribe.Options{})
 	source := transcribe.Source{Path: oracle.Data(t, "speech", "ljspeech", "LJ001-0003.flac")}
 	plain, err := tr.Transcribe(t.Context(), source, transcribe.Request{})
 	if err != nil {

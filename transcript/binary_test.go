@@ -28,11 +28,15 @@ var stored = rapid.Custom(func(t *rapid.T) *transcript.Transcript {
 		if s.Text == "" || rapid.Bool().Draw(t, "another text") {
 			s.Text = rapid.String().Draw(t, "text")
 		}
+		for range rapid.IntRange(0, 2).Draw(t, "alternatives") {
+			s.Alternatives = append(s.Alternatives, transcript.Alternative{Text: rapid.String().Draw(t, "text"), Probability: score.Draw(t, "probability")})
+		}
 		for j := range s.Words {
 			w := &s.Words[j]
 			w.SpikeStart, w.SpikeEnd, w.Confidence = at.Draw(t, "start"), at.Draw(t, "end"), score.Draw(t, "confidence")
 		}
 	}
+	tr.Diagnostics.Decoding = rapid.SampledFrom([]string{"", "greedy"}).Draw(t, "decoding")
 	tr.Diagnostics.WindowsSkipped = rapid.IntRange(0, 9).Draw(t, "skipped")
 	tr.Diagnostics.ReadWarnings = rapid.SliceOfN(token, 1, 2).Draw(t, "warnings of reading")
 	if len(tr.Diagnostics.Warnings) == 0 {
@@ -83,10 +87,23 @@ func TestTheStoredFormStays(t *testing.T) {
 			{Start: 4 * time.Second, End: 5 * time.Second, Text: "é"},
 		},
 		Diagnostics: transcript.Diagnostics{Warnings: []string{"w"}, Windows: 3, WindowsSkipped: 1, UnrecognizedSpeech: sample}}
-	const want = "ASRT\x01" + "\x05a.wav\x02en\x01m\x03m-1" + "\x80\xc0\xa8\xa5\x04" + "\xbf\xd0\x03" + "\x02" +
+	const first = "ASRT\x01" + "\x05a.wav\x02en\x01m\x03m-1" + "\x80\xc0\xa8\xa5\x04" + "\xbf\xd0\x03" + "\x02" +
 		"\x80\xee\x05\x14\x01\xbf\xe0\x03\x00\x02" + "\x00\x08\x02Ah\x01\x06\xbf\xc0\x03" + "\x0a\x0a\x02so\x00\x00\xbf\xc0\x03" +
 		"\x80\xe8\x07\x80\xfa\x01\x00\x00\x03é\x00" +
 		"\x01\x01w\x00\x06\x02\x00\x02"
+	var earlier transcript.Transcript
+	if err := earlier.UnmarshalBinary([]byte(first)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(tr, &earlier); diff != "" {
+		t.Errorf("version 1 (-want +got):\n%s", diff)
+	}
+	tr.Segments[1].Alternatives = []transcript.Alternative{{Text: "e", Probability: 0.5}}
+	tr.Diagnostics.Decoding = "greedy"
+	const want = "ASRT\x02" + "\x05a.wav\x02en\x01m\x03m-1" + "\x80\xc0\xa8\xa5\x04" + "\xbf\xd0\x03" + "\x02" +
+		"\x80\xee\x05\x14\x01\xbf\xe0\x03\x00\x02" + "\x00\x08\x02Ah\x01\x06\xbf\xc0\x03" + "\x0a\x0a\x02so\x00\x00\xbf\xc0\x03" + "\x00" +
+		"\x80\xe8\x07\x80\xfa\x01\x00\x00\x03é\x00" + "\x01\x01e\xbf\xc0\x03" +
+		"\x01\x01w\x00\x06\x02\x00\x02" + "\x06greedy"
 	got, err := tr.MarshalBinary()
 	if err != nil {
 		t.Fatal(err)
@@ -124,8 +141,9 @@ func TestDamagedStoredTranscriptsAreRefused(t *testing.T) {
 	}
 	refused(append(bytes.Clone(whole), 0), "damaged")
 	refused([]byte(`{"text": ""}`), "not a stored transcript")
-	refused([]byte("ASRT\x02"), "a later program wrote it")
-	refused(binary.AppendUvarint([]byte("ASRT\x01\x00\x00\x00\x00\x00\x00"), 1<<62), "damaged")
+	refused([]byte("ASRT\x03"), "a later program wrote it")
+	refused([]byte("ASRT\x00"), "a later program wrote it")
+	refused(binary.AppendUvarint([]byte("ASRT\x02\x00\x00\x00\x00\x00\x00"), 1<<62), "damaged")
 	if kept.Source != "kept" {
 		t.Errorf("the transcript was changed: %+v", kept)
 	}

@@ -59,6 +59,9 @@ const (
 // maxWidth bounds Options.Width.
 const maxWidth = 1 << 14
 
+// Check returns what is wrong with the options, or nil.
+func (o Options) Check() error { return o.validate() }
+
 func (o *Options) validate() error {
 	set := func(v *float32, otherwise float32) {
 		if *v == 0 {
@@ -109,6 +112,8 @@ type Search struct {
 	listed   float64   // the same if a phrase has it
 	prune    float64
 	bonus    float64 // the factor of a word
+	// unpenalised takes back the penalty of blank: when something was said is what the rows say.
+	unpenalised float64
 }
 
 // New returns a Search for the pieces of a vocabulary.
@@ -116,7 +121,8 @@ func New(v *ctc.Vocabulary, o Options) (*Search, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Search{o: o, blank: v.Blank(), surfaces: surfaces(v), prune: math.Exp(-float64(o.Prune)), bonus: math.Exp(float64(o.Bonus))}
+	s := &Search{o: o, blank: v.Blank(), surfaces: surfaces(v), prune: math.Exp(-float64(o.Prune)), bonus: math.Exp(float64(o.Bonus)),
+		unpenalised: math.Exp(float64(o.BlankPenalty))}
 	if l := o.Lexicon; l != nil {
 		s.nats = float64(o.Weight) * math.Ln10
 		s.look = make([]float32, len(l.best))

@@ -32,7 +32,8 @@ func (d *Decoder) choose() {
 	// Half of them may turn out to be alike.
 	for _, r := range top(d.order, 2*d.search.o.Width) {
 		c := &d.table.all[r.index]
-		if d.alike(c) {
+		if k := d.alike(c); k >= 0 {
+			d.giveUp(c, &d.spare[k], r.sum/best)
 			continue
 		}
 		if len(d.spare) == d.search.o.Width {
@@ -48,25 +49,26 @@ func (d *Decoder) choose() {
 	for i := range d.texts {
 		d.traces.release(&d.texts[i].rest)
 		d.traces.release(&d.texts[i].run)
+		d.words.release(d.texts[i].words)
 	}
 	d.texts, d.spare = d.spare, d.texts
 	d.score += math.Log(best)
 }
 
-// alike reports whether a better text is there already whose future is that of the
-// candidate: what follows is worth the same for both.
-func (d *Decoder) alike(c *candidate) bool {
+// alike returns the place of a better text whose future is that of the candidate, or -1: what
+// follows is worth the same for both.
+func (d *Decoder) alike(c *candidate) int {
 	if d.search.o.Histories {
-		return false
+		return -1
 	}
 	state := d.stateOf(c)
 	for i := range d.spare {
 		t := &d.spare[i]
 		if t.word == c.word && t.last == c.last && t.begun == c.begun && t.phrase == c.phrase && t.state == state {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 func (d *Decoder) stateOf(c *candidate) lm.State {
@@ -96,6 +98,10 @@ func (d *Decoder) survivor(c *candidate, scale float64) text {
 	}
 	d.traces.retain(&t.rest)
 	d.traces.retain(&t.run)
+	if t.words = from.words; c.ended {
+		t.words = d.words.after(from.words, from.word)
+	}
+	d.words.retain(t.words)
 	return t
 }
 

@@ -22,6 +22,8 @@ type Decoder struct {
 	inRow   []int32 // of each piece, its number among the row's, from 1 on
 	pieces  []scored
 	traces  traces
+	words   wordTree
+	said    progress // of the tokens in out
 	out     []ctc.Token
 }
 
@@ -42,6 +44,8 @@ func (d *Decoder) Reset(start timeline.Row) {
 	s := d.search
 	d.at, d.score, d.out = start, 0, d.out[:0]
 	d.traces.reset()
+	d.words.reset()
+	d.said = progress{}
 	t := text{last: s.blank, blank: 1, rest: path{prob: 1}, phrase: open}
 	if l := s.o.Lexicon; l != nil {
 		t.state = l.model.Begin()
@@ -51,6 +55,7 @@ func (d *Decoder) Reset(start timeline.Row) {
 	}
 	d.texts = append(d.texts[:0], t)
 	d.traces.retain(&d.texts[0].rest)
+	d.words.retain(0)
 }
 
 // pass takes a row in which nothing but blank is tried.
@@ -74,7 +79,10 @@ func (d *Decoder) pass(blank float64) {
 func (d *Decoder) commit() {
 	for {
 		best, _ := d.texts[0].likelier(0)
+		from := len(d.out)
 		d.out = d.traces.commit(d.out, best)
+		d.judge(d.out[from:], &d.said, d.texts[0].words)
+		d.words.trim(d.said.words)
 		rest := d.traces.undecided(best)
 		if len(rest) == 0 || d.traces.all[rest[0]].token.Last >= d.at-d.search.o.Lookback {
 			return
@@ -96,6 +104,8 @@ func (d *Decoder) keep(x int32) {
 		}
 		if t.rest.prob > 0 || t.run.prob > 0 {
 			kept = append(kept, t)
+		} else {
+			d.words.release(t.words)
 		}
 	}
 	d.texts = kept

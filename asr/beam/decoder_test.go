@@ -1,6 +1,7 @@
 package beam
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -54,8 +55,14 @@ func TestTokensDoNotDependOnWhenTheyAreTaken(t *testing.T) {
 
 // A long recording takes no more memory than a short one, whether its texts agree or not.
 func TestMemoryDoesNotGrow(t *testing.T) {
+	for _, histories := range []bool{false, true} {
+		t.Run(fmt.Sprint("histories ", histories), func(t *testing.T) { memoryDoesNotGrow(t, histories) })
+	}
+}
+
+func memoryDoesNotGrow(t *testing.T, histories bool) {
 	v := vocabulary(t, tiny)
-	s, err := New(v, Options{Lexicon: NewLexicon(tinyModel(t)), Histories: true, Lookback: 50})
+	s, err := New(v, Options{Lexicon: NewLexicon(tinyModel(t)), Histories: histories, Lookback: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,12 +84,13 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 		}
 	}
 	run()
-	traces, candidates := len(d.traces.all), cap(d.table.all)
+	traces, nodes, candidates := len(d.traces.all), len(d.words.all), cap(d.table.all)
 	if n := testing.AllocsPerRun(5, run); n > 2 {
 		t.Errorf("%v allocations in 5,000 rows", n)
 	}
-	if tokens < 1000 || len(d.traces.all) > 2*traces || cap(d.table.all) > 2*candidates {
-		t.Errorf("%d tokens, %d traces, %d candidates; %d and %d after the first part", tokens, len(d.traces.all), cap(d.table.all), traces, candidates)
+	if tokens < 1000 || len(d.traces.all) > 2*traces || len(d.words.all) > 2*nodes || cap(d.table.all) > 2*candidates {
+		t.Errorf("%d tokens, %d traces, %d nodes, %d candidates; %d, %d and %d after the first part",
+			tokens, len(d.traces.all), len(d.words.all), cap(d.table.all), traces, nodes, candidates)
 	}
 	live := 0
 	for i := range d.traces.all {
@@ -92,6 +100,22 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 	}
 	if free := len(d.traces.free); live+free != len(d.traces.all) {
 		t.Errorf("%d traces are in use and %d free, of %d", live, free, len(d.traces.all))
+	}
+	// In the tree of words everything but what is free can be reached from the root.
+	reached := 0
+	var visit func(node int32)
+	visit = func(node int32) {
+		reached++
+		for c := d.words.all[node].child; c != none; c = d.words.all[c].sibling {
+			if d.words.all[c].parent != node {
+				t.Errorf("node %d is a child of %d, whose parent is %d", c, node, d.words.all[c].parent)
+			}
+			visit(c)
+		}
+	}
+	visit(d.words.root)
+	if free := len(d.words.free); reached+free != len(d.words.all) || reached > 2000 {
+		t.Errorf("%d nodes are in use and %d free, of %d", reached, free, len(d.words.all))
 	}
 }
 

@@ -23,18 +23,12 @@ const All = math.MaxInt
 // Reset before it is used again.
 func (d *Decoder) Finish(n int) []Hypothesis {
 	d.commit()
-	type final struct {
-		sum  float64
-		best *path
-		last ctc.Piece
-		hash uint64
-	}
 	var finals []final
 	for i := range d.texts {
 		t := &d.texts[i]
-		f := final{sum: t.sum() * d.endOfText(t), last: t.last, hash: t.hash}
+		f := final{text: i, sum: t.sum() * d.endOfText(t), last: t.last}
 		f.best, _ = t.likelier(i)
-		at := slices.IndexFunc(finals, func(o final) bool { return o.hash == t.hash })
+		at := slices.IndexFunc(finals, func(o final) bool { return d.texts[o.text].hash == t.hash })
 		if at < 0 {
 			finals = append(finals, f)
 			continue
@@ -46,6 +40,7 @@ func (d *Decoder) Finish(n int) []Hypothesis {
 		}
 	}
 	slices.SortStableFunc(finals, func(a, b final) int { return compareRanked(ranked{sum: a.sum}, ranked{sum: b.sum}) })
+	d.compare(finals)
 	out := make([]Hypothesis, 0, min(n, len(finals)))
 	for _, f := range finals[:min(n, len(finals))] {
 		h := Hypothesis{Score: d.score + math.Log(f.sum)}
@@ -56,6 +51,8 @@ func (d *Decoder) Finish(n int) []Hypothesis {
 			p := f.best
 			h.Tokens = append(h.Tokens, ctc.Token{Piece: f.last, First: p.first, Last: p.last, LogProb: p.sum / float32(p.last-p.first+1), Confidence: p.confidence})
 		}
+		said := d.said
+		d.judge(h.Tokens, &said, d.node(&d.texts[f.text]))
 		out = append(out, h)
 	}
 	return out

@@ -76,7 +76,7 @@ func (d *Decoder) stay(i int, blank float64, again *scored) {
 	c.from, c.ended = int32(i), false
 	c.blank += t.sum() * blank
 	best, _ := t.likelier(i)
-	if p := best.prob * blank; p > c.rest.prob {
+	if p := best.prob * blank * d.search.unpenalised; p > c.rest.prob {
 		c.rest = *best
 		c.rest.prob = p
 	}

@@ -15,7 +15,8 @@ type text struct {
 	node, phrase int32 // places in the lexicon and in the graph of phrases
 	begun        bool  // its last word has letters
 	blank, piece float64
-	rest, run    path // the best paths of the two kinds
+	rest, run    path  // the best paths of the two kinds
+	words        int32 // the node of its complete words
 	state        lm.State
 	end          ending
 }

@@ -44,7 +44,7 @@ type Token struct {
 	Piece       Piece
 	First, Last timeline.Row // inclusive
 	LogProb     float32      // mean over its rows
-	Confidence  float32      // minimum over its rows
+	Confidence  float32      // minimum over its rows; of a search, see package beam
 }
 
 // SilentRow is the row that stands for a stretch that was not run because there is no

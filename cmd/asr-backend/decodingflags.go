@@ -24,6 +24,15 @@ func (f *decodingFlags) decoding() asr.Decoding {
 	return asr.Decoding{LM: f.LM, LMWeight: f.LMWeight, WordBonus: f.WordBonus, BlankPenalty: f.BlankPenalty, Beam: f.Beam}
 }
 
+// check returns what is wrong with the flags.
+func (f *decodingFlags) check() error {
+	d := f.decoding()
+	if err := d.Check(); err != nil {
+		return &cli.UsageError{Err: err}
+	}
+	return nil
+}
+
 // hotwordFlags are words and phrases that are expected.
 type hotwordFlags struct {
 	Hotword       []string `help:"Word or phrase that is expected in the recordings. May be given several times." placeholder:"TEXT" sep:"none" group:"Text search"`

@@ -25,7 +25,7 @@ type doctorCommand struct {
 
 // Run examines the machine, the service and Label Studio.
 func (c *doctorCommand) Run(ctx context.Context, std streams) error {
-	if err := cmp.Or(c.placeFlags.check(), c.studioFlags.check(), c.modelFlags.check()); err != nil {
+	if err := cmp.Or(c.placeFlags.check(), c.studioFlags.check(), c.modelFlags.check(), c.decodingFlags.check()); err != nil {
 		return err
 	}
 	variant, recognizer := c.modelFlags.options()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,9 @@ type clipEntry struct {
 
 // Run tunes and prints the settings that are best.
 func (c *lmTuneCommand) Run(ctx context.Context, std streams) (err error) {
+	if err := cmp.Or(c.modelFlags.check(), c.decodingFlags.check()); err != nil {
+		return err
+	}
 	entries, err := readClips(c.Manifest)
 	if err != nil {
 		return &cli.UsageError{Err: fmt.Errorf("manifest %s: %w", c.Manifest, without.Path(err))}

@@ -109,7 +109,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	if c.LogFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(std.err, form))
 	}
-	if err := cmp.Or(c.placeFlags.check(), c.studioFlags.check(), c.modelFlags.check()); err != nil {
+	if err := cmp.Or(c.placeFlags.check(), c.studioFlags.check(), c.modelFlags.check(), c.decodingFlags.check()); err != nil {
 		return service.Options{}, err
 	}
 	if c.BasicUser == "" && !slices.Equal(c.Open, []string{"/webhook", "/health"}) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -33,7 +34,7 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return &cli.UsageError{Err: err}
 	}
-	if err := c.check(); err != nil {
+	if err := cmp.Or(c.recordingFlags.check(), c.decodingFlags.check()); err != nil {
 		return err
 	}
 	if len(c.Speakers) > 0 && channels == audio.Mix {

@@ -30,12 +30,16 @@ func TestTheModelRecognizesTheTones(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	tr, err := transcribe.New(r, transcribe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, recording := range []tones.Recording{{Seconds: 1}, {Seconds: 2}, {Seconds: 5, First: 3}, {Seconds: 9}, {Seconds: 61, First: 2}} {
 		path := filepath.Join(t.TempDir(), "a.wav")
 		if err := os.WriteFile(path, recording.WAV(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		transcript, err := transcribe.New(r, transcribe.Options{}).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
+		transcript, err := tr.Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}

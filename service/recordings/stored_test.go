@@ -83,7 +83,11 @@ func TestAStoredTranscriptIsTheOneThatWasMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	want, err := transcribe.New(recognizer, p.Transcription).Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
+	tr, err := transcribe.New(recognizer, p.Transcription)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := tr.Transcribe(t.Context(), transcribe.Source{Path: path}, transcribe.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
