@@ -184,7 +184,7 @@ func (s *Search) ahead(node, phrase int32) float64 {
 		return 1
 	case node >= 0:
 		return float64(s.look[node])
-	case phrase > open:
+	case node == apart || phrase > open:
 		return s.listed
 	}
 	return s.unknown

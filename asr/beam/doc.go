@@ -31,7 +31,9 @@
 // Its words are a tree of their letters. Within a word, the text is worth what the most probable
 // word below its node is worth by itself, so that a text does not run ahead until its word is
 // complete. Where a word leaves the tree it costs at once what an unknown word costs. Case does
-// not matter, and punctuation is passed over unless words have it.
+// not matter, and punctuation is passed over unless words have it. A word with digits, or with a
+// hyphen that no word of the model has, costs p(<unk>) but not Unknown: no list of words is
+// complete in these.
 //
 // # Phrases
 //

@@ -89,20 +89,21 @@ type said struct {
 	tokens []ctc.Token
 }
 
-// enumerate walks through all paths of the rows.
-func enumerate(pieces []string, rows [][]float32) map[string]*said {
+// enumerate walks through all paths of the rows. Each blank costs a penalty in sums.
+func enumerate(pieces []string, rows [][]float32, penalty float64) map[string]*said {
 	all := map[string]*said{}
 	labels := make([]int, len(rows))
 	for {
 		var tokens []ctc.Token
 		var b strings.Builder
-		logProb := 0.0
+		logProb, blanks := 0.0, 0.0
 		previous := len(pieces)
 		for i, l := range labels {
 			v := rows[i][l]
 			logProb += float64(v)
 			switch {
 			case l == len(pieces):
+				blanks++
 			case l == previous:
 				tokens[len(tokens)-1].Last = timeline.Row(i)
 			default:
@@ -117,7 +118,7 @@ func enumerate(pieces []string, rows [][]float32) map[string]*said {
 			s = &said{text: text, best: math.Inf(-1)}
 			all[text] = s
 		}
-		s.sum += math.Exp(logProb)
+		s.sum += math.Exp(logProb - penalty*blanks)
 		if logProb > s.best {
 			s.best, s.tokens = logProb, tokens
 		}
@@ -187,7 +188,7 @@ func TestAWideBeamFindsWhatAllPathsHold(t *testing.T) {
 	for n := range 80 {
 		rows := randomRows(r, 1+n%5, len(tiny)+1)
 		phrases := lists[n/5%len(lists)]
-		o := Options{Weight: 0.7, Bonus: float32(n%3) - 0.5, Unknown: -1.5, Width: 1 << 12, Prune: 150, RowPrune: -150, Histories: true, Lookback: 100}
+		o := Options{Weight: 0.7, Bonus: float32(n%3) - 0.5, Unknown: -1.5, BlankPenalty: float32(n % 4 / 2), Width: 1 << 12, Prune: 150, RowPrune: -150, Histories: true, Lookback: 100}
 		model := m
 		if n%2 == 1 {
 			model = nil
@@ -207,7 +208,7 @@ func TestAWideBeamFindsWhatAllPathsHold(t *testing.T) {
 			d.Push(row)
 		}
 		got := d.Finish(1 << 20)
-		all := enumerate(tiny, rows)
+		all := enumerate(tiny, rows, float64(o.BlankPenalty))
 		want := make([]*said, 0, len(all))
 		score := map[string]float64{}
 		for _, x := range all {

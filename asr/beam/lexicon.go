@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/asr-backend/asr-backend/lm"
@@ -95,18 +96,27 @@ func NewLexicon(m *lm.Model) *Lexicon {
 	return l
 }
 
-// outside is where a word is that the lexicon does not have.
-const outside = -1
+// Where words are that the lexicon does not have.
+const (
+	outside = -1
+	apart   = -2 // a word with digits or hyphens, of which no lexicon has all
+)
 
 // walk follows the letters of a piece from a node. Punctuation that no word has there is
 // passed over.
 func (l *Lexicon) walk(node int32, s *surface) int32 {
-	if node == outside {
-		return outside
+	if node < 0 {
+		return node
 	}
 	if !s.marks {
 		for _, b := range s.text {
-			if node = l.tree.child(node, b); node < 0 {
+			next := l.tree.child(node, b)
+			switch {
+			case next >= 0:
+				node = next
+			case '0' <= b && b <= '9':
+				return apart
+			default:
 				return outside
 			}
 		}
@@ -123,6 +133,8 @@ func (l *Lexicon) walk(node int32, s *surface) int32 {
 		switch {
 		case next >= 0:
 			node = next
+		case unicode.IsDigit(r) || node > 0 && unicode.Is(unicode.Pd, r):
+			return apart
 		case !mark(r):
 			return outside
 		}

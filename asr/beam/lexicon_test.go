@@ -3,6 +3,7 @@ package beam
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,24 @@ func TestTheLexiconHasTheWordsOfItsModel(t *testing.T) {
 	}
 	if count < 300 || ends != count {
 		t.Errorf("%d words end in the tree, of %d", ends, count)
+	}
+}
+
+// Words with digits and hyphens are no unknown words like others.
+func TestDigitsAndHyphensStandApart(t *testing.T) {
+	l := NewLexicon(tinyModel(t))
+	for text, want := range map[string]int32{"q": outside, "a1": apart, "20": apart, "a-b": apart, "a\u2013b": apart, "aq": outside, "a9q": apart, "-": 0, "-q": outside} {
+		s := surface{text: []byte(text), marks: strings.ContainsFunc(text, mark)}
+		if got := l.walk(0, &s); got != want {
+			t.Errorf("%q leads to %d, want %d", text, got, want)
+		}
+	}
+	s, err := New(vocabulary(t, tiny), Options{Lexicon: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.ahead(apart, 0) <= s.ahead(outside, 0) || s.ahead(apart, 0) != s.listed {
+		t.Errorf("a word apart is expected to be worth %v, an unknown one %v", s.ahead(apart, 0), s.ahead(outside, 0))
 	}
 }
 

@@ -156,7 +156,7 @@ func (d *Decoder) endOf(t *text) *ending {
 	}
 	score, next := l.model.Score(t.state, word)
 	e.state = next
-	if word == 0 && !(s.o.Phrases != nil && s.o.Phrases.next(t.phrase, ' ') > open) {
+	if word == 0 && t.node != apart && !(s.o.Phrases != nil && s.o.Phrases.next(t.phrase, ' ') > open) {
 		score += s.o.Unknown
 	}
 	e.factor *= math.Exp(s.nats*float64(score)) / s.ahead(t.node, t.phrase)
