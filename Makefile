@@ -105,9 +105,12 @@ race: library test-env
 test-env:
 	scripts/test-env.sh $(VENV)
 
-# Measure the accuracy of words and word times, and update doc/accuracy.md.
+# Measure the accuracy of words and word times, and update the tables of the documentation. HELD is
+# the folder that models/train/clips.py has written, of speakers that the embedded model has not
+# been trained on.
+HELD :=
 accuracy: library
-	go run ./scripts/accuracy -model $(MODEL) -write doc/accuracy.md
+	go run ./scripts/accuracy -model $(MODEL) $(if $(HELD),-held $(HELD)) -write doc/accuracy.md,doc/decoding.md,models/default/README.md
 
 # Check formatting and run static analysis. The tools are pinned in their own module.
 lint:

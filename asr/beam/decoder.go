@@ -74,25 +74,37 @@ func (d *Decoder) pass(blank float64) {
 	}
 }
 
-// commit decides the tokens that all texts have in common. What has been undecided for too
-// long is decided for the best text, and others that disagree are dropped.
+// commit decides the tokens of the words that all texts have in common. What has been undecided
+// for too long is decided for the best text, and others that disagree are dropped.
 func (d *Decoder) commit() {
 	for {
 		best, _ := d.texts[0].likelier(0)
-		from := len(d.out)
-		d.out = d.traces.commit(d.out, best)
-		d.judge(d.out[from:], &d.said, d.texts[0].words)
-		d.words.trim(d.said.words)
+		said, words := d.said, d.words.common()
+		d.decide(best, d.texts[0].words, func(t *ctc.Token) bool {
+			said.pass(&d.search.surfaces[t.Piece])
+			return said.words < words
+		})
 		rest := d.traces.undecided(best)
 		if len(rest) == 0 || d.traces.all[rest[0]].token.Last >= d.at-d.search.o.Lookback {
 			return
 		}
-		d.keep(rest[0])
+		d.insist(rest[0])
 	}
 }
 
-// keep drops all paths that do not go through the trace x.
-func (d *Decoder) keep(x int32) {
+// decide commits the settled tokens of a path, which is of the text of a node.
+func (d *Decoder) decide(p *path, node int32, settled func(*ctc.Token) bool) {
+	from := len(d.out)
+	d.out = d.traces.commit(d.out, p, settled)
+	d.judge(d.out[from:], &d.said, node)
+	d.words.trim(d.said.words)
+}
+
+// insist decides the trace x, a child of the root, and drops all paths that do not go through it.
+func (d *Decoder) insist(x int32) {
+	node := d.node(&d.texts[0])
+	d.words.retain(node)
+	sum := d.texts[0].sum()
 	kept := d.texts[:0]
 	for i := range d.texts {
 		t := d.texts[i]
@@ -104,11 +116,20 @@ func (d *Decoder) keep(x int32) {
 		}
 		if t.rest.prob > 0 || t.run.prob > 0 {
 			kept = append(kept, t)
-		} else {
-			d.words.release(t.words)
+			continue
 		}
+		d.words.differ(node, t.words, t.lastWord(), float32(t.sum()/sum))
+		d.words.release(t.words)
 	}
 	d.texts = kept
+	best, _ := d.texts[0].likelier(0)
+	one := true
+	d.decide(best, node, func(*ctc.Token) bool {
+		first := one
+		one = false
+		return first
+	})
+	d.words.release(node)
 }
 
 // Take returns the tokens that were decided since the last call. The slice is valid until

@@ -92,10 +92,11 @@ func (s *traces) undecided(p *path) []int32 {
 	return s.chain
 }
 
-// commit appends to out the tokens that all paths have in common, of which p is one.
-func (s *traces) commit(out []ctc.Token, p *path) []ctc.Token {
+// commit appends to out the tokens that all paths have in common, of which p is one, as long as
+// settled says that nothing more will be known of them.
+func (s *traces) commit(out []ctc.Token, p *path, settled func(*ctc.Token) bool) []ctc.Token {
 	for _, id := range s.undecided(p) {
-		if s.all[s.root].refs > 1 {
+		if s.all[s.root].refs > 1 || !settled(&s.all[id].token) {
 			break
 		}
 		out = append(out, s.all[id].token)

@@ -37,3 +37,11 @@ func (t *text) likelier(i int) (*path, int32) {
 	}
 	return &t.rest, int32(2 * i)
 }
+
+// lastWord returns the word that is not complete, or zero.
+func (t *text) lastWord() uint64 {
+	if !t.begun {
+		return 0
+	}
+	return t.word
+}

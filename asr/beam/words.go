@@ -122,6 +122,15 @@ func (w *wordTree) find(node, depth int32) int32 {
 	return node
 }
 
+// common returns how many words all texts have in common.
+func (w *wordTree) common() int32 {
+	node := w.root
+	for w.all[node].refs == 1 && w.all[node].child != none {
+		node = w.all[node].child
+	}
+	return w.all[node].depth
+}
+
 // trim forgets the nodes that all texts have in common, up to a depth.
 func (w *wordTree) trim(depth int32) {
 	for w.all[w.root].refs == 1 && w.all[w.root].child != none && w.all[w.root].depth < depth {
@@ -136,6 +145,14 @@ func (w *wordTree) trim(depth int32) {
 type progress struct {
 	words int32 // that are complete
 	begun bool  // another one has begun
+}
+
+// pass adds a piece.
+func (p *progress) pass(f *surface) {
+	if f.starts && p.begun {
+		p.words++
+	}
+	p.begun = p.begun && !f.starts || len(f.text) > 0
 }
 
 // giveUp notes what becomes of a candidate whose future is that of a better text.
@@ -157,11 +174,7 @@ const rowPower = 0.15
 func (d *Decoder) judge(tokens []ctc.Token, said *progress, node int32) {
 	for i := range tokens {
 		t := &tokens[i]
-		f := &d.search.surfaces[t.Piece]
-		if f.starts && said.begun {
-			said.words++
-		}
-		said.begun = said.begun && !f.starts || len(f.text) > 0
+		said.pass(&d.search.surfaces[t.Piece])
 		confidence := math.Pow(float64(t.Confidence), rowPower)
 		if at := d.words.find(node, said.words+1); at != none {
 			confidence /= 1 + math.Sqrt(float64(d.words.all[at].rival))
@@ -193,10 +206,7 @@ func (d *Decoder) compare(finals []final) {
 	}
 	winner := d.node(&d.texts[finals[0].text])
 	for _, f := range finals[1:] {
-		t, last := &d.texts[f.text], uint64(0)
-		if t.begun {
-			last = t.word
-		}
-		d.words.differ(winner, t.words, last, float32(f.sum/finals[0].sum))
+		t := &d.texts[f.text]
+		d.words.differ(winner, t.words, t.lastWord(), float32(f.sum/finals[0].sum))
 	}
 }

@@ -2,11 +2,13 @@
 // from the truth, beside other aligners; how well mismatches of text and recording
 // are detected; and the word error rates.
 //
-//	go run ./scripts/accuracy [-model NAME|PATH] [-write doc/accuracy.md]
+//	go run ./scripts/accuracy [-model NAME|PATH] [-held FOLDER] [-write doc/accuracy.md,...]
 //	go run ./scripts/accuracy -shift
-//	go run ./scripts/accuracy -words [-texts]
+//	go run ./scripts/accuracy -words [-texts] [-data FOLDER]
 //
-// -write replaces the tables in a file, each between <!-- NAME --> and <!-- end -->.
+// -held names the recordings of speakers that the embedded model was not trained on, which
+// models/train/clips.py writes. -write replaces the tables in files, each between <!-- NAME --> and
+// <!-- end -->.
 // -shift prints only the model's time constant, the word_shift_ms of its model.json, and
 // -words only the word error rates, with -texts what was said and recognized.
 package main
@@ -18,16 +20,19 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/models"
 )
 
 type options struct {
-	model, library, data, write string
-	shift, words, texts         bool
+	model, library, data, held, write string
+	shift, words, texts               bool
 }
 
 func main() {
@@ -36,7 +41,8 @@ func main() {
 	flag.StringVar(&o.model, "model", models.DefaultName, "name or path of the model")
 	flag.StringVar(&o.library, "onnxruntime", "bin", "ONNX Runtime library, file or folder")
 	flag.StringVar(&o.data, "data", "testdata", "folder of the test data")
-	flag.StringVar(&o.write, "write", "", "replace the tables in this file")
+	flag.StringVar(&o.held, "held", "", "folder of the recordings of held-out speakers")
+	flag.StringVar(&o.write, "write", "", "replace the tables in these files, separated by commas")
 	flag.BoolVar(&o.shift, "shift", false, "measure the model's time constant")
 	flag.BoolVar(&o.words, "words", false, "print only the word error rates")
 	flag.BoolVar(&o.texts, "texts", false, "with -words: print what was said and recognized")
@@ -57,8 +63,16 @@ func run(o *options) (err error) {
 	if err != nil {
 		return err
 	}
+	texts, err := newDecoded(ctx, runtime, bundle)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, texts.close()) }()
+	if o.texts {
+		texts.show = os.Stdout
+	}
 	if o.words {
-		return printWords(ctx, os.Stdout, runtime, bundle, o.data, o.texts)
+		return texts.print(ctx, os.Stdout, o.data)
 	}
 	model, err := newModel(ctx, runtime, bundle)
 	if err != nil {
@@ -73,29 +87,39 @@ func run(o *options) (err error) {
 		fmt.Printf("\"word_shift_ms\": %d\n", m.constant.Milliseconds())
 		return nil
 	}
-	var times, verdicts, words bytes.Buffer
-	m.print(&times)
-	if err := printVerdicts(ctx, &verdicts, model, o.data); err != nil {
+	tables := map[string]*bytes.Buffer{"times": {}, "verdicts": {}, "words": {}}
+	m.print(tables["times"])
+	if err := printVerdicts(ctx, tables["verdicts"], model, o.data); err != nil {
 		return err
 	}
-	if err := printWords(ctx, &words, runtime, bundle, o.data, false); err != nil {
+	if err := texts.print(ctx, tables["words"], o.data); err != nil {
 		return err
 	}
-	tables := map[string][]byte{"times": times.Bytes(), "verdicts": verdicts.Bytes(), "words": words.Bytes()}
+	if o.held != "" {
+		tables["held"] = &bytes.Buffer{}
+		if err := texts.print(ctx, tables["held"], o.held); err != nil {
+			return err
+		}
+	}
 	if o.write == "" {
-		for _, name := range []string{"times", "verdicts", "words"} {
+		for _, name := range slices.Sorted(maps.Keys(tables)) {
 			fmt.Printf("%s\n", tables[name])
 		}
 		return nil
 	}
-	return replace(o.write, tables)
+	for _, path := range strings.Split(o.write, ",") {
+		if err := replace(path, tables); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // table finds what stands between the marks of a table.
 var table = regexp.MustCompile(`(?s)(<!-- (\w+) -->\n).*?(<!-- end -->)`)
 
 // replace writes tables into a file.
-func replace(path string, tables map[string][]byte) error {
+func replace(path string, tables map[string]*bytes.Buffer) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -103,7 +127,7 @@ func replace(path string, tables map[string][]byte) error {
 	text = table.ReplaceAllFunc(text, func(old []byte) []byte {
 		m := table.FindSubmatch(old)
 		if t, ok := tables[string(m[2])]; ok {
-			return bytes.Join([][]byte{m[1], bytes.TrimSpace(t), []byte("\n"), m[3]}, nil)
+			return bytes.Join([][]byte{m[1], bytes.TrimSpace(t.Bytes()), []byte("\n"), m[3]}, nil)
 		}
 		return old
 	})
