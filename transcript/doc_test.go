@@ -23,7 +23,7 @@ func news() *transcript.Transcript {
 				{Text: "It", Start: 2062500 * time.Microsecond, End: 2320 * ms, Confidence: 0.8012}, {Text: "is", Start: 2400 * ms, End: 2640 * ms, Confidence: 0.9054},
 				{Text: "ten.", Start: 2800 * ms, End: 3680 * ms, Confidence: 0.9532}}},
 		},
-		Diagnostics: transcript.Diagnostics{Windows: 1},
+		Diagnostics: transcript.Diagnostics{Decoding: "greedy", Windows: 1},
 	}
 }
 
