@@ -75,6 +75,14 @@ func (d *Decoding) LanguageModel(b *Bundle) *LanguageModel {
 	return &LanguageModel{Path: d.LM}
 }
 
+// String names the file.
+func (l *LanguageModel) String() string {
+	if l.Path != "" {
+		return l.Path
+	}
+	return l.name
+}
+
 // Digest returns the SHA-256 of the file, in hex.
 func (l *LanguageModel) Digest() (string, error) {
 	var f fs.File
@@ -160,6 +168,9 @@ func newDecoder(b *Bundle, d *Decoding) (_ decoder, err error) {
 	}
 	if out.model, err = l.Open(); err != nil {
 		return out, err
+	}
+	if out.model.Facts().Units == lm.Pieces {
+		return out, errors.Join(fmt.Errorf("language model %s: it is one of pieces; decoding needs one of words", l), out.model.Close())
 	}
 	out.file = l
 	if out.plain, err = beam.New(b.Vocabulary, beam.Options{Width: o.Width}); err != nil {

@@ -55,7 +55,11 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err := c.unused(formats); err != nil {
 		return err
 	}
-	outputs, err := cli.NewOutputs(cli.OutputOptions{Target: c.Output, Formats: formats, Write: c.cueFlags.options(), Recordings: recordings, Writer: c.writer(std)})
+	writer := c.writer(std)
+	for _, path := range []string{c.Hotwords, c.LM} {
+		writer.Protect(path)
+	}
+	outputs, err := cli.NewOutputs(cli.OutputOptions{Target: c.Output, Formats: formats, Write: c.cueFlags.options(), Recordings: recordings, Writer: writer})
 	if err != nil {
 		return err
 	}
