@@ -9,10 +9,11 @@ import (
 
 // choose makes the best candidates the texts of the next row.
 func (d *Decoder) choose() {
-	best, most := 0.0, 0.0
+	best, own, most := 0.0, 0.0, 0.0
 	for i := range d.table.all {
 		c := &d.table.all[i]
 		best = max(best, c.blank+c.piece)
+		own = max(own, (c.blank+c.piece)/d.search.owed(c.phrase))
 	}
 	if !(best > 0) { // no text can be written
 		d.pass(0)
@@ -21,7 +22,7 @@ func (d *Decoder) choose() {
 	d.order = d.order[:0]
 	for i := range d.table.all {
 		c := &d.table.all[i]
-		if sum := c.blank + c.piece; sum >= best*d.search.prune && (c.rest.prob > 0 || c.run.prob > 0) {
+		if sum := c.blank + c.piece; sum >= own*d.search.prune && (c.rest.prob > 0 || c.run.prob > 0) {
 			d.order = append(d.order, ranked{sum, int32(i)})
 		}
 	}

@@ -116,3 +116,34 @@ func TestPhrasesThatAreNotSaidChangeNothing(t *testing.T) {
 		t.Errorf("score %v, want %v", same, score)
 	}
 }
+
+// What a text would pay back does not drive out the others: one that leaves a phrase of great
+// weight at last leaves the better text behind nothing.
+func TestALoanDoesNotPruneTheOthers(t *testing.T) {
+	pieces := []string{"▁x", "▁abcdefg", "h", "y"}
+	v := vocabulary(t, pieces)
+	g, err := NewPhrases([]Phrase{{Text: "abcdefgh", Weight: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(v, Options{Phrases: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(probs ...float64) (out []float32) {
+		for _, p := range probs {
+			out = append(out, float32(math.Log(p)))
+		}
+		return out
+	}
+	first := row(0.7, 0.28, 1e-9, 1e-9, 0.02)
+	for want, last := range map[string][]float32{
+		"xy":       row(1e-9, 1e-9, 1e-9, 0.9, 0.1),
+		"abcdefgh": row(1e-9, 1e-9, 0.3, 0.6, 0.1),
+	} {
+		tokens, _ := decode(s.Decoder(0), [][]float32{first, last})
+		if got := write(pieces, tokens); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
