@@ -171,3 +171,28 @@ func TestALoanDoesNotPruneTheOthers(t *testing.T) {
 		}
 	}
 }
+
+// Texts that have begun a phrase do not take all places of the beam.
+func TestTextsWithoutALoanKeepAPlace(t *testing.T) {
+	pieces := []string{"▁x", "▁ab", "▁ac", "▁ad", "▁ae", "y"}
+	g, err := NewPhrases([]Phrase{{Text: "abz"}, {Text: "acz"}, {Text: "adz"}, {Text: "aez"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(vocabulary(t, pieces), Options{Phrases: g, Width: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]float32
+	for _, probs := range [][]float64{{0.3, 0.15, 0.15, 0.15, 0.15, 1e-9, 0.1}, {1e-9, 1e-9, 1e-9, 1e-9, 1e-9, 0.99, 0.01}} {
+		var row []float32
+		for _, p := range probs {
+			row = append(row, float32(math.Log(p)))
+		}
+		rows = append(rows, row)
+	}
+	tokens, _ := decode(s.Decoder(0), rows)
+	if got := write(pieces, tokens); got != "xy" {
+		t.Errorf("got %q, want xy", got)
+	}
+}
