@@ -101,7 +101,7 @@
 //	2,000  pyctcdecode, 10      42.0 %   32.6 %      191       33,200 µs
 //	       Weight 1.5           37.4 %   29.7 %       96           58 µs
 //
-// Another draw of the lists moves B by about one percentage point.
+// Another draw of the lists moves B by one or two percentage points.
 //
 // Confidence, here that of the rows, separates right words from wrong ones less well than in the
 // greedy text (area under the ROC curve 0.76; greedy 0.84): of the words that the rows were not
