@@ -177,6 +177,14 @@ func (s *Search) slack() float64 {
 	return s.surprise()
 }
 
+// owed is the factor of what a text pays back that leaves the phrases.
+func (s *Search) owed(phrase int32) float64 {
+	if s.o.Phrases == nil {
+		return 1
+	}
+	return float64(s.o.Phrases.loan[phrase])
+}
+
 // ahead is the factor of what is expected of a word that is not complete.
 func (s *Search) ahead(node, phrase int32) float64 {
 	switch {

@@ -9,10 +9,11 @@ import (
 
 // choose makes the best candidates the texts of the next row.
 func (d *Decoder) choose() {
-	best, most := 0.0, 0.0
+	best, own, most := 0.0, 0.0, 0.0
 	for i := range d.table.all {
 		c := &d.table.all[i]
 		best = max(best, c.blank+c.piece)
+		own = max(own, (c.blank+c.piece)/d.search.owed(c.phrase))
 	}
 	if !(best > 0) { // no text can be written
 		d.pass(0)
@@ -21,7 +22,7 @@ func (d *Decoder) choose() {
 	d.order = d.order[:0]
 	for i := range d.table.all {
 		c := &d.table.all[i]
-		if sum := c.blank + c.piece; sum >= best*d.search.prune && (c.rest.prob > 0 || c.run.prob > 0) {
+		if sum := c.blank + c.piece; sum >= own*d.search.prune && (c.rest.prob > 0 || c.run.prob > 0) {
 			d.order = append(d.order, ranked{sum, int32(i)})
 		}
 	}
@@ -29,18 +30,9 @@ func (d *Decoder) choose() {
 		d.closed[i] = none
 	}
 	d.spare = d.spare[:0]
-	// Half of them may turn out to be alike.
-	for _, r := range top(d.order, 2*d.search.o.Width) {
-		c := &d.table.all[r.index]
-		if k := d.alike(c); k >= 0 {
-			d.giveUp(c, &d.spare[k], r.sum/best)
-			continue
-		}
-		if len(d.spare) == d.search.o.Width {
-			break
-		}
-		most = max(most, c.rest.prob, c.run.prob)
-		d.spare = append(d.spare, d.survivor(c, 1/best))
+	d.fill(best)
+	for i := range d.spare {
+		most = max(most, d.spare[i].rest.prob, d.spare[i].run.prob)
 	}
 	for i := range d.spare {
 		d.spare[i].rest.prob /= most
@@ -53,6 +45,43 @@ func (d *Decoder) choose() {
 	}
 	d.texts, d.spare = d.spare, d.texts
 	d.score += math.Log(best)
+}
+
+// One in reserve of the beam is filled without regard to loans: texts that have not
+// begun a phrase would else find no place beside many that have.
+const reserve = 4 // a quarter
+
+// fill makes the best candidates of d.order texts of the next row.
+func (d *Decoder) fill(best float64) {
+	width := d.search.o.Width
+	if d.search.o.Phrases == nil {
+		d.take(d.order, width, best)
+		return
+	}
+	left := d.order[d.take(d.order, width-width/reserve, best):]
+	for i := range left {
+		left[i].sum /= d.search.owed(d.table.all[left[i].index].phrase)
+	}
+	d.take(left, width, best)
+}
+
+// take makes candidates texts of the next row, in their order, until there are as many as width. It
+// returns how many it looked at; they are the first of the slice then.
+func (d *Decoder) take(order []ranked, width int, best float64) int {
+	// Half of them may turn out to be alike.
+	first := top(order, 2*d.search.o.Width)
+	for i, r := range first {
+		c := &d.table.all[r.index]
+		if k := d.alike(c); k >= 0 {
+			d.giveUp(c, &d.spare[k], (c.blank+c.piece)/best)
+			continue
+		}
+		if len(d.spare) == width {
+			return i
+		}
+		d.spare = append(d.spare, d.survivor(c, 1/best))
+	}
+	return len(first)
 }
 
 // alike returns the place of a better text whose future is that of the candidate, or -1: what

@@ -13,7 +13,8 @@ import (
 // Phrase is a text that is expected in a recording: a name, a term, several words.
 type Phrase struct {
 	Text string
-	// Weight is the bonus in nats for each letter; 0 means DefaultPhraseWeight.
+	// Weight is the bonus in nats for each letter, and for up to 4 letters more in lists of
+	// less than 2,000 phrases; 0 means DefaultPhraseWeight.
 	Weight float32
 }
 
@@ -43,6 +44,25 @@ const DefaultPhraseWeight = 1.5
 
 // MaxPhraseWeight bounds the bonus of a letter.
 const MaxPhraseWeight = 20
+
+// A phrase counts as if it had moreLetters more in lists of up to shortList phrases, and as it
+// is in those of longList or more. Between them it falls with the logarithm of their number: any one
+// phrase of a long list is less likely to be said, and false alarms are mostly short words.
+const (
+	moreLetters = 4
+	shortList   = 100
+	longList    = 2000
+)
+
+// maxBonus bounds the bonus of a phrase, in nats, so that its factor is a float32.
+const maxBonus = 80
+
+// bonus returns what a phrase of some letters and a weight is worth in a list of some phrases.
+func bonus(weight float32, letters, phrases int) float64 {
+	short := math.Log(longList/float64(phrases)) / math.Log(longList/shortList)
+	more := moreLetters * min(max(short, 0), 1)
+	return min(float64(weight)*(float64(letters)+more), maxBonus)
+}
 
 // Phrases is the context graph of a list of phrases: a tree of their letters in which
 // every node knows the longest other node that the text also is at (Aho and Corasick,
@@ -167,12 +187,12 @@ func (g *Phrases) pay(texts []string, ends []int32, weights map[string]float32) 
 	parent, depth := g.tree.parents()
 	hope, worth, total := make([]float64, n), make([]float64, n), make([]float64, n)
 	for i, text := range texts {
-		w := float64(weights[text])
-		worth[ends[i]] = w * float64(letters(text))
+		all := letters(text)
+		worth[ends[i]] = bonus(weights[text], all, len(texts))
 		node := int32(0)
 		for at := range len(text) {
 			node = g.tree.child(node, text[at])
-			hope[node] = max(hope[node], w*float64(letters(text[:at+1])))
+			hope[node] = max(hope[node], worth[ends[i]]*float64(letters(text[:at+1]))/float64(all))
 		}
 	}
 	g.keep, g.loan, g.most = make([]float32, n), make([]float32, n), 1

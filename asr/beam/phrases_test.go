@@ -1,6 +1,7 @@
 package beam
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -44,17 +45,17 @@ func TestPhrasesAreFoundHoweverTheyAreWritten(t *testing.T) {
 		text []int
 		want float64
 	}{
-		{at("▁new", "▁York"), 7},
-		{at("▁N", "e", "w", "▁yor", "k"), 7},
-		{at("▁", "N", "ew", "▁", "▁York", ","), 7},
-		{at("▁new", ",", "▁York", "▁city"), 16.5},
-		{at("▁new", "▁York", "▁city", "s"), 7},
+		{at("▁new", "▁York"), 11},
+		{at("▁N", "e", "w", "▁yor", "k"), 11},
+		{at("▁", "N", "ew", "▁", "▁York", ","), 11},
+		{at("▁new", ",", "▁York", "▁city"), 22.5},
+		{at("▁new", "▁York", "▁city", "s"), 11},
 		{at("▁new", "▁York", "s"), 0},
 		{at("▁new", "▁yor"), 0},
-		{at("▁new", "▁new", "▁York", "▁York"), 9},
-		{at("▁city", "▁York", "▁new"), 2},
-		{at("▁O", "’", "Brien"), 14},
-		{at("▁O", "'", "Brien", "▁York"), 16},
+		{at("▁new", "▁new", "▁York", "▁York"), 15},
+		{at("▁city", "▁York", "▁new"), 4},
+		{at("▁O", "’", "Brien"), 22},
+		{at("▁O", "'", "Brien", "▁York"), 26},
 	} {
 		if got := paid(g, pieces, c.text, v); math.Abs(got-c.want) > 1e-5 {
 			t.Errorf("%v: got %v, want %v", c.text, got, c.want)
@@ -72,12 +73,35 @@ func TestPhrasesPayInsideWords(t *testing.T) {
 	node := int32(open)
 	for i, s := range surfaces(v) {
 		var f float64
-		if node, f = g.walk(node, &s, i > 0); math.Abs(math.Log(f)-1) > 1e-6 {
-			t.Errorf("letter %d pays %v, want 1", i, math.Log(f))
+		if node, f = g.walk(node, &s, i > 0); math.Abs(math.Log(f)-10./6) > 1e-6 {
+			t.Errorf("letter %d pays %v, want %v", i, math.Log(f), 10./6)
 		}
 	}
 	if f := g.end(node, true); math.Abs(math.Log(f)) > 1e-6 {
 		t.Errorf("the end pays %v, want 0", math.Log(f))
+	}
+}
+
+// A phrase of a long list gets less, and that of a very long text no more than a float32 holds.
+func TestTheBonusOfAPhraseInItsList(t *testing.T) {
+	long := strings.Repeat("a", 350)
+	pieces := []string{"▁silver", "▁" + long}
+	v := vocabulary(t, pieces)
+	for n, want := range map[int]float64{2: 15, 100: 15, 447: 12, 2000: 9, 3000: 9} {
+		list := []Phrase{{Text: "silver"}, {Text: long}}
+		for i := len(list); i < n; i++ {
+			list = append(list, Phrase{Text: fmt.Sprint("other ", i)})
+		}
+		g, err := NewPhrases(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := paid(g, pieces, []int{0}, v); math.Abs(got-want) > 1e-2 {
+			t.Errorf("%d phrases: %v, want %v", n, got, want)
+		}
+		if got := paid(g, pieces, []int{1}, v); math.Abs(got-80) > 1e-3 {
+			t.Errorf("%d phrases: a long text pays %v, want 80", n, got)
+		}
 	}
 }
 
@@ -114,5 +138,61 @@ func TestPhrasesThatAreNotSaidChangeNothing(t *testing.T) {
 	got, same := decode(s.WithPhrases(g).Decoder(0), rows)
 	if spans(got) != spans(want) || math.Abs(score-same) > 1e-9 {
 		t.Errorf("score %v, want %v", same, score)
+	}
+}
+
+// What a text would pay back does not drive out the others: one that leaves a phrase of great
+// weight at last leaves the better text behind nothing.
+func TestALoanDoesNotPruneTheOthers(t *testing.T) {
+	pieces := []string{"▁x", "▁abcdefg", "h", "y"}
+	v := vocabulary(t, pieces)
+	g, err := NewPhrases([]Phrase{{Text: "abcdefgh", Weight: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(v, Options{Phrases: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(probs ...float64) (out []float32) {
+		for _, p := range probs {
+			out = append(out, float32(math.Log(p)))
+		}
+		return out
+	}
+	first := row(0.7, 0.28, 1e-9, 1e-9, 0.02)
+	for want, last := range map[string][]float32{
+		"xy":       row(1e-9, 1e-9, 1e-9, 0.9, 0.1),
+		"abcdefgh": row(1e-9, 1e-9, 0.3, 0.6, 0.1),
+	} {
+		tokens, _ := decode(s.Decoder(0), [][]float32{first, last})
+		if got := write(pieces, tokens); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// Texts that have begun a phrase do not take all places of the beam.
+func TestTextsWithoutALoanKeepAPlace(t *testing.T) {
+	pieces := []string{"▁x", "▁ab", "▁ac", "▁ad", "▁ae", "y"}
+	g, err := NewPhrases([]Phrase{{Text: "abz"}, {Text: "acz"}, {Text: "adz"}, {Text: "aez"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(vocabulary(t, pieces), Options{Phrases: g, Width: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]float32
+	for _, probs := range [][]float64{{0.3, 0.15, 0.15, 0.15, 0.15, 1e-9, 0.1}, {1e-9, 1e-9, 1e-9, 1e-9, 1e-9, 0.99, 0.01}} {
+		var row []float32
+		for _, p := range probs {
+			row = append(row, float32(math.Log(p)))
+		}
+		rows = append(rows, row)
+	}
+	tokens, _ := decode(s.Decoder(0), rows)
+	if got := write(pieces, tokens); got != "xy" {
+		t.Errorf("got %q, want xy", got)
 	}
 }

@@ -32,15 +32,11 @@ type candidate struct {
 // step takes a row of blank and pieces, which are in the order of their probabilities.
 func (d *Decoder) step(pieces []scored, blank float64) {
 	d.table.clear()
-	least := d.texts[0].sum() * blank
 	for i := range pieces {
 		d.inRow[pieces[i].piece] = int32(i + 1)
-		if pieces[i].piece == d.texts[0].last {
-			least += d.texts[0].piece * pieces[i].prob
-		}
 	}
-	d.least = least * d.search.prune
-	least = d.least / d.slack
+	d.least = d.surely(pieces, blank) * d.search.prune
+	least := d.least / d.slack
 	for i := range d.texts {
 		t := &d.texts[i]
 		sum := t.sum()
@@ -66,6 +62,26 @@ func (d *Decoder) step(pieces []scored, blank float64) {
 		d.inRow[pieces[i].piece] = 0
 	}
 	d.choose()
+}
+
+// surely returns what a text of the next row is worth at least: the best one without its loan as
+// it stays.
+func (d *Decoder) surely(pieces []scored, blank float64) float64 {
+	best, own := 0, 0.0
+	for i := range d.texts {
+		if v := d.texts[i].sum() / d.search.owed(d.texts[i].phrase); v > own {
+			best, own = i, v
+		}
+		if d.search.o.Phrases == nil {
+			break
+		}
+	}
+	t := &d.texts[best]
+	v := t.sum() * blank
+	if k := d.inRow[t.last]; k > 0 {
+		v += t.piece * pieces[k-1].prob
+	}
+	return v / d.search.owed(t.phrase)
 }
 
 // stay adds the text itself, after blank or after its last piece again.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -84,16 +82,4 @@ func (r *rare) list(rec *recording, size int) list {
 	}
 	random.Shuffle(len(l.words), func(i, j int) { l.words[i], l.words[j] = l.words[j], l.words[i] })
 	return l
-}
-
-// write writes the list to a file in a folder, if there is one.
-func (l *list) write(folder, name string, size int) error {
-	if folder == "" {
-		return nil
-	}
-	folder = filepath.Join(folder, fmt.Sprint(size))
-	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(folder, name+".txt"), []byte(strings.Join(l.words, "\n")+"\n"), 0o666)
 }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/beam"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/wer"
+	"golang.org/x/sys/unix"
+)
+
+// recording is one of testdata/speech.
+type recording struct {
+	name  string
+	words []string
+	rows  [][]float32
+}
+
+// experiment is what all measurements share.
+type experiment struct {
+	vocabulary *ctc.Vocabulary
+	recordings []recording
+	rare       *rare
+	searches   []namedSearch
+}
+
+type namedSearch struct {
+	lm     string // none or with
+	search *beam.Search
+}
+
+// open reads the models and recognizes the recordings.
+func open(ctx context.Context, o *options) (_ *experiment, err error) {
+	bundle, err := models.Open(o.model, "")
+	if err != nil {
+		return nil, err
+	}
+	e := &experiment{vocabulary: bundle.Vocabulary}
+	decoding := asr.Decoding{LM: o.lm}
+	file := decoding.LanguageModel(bundle)
+	if file == nil {
+		return nil, errors.New("-lm: a language model is needed; it says which words are rare")
+	}
+	m, err := file.Open()
+	if err != nil {
+		return nil, err
+	}
+	e.rare = newRare(m)
+	with := decoding.SearchOptions(file, &bundle.Card)
+	with.Lexicon = beam.NewLexicon(m)
+	for _, c := range []struct {
+		lm string
+		o  beam.Options
+	}{{"none", beam.Options{}}, {"with", with}} {
+		search, err := beam.New(bundle.Vocabulary, c.o)
+		if err != nil {
+			return nil, err
+		}
+		e.searches = append(e.searches, namedSearch{c.lm, search})
+	}
+	runtime, err := ort.Open(o.library)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, runtime.Close()) }()
+	recognizer, err := asr.New(ctx, runtime, bundle, asr.Options{Provider: ort.CPU})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, recognizer.Close()) }()
+	return e, e.recognize(ctx, o.data, recognizer)
+}
+
+// recognize reads the recordings and finds their rows.
+func (e *experiment) recognize(ctx context.Context, data string, recognizer *asr.Recognizer) error {
+	f, err := os.Open(filepath.Join(data, "speech", "index.tsv"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.LazyQuotes, r.FieldsPerRecord = '\t', true, 3
+	lines, err := r.ReadAll()
+	if err != nil {
+		return err
+	}
+	for _, line := range lines[1:] {
+		rec := recording{name: line[1], words: wer.Normalize(line[2])}
+		stream, err := audio.Open(ctx, filepath.Join(data, "speech", line[0], line[1]), audio.Options{})
+		if err != nil {
+			return err
+		}
+		_, err = recognizer.Recognize(ctx, stream, asr.Request{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
+			rec.rows = append(rec.rows, append([]float32(nil), row...))
+			return nil
+		}})
+		if err := cmp.Or(err, stream.Close()); err != nil {
+			return err
+		}
+		e.recordings = append(e.recordings, rec)
+	}
+	return nil
+}
+
+// decode finds the texts of all recordings, each with its list, and the time that takes.
+func (e *experiment) decode(s *beam.Search, lists []list, r *result) error {
+	before, err := processor()
+	if err != nil {
+		return err
+	}
+	rows := 0
+	for i := range e.recordings {
+		rec := &e.recordings[i]
+		var phrases []beam.Phrase
+		for _, w := range lists[i].words {
+			if r.Weight > 0 {
+				phrases = append(phrases, beam.Phrase{Text: w, Weight: float32(r.Weight)})
+			}
+		}
+		graph, err := beam.NewPhrases(phrases)
+		if err != nil {
+			return err
+		}
+		r.Texts[rec.name] = e.text(s.WithPhrases(graph).Decoder(0), rec.rows)
+		rows += len(rec.rows)
+	}
+	after, err := processor()
+	r.Micros = (after - before) / float64(rows)
+	return err
+}
+
+func (e *experiment) text(d *beam.Decoder, rows [][]float32) string {
+	var tokens []ctc.Token
+	for _, row := range rows {
+		d.Push(row)
+		tokens = append(tokens, d.Take()...)
+	}
+	best := d.Finish(1)[0]
+	tokens = append(append(tokens, d.Take()...), best.Tokens...)
+	pieces := make([]ctc.Piece, len(tokens))
+	for i := range tokens {
+		pieces[i] = tokens[i].Piece
+	}
+	return e.vocabulary.Text(pieces)
+}
+
+// processor returns the processor time of the program so far, in microseconds.
+func processor() (float64, error) {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0, fmt.Errorf("processor time: %w", err)
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1000, nil
+}
