@@ -36,6 +36,7 @@ func TestLabelStudio(t *testing.T) {
 		{"a drawn region gets its text", interacts},
 		{"annotations are counted while they are there", annotates},
 		{"a correction is shown with its times", corrects},
+		{"the hotwords of a project change", expectsHotwords},
 		{"Start Training prepares the tasks there are", trains},
 		{"every template", templates},
 		{"the program makes projects", creates},

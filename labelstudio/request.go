@@ -3,6 +3,7 @@ package labelstudio
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -74,6 +75,8 @@ type PredictRequest struct {
 	Hostname string
 	// Context is nil unless an annotator is at work on the task right now.
 	Context *Context
+	// Hotwords are words and phrases that the sender expects to be said. Label Studio sends none.
+	Hotwords []string
 }
 
 // Context is what the annotator's page knows in an interactive request.
@@ -82,6 +85,8 @@ type Context struct {
 	Result []Item
 	// AnnotationID, DraftID and UserID are zero where the sender does not give them.
 	AnnotationID, DraftID, UserID int64
+	// Hotwords are those of the request.
+	Hotwords []string
 }
 
 // UnmarshalJSON reads the request and tolerates missing and null fields.
@@ -101,9 +106,20 @@ func (r *PredictRequest) UnmarshalJSON(b []byte) error {
 		Login: textOf(params["login"]), Password: NewSecret(textOf(params["password"])),
 		Hostname: textOf(params["hostname"]),
 	}
+	if raw := present(params["hotwords"]); raw != nil {
+		if err := json.Unmarshal(raw, &r.Hotwords); err != nil {
+			if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+				wrong.Field = "params.hotwords"
+			}
+			return err
+		}
+	}
 	if raw := present(params["context"]); len(raw) > 0 && raw[0] == '{' {
 		r.Context = new(Context)
-		return json.Unmarshal(raw, r.Context)
+		if err := json.Unmarshal(raw, r.Context); err != nil {
+			return err
+		}
+		r.Context.Hotwords = r.Hotwords
 	}
 	return nil
 }

@@ -66,7 +66,11 @@ func (m *model) Predict(ctx context.Context, p *labelstudio.Project, tasks []lab
 		return nil, errors.New("the request was not set up")
 	}
 	if c != nil && len(r.Plans) > 0 {
-		return []labelstudio.Predictions{m.regions.Answer(ctx, r, &tasks[0], c)}, nil
+		expecting, err := r.Expecting(c.Hotwords)
+		if err != nil {
+			return nil, labelstudio.Errorf(http.StatusBadRequest, "params: %v", err)
+		}
+		return []labelstudio.Predictions{m.regions.Answer(ctx, expecting, &tasks[0], c)}, nil
 	}
 	return m.predictions.Predict(ctx, r, tasks)
 }

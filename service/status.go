@@ -91,6 +91,7 @@ func (s *Service) gather(ctx context.Context, a asked) Status {
 	out.Model = statuspage.ModelStatus{Name: name}
 	if d, ok := s.models.Device(name); ok {
 		out.Model = modelStatus(name, d)
+		out.Model.Decoding = s.models.DecodedBy(name, 0)
 	}
 	if s.client != nil {
 		out.API = s.client.Base().Redacted()
@@ -173,6 +174,7 @@ func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
 		return // its problem says why
 	}
 	out.Version = p.Version
+	out.Decoding = s.models.DecodedBy(p.Settings.Model, len(p.Settings.Hotwords))
 	for _, plan := range p.Plans {
 		out.Serves = append(out.Serves, plan.String())
 		out.Notes = append(out.Notes, plan.Notes...)

@@ -214,6 +214,9 @@ func (r *Recognition) warnings() []string {
 			out = append(out, d.Text)
 		}
 	}
+	if r.t.unwritable != "" && !r.request.KeepLogProbs { // else nothing is searched for
+		out = append(out, r.t.unwritable)
+	}
 	switch q := &r.request; {
 	case q.beyond(r.length):
 		out = append(out, fmt.Sprintf("The part asked for begins at %s, after the end of the recording at %s.", timeline.SampleAt(q.Start).Clock(), r.length.Clock()))

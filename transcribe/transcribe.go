@@ -48,6 +48,7 @@ type Transcriber struct {
 	version    string
 	search     *beam.Search // nil: the text is the greedy one
 	phrases    *beam.Phrases
+	unwritable string // a warning of hotwords, or empty
 }
 
 // generation changes when the same model and settings give other text or times than
@@ -64,7 +65,9 @@ func New(r *asr.Recognizer, o Options) (*Transcriber, error) {
 	if o.NBest < 0 || o.NBest > MostAlternatives {
 		return nil, fmt.Errorf("transcribe: %d texts of a segment; want 1 to %d", o.NBest, MostAlternatives)
 	}
-	return &Transcriber{r, o, o.Version(r.Identity()), r.Search(phrases), phrases}, nil
+	t := &Transcriber{recognizer: r, options: o, version: o.Version(r.Identity()), search: r.Search(phrases), phrases: phrases}
+	t.unwritable = unwritable(t.search, o.Hotwords)
+	return t, nil
 }
 
 // Version names a model and all settings that change its answers: equal versions give

@@ -25,6 +25,9 @@ func (b *Server) predict(c *fiber.Ctx) error {
 	if r.Context != nil && len(r.Tasks) != 1 {
 		return labelstudio.Errorf(http.StatusBadRequest, "An interactive request has one task, this one has %d.", len(r.Tasks))
 	}
+	if r.Context == nil && len(r.Hotwords) > 0 {
+		return labelstudio.Errorf(http.StatusBadRequest, "Only a request about regions can have hotwords of its own; those of a project are among its extra params.")
+	}
 	ctx, cancel := context.WithTimeout(b.requests, b.options.PredictTimeout)
 	defer cancel()
 	p, err := b.project(ctx, &r)

@@ -27,7 +27,8 @@ type Regions struct {
 	Logger     *slog.Logger
 }
 
-// Answer answers an annotator who has drawn or moved regions of a task.
+// Answer answers an annotator who has drawn or moved regions of a task. Regions of a context with
+// hotwords are transcribed anew: what is stored was made without them.
 func (s *Regions) Answer(ctx context.Context, p *projects.Project, t *labelstudio.Task, c *labelstudio.Context) labelstudio.Predictions {
 	if err := s.Projects.SetLogin(ctx, p.Project); err != nil {
 		s.Logger.Warn("media credentials not stored", "project", p.ID, "error", err)
@@ -62,7 +63,8 @@ func (s *Regions) regions(ctx context.Context, p *projects.Project, t *labelstud
 		}
 		for _, wanted := range results.Wants(c, t, plan) {
 			answer := func(t *transcript.Transcript) []labelstudio.Item { return wanted.Answer(t, plan, p.Settings.Results()) }
-			said, err := s.Recordings.Region(ctx, p, recordings.Of(p, t.ID, value), wanted.Span, func(t *transcript.Transcript) bool { return len(answer(t)) > 0 })
+			answers := func(t *transcript.Transcript) bool { return len(c.Hotwords) == 0 && len(answer(t)) > 0 }
+			said, err := s.Recordings.Region(ctx, p, recordings.Of(p, t.ID, value), wanted.Span, answers)
 			if err != nil {
 				errs = append(errs, err)
 				continue

@@ -186,6 +186,17 @@ func (p *Pool) Device(name string) (asr.Device, bool) {
 	return m.recognizer.Device(), true
 }
 
+// DecodedBy says how a model finds texts with a number of hotwords; empty if it is not loaded.
+func (p *Pool) DecodedBy(name string, hotwords int) string {
+	m := p.model(name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.recognizer == nil {
+		return ""
+	}
+	return m.recognizer.DecodedBy(hotwords)
+}
+
 // Close stops what is being loaded and frees all models and the library. Every recognizer
 // must have been given back, and none may be asked for any more.
 func (p *Pool) Close() error {

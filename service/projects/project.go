@@ -36,6 +36,22 @@ func (p *Project) Split() bool {
 	return slices.ContainsFunc(p.Plans, func(p *labelconfig.Plan) bool { return p.Split })
 }
 
+// Expecting returns the project with more hotwords. Its versions are those of the project as it
+// is, so what is made with them is not stored as its prediction. An error is a sentence for
+// whoever gave the hotwords.
+func (p *Project) Expecting(hotwords []string) (*Project, error) {
+	if len(hotwords) == 0 {
+		return p, nil
+	}
+	out := *p
+	out.Settings.Hotwords = slices.Concat(p.Settings.Hotwords, hotwords)
+	if err := out.Settings.validateHotwords(); err != nil {
+		return nil, err
+	}
+	out.Transcription.Hotwords, _ = out.Settings.phrases() // validated
+	return &out, nil
+}
+
 // NotServedError says that nothing can be predicted for a project until somebody changes its
 // settings or its labelling configuration.
 type NotServedError struct {

@@ -39,6 +39,9 @@
 // a change of the model's files, fails with an OutdatedError. Whoever needs the transcript
 // asks for the version there is by then.
 //
+// Hotwords are the case in which such a version comes back soon: a person changes the list of a
+// project, and then changes it back. A request for the version starts the job anew.
+//
 // # What others ask for
 //
 //	Enqueue, State      a transcription, and whether it is done
@@ -198,10 +201,11 @@ func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.
 		return jobs.Job{}, err // later it cannot be had any more, or is no better
 	}
 	job, _, err := jobs.Insert(ctx, q, located(q, rec), jobs.InsertOptions{Class: class, Title: r.fetcher.Name(rec.Value), ReviveAfter: queue.ReviveAfter})
-	if err != nil || !job.Cancelled {
+	if err != nil || !job.Cancelled && !outdated(&job, rec.Version) {
 		return job, err
 	}
-	return restart(ctx, q, job, jobs.RestartOptions{Class: class}) // nobody wanted it any more, and now somebody does
+	// Nobody wanted it any more, and now somebody does.
+	return restart(ctx, q, job, jobs.RestartOptions{Class: class})
 }
 
 // Restart has a transcription made anew that Enqueue has returned, with fresh attempts: one that was

@@ -30,6 +30,6 @@ func (r *Recordings) Region(ctx context.Context, p *projects.Project, rec Record
 		return nil, err
 	}
 	r.metrics.regions.Observe(time.Since(start).Seconds())
-	r.log.Info("region transcribed", "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "start_s", span.Start.Seconds(), "end_s", span.End.Seconds(), "took_s", time.Since(start).Seconds())
+	r.log.Info("region transcribed", "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "start_s", span.Start.Seconds(), "end_s", span.End.Seconds(), "took_s", time.Since(start).Seconds(), "warnings", t.Diagnostics.Warnings)
 	return t, nil
 }

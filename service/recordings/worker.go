@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,14 @@ type OutdatedError struct{ Wanted, Now string }
 
 // Error names both versions.
 func (e *OutdatedError) Error() string {
-	return fmt.Sprintf("version %s can no longer be made, the model and settings now give %s", e.Wanted, e.Now)
+	return fmt.Sprintf(outdatedPrefix+"the model and settings now give %s", e.Wanted, e.Now)
+}
+
+const outdatedPrefix = "version %s can no longer be made, "
+
+// outdated reports whether a job was given up because its version could not be made.
+func outdated(job *jobs.Job, version string) bool {
+	return job.State == jobs.Discarded && strings.HasPrefix(job.Reason, fmt.Sprintf(outdatedPrefix, version))
 }
 
 // Worker returns the worker that transcribes recordings.

@@ -58,17 +58,19 @@ type ModelStatus struct {
 	Speed      float64       `json:"gpu_rtfx,omitempty"`
 	Threads    int           `json:"threads,omitempty"`
 	Batch      int           `json:"batch,omitempty"`
+	Decoding   string        `json:"decoding,omitempty"` // how texts are found without hotwords
 }
 
 // ProjectStatus is a project as the service sees it.
 type ProjectStatus struct {
-	ID      int64             `json:"id"`
-	Title   string            `json:"title,omitempty"`
-	URL     string            `json:"url,omitempty"` // of the project in Label Studio
-	Version string            `json:"model_version,omitempty"`
-	Serves  []string          `json:"serves,omitempty"`
-	Notes   []string          `json:"notes,omitempty"`
-	Problem *problems.Problem `json:"problem,omitempty"`
+	ID       int64             `json:"id"`
+	Title    string            `json:"title,omitempty"`
+	URL      string            `json:"url,omitempty"` // of the project in Label Studio
+	Version  string            `json:"model_version,omitempty"`
+	Decoding string            `json:"decoding,omitempty"` // how texts are found; empty until the model is loaded
+	Serves   []string          `json:"serves,omitempty"`
+	Notes    []string          `json:"notes,omitempty"`
+	Problem  *problems.Problem `json:"problem,omitempty"`
 	// Page is what keeps Label Studio's page from showing the project's recordings.
 	Page    *PageProblem           `json:"page_problem,omitempty"`
 	Tasks   []overview.Task        `json:"tasks"`
