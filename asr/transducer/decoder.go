@@ -207,3 +207,11 @@ func (d *Decoder) write(piece ctc.Piece, row, duration timeline.Row, logits []fl
 	d.state, d.after = d.after, d.state
 	return Label{Piece: piece, Row: row, Duration: duration, LogProb: -lse, Confidence: d.measure.Confidence(d.probs)}
 }
+
+// Pass passes over rows in which nothing is said.
+func (d *Decoder) Pass(count timeline.Row) {
+	d.at += count
+	if d.skip = max(d.skip-count, 0); count > 0 {
+		d.here = 0
+	}
+}
