@@ -107,7 +107,7 @@ func rowSpan(first, last timeline.Row) Span {
 // nothing needs to be searched for that.
 func (e *Emissions) Words() []Word {
 	tokens := e.TextTokens()
-	texts := e.Vocabulary.Words(tokens)
+	texts := e.Output.Words(tokens)
 	words := make([]Word, len(texts))
 	for i, t := range texts {
 		w := Word{Text: t.Text, First: tokens[t.First].First, Last: tokens[t.Last].Last, Confidence: 1}

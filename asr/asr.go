@@ -40,6 +40,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/asr/transducer"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -59,6 +60,7 @@ type Recognizer struct {
 	prepare     func(dst, frames []float32, bands, stride int) // makes features of a window's frames
 	seed        maphash.Seed
 	decoder     decoder
+	transducer  *transducer.Model // of a transducer; else nil
 
 	queue    *queue
 	room     *room
@@ -93,7 +95,7 @@ func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer
 	}
 	where(func() { err = rec.load(ctx, r, o) })
 	if err != nil {
-		return nil, errors.Join(err, rec.release(), rec.decoder.close())
+		return nil, errors.Join(err, rec.release(), rec.close())
 	}
 	for _, w := range rec.workers {
 		rec.running.Go(func() { where(func() { w.work(rec.queue) }) })
@@ -110,7 +112,7 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	if err != nil {
 		return &ModelError{r.bundle.Card.Name, err}
 	}
-	r.contract.MaxRows, r.contract.Precision = MaxRows, r.bundle.precision()
+	r.contract.MaxRows, r.contract.Precision, r.contract.Encoder = MaxRows, r.bundle.precision(), r.bundle.Transducer != nil
 	if n := r.bundle.Card.MaxRows; n > 0 {
 		r.contract.MaxRows = timeline.Row(n)
 	}
@@ -123,6 +125,11 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	}
 	if err := r.check(ctx, rt, cpu); err != nil {
 		return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
+	}
+	if r.contract.Encoder {
+		if err := r.loadTransducer(rt); err != nil {
+			return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
+		}
 	}
 	r.window.Rows = min(r.window.Rows, r.contract.MaxRows)
 	if r.contract.RawFeatures {
@@ -151,7 +158,16 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 func (r *Recognizer) Close() error {
 	r.queue.close()
 	r.running.Wait()
-	return errors.Join(r.release(), r.decoder.close())
+	return errors.Join(r.release(), r.close())
+}
+
+// close frees what decodes rows.
+func (r *Recognizer) close() error {
+	err := r.decoder.close()
+	if r.transducer != nil {
+		err = errors.Join(err, r.transducer.Close())
+	}
+	return err
 }
 
 func (r *Recognizer) release() error {

@@ -25,11 +25,18 @@ import (
 //	ours        model.onnx, tokens.txt, model.json (a Card), tokenizer.model, lm.bin
 //	sherpa-onnx model.onnx or model.int8.onnx, tokens.txt; facts in the graph's metadata
 //	onnx-asr    model.onnx, vocab.txt, config.json
+//
+// and so are transducers, of which a folder has several graphs:
+//
+//	onnx-asr    encoder-model.onnx, decoder_joint-model.onnx, vocab.txt, config.json
+//	sherpa-onnx encoder.onnx, decoder.onnx, joiner.onnx, tokens.txt
 type Bundle struct {
 	Card Card
 	// Dir is the folder on disk, or empty for a model inside the program.
-	Dir        string
-	Graph      string // file name of the ONNX graph
+	Dir   string
+	Graph string // file name of the ONNX graph; of a transducer, that of its encoder
+	// Transducer names the other graphs of a transducer; nil for a CTC model.
+	Transducer *TransducerFiles
 	Vocabulary *ctc.Vocabulary
 	files      fs.FS
 }
@@ -115,6 +122,9 @@ func readBundle(files fs.FS, graph, variant string) (*Bundle, error) {
 	b := &Bundle{files: files, Graph: graph}
 	var err error
 	if graph == "" {
+		b.Graph, b.Transducer = findTransducer(files, variant)
+	}
+	if b.Graph == "" {
 		if b.Graph, err = findGraph(files, variant); err != nil {
 			return nil, err
 		}
@@ -184,8 +194,12 @@ func (b *Bundle) readCard() error {
 	if err := json.Unmarshal(raw, &config); err != nil {
 		return fmt.Errorf("config.json: %w", err)
 	}
-	if t := config.ModelType; t != "" && !strings.HasSuffix(t, "-ctc") {
-		return fmt.Errorf("config.json says model_type %q; only CTC models can be used", t)
+	kinds := []string{"-ctc"}
+	if b.Transducer != nil {
+		kinds = []string{"-rnnt", "-tdt"}
+	}
+	if t := config.ModelType; t != "" && !slices.ContainsFunc(kinds, func(kind string) bool { return strings.HasSuffix(t, kind) }) {
+		return fmt.Errorf("config.json says model_type %q; the graphs beside it are of a model of type %s", t, strings.Join(kinds, " or "))
 	}
 	if f := config.Subsampling; f != 0 && f != 8 {
 		return fmt.Errorf("config.json says subsampling_factor %d; only 8 (FastConformer) can be used", f)
@@ -194,13 +208,16 @@ func (b *Bundle) readCard() error {
 	return nil
 }
 
-// source returns the graph for ONNX Runtime: by path from disk, since weights over 2 GB
+// source returns the graph for ONNX Runtime.
+func (b *Bundle) source() (ort.Source, error) { return b.sourceOf(b.Graph) }
+
+// sourceOf returns a graph for ONNX Runtime: by path from disk, since weights over 2 GB
 // lie in a second file beside it, else as bytes.
-func (b *Bundle) source() (ort.Source, error) {
+func (b *Bundle) sourceOf(graph string) (ort.Source, error) {
 	if b.Dir != "" {
-		return ort.Source{Path: filepath.Join(b.Dir, b.Graph)}, nil
+		return ort.Source{Path: filepath.Join(b.Dir, graph)}, nil
 	}
-	data, err := fs.ReadFile(b.files, b.Graph)
+	data, err := fs.ReadFile(b.files, graph)
 	if err != nil {
 		return ort.Source{}, fmt.Errorf("read graph: %w", err)
 	}
@@ -225,7 +242,16 @@ func (b *Bundle) size() (int64, error) {
 
 // DigestFiles names the files that Digest reads, those that the bundle has of them.
 func (b *Bundle) DigestFiles() []string {
-	return []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"}
+	files := []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"}
+	if t := b.Transducer; t != nil {
+		files = append(files, strings.TrimSuffix(b.Graph, ".onnx")+".weights")
+		for _, name := range []string{t.Joint, t.Decoder, t.Joiner} {
+			if name != "" {
+				files = append(files, name)
+			}
+		}
+	}
+	return files
 }
 
 // Digest returns the SHA-256 of the graph, its external weights and the vocabulary, in

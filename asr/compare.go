@@ -43,6 +43,8 @@ func (r *Recognizer) compare(ctx context.Context, rt *ort.Runtime, cpu *ort.Sess
 			rows := want[j%len(windows)]
 			switch {
 			case l.full && b.Lengths[j] != int64(windows[j%len(windows)].frames):
+			case r.contract.Encoder:
+				all.difference = max(all.difference, distance(rows, b.LogProbs[j*b.Rows*b.Width:][:len(rows)]))
 			case l.sums:
 				all.compareSums(rows, b, j, r.vocabulary.Blank(), bound)
 			default:
@@ -55,7 +57,11 @@ func (r *Recognizer) compare(ctx context.Context, rt *ort.Runtime, cpu *ort.Sess
 		return err
 	}
 	r.device.Difference = all.difference
-	if err := all.check(bound); err != nil {
+	err = all.check(bound)
+	if r.contract.Encoder && !(all.difference <= encoderBound*bound/FP32.bound()) {
+		err = fmt.Errorf("values of rows differ by %.2g", all.difference)
+	}
+	if err != nil {
 		return &ort.CUDAError{Err: fmt.Errorf("GPU %d computes something else than the CPU: %w", r.device.Index, err),
 			Hint: "use --provider cpu or another --precision; a GPU that errs in fp32 is broken, or its driver is"}
 	}

@@ -32,6 +32,8 @@ type Contract struct {
 	// Padding is false for exports whose padded frames leak into valid rows (NeMo before
 	// 2.5): runs of such a model hold inputs of one length only.
 	Padding bool
+	// Encoder is true for the encoder of a transducer: its rows are no distributions.
+	Encoder bool
 	// Precision is that of the graph.
 	Precision Precision
 }
@@ -61,6 +63,9 @@ func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocab
 	if c.Bands != 80 && c.Bands != 128 {
 		return fmt.Errorf("the model takes %d mel bands; only 80 and 128 are known", c.Bands)
 	}
+	if c.Encoder {
+		return c.encoder(s)
+	}
 	if len(s.Outputs) == 0 || s.Outputs[0].Type != "float32" || len(s.Outputs[0].Dims) != 3 {
 		return fmt.Errorf("outputs %v: want log-probabilities float32[batch rows pieces] first", s.Outputs)
 	}
@@ -70,6 +75,16 @@ func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocab
 	if w := out.Dims[2]; w >= 0 && int(w) != c.Width {
 		return fmt.Errorf("the model writes %d columns but the vocabulary has %d pieces and blank: they do not belong together", w, c.Width-1)
 	}
+	return nil
+}
+
+// encoder checks the output of a transducer's encoder.
+func (c *Contract) encoder(s *ort.Signature) error {
+	if len(s.Outputs) == 0 || s.Outputs[0].Type != "float32" || len(s.Outputs[0].Dims) != 3 || s.Outputs[0].Dims[1] < 1 {
+		return fmt.Errorf("outputs %v: want rows float32[batch values rows] first, of an encoder", s.Outputs)
+	}
+	c.Names.LogProbs, c.Names.ColumnsFirst = s.Outputs[0].Name, true
+	c.Width = int(s.Outputs[0].Dims[1])
 	return nil
 }
 
@@ -123,6 +138,10 @@ func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) (s
 		return 0, err
 	}
 	took := max(time.Since(start), time.Microsecond)
+	if c.Encoder {
+		c.Padding = distance(alone, with[:len(alone)]) < encoderBound
+		return timeline.Frame(padded).Sample().Duration().Seconds() / took.Seconds(), nil
+	}
 	bound := c.Precision.paddingBound()
 	a := agreement{logits: c.Unnormalised}
 	a.compare(alone, with, c.Width, bound)
@@ -159,11 +178,28 @@ func (c *Contract) rows(ctx context.Context, r *ort.Runtime, s *ort.Session, fea
 	return b.LogProbs[:want(frames)*c.Width], nil
 }
 
+// encoderBound is how far values of an encoder's rows, which are about one, may differ for padding
+// to be harmless.
+const encoderBound = 0.01
+
+// distance is the largest difference between values.
+func distance(a, b []float32) float64 {
+	most := 0.0
+	for i := range a {
+		most = max(most, math.Abs(float64(a[i]-b[i])))
+	}
+	return most
+}
+
+// distributions checks that rows are numbers and, of a CTC model, log-probabilities.
 func (c *Contract) distributions(rows []float32) error {
 	for at := 0; at < len(rows); at += c.Width {
 		sum := logSumExp(rows[at : at+c.Width])
 		if math.IsNaN(sum) || math.IsInf(sum, 0) {
 			return errors.New("the model writes values that are not numbers")
+		}
+		if c.Encoder {
+			continue
 		}
 		if math.Abs(sum) > c.Precision.normalisedWithin() {
 			c.Unnormalised = true

@@ -57,6 +57,9 @@ type LanguageModel struct {
 
 // LanguageModel returns the language model with which a bundle's texts are found, or nil.
 func (d *Decoding) LanguageModel(b *Bundle) *LanguageModel {
+	if b.Transducer != nil {
+		return nil
+	}
 	switch d.LM {
 	case LMNone:
 		return nil
@@ -194,6 +197,8 @@ func (d *decoder) close() error {
 // It is nil if texts are the best pieces of rows. It may be used until the Recognizer is closed.
 func (r *Recognizer) Search(phrases *beam.Phrases) *beam.Search {
 	switch {
+	case r.transducer != nil:
+		return nil
 	case phrases == nil:
 		return r.decoder.search
 	case r.decoder.search == nil:
@@ -224,6 +229,12 @@ func (r *Recognizer) Lexicon() (*beam.Lexicon, beam.Options) {
 // DecodedBy says in a few words how texts are found with a number of phrases.
 func (r *Recognizer) DecodedBy(phrases int) string {
 	d := &r.decoder
+	if m := r.transducer; m != nil {
+		if len(m.Durations(r.vocabulary.Blank())) > 0 {
+			return "greedy TDT"
+		}
+		return "greedy RNN-T"
+	}
 	if d.search == nil && phrases == 0 {
 		return "greedy"
 	}

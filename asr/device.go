@@ -123,6 +123,10 @@ func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.So
 	if o.TF32 && r.device.Precision == FP32 {
 		r.device.Precision = TF32
 	}
+	if r.contract.Encoder {
+		r.device.AsExported = "it is the encoder of a transducer"
+		return r.loadCUDA(ctx, rt, source, nil, cpu, o)
+	}
 	rewritten, err := r.newCUDAGraph(source)
 	if err == nil {
 		err = r.loadCUDA(ctx, rt, source, rewritten, cpu, o)

@@ -118,10 +118,14 @@ func (r *Recognizer) tracks(req *Request, first audio.Block) ([]*track, error) {
 	if first.Start%timeline.SamplesPerRow != 0 {
 		return nil, fmt.Errorf("asr: the recording starts at sample %d, which is not a multiple of %d", first.Start, timeline.SamplesPerRow)
 	}
-	tracks := make([]*track, len(first.Channels))
-	for i := range tracks {
-		tracks[i] = newTrack(r, req, i, timeline.Row(first.Start/timeline.SamplesPerRow))
-		tracks[i].earlier, tracks[i].several = tracks[:i], len(tracks) > 1
+	tracks := make([]*track, 0, len(first.Channels))
+	for i := range first.Channels {
+		t, err := newTrack(r, req, i, timeline.Row(first.Start/timeline.SamplesPerRow))
+		if err != nil {
+			return tracks, err
+		}
+		t.earlier, t.several = tracks, len(first.Channels) > 1
+		tracks = append(tracks, t)
 	}
 	return tracks, nil
 }

@@ -16,6 +16,10 @@ type stitcher struct {
 	emit   func(timeline.Row, []float32) error
 	// search gets the rows with their candidates, if they have any.
 	search func(row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error
+	// decode gets the rows of a transducer's encoder; nil for a CTC model. The context is that of
+	// a window.
+	decode  func(rows []ctc.Row, values []float32) error
+	context timeline.Row
 
 	held output // rows that are not decided yet, from row at on
 	at   timeline.Row
@@ -58,7 +62,12 @@ func (s *stitcher) add(start timeline.Row, next output) error {
 		}
 	}
 	s.result.Overlap += timeline.Row(overlap)
-	cut := seam(before, after, s.blank)
+	cut := 0
+	if s.decode != nil { // nothing is known of the rows yet
+		cut = overlap - min(int(s.context), overlap/2)
+	} else {
+		cut = seam(before, after, s.blank)
+	}
 	if err := s.commit(len(held) - overlap + cut); err != nil {
 		return err
 	}
@@ -73,6 +82,9 @@ func (s *stitcher) finish() error {
 
 // commit makes the first n held rows the recording's.
 func (s *stitcher) commit(n int) error {
+	if s.decode != nil {
+		return s.decode(s.held.Rows[:n], s.held.full[:n*s.width])
+	}
 	first := s.result.First + timeline.Row(len(s.result.Rows))
 	for i := range n {
 		if s.emit != nil && s.held.full != nil {

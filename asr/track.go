@@ -31,13 +31,24 @@ type track struct {
 	started  bool           // at least one window was cut
 	inFlight []*window      // cut and not yet stitched, in order
 	stitch   stitcher
+	decoding *decoding // of a transducer; else nil
 	result   *Result
 }
 
-func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) *track {
+func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) (_ *track, err error) {
 	t := &track{r: r, req: req, channel: channel, origin: origin, mel: mel.NewExtractor(r.bank, r.melWorkers)}
 	t.result = &Result{Output: ctc.Output{Vocabulary: r.vocabulary, First: origin, Shift: r.identity.Shift}}
 	t.stitch = stitcher{blank: r.vocabulary.Blank(), width: r.contract.Width, result: t.result}
+	if r.transducer != nil {
+		if req.LogProbs != nil {
+			return nil, ErrNoCTC
+		}
+		if t.decoding, err = r.newDecoding(t.result); err != nil {
+			return nil, err
+		}
+		t.stitch.decode, t.stitch.context = t.decode, r.window.Context
+		return t, nil
+	}
 	if req.LogProbs != nil {
 		t.stitch.emit = func(row timeline.Row, logProbs []float32) error { return req.LogProbs(channel, row, logProbs) }
 	}
@@ -46,7 +57,24 @@ func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) *tr
 			return req.Search(channel, row, r, pieces, sure)
 		}
 	}
-	return t
+	return t, nil
+}
+
+// decode gives rows to the transducer, those that ran and silent ones apart.
+func (t *track) decode(rows []ctc.Row, values []float32) error {
+	for from := 0; from < len(rows); {
+		silent, to := rows[from].Confidence == 1, from
+		for to < len(rows) && (rows[to].Confidence == 1) == silent {
+			to++
+		}
+		width := t.r.contract.Width
+		// Between windows it is seen whether the recording is still wanted.
+		if err := t.decoding.push(context.Background(), rows[from:to], values[from*width:to*width], silent); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
 }
 
 // push takes the next samples and starts the windows they complete.
@@ -120,7 +148,10 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 		if w.search {
 			w.Candidates.AppendSilent(int(rows))
 		}
-		if w.logProbs {
+		switch {
+		case t.decoding != nil:
+			w.full = make([]float32, int(rows)*t.r.contract.Width)
+		case w.logProbs:
 			w.full = silentLogProbs(rows, t.r.contract.Width, t.r.vocabulary.Blank())
 		}
 		close(w.done)
@@ -180,7 +211,7 @@ func (t *track) forget(from timeline.Row) {
 }
 
 func (t *track) saved(start, rows timeline.Row) (s ctc.Saved, ok bool) {
-	if t.req.Load == nil || t.req.LogProbs != nil {
+	if t.req.Load == nil || t.req.LogProbs != nil || t.decoding != nil {
 		return s, false
 	}
 	s = t.req.Load(t.channel, start)
@@ -201,7 +232,7 @@ func (t *track) await() error {
 	if w.err != nil {
 		return w.err
 	}
-	if (w.run || w.same != nil) && t.req.Save != nil {
+	if (w.run || w.same != nil) && t.req.Save != nil && t.decoding == nil {
 		t.req.Save(t.channel, w.start, &w.Saved)
 	}
 	return t.stitch.add(w.start-t.origin, w.output)
@@ -214,4 +245,7 @@ func (t *track) drain() {
 		<-w.done
 	}
 	t.inFlight = nil
+	if t.decoding != nil {
+		_ = t.decoding.close() // tensors over memory of ours
+	}
 }

@@ -152,6 +152,14 @@ func (w *worker) bufferFor(size, frames int) (b *ort.Buffers, own bool, err erro
 func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) error {
 	width := w.contract.Width
 	win.Rows = make([]ctc.Row, timeline.RowsIn(win.frames))
+	if w.contract.Encoder {
+		for i := range win.Rows {
+			win.Rows[i].Best = w.blank // until they are decoded
+		}
+		at := place * b.Rows * width
+		win.full = slices.Clone(b.LogProbs[at : at+len(win.Rows)*width])
+		return nil
+	}
 	if win.logProbs {
 		win.full = make([]float32, len(win.Rows)*width)
 	}

@@ -19,10 +19,20 @@ type Output struct {
 	// search. Otherwise the tokens are the greedy ones, and Tokens is nil.
 	Searched bool
 	Tokens   []Token
+	// Transducer says that the tokens are those of a transducer.
+	Transducer bool
 	// Levels is the loudness of each mel frame of the part.
 	Levels []mel.Level
 	// Shift is the model's measured constant, to be added to the time of every row.
 	Shift time.Duration
+}
+
+// Words returns the words of tokens of the text.
+func (o *Output) Words(tokens []Token) []Word {
+	if o.Transducer {
+		return o.Vocabulary.WrittenWords(tokens)
+	}
+	return o.Vocabulary.Words(tokens)
 }
 
 // TextTokens returns the tokens of the text.

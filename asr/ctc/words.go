@@ -1,6 +1,7 @@
 package ctc
 
 import (
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,7 +31,15 @@ const LongestPause timeline.Row = 10
 
 // Words splits the text of tokens at white space and at long pauses. A mark belongs to the
 // word before it, but one that comes long after it is not among its tokens.
-func (v *Vocabulary) Words(tokens []Token) []Word {
+func (v *Vocabulary) Words(tokens []Token) []Word { return v.words(tokens, LongestPause) }
+
+// WrittenWords is Words, but splits the text at white space only: a transducer knows what it
+// has written, and may leave long pauses in a word.
+func (v *Vocabulary) WrittenWords(tokens []Token) []Word {
+	return v.words(tokens, math.MaxInt)
+}
+
+func (v *Vocabulary) words(tokens []Token, longest timeline.Row) []Word {
 	pieces := make([]Piece, len(tokens))
 	for i := range tokens {
 		pieces[i] = tokens[i].Piece
@@ -49,7 +58,7 @@ func (v *Vocabulary) Words(tokens []Token) []Word {
 			if space(r) {
 				break
 			}
-			if owner := int(s.owner[end]); tokens[owner].First-tokens[last].Last <= LongestPause {
+			if owner := int(s.owner[end]); tokens[owner].First-tokens[last].Last <= longest {
 				last = owner
 			} else if !v.onlyMarks(tokens[owner].Piece) {
 				break

@@ -25,6 +25,10 @@ type Buffers struct {
 	lengths  *binding.Tensor[int64]
 	logProbs *binding.Tensor[float32]
 	sums     []binding.Value
+
+	// Of a session that writes columns first: its output, made when it is first needed.
+	turned  []float32
+	columns *binding.Tensor[float32]
 }
 
 // NewBuffers allocates buffers. All dimensions must be positive. The caller closes them
@@ -79,10 +83,35 @@ func (b *Buffers) newSums(shape binding.Shape) error {
 	return nil
 }
 
+// needColumns makes the output of a session that writes columns first.
+func (b *Buffers) needColumns() (err error) {
+	if b.columns != nil {
+		return nil
+	}
+	b.turned = make([]float32, len(b.LogProbs))
+	if b.columns, err = binding.NewTensor(shape(b.Batch, b.Width, b.Rows), b.turned); err != nil {
+		return fmt.Errorf("ort: buffers of %d × %d rows: %w", b.Batch, b.Rows, err)
+	}
+	return nil
+}
+
+// turn copies columns to rows.
+func (b *Buffers) turn() {
+	each := b.Rows * b.Width
+	for at := 0; at < b.Batch*each; at += each {
+		from, to := b.turned[at:at+each], b.LogProbs[at:at+each]
+		for c := range b.Width {
+			for r, v := range from[c*b.Rows : (c+1)*b.Rows] {
+				to[r*b.Width+c] = v
+			}
+		}
+	}
+}
+
 // Close frees the tensors.
 func (b *Buffers) Close() error {
 	var errs []error
-	for _, t := range []*binding.Tensor[float32]{b.features, b.logProbs} {
+	for _, t := range []*binding.Tensor[float32]{b.features, b.logProbs, b.columns} {
 		if t != nil {
 			errs = append(errs, t.Destroy())
 		}
@@ -93,7 +122,7 @@ func (b *Buffers) Close() error {
 	for _, t := range b.sums {
 		errs = append(errs, t.Destroy())
 	}
-	b.features, b.lengths, b.logProbs, b.sums = nil, nil, nil, nil
+	b.features, b.lengths, b.logProbs, b.sums, b.columns = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -44,6 +44,9 @@ type Names struct {
 	// Sums are the outputs of a graph that sums its rows up, instead of LogProbs: the best piece, its
 	// log-probability, that of blank, and the sum of powers that confidence needs.
 	Sums []string
+	// ColumnsFirst says that the output is [batch columns rows], as encoders of transducers write
+	// it. LogProbs of Buffers has rows first all the same.
+	ColumnsFirst bool
 }
 
 // outputs are those that a run computes.
@@ -59,6 +62,7 @@ type Session struct {
 	session *binding.DynamicAdvancedSession
 	model   string
 	sums    bool      // it sums rows up
+	columns bool      // it writes columns first
 	cuda    *handlers // of a session on a GPU; else nil
 }
 
@@ -70,7 +74,7 @@ func (r *Runtime) NewSession(m Source, names Names, o SessionOptions) (*Session,
 	}
 	defer opts.Destroy()
 	in, out := []string{names.Features, names.Lengths}, names.outputs()
-	s := &Session{model: m.describe(), sums: names.Sums != nil}
+	s := &Session{model: m.describe(), sums: names.Sums != nil, columns: names.ColumnsFirst}
 	guard := unguarded
 	if o.Provider == CUDA {
 		s.cuda, guard = r.handlers, r.handlers.keepLong
@@ -107,6 +111,11 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	if s.columns {
+		if err := b.needColumns(); err != nil {
+			return err
+		}
+	}
 	opts, err := binding.NewRunOptions()
 	if err != nil {
 		return fmt.Errorf("ort: run options: %w", err)
@@ -117,8 +126,11 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 		_ = opts.Terminate() // sets a flag; a failure shows as a run that goes on to its end
 	})
 	out := []binding.Value{b.logProbs}
-	if s.sums {
+	switch {
+	case s.sums:
 		out = b.sums
+	case s.columns:
+		out[0] = b.columns
 	}
 	err = s.guard(func() error {
 		return s.session.RunWithOptions([]binding.Value{b.features, b.lengths}, out, opts)
@@ -137,6 +149,9 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 			err = runError(err)
 		}
 		return fmt.Errorf("run %s with %d × %d frames: %w", s.model, b.Batch, b.Frames, err)
+	}
+	if s.columns {
+		b.turn()
 	}
 	return nil
 }

@@ -1,0 +1,147 @@
+package asr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/asr/transducer"
+	"github.com/asr-backend/asr-backend/timeline"
+)
+
+// TransducerFiles names the graphs of a transducer beside its encoder: Joint alone, or Decoder
+// and Joiner.
+type TransducerFiles struct{ Joint, Decoder, Joiner string }
+
+// findTransducer returns the names of a transducer's graphs, of a variant such as "int8", or
+// nothing. A folder that has a model.onnx too holds a CTC model.
+func findTransducer(files fs.FS, variant string) (encoder string, t *TransducerFiles) {
+	has := func(names ...string) bool {
+		for _, name := range names {
+			if _, err := fs.Stat(files, name); err != nil {
+				return false
+			}
+		}
+		return true
+	}
+	if has("model.onnx") {
+		return "", nil
+	}
+	ends := []string{".onnx", ".int8.onnx", ".fp16.onnx"}
+	if variant != "" {
+		ends = []string{"." + variant + ".onnx"}
+	}
+	for _, end := range ends {
+		encoder, t = "encoder-model"+end, &TransducerFiles{Joint: "decoder_joint-model" + end}
+		if has(encoder, t.Joint) {
+			return encoder, t
+		}
+		encoder, t = "encoder"+end, &TransducerFiles{Decoder: "decoder" + end, Joiner: "joiner" + end}
+		if has(encoder, t.Decoder, t.Joiner) {
+			return encoder, t
+		}
+	}
+	return "", nil
+}
+
+// ErrNoCTC says that a model cannot align texts: a transducer has no log-probabilities of rows.
+var ErrNoCTC = errors.New("the model is a transducer without a CTC head: it cannot find given texts in recordings")
+
+// loadTransducer loads the graphs beside the encoder.
+func (r *Recognizer) loadTransducer(rt *ort.Runtime) error {
+	var files transducer.Files
+	t := r.bundle.Transducer
+	for _, part := range []struct {
+		name string
+		to   **ort.Source
+	}{{t.Joint, &files.Joint}, {t.Decoder, &files.Decoder}, {t.Joiner, &files.Joiner}} {
+		if part.name == "" {
+			continue
+		}
+		source, err := r.bundle.sourceOf(part.name)
+		if err != nil {
+			return err
+		}
+		*part.to = &source
+	}
+	m, err := transducer.Open(rt, files, ort.SessionOptions{})
+	if err != nil {
+		return err
+	}
+	r.transducer = m
+	blank := r.vocabulary.Blank()
+	if m.RowWidth != r.contract.Width {
+		return fmt.Errorf("the encoder writes rows of %d values, and the joint takes %d: they do not belong together", r.contract.Width, m.RowWidth)
+	}
+	if m.Width <= int(blank) {
+		return fmt.Errorf("the joint writes %d columns but the vocabulary has %d pieces and blank: they do not belong together", m.Width, blank)
+	}
+	return r.probeTransducer(m, blank)
+}
+
+// probeTransducer asks about a row of zeros at the beginning.
+func (r *Recognizer) probeTransducer(m *transducer.Model, blank ctc.Piece) (err error) {
+	n := m.Networks(1)
+	defer func() { err = errors.Join(err, n.Close()) }()
+	s := transducer.Step{Rows: make([]float32, m.RowWidth), Count: 1, Label: blank, Before: m.NewState(), After: m.NewState(), Logits: make([]float32, m.Width)}
+	if err := n.Step(context.Background(), &s); err != nil {
+		return err
+	}
+	for _, v := range s.Logits {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return errors.New("the joint writes values that are not numbers")
+		}
+	}
+	return nil
+}
+
+// decoding finds the text of one channel with a transducer, as its rows become final.
+type decoding struct {
+	networks interface{ Close() error }
+	decoder  *transducer.Decoder
+	labels   []transducer.Label
+	result   *Result
+	blank    ctc.Piece
+}
+
+// newDecoding returns one for a recording whose part begins at a row. The caller closes it.
+func (r *Recognizer) newDecoding(result *Result) (*decoding, error) {
+	m, blank := r.transducer, r.vocabulary.Blank()
+	n := m.Networks(transducer.DefaultAhead)
+	d, err := transducer.NewDecoder(n, transducer.Options{Blank: blank, RowWidth: m.RowWidth, Durations: m.Durations(blank)}, result.First)
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	result.Searched, result.Transducer = true, true
+	return &decoding{networks: n, decoder: d, result: result, blank: blank}, nil
+}
+
+func (d *decoding) close() error { return d.networks.Close() }
+
+// push takes the next final rows, of a model that ran or of a stretch without sound, whose rows
+// have nothing to say.
+func (d *decoding) push(ctx context.Context, rows []ctc.Row, values []float32, silent bool) (err error) {
+	from := len(d.result.Rows)
+	d.result.Rows = append(d.result.Rows, rows...)
+	for i := range rows {
+		d.result.Rows[from+i] = ctc.SilentRow(d.blank)
+	}
+	if silent {
+		d.decoder.Pass(timeline.Row(len(rows)))
+		return nil
+	}
+	if d.labels, err = d.decoder.Push(ctx, values, d.labels[:0]); err != nil {
+		return err
+	}
+	for _, l := range d.labels {
+		last := l.Row + max(l.Duration, 1) - 1
+		d.result.Tokens = append(d.result.Tokens, ctc.Token{Piece: l.Piece, First: l.Row, Last: last, LogProb: l.LogProb, Confidence: l.Confidence})
+		at := l.Row - d.result.First
+		d.result.Rows[at] = ctc.Row{Best: l.Piece, LogProb: l.LogProb, Blank: float32(math.Log(max(1-math.Exp(float64(l.LogProb)), 1e-4))), Confidence: l.Confidence}
+	}
+	return nil
+}
