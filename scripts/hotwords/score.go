@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/asr-backend/asr-backend/wer"
+)
 
 // score counts errors of words on lists and of others.
 type score struct {
@@ -26,61 +30,18 @@ func (s *score) add(said, written []string, l *list) {
 		}
 		return &s.others
 	}
-	for _, p := range pair(said, written) {
-		if p.said == "" {
-			kind(p.written).errors++
+	for _, p := range wer.Align(said, written) {
+		if p.Said == "" {
+			kind(p.Recognised).errors++
 		} else {
-			r := kind(p.said)
+			r := kind(p.Said)
 			r.words++
-			if p.said != p.written {
+			if !p.Right() {
 				r.errors++
 			}
 		}
-		if p.written != p.said && l.has[p.written] {
+		if !p.Right() && l.has[p.Recognised] {
 			s.alarms++
 		}
 	}
-}
-
-// pairs of words; an empty one stands for none.
-type paired struct{ said, written string }
-
-// pair aligns two sequences of words with the fewest errors.
-func pair(said, written []string) []paired {
-	cost := make([][]int, len(said)+1)
-	for i := range cost {
-		cost[i] = make([]int, len(written)+1)
-		for j := range cost[i] {
-			switch {
-			case i == 0:
-				cost[i][j] = j
-			case j == 0:
-				cost[i][j] = i
-			default:
-				cost[i][j] = min(cost[i-1][j-1]+differ(said[i-1], written[j-1]), cost[i-1][j]+1, cost[i][j-1]+1)
-			}
-		}
-	}
-	var out []paired
-	for i, j := len(said), len(written); i > 0 || j > 0; {
-		switch {
-		case i > 0 && j > 0 && cost[i][j] == cost[i-1][j-1]+differ(said[i-1], written[j-1]):
-			i, j = i-1, j-1
-			out = append(out, paired{said[i], written[j]})
-		case i > 0 && cost[i][j] == cost[i-1][j]+1:
-			i--
-			out = append(out, paired{said[i], ""})
-		default:
-			j--
-			out = append(out, paired{"", written[j]})
-		}
-	}
-	return out
-}
-
-func differ(a, b string) int {
-	if a == b {
-		return 0
-	}
-	return 1
 }
