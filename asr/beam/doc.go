@@ -49,6 +49,14 @@
 // in part both do. A word of a phrase that the language model does not have costs p(<unk>)
 // but not Unknown.
 //
+// # Confidence
+//
+// Where a text is given up because a better one has the same future, the words in which the two
+// differ have a rival, which is as much less probable as the text that is given up. The confidence of
+// a word is 1/(1 + √r) with r the ratio of its best rival to itself, times the 0.15th power of the
+// confidence of its rows. Tokens are decided only when nothing more can become of their words, so
+// confidences do not depend on when that is asked.
+//
 // # Times and memory
 //
 // The best path of each of the two kinds is followed with each text: it says in which rows
@@ -75,8 +83,8 @@
 //	Histories, Width 64     37.1 %        -8665        41 µs
 //
 // On none of the recordings is the score below pyctcdecode's, and on 60 it is above. The model
-// itself takes about 750 µs a row on the same core: the search adds 5 %. 10,000 phrases add less
-// than what such measurements vary by (BenchmarkSearch).
+// itself takes about 750 µs a row on the same core: the search adds 5 %. 10,000 phrases make
+// the search half as long again, as more texts are worth following (BenchmarkSearch).
 //
 // How many pieces of a row are needed (Options.Pieces), and what they take if a piece and its
 // probability are four bytes: 2 pieces 38.1 %, 4 pieces 36.7 % (0.7 MB an hour), 8 pieces
@@ -105,7 +113,7 @@
 //
 // Another draw of the lists moves B by one or two percentage points.
 //
-// Confidence, here that of the rows, separates right words from wrong ones less well than in the
-// greedy text (area under the ROC curve 0.76; greedy 0.84): of the words that the rows were not
-// sure of, the language model has mended many.
+// Confidences of words of held-out speakers (10,084 words) separate right from wrong ones with an area
+// under the ROC curve of 0.854; those of the greedy text do with 0.861, and the confidence of the
+// rows alone, of the same words, with 0.79.
 package beam
