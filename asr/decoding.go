@@ -160,6 +160,9 @@ type decoder struct {
 // newDecoder opens the language model. The caller closes the decoder.
 func newDecoder(b *Bundle, d *Decoding) (_ decoder, err error) {
 	var out decoder
+	if b.Transducer != nil && d.LM != "" && d.LM != LMDefault && d.LM != LMNone {
+		return out, fmt.Errorf("%s is a transducer, which is decoded without a language model; leave %s out", b.Card.Name, d.LM)
+	}
 	l := d.LanguageModel(b)
 	o := d.SearchOptions(l, &b.Card)
 	if out.width = o.Width; out.width == 0 {
@@ -206,6 +209,10 @@ func (r *Recognizer) Search(phrases *beam.Phrases) *beam.Search {
 	}
 	return r.decoder.search.WithPhrases(phrases)
 }
+
+// Transducer reports whether texts are those of a transducer, for which there is neither a search nor
+// an alignment of given texts.
+func (r *Recognizer) Transducer() bool { return r.transducer != nil }
 
 // SearchAlternatives returns the search that finds several texts of a stretch of speech, with
 // phrases or nil. It is there also where texts are the best pieces of rows.

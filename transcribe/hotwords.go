@@ -11,10 +11,29 @@ import (
 // mostNamed bounds the hotwords that a warning names.
 const mostNamed = 3
 
+// unused warns of what is asked for that a transducer does not do. It returns nothing if there is
+// nothing.
+func (t *Transcriber) unused() string {
+	if !t.recognizer.Transducer() {
+		return ""
+	}
+	var what []string
+	if len(t.options.Hotwords) > 0 {
+		what = append(what, "hotwords")
+	}
+	if t.options.alternatives() > 0 {
+		what = append(what, "alternatives")
+	}
+	if len(what) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The model is a transducer: there are no %s with it.", strings.Join(what, " and no "))
+}
+
 // unwritable warns of hotwords that are never found, because the model does not have their
-// letters. It returns nothing if there are none.
+// letters. It returns nothing if there are none, or no search.
 func unwritable(s *beam.Search, hotwords []beam.Phrase) string {
-	if len(hotwords) == 0 {
+	if len(hotwords) == 0 || s == nil {
 		return ""
 	}
 	list := s.Unspellable(hotwords)

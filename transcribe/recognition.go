@@ -214,7 +214,10 @@ func (r *Recognition) warnings() []string {
 			out = append(out, d.Text)
 		}
 	}
-	if r.t.unwritable != "" && !r.request.KeepLogProbs { // else nothing is searched for
+	switch unused := r.t.unused(); {
+	case unused != "":
+		out = append(out, unused)
+	case r.t.unwritable != "" && !r.request.KeepLogProbs: // else nothing is searched for
 		out = append(out, r.t.unwritable)
 	}
 	switch q := &r.request; {

@@ -53,7 +53,7 @@ func model(ctx context.Context, rt *ort.Runtime, o Options) []finding.Finding {
 	speed := float64(seconds) / time.Since(start).Seconds()
 	c := r.Contract()
 	return append(findings, finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; decoding: %s; transcribes %.0f seconds of audio per second on this %s",
-		bundle.Card.Name, c.Bands, c.Width-1, c.MaxRows, r.DecodedBy(0), speed, map[ort.Provider]string{ort.CPU: "CPU", ort.CUDA: "GPU"}[r.Device().Provider]), ""))
+		bundle.Card.Name, c.Bands, bundle.Vocabulary.Width()-1, c.MaxRows, r.DecodedBy(0), speed, map[ort.Provider]string{ort.CPU: "CPU", ort.CUDA: "GPU"}[r.Device().Provider]), ""))
 }
 
 // device reports on the GPU. A machine that has none is not ill.

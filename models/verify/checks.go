@@ -107,7 +107,10 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 		features = "as they are"
 	}
 	output := "log-probabilities"
-	if c.Unnormalised {
+	switch {
+	case c.Encoder:
+		output = fmt.Sprintf("rows of %d values, decoded: %s", c.Width, r.DecodedBy(0))
+	case c.Unnormalised:
 		output = "logits, made log-probabilities here"
 	}
 	padding := "harmless: windows of any length share a run"
@@ -117,7 +120,7 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	return []finding.Finding{
 		ok("contract", fmt.Sprintf("met; at most %d rows (%.0f s) in one run", c.MaxRows, c.MaxRows.Duration().Seconds())),
 		ok("features", fmt.Sprintf("%d mel bands, %s", c.Bands, features)),
-		ok("vocabulary", fmt.Sprintf("%d pieces and blank", c.Width-1)),
+		ok("vocabulary", fmt.Sprintf("%d pieces and blank", s.Bundle.Vocabulary.Width()-1)),
 		ok("output", output),
 		ok("padding", padding),
 	}, nil
