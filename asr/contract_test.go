@@ -109,7 +109,7 @@ func TestBundlesAreReadInEveryLayout(t *testing.T) {
 		{"no graph", map[string]string{"tokens.txt": tokens}, "", "no .onnx file", true},
 		{"no vocabulary", map[string]string{"model.onnx": ""}, "", "no tokens.txt or vocab.txt", true},
 		{"several graphs", map[string]string{"a.onnx": "", "b.onnx": "", "tokens.txt": tokens}, "", "several graphs", true},
-		{"a transducer", map[string]string{"model.onnx": "", "vocab.txt": tokens, "config.json": `{"model_type":"nemo-conformer-tdt"}`}, "", "only CTC", true},
+		{"a transducer", map[string]string{"model.onnx": "", "vocab.txt": tokens, "config.json": `{"model_type":"nemo-conformer-tdt"}`}, "", "the graphs beside it are of a model of type -ctc", true},
 		{"a model that subsamples by four", map[string]string{"model.onnx": "", "vocab.txt": tokens, "config.json": `{"model_type":"nemo-conformer-ctc","subsampling_factor":4}`}, "", "subsampling_factor 4", true},
 		{"a broken card", map[string]string{"model.onnx": "", "tokens.txt": tokens, "model.json": `{`}, "", "model.json", true},
 	} {

@@ -13,7 +13,7 @@ import (
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
-// script is a joint that says what it is told to: after u pieces it wants, in row t, piece
+// script is a joint with given answers: after u pieces it wants, in row t, piece
 // Token[t][u % U] and the duration of index Duration[t][u % U]. It counts pieces in its state.
 type script struct {
 	Durations       []timeline.Row
