@@ -46,6 +46,9 @@ func (o output) from(n, width int) output {
 // add takes the rows of the window at start. Windows come in order and without gaps.
 func (s *stitcher) add(start timeline.Row, next output) error {
 	if len(s.held.Rows) == 0 {
+		if early := int(s.at - start); early > 0 { // what comes before is decided
+			start, next = s.at, next.from(early, s.width)
+		}
 		s.at, s.held = start, next
 		return nil
 	}

@@ -138,7 +138,13 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 	t.result.Windows++
 	rows := timeline.RowsIn(n)
 	saved, ok := t.saved(w.start, rows)
+	if t.decoding != nil {
+		w.kept = t.checkpointOf(w.start)
+		w.skipped = w.kept != nil && t.checkpointOf(w.start+t.r.window.step()) != nil
+	}
 	switch {
+	case w.skipped:
+		close(w.done)
 	case ok:
 		w.Saved = saved
 		close(w.done)
@@ -232,10 +238,33 @@ func (t *track) await() error {
 	if w.err != nil {
 		return w.err
 	}
-	if (w.run || w.same != nil) && t.req.Save != nil && t.decoding == nil {
+	if t.decoding != nil {
+		return t.decodeWindow(w)
+	}
+	if (w.run || w.same != nil) && t.req.Save != nil {
 		t.req.Save(t.channel, w.start, &w.Saved)
 	}
 	return t.stitch.add(w.start-t.origin, w.output)
+}
+
+// decodeWindow stitches a window of a transducer on.
+func (t *track) decodeWindow(w *window) error {
+	if w.kept != nil {
+		if err := t.resume(w.kept); err != nil {
+			return err
+		}
+		if !w.skipped {
+			return t.stitch.add(w.start-t.origin, w.output)
+		}
+		return nil
+	}
+	if err := t.stitch.add(w.start-t.origin, w.output); err != nil {
+		return err
+	}
+	if (w.run || w.same != nil) && t.req.Save != nil {
+		t.req.Save(t.channel, w.start, &ctc.Saved{Checkpoint: t.checkpoint()})
+	}
+	return nil
 }
 
 // drain waits for windows in flight whose rows nobody needs any longer: the model may

@@ -106,6 +106,16 @@ type decoding struct {
 	labels   []transducer.Label
 	result   *Result
 	blank    ctc.Piece
+	marked   struct{ rows, tokens int } // of the result at the last checkpoint
+}
+
+// mark notes what the last checkpoint holds.
+func (d *decoding) mark() { d.marked.rows, d.marked.tokens = len(d.result.Rows), len(d.result.Tokens) }
+
+// noteRow makes the row in which a token was written its own.
+func (d *decoding) noteRow(x *ctc.Token) {
+	blank := float32(math.Log(max(1-math.Exp(float64(x.LogProb)), 1e-4)))
+	d.result.Rows[x.First-d.result.First] = ctc.Row{Best: x.Piece, LogProb: x.LogProb, Blank: blank, Confidence: x.Confidence}
 }
 
 // newDecoding returns one for a recording whose part begins at a row. The caller closes it.
@@ -139,9 +149,9 @@ func (d *decoding) push(ctx context.Context, rows []ctc.Row, values []float32, s
 	}
 	for _, l := range d.labels {
 		last := l.Row + max(l.Duration, 1) - 1
-		d.result.Tokens = append(d.result.Tokens, ctc.Token{Piece: l.Piece, First: l.Row, Last: last, LogProb: l.LogProb, Confidence: l.Confidence})
-		at := l.Row - d.result.First
-		d.result.Rows[at] = ctc.Row{Best: l.Piece, LogProb: l.LogProb, Blank: float32(math.Log(max(1-math.Exp(float64(l.LogProb)), 1e-4))), Confidence: l.Confidence}
+		token := ctc.Token{Piece: l.Piece, First: l.Row, Last: last, LogProb: l.LogProb, Confidence: l.Confidence}
+		d.result.Tokens = append(d.result.Tokens, token)
+		d.noteRow(&token)
 	}
 	return nil
 }

@@ -40,13 +40,15 @@ type window struct {
 	priority priority.Class
 	start    timeline.Row
 	frames   timeline.Frame
-	features []float32 // as the model takes them, bands × frames; the worker's until it is done
-	placed   bool      // it has a place in the room
-	logProbs bool      // keep whole rows, not only their summary
-	search   bool      // keep candidates
-	sum      uint64    // of its frames, if the recording has several channels
-	run      bool      // the model runs over it
-	same     *window   // of another channel, whose result is this one's too
+	features []float32   // as the model takes them, bands × frames; the worker's until it is done
+	placed   bool        // it has a place in the room
+	logProbs bool        // keep whole rows, not only their summary
+	search   bool        // keep candidates
+	sum      uint64      // of its frames, if the recording has several channels
+	run      bool        // the model runs over it
+	same     *window     // of another channel, whose result is this one's too
+	kept     *checkpoint // of a transducer, from an earlier recognition; nil if there is none
+	skipped  bool        // everything that the window brings is in kept
 
 	// Set by the worker before done is closed.
 	output

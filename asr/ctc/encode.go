@@ -11,17 +11,26 @@ type Saved struct {
 	Rows []Row
 	// Candidates are as many as Rows, or none: then the rows are too little for a search.
 	Candidates Candidates
+	// Checkpoint is what is kept of a window of a transducer instead.
+	Checkpoint []byte
 }
 
 // marked is what an encoding with candidates begins with. No piece has this number, which is
 // where that of an encoding without candidates stands.
 const marked = math.MaxUint32
 
+// checkpointed is what the encoding of a checkpoint begins with.
+const checkpointed = math.MaxUint32 - 1
+
 // Encode returns a form that ParseSaved reads: the rows as AppendRows writes them, and if there are
 // candidates, the mark and the number of rows (32 bits each) before them and after them for each
 // row its confidence in 1/65535 and the number of its candidates (16 bits each), and for each of
-// these its piece and its log-probability in -1/1024 (16 bits each).
+// these its piece and its log-probability in -1/1024 (16 bits each). A checkpoint is a mark of its own
+// (32 bits) and its bytes.
 func (s *Saved) Encode() []byte {
+	if len(s.Checkpoint) > 0 {
+		return append(binary.LittleEndian.AppendUint32(nil, checkpointed), s.Checkpoint...)
+	}
 	c := &s.Candidates
 	if c.Len() == 0 {
 		return AppendRows(nil, s.Rows)
@@ -43,6 +52,10 @@ func (s *Saved) Encode() []byte {
 
 // ParseSaved reads what Encode has written of rows of a vocabulary of width columns.
 func ParseSaved(b []byte, width int) (s Saved, err error) {
+	if len(b) > 4 && binary.LittleEndian.Uint32(b) == checkpointed {
+		s.Checkpoint = b[4:]
+		return s, nil
+	}
 	if len(b) < 8 || binary.LittleEndian.Uint32(b) != marked {
 		s.Rows, err = ParseRows(b, width)
 		return s, err

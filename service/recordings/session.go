@@ -86,7 +86,7 @@ func (s *session) follow(r *transcribe.Request) {
 	load, save, missed := r.Load, r.Save, false
 	r.Load = func(channel int, start timeline.Row) ctc.Saved {
 		rows := load(channel, start)
-		if rows.Rows == nil && !missed && s.place != nil {
+		if rows.Rows == nil && rows.Checkpoint == nil && !missed && s.place != nil {
 			missed, s.restarted = true, s.place.Worked()
 		}
 		return rows

@@ -1,0 +1,107 @@
+package asr_test
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A recording that is recognized again goes on after the last window that was kept, and gives the
+// same, wherever the recognition before ended. Windows without sound are among them.
+func TestATransducerGoesOnWhereItWas(t *testing.T) {
+	for _, kind := range []string{"hybrid", "tdt"} {
+		t.Run(kind, func(t *testing.T) {
+			var runs atomic.Int64
+			r := recognizer(t, bundle(t, "..", "transducer", kind, "onnx-asr"), asr.Options{Observe: func(asr.Run) { runs.Add(1) }})
+			_, long := nemoDecoded(t, kind)
+			part := joinClips(t, long)
+			quiet := make([]float32, 3*asr.DefaultWindow.Rows.Sample())
+			samples := slices.Concat(part, part, quiet, part)
+			kept := map[timeline.Row][]byte{}
+			recognize := func(q asr.Request) *asr.Result {
+				t.Helper()
+				runs.Store(0)
+				results, err := r.Recognize(t.Context(), &recording{n: timeline.Sample(len(samples)), sample: func(i timeline.Sample) float32 { return samples[i] }}, q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return results[0]
+			}
+			save := func(into map[timeline.Row][]byte) func(int, timeline.Row, *ctc.Saved) {
+				return func(_ int, start timeline.Row, s *ctc.Saved) { into[start] = s.Encode() }
+			}
+			want := recognize(asr.Request{Save: save(kept)})
+			all := int(runs.Load())
+			starts := slices.Sorted(maps.Keys(kept))
+			if len(starts) != all || all < 6 || want.Skipped == 0 || len(want.Tokens) < 100 {
+				t.Fatalf("%d windows are kept of %d; %d are silent, %d tokens", len(starts), all, want.Skipped, len(want.Tokens))
+			}
+			for n := range len(starts) + 1 {
+				load := func(_ int, start timeline.Row) ctc.Saved {
+					if !slices.Contains(starts[:n], start) {
+						return ctc.Saved{}
+					}
+					s, err := ctc.ParseSaved(kept[start], r.Contract().Width)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return s
+				}
+				again := map[timeline.Row][]byte{}
+				got := recognize(asr.Request{Load: load, Save: save(again)})
+				if diff := cmp.Diff(want.Tokens, got.Tokens); diff != "" {
+					t.Fatalf("after %d windows (-want +got):\n%s", n, diff)
+				}
+				if diff := cmp.Diff(want.Rows, got.Rows); diff != "" {
+					t.Fatalf("after %d windows (-want +got):\n%s", n, diff)
+				}
+				// A window is run again if the next one was not kept: the last of them, that before
+				// silence, and that before the last of the recording, which slides back.
+				if most := all - n + 3; int(runs.Load()) > most {
+					t.Errorf("after %d of %d windows %d are run", n, all, runs.Load())
+				}
+				for start, b := range again {
+					if slices.Contains(starts[:n], start) || !slices.Equal(b, kept[start]) {
+						t.Errorf("after %d windows that at %d is kept again, or another one", n, start)
+					}
+				}
+			}
+		})
+	}
+}
+
+// What was damaged is recognized again.
+func TestDamagedCheckpointsAreNotUsed(t *testing.T) {
+	r := recognizer(t, bundle(t, "..", "transducer", "tdt", "sherpa"), asr.Options{})
+	_, long := nemoDecoded(t, "tdt")
+	samples := joinClips(t, long)
+	kept := map[timeline.Row]ctc.Saved{}
+	recognize := func(q asr.Request) ([]*asr.Result, error) {
+		return r.Recognize(t.Context(), &recording{n: timeline.Sample(len(samples)), sample: func(i timeline.Sample) float32 { return samples[i] }}, q)
+	}
+	want, err := recognize(asr.Request{Save: func(_ int, start timeline.Row, s *ctc.Saved) { kept[start] = *s }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, length := range []int{1, 11, 13, 40} {
+		got, err := recognize(asr.Request{Load: func(_ int, start timeline.Row) ctc.Saved {
+			s := kept[start]
+			s.Checkpoint = s.Checkpoint[:min(length, len(s.Checkpoint))]
+			return s
+		}})
+		if err != nil {
+			t.Errorf("%d bytes: %v", length, err)
+			continue
+		}
+		if diff := cmp.Diff(want[0].Tokens, got[0].Tokens); diff != "" {
+			t.Errorf("%d bytes (-want +got):\n%s", length, diff)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package transducer
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/timeline"
+)
+
+// AppendSnapshot appends to b what a Decoder needs to go on: how many of the next rows are passed
+// over (64 bits, little-endian), the pieces of the current row and the last piece (32 bits each),
+// and the state as float32.
+func (d *Decoder) AppendSnapshot(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(d.skip))
+	b = binary.LittleEndian.AppendUint32(b, uint32(d.here))
+	b = binary.LittleEndian.AppendUint32(b, uint32(d.label))
+	for _, values := range [][]float32{d.state.Hidden, d.state.Cell} {
+		for _, v := range values {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+	}
+	return b
+}
+
+var errSnapshot = errors.New("transducer: the snapshot is not of this model")
+
+// CheckSnapshot returns an error if a snapshot is not one that Restore takes.
+func (d *Decoder) CheckSnapshot(b []byte) error {
+	if len(b) != 16+4*(len(d.state.Hidden)+len(d.state.Cell)) {
+		return errSnapshot
+	}
+	skip, here, label := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+	if skip > math.MaxInt32 || int64(here) > int64(d.o.MaxSymbols) || int64(label) > int64(d.o.Blank) {
+		return errSnapshot
+	}
+	return nil
+}
+
+// Restore makes a Decoder go on at a row as the one did of which a snapshot was taken there.
+func (d *Decoder) Restore(b []byte, at timeline.Row) error {
+	if err := d.CheckSnapshot(b); err != nil {
+		return err
+	}
+	skip, here, label := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+	d.at, d.skip, d.here, d.label = at, timeline.Row(skip), int(here), ctc.Piece(label)
+	b = b[16:]
+	for _, values := range [][]float32{d.state.Hidden, d.state.Cell} {
+		for i := range values {
+			values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b))
+			b = b[4:]
+		}
+	}
+	return nil
+}
