@@ -26,7 +26,9 @@ type Model struct {
 	// Parameters is their number, in millions.
 	Parameters int `json:"parameters_m"`
 	// Mels is the number of mel bands the model takes.
-	Mels        int    `json:"mels,omitempty"`
+	Mels int `json:"mels,omitempty"`
+	// Decoder is "rnnt" or "tdt" for a transducer, and empty for a CTC model.
+	Decoder     string `json:"decoder,omitempty"`
 	Casing      Casing `json:"casing,omitempty"`
 	Punctuation bool   `json:"punctuation,omitempty"`
 	// Licence is an SPDX identifier.

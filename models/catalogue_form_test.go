@@ -67,6 +67,8 @@ func (m *Model) check() error {
 		return errors.New("no number of parameters")
 	case m.Mels != 0 && m.Mels != 80 && m.Mels != 128:
 		return fmt.Errorf("%d mel bands", m.Mels)
+	case !slices.Contains([]string{"", "rnnt", "tdt"}, m.Decoder):
+		return fmt.Errorf("decoder %q", m.Decoder)
 	case !slices.Contains([]Casing{"", Cased, Lower, Caseless}, m.Casing):
 		return fmt.Errorf("casing %q", m.Casing)
 	case len(m.Languages) == 0:
@@ -129,8 +131,10 @@ func (b *Build) check() error {
 			vocabularies++
 		}
 	}
-	if graphs != 1 || vocabularies != 1 {
-		return fmt.Errorf("%d graphs and %d vocabularies, want one of each", graphs, vocabularies)
+	// Of a transducer: an encoder with a decoder that has the joint, or with a decoder and a joiner.
+	one := graphs == 1 || names["encoder-model.onnx"] && graphs == 2 || names["encoder.int8.onnx"] && graphs == 3
+	if !one || vocabularies != 1 {
+		return fmt.Errorf("%d graphs and %d vocabularies, want those of one model", graphs, vocabularies)
 	}
 	return nil
 }

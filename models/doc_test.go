@@ -57,6 +57,9 @@ func text(m *models.Model) string {
 	if m.Punctuation {
 		s += ", punctuated"
 	}
+	if m.Decoder != "" {
+		s += ", " + map[string]string{"rnnt": "RNN-T", "tdt": "TDT"}[m.Decoder]
+	}
 	return s
 }
 
