@@ -140,6 +140,7 @@ func (e *Emissions) place(words []Word) {
 		}
 		words[i].Span = e.soften(&words[i], free).moved(shift).within(bounds)
 	}
+	divide(words)
 	room := func(i int) (before, after timeline.Sample) {
 		before, after = bounds.Start, bounds.End
 		if i > 0 {
@@ -163,6 +164,17 @@ func (e *Emissions) place(words []Word) {
 		words[i].Span = edges[i]
 	}
 	join(words)
+}
+
+// divide gives words that share a row each a part of it: a transducer may write several in one.
+func divide(words []Word) {
+	for i := 1; i < len(words); i++ {
+		before, s := &words[i-1].Span, &words[i].Span
+		if s.Start < before.End {
+			middle := min(max((s.Start+before.End)/2, before.Start), s.End)
+			before.End, s.Start = middle, middle
+		}
+	}
 }
 
 func (s Span) moved(by timeline.Sample) Span { return Span{s.Start + by, s.End + by} }

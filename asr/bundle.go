@@ -54,8 +54,7 @@ type Card struct {
 	MaxRows int64 `json:"max_rows"`
 	// WordShiftMS is added to word times: what this model's spikes are early, measured.
 	WordShiftMS float64 `json:"word_shift_ms"`
-	// LMWeight, WordBonus and BlankPenalty are for the language model that lies beside the
-	// graph; see Decoding.
+	// LMWeight, WordBonus and BlankPenalty are for decoding with a language model; see Decoding.
 	LMWeight     *float32 `json:"lm_weight"`
 	WordBonus    *float32 `json:"word_bonus"`
 	BlankPenalty *float32 `json:"blank_penalty"`
@@ -121,8 +120,8 @@ func OpenBundleFS(files fs.FS, variant string) (*Bundle, error) {
 func readBundle(files fs.FS, graph, variant string) (*Bundle, error) {
 	b := &Bundle{files: files, Graph: graph}
 	var err error
-	if graph == "" {
-		b.Graph, b.Transducer = findTransducer(files, variant)
+	if encoder, t := findTransducer(files, variant); t != nil && (graph == "" || graph == encoder) {
+		b.Graph, b.Transducer = encoder, t
 	}
 	if b.Graph == "" {
 		if b.Graph, err = findGraph(files, variant); err != nil {

@@ -42,6 +42,20 @@ func (d *Decoding) Check() error {
 	return d.SearchOptions(&LanguageModel{}, &Card{}).Check()
 }
 
+// CheckFor is Check, for the numbers that a bundle's card has too.
+func (d *Decoding) CheckFor(b *Bundle) error {
+	if err := d.Check(); err != nil {
+		return err
+	}
+	if w := b.Card.LMWeight; w != nil && !(*w > 0) {
+		return fmt.Errorf("model.json: lm_weight %v; want more than 0", *w)
+	}
+	if err := d.SearchOptions(&LanguageModel{}, &b.Card).Check(); err != nil {
+		return fmt.Errorf("model.json: %w", err)
+	}
+	return nil
+}
+
 // lmNames are the names that a language model has which lies beside the graph of a model.
 var lmNames = []string{"lm.bin", "lm.bin.zst"}
 
@@ -138,13 +152,9 @@ func (d *Decoding) SearchOptions(l *LanguageModel, card *Card) beam.Options {
 			}
 		}
 	}
-	own := &Card{}
-	if l.Own {
-		own = card
-	}
-	choose(&o.Weight, d.LMWeight, own.LMWeight)
-	choose(&o.Bonus, d.WordBonus, own.WordBonus)
-	choose(&o.BlankPenalty, d.BlankPenalty, own.BlankPenalty)
+	choose(&o.Weight, d.LMWeight, card.LMWeight)
+	choose(&o.Bonus, d.WordBonus, card.WordBonus)
+	choose(&o.BlankPenalty, d.BlankPenalty, card.BlankPenalty)
 	return o
 }
 
@@ -162,6 +172,9 @@ func newDecoder(b *Bundle, d *Decoding) (_ decoder, err error) {
 	var out decoder
 	if b.Transducer != nil && d.LM != "" && d.LM != LMDefault && d.LM != LMNone {
 		return out, fmt.Errorf("%s is a transducer, which is decoded without a language model; leave %s out", b.Card.Name, d.LM)
+	}
+	if err := d.CheckFor(b); err != nil {
+		return out, err
 	}
 	l := d.LanguageModel(b)
 	o := d.SearchOptions(l, &b.Card)

@@ -74,7 +74,7 @@ func TestAModelHasALanguageModelOfItsOwn(t *testing.T) {
 	}{
 		"its own":         {b, asr.Decoding{}, "beam search of width 64 with the language model of tones", beam.Options{Weight: 0.25, Bonus: 0.5, BlankPenalty: 1.5}},
 		"with a flag":     {b, asr.Decoding{LM: asr.LMDefault, LMWeight: &heavy, Beam: 7}, "beam search of width 7 with the language model of tones", beam.Options{Weight: 2, Bonus: 0.5, BlankPenalty: 1.5}},
-		"another":         {b, asr.Decoding{LM: other}, "beam search of width 64 with the language model other.arpa", beam.Options{Weight: 0.5, Bonus: 0.5}},
+		"another":         {b, asr.Decoding{LM: other}, "beam search of width 64 with the language model other.arpa", beam.Options{Weight: 0.25, Bonus: 0.5, BlankPenalty: 1.5}},
 		"none":            {b, asr.Decoding{LM: asr.LMNone}, "greedy", beam.Options{}},
 		"there is no own": {folder(t, nil), asr.Decoding{}, "greedy", beam.Options{}},
 	} {

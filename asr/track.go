@@ -123,7 +123,13 @@ func (t *track) finish() error {
 			return err
 		}
 	}
-	return t.stitch.finish()
+	if err := t.stitch.finish(); err != nil {
+		return err
+	}
+	if t.decoding != nil {
+		t.decoding.end()
+	}
+	return nil
 }
 
 // start cuts the window of n frames at row from and queues it. Once as many windows are

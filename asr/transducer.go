@@ -49,7 +49,7 @@ func findTransducer(files fs.FS, variant string) (encoder string, t *TransducerF
 }
 
 // ErrNoCTC says that a model cannot align texts: a transducer has no log-probabilities of rows.
-var ErrNoCTC = errors.New("the model is a transducer without a CTC head: it cannot find given texts in recordings")
+var ErrNoCTC = errors.New("the model is a transducer without a CTC head: it has no log-probabilities of rows, so it cannot find given texts in recordings")
 
 // loadTransducer loads the graphs beside the encoder.
 func (r *Recognizer) loadTransducer(rt *ort.Runtime) error {
@@ -80,8 +80,15 @@ func (r *Recognizer) loadTransducer(rt *ort.Runtime) error {
 	if m.Width <= int(blank) {
 		return fmt.Errorf("the joint writes %d columns but the vocabulary has %d pieces and blank: they do not belong together", m.Width, blank)
 	}
+	// No graph says which durations it has. All published models have these.
+	if n := m.Width - int(blank) - 1; n != 0 && n != publishedDurations {
+		return fmt.Errorf("the joint writes %d columns, %d more than the vocabulary has pieces and blank: they do not belong together, or the durations are not 0 to %d", m.Width, n, publishedDurations-1)
+	}
 	return r.probeTransducer(m, blank)
 }
+
+// publishedDurations is how many durations TDT models have: 0 to 4.
+const publishedDurations = 5
 
 // probeTransducer asks about a row of zeros at the beginning.
 func (r *Recognizer) probeTransducer(m *transducer.Model, blank ctc.Piece) (err error) {
@@ -128,6 +135,14 @@ func (r *Recognizer) newDecoding(result *Result) (*decoding, error) {
 	}
 	result.Searched, result.Transducer = true, true
 	return &decoding{networks: n, decoder: d, result: result, blank: blank}, nil
+}
+
+// end cuts tokens off whose durations lead beyond the last row.
+func (d *decoding) end() {
+	last := d.result.First + timeline.Row(len(d.result.Rows)) - 1
+	for i := len(d.result.Tokens) - 1; i >= 0 && d.result.Tokens[i].Last > last; i-- {
+		d.result.Tokens[i].Last = last
+	}
 }
 
 func (d *decoding) close() error { return d.networks.Close() }

@@ -223,3 +223,21 @@ func firstDifferent(a, b []int) int {
 	}
 	return min(len(a), len(b))
 }
+
+// A duration that leads beyond the end of the recording is cut off there, in every place where
+// a recording may end.
+func TestDurationsEndWithTheRecording(t *testing.T) {
+	r := recognizer(t, bundle(t, "..", "transducer", "tdt", "onnx-asr"), asr.Options{})
+	samples := clipSamples(t, "LJ001-0020")
+	for n := timeline.Sample(timeline.SamplesPerRow); n < timeline.Sample(len(samples)); n += 3 * timeline.SamplesPerRow {
+		results, err := r.Recognize(t.Context(), &recording{n: n, sample: func(i timeline.Sample) float32 { return samples[i] }}, asr.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range results[0].Tokens {
+			if x.First > x.Last || int(x.Last) >= len(results[0].Rows) {
+				t.Errorf("%d samples: %+v in %d rows", n, x, len(results[0].Rows))
+			}
+		}
+	}
+}

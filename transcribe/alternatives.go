@@ -2,10 +2,13 @@ package transcribe
 
 import (
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/asr-backend/asr-backend/align"
 	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/lm"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcript"
 )
@@ -31,6 +34,9 @@ func (r *Recognition) alternatives(c *channel, s *transcript.Segment, regions []
 		last = min(last, regions[k+1][0].First-1)
 	}
 	d := r.t.recognizer.SearchAlternatives(r.t.phrases).Decoder(first)
+	if k > 0 {
+		d.After(lastWords(regions[k-1]))
+	}
 	for row := first; row <= last; row++ {
 		pieces, sure := c.candidates.Row(int(row - c.First))
 		d.PushCandidates(c.Rows[row-c.First].Blank, pieces, sure)
@@ -42,19 +48,30 @@ func (r *Recognition) alternatives(c *channel, s *transcript.Segment, regions []
 	for i := range found {
 		total += math.Exp(found[i].Score - found[0].Score)
 	}
+	seen := map[string]bool{}
 	for _, h := range found {
 		if len(s.Alternatives) == r.t.options.NBest-1 {
 			return
 		}
-		pieces := make([]ctc.Piece, 0, len(head)+len(h.Tokens))
-		for _, t := range head {
-			pieces = append(pieces, t.Piece)
+		var words []string
+		for _, w := range c.Output.Words(append(slices.Clip(head), h.Tokens...)) {
+			words = append(words, w.Text)
 		}
-		for _, t := range h.Tokens {
-			pieces = append(pieces, t.Piece)
-		}
-		if text := c.Vocabulary.Text(pieces); text != s.Text && text != "" {
+		if text := strings.Join(words, " "); text != s.Text && text != "" && !seen[text] {
+			seen[text] = true
 			s.Alternatives = append(s.Alternatives, transcript.Alternative{Text: text, Probability: math.Exp(h.Score-found[0].Score) / total})
 		}
 	}
+}
+
+// mostContext is how many words before a region count for a language model.
+const mostContext = lm.MaxOrder - 1
+
+// lastWords returns the last words of a region, as far as they matter for what follows.
+func lastWords(region []align.Word) []string {
+	var words []string
+	for _, w := range region[max(len(region)-mostContext, 0):] {
+		words = append(words, w.Text)
+	}
+	return words
 }

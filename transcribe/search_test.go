@@ -53,7 +53,8 @@ func on(t *testing.T, r *asr.Recognizer, o transcribe.Options) *transcribe.Trans
 func TestASearchFindsTheWordsOfItsModel(t *testing.T) {
 	// The language model is one of the texts of testdata/speech.
 	greedy := on(t, decoding(t, asr.Options{Decoding: asr.Decoding{LM: asr.LMNone}}), transcribe.Options{})
-	searched := on(t, decoding(t, asr.Options{Decoding: asr.Decoding{LM: oracle.Data(t, "beam", "words.arpa")}}), transcribe.Options{})
+	half, zero := float32(0.5), float32(0)
+	searched := on(t, decoding(t, asr.Options{Decoding: asr.Decoding{LM: oracle.Data(t, "beam", "words.arpa"), LMWeight: &half, WordBonus: &half, BlankPenalty: &zero}}), transcribe.Options{})
 	if greedy.Version() == searched.Version() {
 		t.Error("the version does not show the search")
 	}
@@ -167,6 +168,8 @@ func TestAVersionNamesTheWayToDecode(t *testing.T) {
 		"hotwords alone":    version(asr.Decoding{LM: asr.LMNone}, words),
 		"hotwords and beam": version(asr.Decoding{LM: asr.LMNone, Beam: 32}, words),
 		"alternatives":      version(asr.Decoding{}, transcribe.Options{NBest: 5}),
+		"greedy with them":  version(asr.Decoding{LM: asr.LMNone}, transcribe.Options{NBest: 5}),
+		"in another beam":   version(asr.Decoding{LM: asr.LMNone, Beam: 4}, transcribe.Options{NBest: 5}),
 	} {
 		if other, ok := seen[v]; ok {
 			t.Errorf("%s and %s have the version %s", name, other, v)
@@ -178,6 +181,7 @@ func TestAVersionNamesTheWayToDecode(t *testing.T) {
 		"default":                  version(asr.Decoding{LM: asr.LMDefault, Beam: beam.DefaultWidth}, transcribe.Options{}) == own,
 		"a beam without a search":  version(asr.Decoding{LM: asr.LMNone, Beam: 32}, transcribe.Options{}) == none,
 		"a weight without a model": version(asr.Decoding{LM: asr.LMNone, LMWeight: &half}, transcribe.Options{}) == none,
+		"how words are written":    version(asr.Decoding{}, transcribe.Options{Hotwords: []beam.Phrase{{Text: "A  Name!", Weight: beam.DefaultPhraseWeight}}}) == version(asr.Decoding{}, words),
 		"one text":                 version(asr.Decoding{}, transcribe.Options{NBest: 1}) == own,
 	} {
 		if !equal {

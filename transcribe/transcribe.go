@@ -73,7 +73,7 @@ func New(r *asr.Recognizer, o Options) (*Transcriber, error) {
 // Version names a model and all settings that change its answers: equal versions give
 // equal transcripts of equal recordings. It is the model's name and twelve hex digits.
 func (o Options) Version(id asr.Identity) string {
-	if id.LM == "" && len(o.Hotwords) == 0 {
+	if id.LM == "" && len(o.Hotwords) == 0 && o.alternatives() == 0 {
 		id.Beam = 0 // there is no search
 	}
 	settings, err := json.Marshal(struct {
@@ -84,7 +84,7 @@ func (o Options) Version(id asr.Identity) string {
 		Regions    align.RegionOptions
 		Hotwords   []beam.Phrase `json:",omitempty"`
 		NBest      int           `json:",omitempty"`
-	}{generation, id, o.Channels, o.Track, o.Regions, o.Hotwords, o.alternatives()})
+	}{generation, id, o.Channels, o.Track, o.Regions, beam.Canonical(o.Hotwords), o.alternatives()})
 	if err != nil {
 		panic(err) // only plain values
 	}

@@ -152,10 +152,11 @@ func (s *Search) WithPhrases(p *Phrases) *Search {
 	return &with
 }
 
-// WithHistories returns a Search with Options.Histories; both share their tables.
+// WithHistories returns a Search with Options.Histories that decides nothing before the end; both
+// share their tables.
 func (s *Search) WithHistories() *Search {
 	with := *s
-	with.o.Histories = true
+	with.o.Histories, with.o.Lookback = true, math.MaxInt32
 	return &with
 }
 
@@ -167,14 +168,6 @@ func (s *Search) surprise() float64 {
 		bound *= 8
 	}
 	return bound
-}
-
-// slack bounds the factor of one step beyond what its row says.
-func (s *Search) slack() float64 {
-	if s.o.Phrases != nil {
-		return s.surprise() * s.o.Phrases.most
-	}
-	return s.surprise()
 }
 
 // owed is the factor of what a text pays back that leaves the phrases.

@@ -10,7 +10,6 @@ import (
 type Decoder struct {
 	search  *Search
 	measure *ctc.Measure
-	slack   float64
 	least   float64 // what a candidate of the row must be worth
 	at      timeline.Row
 	score   float64 // natural log of what texts' sums are relative to
@@ -32,7 +31,7 @@ const commitEvery = 32
 
 // Decoder returns a Decoder for a recording whose first row is numbered start.
 func (s *Search) Decoder(start timeline.Row) *Decoder {
-	d := &Decoder{search: s, slack: s.slack(), measure: ctc.NewMeasure(len(s.surfaces) + 1)}
+	d := &Decoder{search: s, measure: ctc.NewMeasure(len(s.surfaces) + 1)}
 	d.inRow = make([]int32, len(s.surfaces)+1)
 	d.closed = make([]int32, 2*s.o.Width)
 	d.Reset(start)
@@ -56,6 +55,18 @@ func (d *Decoder) Reset(start timeline.Row) {
 	d.texts = append(d.texts[:0], t)
 	d.traces.retain(&d.texts[0].rest)
 	d.words.retain(0)
+}
+
+// After makes a Decoder that was just Reset go on after words that were said before.
+func (d *Decoder) After(words []string) {
+	l := d.search.o.Lexicon
+	if l == nil {
+		return
+	}
+	for _, w := range words {
+		id, _ := l.model.Word(l.model.Fold(w)) // an unknown word is one too
+		_, d.texts[0].state = l.model.Score(d.texts[0].state, id)
+	}
 }
 
 // pass takes a row in which nothing but blank is tried.

@@ -2,8 +2,10 @@ package beam
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -70,11 +72,16 @@ func NewLexicon(m *lm.Model) *Lexicon {
 	}
 	var entries []entry
 	for w, text := range m.Vocabulary() {
-		if text != "" {
+		// Pieces are folded in the same way, see surfaces.
+		if text = strings.ToLower(strings.ReplaceAll(text, "\u2019", "'")); text != "" {
 			entries = append(entries, entry{text, w})
 		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare([]byte(a.text), []byte(b.text)) })
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.text, b.text), cmp.Compare(m.Unigram(b.word), m.Unigram(a.word)), cmp.Compare(a.word, b.word))
+	})
+	// Of words that differ in case only, the most probable stands for all.
+	entries = slices.CompactFunc(entries, func(a, b entry) bool { return a.text == b.text })
 	words := make([]string, len(entries))
 	for i := range entries {
 		words[i] = entries[i].text

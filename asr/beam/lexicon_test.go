@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/asr-backend/asr-backend/lm"
 )
 
 // The tree has the words of the model, and nothing else ends in it.
@@ -38,6 +40,25 @@ func TestTheLexiconHasTheWordsOfItsModel(t *testing.T) {
 	}
 	if count < 300 || ends != count {
 		t.Errorf("%d words end in the tree, of %d", ends, count)
+	}
+}
+
+// A language model may have its words in capitals: pieces find them all the same.
+func TestCapitalsDoNotMatter(t *testing.T) {
+	table, err := lm.ReadARPA(strings.NewReader("\\data\\\nngram 1=6\n\n\\1-grams:\n-2\t<unk>\n-99\t<s>\n-1\t</s>\n-0.5\tONE\n-0.9\tone\n-0.7\tIT\u2019S\n\n\\end\\\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := table.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := NewLexicon(m)
+	for text, want := range map[string]string{"one": "ONE", "it's": "IT\u2019S"} {
+		node := l.walk(0, &surface{text: []byte(text)})
+		if id, _ := m.Word(want); node < 0 || l.word[node] != id {
+			t.Errorf("%q leads to node %d", text, node)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package beam
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -103,6 +104,24 @@ func (p Phrase) folded() (text string, weight float32, err error) {
 		return "", 0, fmt.Errorf("phrase %.60q... has %d bytes; want not more than %d bytes", p.Text, len(text), maxPhrase)
 	}
 	return " " + text + " ", p.Weight, nil
+}
+
+// Canonical returns a list as it counts: folded, with all weights, each phrase once, in order. Lists
+// of which it is the same give the same graph. A phrase that cannot be used is left as it is.
+func Canonical(list []Phrase) []Phrase {
+	weights := map[string]float32{}
+	for _, p := range list {
+		text, weight, err := p.folded()
+		if err != nil {
+			text, weight = p.Text, p.Weight
+		}
+		weights[text] = max(weights[text], weight)
+	}
+	var out []Phrase
+	for _, text := range slices.Sorted(maps.Keys(weights)) {
+		out = append(out, Phrase{Text: strings.TrimSpace(text), Weight: weights[text]})
+	}
+	return out
 }
 
 // NewPhrases makes the graph of a list. A list without phrases gives nil, which costs nothing.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -194,5 +195,38 @@ func TestTextsWithoutALoanKeepAPlace(t *testing.T) {
 	tokens, _ := decode(s.Decoder(0), rows)
 	if got := write(pieces, tokens); got != "xy" {
 		t.Errorf("got %q, want xy", got)
+	}
+}
+
+// A piece may pay for many letters at once; it is not left out before that is counted.
+func TestLongPiecesOfPhrasesAreTried(t *testing.T) {
+	v := vocabulary(t, []string{ctc.Space + "a", ctc.Space + "b", ctc.Space + "internationally"})
+	g, err := NewPhrases([]Phrase{{Text: "b internationally"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(v, Options{Phrases: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := s.Decoder(0)
+	for _, row := range [][]float32{{-.01, -5.9, -30, -5.9}, {-.09, -30, -30, -2.5}, {-.09, -30, -30, -2.5}, {-2, -30, -5.9, -.1}, {-30, -30, -30, 0}} {
+		d.Push(row)
+	}
+	rest := d.Finish(1)[0].Tokens
+	if text := write(v.Pieces(), append(d.Take(), rest...)); text != "b internationally" {
+		t.Errorf("got %q", text)
+	}
+}
+
+// Lists that mean the same are the same.
+func TestListsHaveOneForm(t *testing.T) {
+	a := Canonical([]Phrase{{Text: "Grete  Hermann"}, {Text: "one", Weight: 2}, {Text: "one", Weight: 1}})
+	b := Canonical([]Phrase{{Text: "one", Weight: 2}, {Text: "grete hermann!", Weight: DefaultPhraseWeight}})
+	if !slices.Equal(a, b) || len(a) != 2 {
+		t.Errorf("got %v and %v", a, b)
+	}
+	if c := Canonical([]Phrase{{Text: "one", Weight: 2}}); slices.Equal(a, c) || Canonical(nil) != nil {
+		t.Errorf("got %v", c)
 	}
 }

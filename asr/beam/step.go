@@ -36,7 +36,7 @@ func (d *Decoder) step(pieces []scored, blank float64) {
 		d.inRow[pieces[i].piece] = int32(i + 1)
 	}
 	d.least = d.surely(pieces, blank) * d.search.prune
-	least := d.least / d.slack
+	least := d.least / d.slack(pieces)
 	for i := range d.texts {
 		t := &d.texts[i]
 		sum := t.sum()
@@ -62,6 +62,20 @@ func (d *Decoder) step(pieces []scored, blank float64) {
 		d.inRow[pieces[i].piece] = 0
 	}
 	d.choose()
+}
+
+// slack bounds the factor of one step beyond what its row says. A piece may pay for each of its
+// letters, and for the space before it.
+func (d *Decoder) slack(pieces []scored) float64 {
+	bound := d.search.surprise()
+	if g := d.search.o.Phrases; g != nil {
+		longest := 0
+		for i := range pieces {
+			longest = max(longest, len(d.search.surfaces[pieces[i].piece].text))
+		}
+		bound *= min(math.Pow(g.most, float64(longest+1)), math.Exp(maxBonus))
+	}
+	return bound
 }
 
 // surely returns what a text of the next row is worth at least: the best one without its loan as

@@ -112,7 +112,7 @@ func Tune(ctx context.Context, clips []*Clip, o Options) (best, began Point, err
 	for step := float32(first); step >= o.Finest-tiny; {
 		next := best
 		for _, s := range best.around(step) {
-			if s.Weight < o.Finest-tiny || s.BlankPenalty < -tiny {
+			if s.Weight < o.Finest-tiny || t.options(s).Check() != nil {
 				continue
 			}
 			p, err := t.point(ctx, s)
@@ -157,15 +157,21 @@ type tuner struct {
 	known map[Setting]Point
 }
 
+// options returns those of a search with a setting.
+func (t *tuner) options(s Setting) beam.Options {
+	s = s.rounded()
+	o := t.o.Search
+	o.Weight, o.Bonus, o.BlankPenalty = s.Weight, s.Bonus, s.BlankPenalty
+	return o
+}
+
 // point decodes all clips with a setting.
 func (t *tuner) point(ctx context.Context, s Setting) (Point, error) {
 	s = s.rounded()
 	if p, ok := t.known[s]; ok {
 		return p, nil
 	}
-	o := t.o.Search
-	o.Weight, o.Bonus, o.BlankPenalty = s.Weight, s.Bonus, s.BlankPenalty
-	search, err := beam.New(t.o.Vocabulary, o)
+	search, err := beam.New(t.o.Vocabulary, t.options(s))
 	if err != nil {
 		return Point{}, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -27,6 +28,9 @@ func (f *decodingFlags) decoding() asr.Decoding {
 // check returns what is wrong with the flags.
 func (f *decodingFlags) check() error {
 	d := f.decoding()
+	if f.LM == asr.LMNone && (f.LMWeight != nil || f.WordBonus != nil || f.BlankPenalty != nil) {
+		return &cli.UsageError{Err: errors.New("--lm-weight, --word-bonus and --blank-penalty mean nothing with --lm none; leave them out")}
+	}
 	if err := d.Check(); err != nil {
 		return &cli.UsageError{Err: err}
 	}
@@ -36,7 +40,7 @@ func (f *decodingFlags) check() error {
 // hotwordFlags are words and phrases that are expected.
 type hotwordFlags struct {
 	Hotword       []string `help:"Word or phrase that is expected in the recordings. May be given several times." placeholder:"TEXT" sep:"none" group:"Text search"`
-	Hotwords      string   `help:"File of words and phrases that are expected, one a line. A weight of its own may follow, as in Grete Hermann :2.5" type:"path" placeholder:"FILE" group:"Text search"`
+	Hotwords      string   `help:"File of words and phrases that are expected, one a line. A weight of its own may follow, as in Grete Hermann :2.5." type:"path" placeholder:"FILE" group:"Text search"`
 	HotwordWeight float32  `help:"Bonus in nats for each letter of such a phrase." default:"1.5" group:"Text search"`
 }
 
@@ -52,7 +56,10 @@ func (f *hotwordFlags) phrases() ([]beam.Phrase, error) {
 			p.Weight = f.HotwordWeight
 		}
 		all = append(all, p)
-		return nil
+		return p.Check()
+	}
+	if w := f.HotwordWeight; !(w > 0 && w <= beam.MaxPhraseWeight) {
+		return nil, &cli.UsageError{Err: fmt.Errorf("--hotword-weight: %g; want more than 0 and at most %d", w, beam.MaxPhraseWeight)}
 	}
 	for _, text := range f.Hotword {
 		if err := add(text); err != nil {

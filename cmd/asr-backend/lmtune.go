@@ -15,8 +15,10 @@ import (
 	"github.com/asr-backend/asr-backend/asr/tune"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/internal/without"
 	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/wer"
 )
 
 type lmTuneCommand struct {
@@ -33,6 +35,7 @@ type clipEntry struct {
 	Offset   float64 `json:"offset"`   // seconds
 	Duration float64 `json:"duration"` // seconds; 0: to the end
 	Text     *string `json:"text"`
+	line     int
 }
 
 // Run tunes and prints the settings that are best.
@@ -42,7 +45,7 @@ func (c *lmTuneCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 	entries, err := readClips(c.Manifest)
 	if err != nil {
-		return &cli.UsageError{Err: fmt.Errorf("manifest %s: %w", c.Manifest, without.Path(err))}
+		return &cli.UsageError{Err: fmt.Errorf("manifest %s: %w", c.Manifest, err)}
 	}
 	model, err := c.open(ctx, c.decoding())
 	if err != nil {
@@ -50,13 +53,23 @@ func (c *lmTuneCommand) Run(ctx context.Context, std streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, model.close()) }()
 	lexicon, search := model.recognizer.Lexicon()
-	if lexicon == nil {
-		return &cli.UsageError{Err: fmt.Errorf("the model %s has no language model of its own: give one with --lm", model.recognizer.Bundle().Card.Name)}
+	name := model.recognizer.Bundle().Card.Name
+	switch {
+	case lexicon != nil:
+	case c.LM == asr.LMNone:
+		return &cli.UsageError{Err: errors.New("with --lm none there is nothing to tune")}
+	case model.recognizer.Transducer():
+		return &cli.UsageError{Err: fmt.Errorf("%s is a transducer, which is decoded without a language model", name)}
+	default:
+		return &cli.UsageError{Err: fmt.Errorf("the model %s has no language model of its own: give one with --lm", name)}
 	}
 	clips := make([]*tune.Clip, len(entries))
 	for i, e := range entries {
 		if clips[i], err = c.recognize(ctx, model.recognizer, e); err != nil {
-			return err
+			return fmt.Errorf("line %d of %s: %w", e.line, c.Manifest, err)
+		}
+		if clips[i].Rows() == 0 {
+			return &cli.UsageError{Err: fmt.Errorf("line %d of %s: there is no sound in this part of the recording", e.line, c.Manifest)}
 		}
 	}
 	var tried []tune.Point
@@ -93,13 +106,13 @@ func (c *lmTuneCommand) print(std streams, clips []*tune.Clip, best, began tune.
 		}
 		return printJSON(std.out, out)
 	}
-	_, err := fmt.Fprintf(std.out, `%d recordings, %d words
+	_, err := fmt.Fprintf(std.out, `%s, %s
 began:  %s: %.2f %% word errors
 best:   %s: %.2f %%
 
-As flags:      --lm-weight %.4g --word-bonus %.4[8]g --blank-penalty %.4[9]g
+As flags:      --lm-weight=%.4g --word-bonus=%.4[8]g --blank-penalty=%.4[9]g
 In model.json: "lm_weight": %.4[7]g, "word_bonus": %.4[8]g, "blank_penalty": %.4[9]g
-`, len(clips), best.Errors.Words, settings(began), 100*began.Errors.Rate(), settings(best), 100*best.Errors.Rate(), best.Weight, best.Bonus, best.BlankPenalty)
+`, plural.Count(len(clips), "recording"), plural.Count(best.Errors.Words, "word"), settings(began), 100*began.Errors.Rate(), settings(best), 100*best.Errors.Rate(), best.Weight, best.Bonus, best.BlankPenalty)
 	return err
 }
 
@@ -128,7 +141,7 @@ const longestEntry = 1 << 20
 func readClips(path string) ([]clipEntry, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, without.Path(err)
 	}
 	defer f.Close() // only read
 	var all []clipEntry
@@ -145,7 +158,7 @@ func readClips(path string) ([]clipEntry, error) {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		case e.Audio == "":
 			return nil, fmt.Errorf("line %d has no audio_filepath", n)
-		case e.Text == nil:
+		case e.Text == nil || len(wer.Normalize(*e.Text)) == 0:
 			return nil, fmt.Errorf("line %d has no text", n)
 		case e.Offset < 0 || e.Duration < 0 || e.Offset+e.Duration > (1000*time.Hour).Seconds():
 			return nil, fmt.Errorf("line %d: offset %g and duration %g are no part of a recording", n, e.Offset, e.Duration)
@@ -153,6 +166,10 @@ func readClips(path string) ([]clipEntry, error) {
 		if !filepath.IsAbs(e.Audio) {
 			e.Audio = filepath.Join(filepath.Dir(path), e.Audio)
 		}
+		if _, err := os.Stat(e.Audio); err != nil {
+			return nil, fmt.Errorf("line %d: %s: %w", n, e.Audio, without.Path(err))
+		}
+		e.line = n
 		all = append(all, e)
 	}
 	if err := lines.Err(); err != nil {

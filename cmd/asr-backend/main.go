@@ -40,7 +40,7 @@ type commands struct {
 	Doctor         doctorCommand         `cmd:"" help:"Diagnose this machine, the service and its connection to Label Studio."`
 	Create         createCommand         `cmd:"" help:"Create a starter project: a backend for your own model, a deployment of asr-backend, or a connected project in Label Studio."`
 	Models         modelsCommand         `cmd:"" help:"List, download and verify models."`
-	LM             lmCommand             `cmd:"" name:"lm" help:"Make, describe, measure and mix n-gram language models."`
+	LM             lmCommand             `cmd:"" name:"lm" help:"Make, describe, measure, mix and tune n-gram language models."`
 	Bench          benchCommand          `cmd:"" help:"Measure speed and memory use on this machine."`
 	Version        versionCommand        `cmd:"" help:"Print the version."`
 

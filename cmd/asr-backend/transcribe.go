@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/audio"
@@ -55,9 +56,13 @@ func (c *transcribeCommand) Run(ctx context.Context, std streams) error {
 	if err := c.unused(formats); err != nil {
 		return err
 	}
+	if c.NBest > 1 && !slices.ContainsFunc(formats, func(f cli.Format) bool { return f.Name == string(transcript.JSON) || f.Name == "labelstudio" }) {
+		return &cli.UsageError{Err: errors.New("--nbest is for JSON and labelstudio: add --format json, or leave it out")}
+	}
 	writer := c.writer(std)
-	for _, path := range []string{c.Hotwords, c.LM} {
-		writer.Protect(path)
+	writer.Protect(c.Hotwords)
+	if c.LM != asr.LMDefault && c.LM != asr.LMNone {
+		writer.Protect(c.LM)
 	}
 	outputs, err := cli.NewOutputs(cli.OutputOptions{Target: c.Output, Formats: formats, Write: c.cueFlags.options(), Recordings: recordings, Writer: writer})
 	if err != nil {

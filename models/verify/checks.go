@@ -117,13 +117,36 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if !c.Padding {
 		padding = "changes the text (exported before NeMo 2.5): the last window of a recording is run by itself"
 	}
-	return []finding.Finding{
+	findings := []finding.Finding{
 		ok("contract", fmt.Sprintf("met; at most %d rows (%.0f s) in one run", c.MaxRows, c.MaxRows.Duration().Seconds())),
 		ok("features", fmt.Sprintf("%d mel bands, %s", c.Bands, features)),
 		ok("vocabulary", fmt.Sprintf("%d pieces and blank", s.Bundle.Vocabulary.Width()-1)),
 		ok("output", output),
 		ok("padding", padding),
-	}, nil
+	}
+	return append(findings, languageModel(s.Bundle)...), nil
+}
+
+// languageModel opens that of the model, if it has one.
+func languageModel(b *asr.Bundle) []finding.Finding {
+	d := asr.Decoding{}
+	l := d.LanguageModel(b)
+	if l == nil {
+		return nil
+	}
+	const check = "lm"
+	m, err := l.Open()
+	if err == nil {
+		err = d.CheckFor(b)
+	}
+	if err != nil {
+		return []finding.Finding{{Check: check, Status: finding.Failure, Detail: err.Error(), Hint: "see doc/decoding.md"}}
+	}
+	words := m.Len(1)
+	if err := m.Close(); err != nil {
+		return []finding.Finding{{Check: check, Status: finding.Failure, Detail: err.Error()}}
+	}
+	return []finding.Finding{{Check: check, Status: finding.OK, Detail: fmt.Sprintf("a language model of %d words", words)}}
 }
 
 // The sample is read English; see SOURCE.md.
