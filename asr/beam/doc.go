@@ -42,7 +42,7 @@
 // longest other node that the text also is at (Aho and Corasick, CACM 1975). A text gets
 // Weight for each letter of a phrase as it is written, as a loan: a text that leaves the phrase
 // pays it back. At the end of the phrase the loan becomes its own. Phrases of short lists are
-// worth up to four letters more. What is pruned is measured by the best text without its loan, and
+// worth up to seven letters more. What is pruned is measured by the best text without its loan, and
 // a quarter of the beam is filled by what texts are worth without theirs: else a text that leaves
 // its phrase at last would have driven out the better ones. Of phrases within each other
 // the longest, or the several shorter ones that are worth more, count; of phrases that overlap
@@ -98,16 +98,16 @@
 //	                              B        U       not said   processor time a row
 //	without a language model
 //	100    pyctcdecode, 15      31.9 %   38.0 %       72       35,400 µs
-//	       Weight 1.5           28.7 %   37.0 %       65           22 µs
+//	       Weight 1.5           28.4 %   36.9 %       83           24 µs
 //	500    pyctcdecode, 10      44.3 %   38.9 %      125      157,000 µs
-//	       Weight 1.5           34.8 %   37.8 %      117           30 µs
+//	       Weight 1.5           34.2 %   38.0 %      152           31 µs
 //	2,000  pyctcdecode, 6       51.1 %   39.0 %      145      540,000 µs
 //	       Weight 1.5           38.8 %   38.4 %      172           55 µs
 //	with one
 //	100    pyctcdecode, 15      31.6 %   32.1 %       77        3,600 µs
-//	       Weight 1.5           29.0 %   28.7 %       46           27 µs
+//	       Weight 1.5           28.4 %   29.2 %       72           27 µs
 //	500    pyctcdecode, 15      36.5 %   32.9 %      161       13,100 µs
-//	       Weight 1.5           32.2 %   29.2 %       54           33 µs
+//	       Weight 1.5           32.5 %   29.8 %       80           35 µs
 //	2,000  pyctcdecode, 10      42.0 %   32.6 %      191       33,200 µs
 //	       Weight 1.5           37.4 %   29.7 %       96           58 µs
 //

@@ -149,7 +149,7 @@ func worth(text string, m *lm.Model, o *Options, phrases []Phrase) float64 {
 			part := strings.Fields(p.Text)
 			from := i + 1 - len(part)
 			if from >= 0 && slices.Equal(part, words[from:i+1]) {
-				best[i+1] = max(best[i+1], best[from]+float64(p.Weight)*float64(len(strings.Join(part, ""))+4))
+				best[i+1] = max(best[i+1], best[from]+float64(p.Weight)*float64(len(strings.Join(part, ""))+moreLetters))
 			}
 			for n := 1; n <= min(len(part), i+1); n++ {
 				covered[i] = covered[i] || slices.Equal(part[:n], words[i+1-n:i+1])

@@ -14,7 +14,7 @@ import (
 // Phrase is a text that is expected in a recording: a name, a term, several words.
 type Phrase struct {
 	Text string
-	// Weight is the bonus in nats for each letter, and for up to 4 letters more in lists of
+	// Weight is the bonus in nats for each letter, and for up to 7 letters more in lists of
 	// less than 2,000 phrases; 0 means DefaultPhraseWeight.
 	Weight float32
 }
@@ -50,7 +50,7 @@ const MaxPhraseWeight = 20
 // is in those of longList or more. Between them it falls with the logarithm of their number: any one
 // phrase of a long list is less likely to be said, and false alarms are mostly short words.
 const (
-	moreLetters = 4
+	moreLetters = 7
 	shortList   = 100
 	longList    = 2000
 )

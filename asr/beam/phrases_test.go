@@ -46,17 +46,17 @@ func TestPhrasesAreFoundHoweverTheyAreWritten(t *testing.T) {
 		text []int
 		want float64
 	}{
-		{at("▁new", "▁York"), 11},
-		{at("▁N", "e", "w", "▁yor", "k"), 11},
-		{at("▁", "N", "ew", "▁", "▁York", ","), 11},
-		{at("▁new", ",", "▁York", "▁city"), 22.5},
-		{at("▁new", "▁York", "▁city", "s"), 11},
+		{at("▁new", "▁York"), 14},
+		{at("▁N", "e", "w", "▁yor", "k"), 14},
+		{at("▁", "N", "ew", "▁", "▁York", ","), 14},
+		{at("▁new", ",", "▁York", "▁city"), 27},
+		{at("▁new", "▁York", "▁city", "s"), 14},
 		{at("▁new", "▁York", "s"), 0},
 		{at("▁new", "▁yor"), 0},
-		{at("▁new", "▁new", "▁York", "▁York"), 15},
-		{at("▁city", "▁York", "▁new"), 4},
-		{at("▁O", "’", "Brien"), 22},
-		{at("▁O", "'", "Brien", "▁York"), 26},
+		{at("▁new", "▁new", "▁York", "▁York"), 19.5},
+		{at("▁city", "▁York", "▁new"), 5.5},
+		{at("▁O", "’", "Brien"), 28},
+		{at("▁O", "'", "Brien", "▁York"), 33.5},
 	} {
 		if got := paid(g, pieces, c.text, v); math.Abs(got-c.want) > 1e-5 {
 			t.Errorf("%v: got %v, want %v", c.text, got, c.want)
@@ -74,8 +74,8 @@ func TestPhrasesPayInsideWords(t *testing.T) {
 	node := int32(open)
 	for i, s := range surfaces(v) {
 		var f float64
-		if node, f = g.walk(node, &s, i > 0); math.Abs(math.Log(f)-10./6) > 1e-6 {
-			t.Errorf("letter %d pays %v, want %v", i, math.Log(f), 10./6)
+		if node, f = g.walk(node, &s, i > 0); math.Abs(math.Log(f)-13./6) > 1e-6 {
+			t.Errorf("letter %d pays %v, want %v", i, math.Log(f), 13./6)
 		}
 	}
 	if f := g.end(node, true); math.Abs(math.Log(f)) > 1e-6 {
@@ -88,7 +88,7 @@ func TestTheBonusOfAPhraseInItsList(t *testing.T) {
 	long := strings.Repeat("a", 350)
 	pieces := []string{"▁silver", "▁" + long}
 	v := vocabulary(t, pieces)
-	for n, want := range map[int]float64{2: 15, 100: 15, 447: 12, 2000: 9, 3000: 9} {
+	for n, want := range map[int]float64{2: 19.5, 100: 19.5, 447: 14.25, 2000: 9, 3000: 9} {
 		list := []Phrase{{Text: "silver"}, {Text: long}}
 		for i := len(list); i < n; i++ {
 			list = append(list, Phrase{Text: fmt.Sprint("other ", i)})
