@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/asr-backend/asr-backend/asr/beam"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/lm"
 )
 
@@ -266,12 +267,8 @@ func (r *Recognizer) DecodedBy(phrases int) string {
 	default:
 		text += fmt.Sprintf(" with the language model %s", filepath.Base(d.file.Path))
 	}
-	switch phrases {
-	case 0:
-	case 1:
-		text += ", 1 hotword"
-	default:
-		text += fmt.Sprintf(", %d hotwords", phrases)
+	if phrases > 0 {
+		text += ", " + plural.Count(phrases, "hotword")
 	}
 	return text
 }

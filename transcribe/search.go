@@ -55,8 +55,7 @@ func (s *searches) finish(results []*asr.Result) {
 		r.Searched = true
 		if i < len(s.channels) && s.channels[i].decoder != nil {
 			c := &s.channels[i]
-			best := c.decoder.Finish(1)[0]
-			r.Tokens = append(append(c.tokens, c.decoder.Take()...), best.Tokens...)
+			r.Tokens = append(c.tokens, c.decoder.Best()...)
 		}
 	}
 }

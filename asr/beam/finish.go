@@ -19,6 +19,13 @@ type Hypothesis struct {
 // All asks Finish for all texts.
 const All = math.MaxInt
 
+// Best ends the recording and returns those tokens of the best text that Take has not returned.
+// The slice is valid until the next Reset, without which the Decoder must not be used again.
+func (d *Decoder) Best() []ctc.Token {
+	best := d.Finish(1)[0]
+	return append(d.Take(), best.Tokens...)
+}
+
 // Finish ends the recording and returns up to n texts, the best first. The Decoder must be
 // Reset before it is used again.
 func (d *Decoder) Finish(n int) []Hypothesis {

@@ -155,11 +155,7 @@ func (c *decoded) decode(t *testing.T, o Options) (string, float64) {
 		t.Fatal(err)
 	}
 	tokens, score := decode(s.Decoder(0), rows)
-	pieces := make([]ctc.Piece, len(tokens))
-	for i := range tokens {
-		pieces[i] = tokens[i].Piece
-	}
-	return v.Text(pieces), score
+	return v.TokenText(tokens), score
 }
 
 // decode returns the best text of rows.

@@ -25,6 +25,17 @@ func (v *Vocabulary) Text(pieces []Piece) string {
 	return string(v.decode(pieces).text)
 }
 
+// TokenText is Text, of the pieces of tokens.
+func (v *Vocabulary) TokenText(tokens []Token) string { return v.Text(piecesOf(tokens)) }
+
+func piecesOf(tokens []Token) []Piece {
+	pieces := make([]Piece, len(tokens))
+	for i := range tokens {
+		pieces[i] = tokens[i].Piece
+	}
+	return pieces
+}
+
 // LongestPause is the longest pause within a word, 0.8 s. Pieces further apart are of two
 // words, even if the model wrote no space between them: nobody pauses in a word for so long.
 const LongestPause timeline.Row = 10
@@ -40,11 +51,7 @@ func (v *Vocabulary) WrittenWords(tokens []Token) []Word {
 }
 
 func (v *Vocabulary) words(tokens []Token, longest timeline.Row) []Word {
-	pieces := make([]Piece, len(tokens))
-	for i := range tokens {
-		pieces[i] = tokens[i].Piece
-	}
-	s := v.decode(pieces)
+	s := v.decode(piecesOf(tokens))
 	var words []Word
 	for at := 0; at < len(s.text); {
 		r, size := utf8.DecodeRune(s.text[at:])

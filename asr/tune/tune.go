@@ -63,8 +63,7 @@ func (c *Clip) Decode(d *beam.Decoder) []ctc.Token {
 		d.PushCandidates(blank, pieces, sure)
 		tokens = append(tokens, d.Take()...)
 	}
-	best := d.Finish(1)[0]
-	return append(append(tokens, d.Take()...), best.Tokens...)
+	return append(tokens, d.Best()...)
 }
 
 // Options say what is tuned. Vocabulary and Search.Lexicon are required.
@@ -195,7 +194,7 @@ func Errors(ctx context.Context, clips []*Clip, s *beam.Search, v *ctc.Vocabular
 		workers.Go(func() {
 			d := s.Decoder(0)
 			for i := int(next.Add(1) - 1); i < len(clips) && ctx.Err() == nil; i = int(next.Add(1) - 1) {
-				each[i] = wer.CompareWords(clips[i].Words, wer.Normalize(text(v, clips[i].Decode(d))))
+				each[i] = wer.CompareWords(clips[i].Words, wer.Normalize(v.TokenText(clips[i].Decode(d))))
 			}
 		})
 	}
@@ -205,13 +204,4 @@ func Errors(ctx context.Context, clips []*Clip, s *beam.Search, v *ctc.Vocabular
 		sum.Add(e)
 	}
 	return sum, context.Cause(ctx)
-}
-
-// text returns what tokens write.
-func text(v *ctc.Vocabulary, tokens []ctc.Token) string {
-	pieces := make([]ctc.Piece, len(tokens))
-	for i := range tokens {
-		pieces[i] = tokens[i].Piece
-	}
-	return v.Text(pieces)
 }

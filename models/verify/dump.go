@@ -54,13 +54,11 @@ func NewDump(ctx context.Context, r *asr.Recognizer, path string) (_ *Dump, err 
 	d.LogMel = make([]float32, len(frames))
 	mel.Transpose(d.LogMel, frames, d.Bands, d.Frames)
 	vocabulary := r.Bundle().Vocabulary
-	var pieces []ctc.Piece
+	var tokens []ctc.Token
 	for _, result := range results {
-		for _, token := range ctc.Greedy(result.Rows, vocabulary.Blank(), 0) {
-			pieces = append(pieces, token.Piece)
-		}
+		tokens = append(tokens, ctc.Greedy(result.Rows, vocabulary.Blank(), 0)...)
 	}
-	d.Text = vocabulary.Text(pieces)
+	d.Text = vocabulary.TokenText(tokens)
 	return d, nil
 }
 

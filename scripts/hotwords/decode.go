@@ -146,13 +146,7 @@ func (e *experiment) text(d *beam.Decoder, rows [][]float32) string {
 		d.Push(row)
 		tokens = append(tokens, d.Take()...)
 	}
-	best := d.Finish(1)[0]
-	tokens = append(append(tokens, d.Take()...), best.Tokens...)
-	pieces := make([]ctc.Piece, len(tokens))
-	for i := range tokens {
-		pieces[i] = tokens[i].Piece
-	}
-	return e.vocabulary.Text(pieces)
+	return e.vocabulary.TokenText(append(tokens, d.Best()...))
 }
 
 // processor returns the processor time of the program so far, in microseconds.
