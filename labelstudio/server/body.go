@@ -43,6 +43,7 @@ type body struct {
 	stream io.Reader
 	left   int64 // of the limit
 	err    error // of the last Read; io.EOF once everything was read
+	closed bool
 }
 
 var errBodyTooLarge = errors.New("the body is too large")
@@ -85,10 +86,16 @@ func (b *Server) openBody(c *fiber.Ctx) *body {
 	return out
 }
 
-// close skips what the handler left, or has the connection closed after the answer.
+// close skips what the handler left, or has the connection closed after the answer. What is
+// beyond the limit is skipped too: a client that still sends when the connection is closed may
+// not see the answer.
 func (b *body) close(c *fiber.Ctx) {
-	if b.err == nil {
-		b.left = leftover
+	if b.closed {
+		return
+	}
+	b.closed = true
+	if b.err == nil || errors.Is(b.err, errBodyTooLarge) {
+		b.left, b.err = leftover, nil
 		_, _ = io.CopyN(io.Discard, b, leftover) // what is wrong with it stands in b.err
 	}
 	if b.err == nil {
