@@ -61,6 +61,7 @@ type Recognizer struct {
 	seed        maphash.Seed
 	decoder     decoder
 	transducer  *transducer.Model // of a transducer; else nil
+	durations   []timeline.Row    // of a TDT model
 
 	queue    *queue
 	room     *room
@@ -115,6 +116,9 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	r.contract.MaxRows, r.contract.Precision, r.contract.Encoder = MaxRows, r.bundle.precision(), r.bundle.Transducer != nil
 	if n := r.bundle.Card.MaxRows; n > 0 {
 		r.contract.MaxRows = timeline.Row(n)
+	}
+	if r.bundle.second && headOf(signature, r.vocabulary.Width()) == "" {
+		return &ModelError{r.bundle.Card.Name, fmt.Errorf("%w; use another --decoder", ErrNoCTC)}
 	}
 	if err := r.contract.signature(signature, &r.bundle.Card, r.vocabulary); err != nil {
 		return &ModelError{r.bundle.Card.Name, err}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Bundle is a model as it lies on disk or inside the program, not yet checked: an ONNX
@@ -28,8 +29,12 @@ import (
 //
 // and so are transducers, of which a folder has several graphs:
 //
+//	ours        encoder-model.onnx, decoder_joint-model.onnx, tokens.txt, model.json
 //	onnx-asr    encoder-model.onnx, decoder_joint-model.onnx, vocab.txt, config.json
 //	sherpa-onnx encoder.onnx, decoder.onnx, joiner.onnx, tokens.txt
+//
+// A hybrid also has a CTC head: in our layout a second output of the encoder, logprobs, and in that
+// of onnx-asr a model.onnx in the same folder, with an encoder of its own.
 type Bundle struct {
 	Card Card
 	// Dir is the folder on disk, or empty for a model inside the program.
@@ -37,8 +42,12 @@ type Bundle struct {
 	Graph string // file name of the ONNX graph; of a transducer, that of its encoder
 	// Transducer names the other graphs of a transducer; nil for a CTC model.
 	Transducer *TransducerFiles
+	// Decoder is what was asked of WithDecoder.
+	Decoder    Decoder
 	Vocabulary *ctc.Vocabulary
 	files      fs.FS
+	headGraph  string // the graph of a CTC head beside a transducer, or empty
+	second     bool   // the CTC head is the second output of the Graph
 }
 
 // Card is what model.json says of a model. Every field may be missing.
@@ -54,6 +63,12 @@ type Card struct {
 	MaxRows int64 `json:"max_rows"`
 	// WordShiftMS is added to word times: what this model's spikes are early, measured.
 	WordShiftMS float64 `json:"word_shift_ms"`
+	// Durations are those of a TDT model, in rows; empty means 0, 1, 2 and so on. MaxSymbols is how
+	// many pieces a transducer writes in a row at most; 0 means transducer.DefaultMaxSymbols.
+	// Decoder is RNNT or TDT, the kind of a transducer, or empty: its graphs show it too.
+	Decoder    Decoder        `json:"decoder"`
+	Durations  []timeline.Row `json:"durations"`
+	MaxSymbols int            `json:"max_symbols"`
 	// LMWeight, WordBonus and BlankPenalty are for decoding with a language model; see Decoding.
 	LMWeight     *float32 `json:"lm_weight"`
 	WordBonus    *float32 `json:"word_bonus"`
@@ -122,6 +137,7 @@ func readBundle(files fs.FS, graph, variant string) (*Bundle, error) {
 	var err error
 	if encoder, t := findTransducer(files, variant); t != nil && (graph == "" || graph == encoder) {
 		b.Graph, b.Transducer = encoder, t
+		b.headGraph, _ = findGraph(files, variant) // it need not be there
 	}
 	if b.Graph == "" {
 		if b.Graph, err = findGraph(files, variant); err != nil {
@@ -189,21 +205,31 @@ func (b *Bundle) readCard() error {
 		ModelType   string `json:"model_type"`
 		Features    int    `json:"features_size"`
 		Subsampling int    `json:"subsampling_factor"`
+		MaxSymbols  int    `json:"max_tokens_per_step"`
 	}
 	if err := json.Unmarshal(raw, &config); err != nil {
 		return fmt.Errorf("config.json: %w", err)
 	}
-	kinds := []string{"-ctc"}
-	if b.Transducer != nil {
-		kinds = []string{"-rnnt", "-tdt"}
+	var kinds []string
+	if b.Transducer == nil || b.headGraph != "" {
+		kinds = append(kinds, string(CTC))
 	}
-	if t := config.ModelType; t != "" && !slices.ContainsFunc(kinds, func(kind string) bool { return strings.HasSuffix(t, kind) }) {
-		return fmt.Errorf("config.json says model_type %q; the graphs beside it are of a model of type %s", t, strings.Join(kinds, " or "))
+	if b.Transducer != nil {
+		kinds = append(kinds, string(RNNT), string(TDT))
+	}
+	if t := config.ModelType; t != "" {
+		kind := t[strings.LastIndexByte(t, '-')+1:]
+		if !slices.Contains(kinds, kind) {
+			return fmt.Errorf("config.json says model_type %q; the graphs beside it are of a model of type %s", t, "-"+strings.Join(kinds, " or -"))
+		}
+		if Decoder(kind) != CTC {
+			b.Card.Decoder = Decoder(kind)
+		}
 	}
 	if f := config.Subsampling; f != 0 && f != 8 {
 		return fmt.Errorf("config.json says subsampling_factor %d; only 8 (FastConformer) can be used", f)
 	}
-	b.Card.Bands = config.Features
+	b.Card.Bands, b.Card.MaxSymbols = config.Features, config.MaxSymbols
 	return nil
 }
 
@@ -244,11 +270,7 @@ func (b *Bundle) DigestFiles() []string {
 	files := []string{b.Graph, b.Graph + ".data", "tokens.txt", "vocab.txt"}
 	if t := b.Transducer; t != nil {
 		files = append(files, strings.TrimSuffix(b.Graph, ".onnx")+".weights")
-		for _, name := range []string{t.Joint, t.Decoder, t.Joiner} {
-			if name != "" {
-				files = append(files, name)
-			}
-		}
+		files = append(files, t.names()...)
 	}
 	return files
 }

@@ -16,10 +16,11 @@ import (
 // A recording that is recognized again goes on after the last window that was kept, and gives the
 // same, wherever the recognition before ended. Windows without sound are among them.
 func TestATransducerGoesOnWhereItWas(t *testing.T) {
-	for _, kind := range []string{"hybrid", "tdt"} {
-		t.Run(kind, func(t *testing.T) {
+	for name, model := range map[string][2]string{"rnnt": {"hybrid", "onnx-asr"}, "tdt": {"tdt", "onnx-asr"}, "hybrid": {"hybrid", "both"}} {
+		t.Run(name, func(t *testing.T) {
 			var runs atomic.Int64
-			r := recognizer(t, bundle(t, "..", "transducer", kind, "onnx-asr"), asr.Options{Observe: func(asr.Run) { runs.Add(1) }})
+			kind := model[0]
+			r := recognizer(t, bundle(t, "..", "transducer", kind, model[1]), asr.Options{Observe: func(asr.Run) { runs.Add(1) }})
 			_, long := nemoDecoded(t, kind)
 			part := joinClips(t, long)
 			quiet := make([]float32, 3*asr.DefaultWindow.Rows.Sample())
@@ -57,6 +58,9 @@ func TestATransducerGoesOnWhereItWas(t *testing.T) {
 				again := map[timeline.Row][]byte{}
 				got := recognize(asr.Request{Load: load, Save: save(again)})
 				if diff := cmp.Diff(want.Tokens, got.Tokens); diff != "" {
+					t.Fatalf("after %d windows (-want +got):\n%s", n, diff)
+				}
+				if diff := cmp.Diff(want.Evidence, got.Evidence); diff != "" {
 					t.Fatalf("after %d windows (-want +got):\n%s", n, diff)
 				}
 				if diff := cmp.Diff(want.Rows, got.Rows); diff != "" {

@@ -95,9 +95,11 @@ func (r *Recognizer) speechRows(ctx context.Context, rt *ort.Runtime, s *ort.Ses
 	for i, win := range windows {
 		values := make([]float32, r.contract.Bands*int(r.window.frames()))
 		win.copyTo(values, r.contract.Bands, int(r.window.frames()))
-		if rows[i], err = r.contract.rows(ctx, rt, s, values, int(win.frames)); err != nil {
+		one, err := r.contract.rows(ctx, rt, s, values, int(win.frames))
+		if err != nil {
 			return nil, nil, err
 		}
+		rows[i] = one.values
 	}
 	return windows, rows, nil
 }

@@ -32,7 +32,8 @@ type Contract struct {
 	// Padding is false for exports whose padded frames leak into valid rows (NeMo before
 	// 2.5): runs of such a model hold inputs of one length only.
 	Padding bool
-	// Encoder is true for the encoder of a transducer: its rows are no distributions.
+	// Encoder is true for the encoder of a transducer: its rows are no distributions. If it has
+	// a CTC head too, Names says which output that is.
 	Encoder bool
 	// Precision is that of the graph.
 	Precision Precision
@@ -64,14 +65,18 @@ func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocab
 		return fmt.Errorf("the model takes %d mel bands; only 80 and 128 are known", c.Bands)
 	}
 	if c.Encoder {
-		return c.encoder(s)
+		return c.encoder(s, vocabulary)
+	}
+	c.Width = vocabulary.Width()
+	if head := headOf(s, c.Width); head != "" { // of a hybrid, whose transducer is not asked
+		c.Names.LogProbs = head
+		return nil
 	}
 	if len(s.Outputs) == 0 || s.Outputs[0].Type != "float32" || len(s.Outputs[0].Dims) != 3 {
 		return fmt.Errorf("outputs %v: want log-probabilities float32[batch rows pieces] first", s.Outputs)
 	}
 	out := s.Outputs[0]
 	c.Names.LogProbs = out.Name
-	c.Width = vocabulary.Width()
 	if w := out.Dims[2]; w >= 0 && int(w) != c.Width {
 		return fmt.Errorf("the model writes %d columns but the vocabulary has %d pieces and blank: they do not belong together", w, c.Width-1)
 	}
@@ -79,13 +84,25 @@ func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocab
 }
 
 // encoder checks the output of a transducer's encoder.
-func (c *Contract) encoder(s *ort.Signature) error {
+func (c *Contract) encoder(s *ort.Signature, vocabulary *ctc.Vocabulary) error {
 	if len(s.Outputs) == 0 || s.Outputs[0].Type != "float32" || len(s.Outputs[0].Dims) != 3 || s.Outputs[0].Dims[1] < 1 {
 		return fmt.Errorf("outputs %v: want rows float32[batch values rows] first, of an encoder", s.Outputs)
 	}
 	c.Names.LogProbs, c.Names.ColumnsFirst = s.Outputs[0].Name, true
 	c.Width = int(s.Outputs[0].Dims[1])
+	c.Names.Head, c.Names.HeadWidth = headOf(s, vocabulary.Width()), vocabulary.Width()
 	return nil
+}
+
+// headOf returns the name of the CTC head's output in a graph that writes an encoder's rows first,
+// or nothing.
+func headOf(s *ort.Signature, width int) string {
+	for _, out := range s.Outputs[min(len(s.Outputs), 1):] {
+		if out.Type == "float32" && len(out.Dims) == 3 && int(out.Dims[2]) == width {
+			return out.Name
+		}
+	}
+	return ""
 }
 
 // metadata checks what sherpa-onnx writes into its exports.
@@ -123,7 +140,7 @@ func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) (s
 		if err != nil {
 			return 0, fmt.Errorf("a run of %d frames failed, as with a model that does not subsample by 8: %w", frames, err)
 		}
-		if err := c.distributions(rows); err != nil {
+		if err := c.check(rows); err != nil {
 			return 0, fmt.Errorf("%w (probe of %d frames)", err, frames)
 		}
 	}
@@ -138,19 +155,26 @@ func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) (s
 		return 0, err
 	}
 	took := max(time.Since(start), time.Microsecond)
+	speed = timeline.Frame(padded).Sample().Duration().Seconds() / took.Seconds()
 	if c.Encoder {
-		c.Padding = distance(alone, with[:len(alone)]) < encoderBound
-		return timeline.Frame(padded).Sample().Duration().Seconds() / took.Seconds(), nil
+		c.Padding = distance(alone.values, with.values) < encoderBound
+		return speed, nil
 	}
 	bound := c.Precision.paddingBound()
 	a := agreement{logits: c.Unnormalised}
-	a.compare(alone, with, c.Width, bound)
+	a.compare(alone.values, with.values, c.Width, bound)
 	c.Padding = a.check(bound) == nil
-	return timeline.Frame(padded).Sample().Duration().Seconds() / took.Seconds(), nil
+	return speed, nil
+}
+
+// probed is what a model writes of some rows.
+type probed struct {
+	values []float32 // of the rows
+	head   []float32 // log-probabilities of the CTC head of a hybrid
 }
 
 // run returns the rows of the first frames of a tensor of padded frames, which hold noise.
-func (c *Contract) run(ctx context.Context, r *ort.Runtime, s *ort.Session, frames, padded int) ([]float32, error) {
+func (c *Contract) run(ctx context.Context, r *ort.Runtime, s *ort.Session, frames, padded int) (*probed, error) {
 	noise := rand.New(rand.NewPCG(1, 2))
 	values := make([]float32, c.Bands*padded)
 	for t := range frames {
@@ -162,7 +186,7 @@ func (c *Contract) run(ctx context.Context, r *ort.Runtime, s *ort.Session, fram
 }
 
 // rows returns the rows of the first frames of a window of features.
-func (c *Contract) rows(ctx context.Context, r *ort.Runtime, s *ort.Session, features []float32, frames int) (_ []float32, err error) {
+func (c *Contract) rows(ctx context.Context, r *ort.Runtime, s *ort.Session, features []float32, frames int) (_ *probed, err error) {
 	want := func(n int) int { return int(timeline.RowsIn(timeline.Frame(n))) }
 	padded := len(features) / c.Bands
 	b, err := r.NewBuffers(1, c.Bands, padded, want(padded), c.Width)
@@ -175,7 +199,11 @@ func (c *Contract) rows(ctx context.Context, r *ort.Runtime, s *ort.Session, fea
 	if err := s.Run(ctx, b); err != nil {
 		return nil, err
 	}
-	return b.LogProbs[:want(frames)*c.Width], nil
+	out := &probed{values: b.LogProbs[:want(frames)*c.Width]}
+	if b.Head != nil {
+		out.head = b.Head[:want(frames)*c.Names.HeadWidth]
+	}
+	return out, nil
 }
 
 // encoderBound is how far values of an encoder's rows, which are about one, may differ for padding
@@ -191,15 +219,27 @@ func distance(a, b []float32) float64 {
 	return most
 }
 
-// distributions checks that rows are numbers and, of a CTC model, log-probabilities.
-func (c *Contract) distributions(rows []float32) error {
-	for at := 0; at < len(rows); at += c.Width {
-		sum := logSumExp(rows[at : at+c.Width])
-		if math.IsNaN(sum) || math.IsInf(sum, 0) {
-			return errors.New("the model writes values that are not numbers")
+// check checks that rows are numbers and, of a CTC head, log-probabilities.
+func (c *Contract) check(rows *probed) error {
+	if !c.Encoder {
+		return c.distributions(rows.values, c.Width)
+	}
+	for _, v := range rows.values {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return errNotNumbers
 		}
-		if c.Encoder {
-			continue
+	}
+	return c.distributions(rows.head, c.Names.HeadWidth)
+}
+
+var errNotNumbers = errors.New("the model writes values that are not numbers")
+
+// distributions checks rows of log-probabilities.
+func (c *Contract) distributions(rows []float32, width int) error {
+	for at := 0; at < len(rows); at += width {
+		sum := logSumExp(rows[at : at+width])
+		if math.IsNaN(sum) || math.IsInf(sum, 0) {
+			return errNotNumbers
 		}
 		if math.Abs(sum) > c.Precision.normalisedWithin() {
 			c.Unnormalised = true

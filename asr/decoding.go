@@ -224,9 +224,11 @@ func (r *Recognizer) Search(phrases *beam.Phrases) *beam.Search {
 	return r.decoder.search.WithPhrases(phrases)
 }
 
-// Transducer reports whether texts are those of a transducer, for which there is neither a search nor
-// an alignment of given texts.
+// Transducer reports whether texts are those of a transducer, for which there is no search.
 func (r *Recognizer) Transducer() bool { return r.transducer != nil }
+
+// Aligns reports whether given texts can be found in recordings: the model has a CTC head.
+func (r *Recognizer) Aligns() bool { return r.transducer == nil || r.contract.Names.Head != "" }
 
 // SearchAlternatives returns the search that finds several texts of a stretch of speech, with
 // phrases or nil. It is there also where texts are the best pieces of rows.
@@ -250,11 +252,15 @@ func (r *Recognizer) Lexicon() (*beam.Lexicon, beam.Options) {
 // DecodedBy says in a few words how texts are found with a number of phrases.
 func (r *Recognizer) DecodedBy(phrases int) string {
 	d := &r.decoder
-	if m := r.transducer; m != nil {
-		if len(m.Durations(r.vocabulary.Blank())) > 0 {
-			return "greedy TDT"
+	if r.transducer != nil {
+		text := "greedy RNN-T"
+		if len(r.durations) > 0 {
+			text = "greedy TDT"
 		}
-		return "greedy RNN-T"
+		if r.Aligns() {
+			text += ", word times from CTC"
+		}
+		return text
 	}
 	if d.search == nil && phrases == 0 {
 		return "greedy"

@@ -297,7 +297,7 @@ func (r *Recognizer) mostWindows() int {
 func (r *Recognizer) addWorkers(rt *ort.Runtime, w worker, workers int, o Options) error {
 	w.runtime, w.contract, w.window, w.observe = rt, &r.contract, r.window, o.Observe
 	w.provider = r.device.Provider
-	w.blank, w.measure = r.vocabulary.Blank(), ctc.NewMeasure(r.contract.Width)
+	w.blank, w.measure = r.vocabulary.Blank(), ctc.NewMeasure(r.vocabulary.Width())
 	r.maxInFlight = 2 * workers * r.device.Batch
 	r.room = newRoom(r.maxInFlight)
 	w.room = r.room

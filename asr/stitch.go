@@ -16,9 +16,9 @@ type stitcher struct {
 	emit   func(timeline.Row, []float32) error
 	// search gets the rows with their candidates, if they have any.
 	search func(row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error
-	// decode gets the rows of a transducer's encoder; nil for a CTC model. The context is that of
-	// a window.
-	decode  func(rows []ctc.Row, values []float32) error
+	// decode gets the first rows of those held, of a transducer's encoder; nil for a CTC model. The
+	// context is that of a window.
+	decode  func(held *output, rows int) error
 	context timeline.Row
 
 	held output // rows that are not decided yet, from row at on
@@ -28,7 +28,13 @@ type stitcher struct {
 // output is what is kept of the model's output for consecutive rows.
 type output struct {
 	ctc.Saved
-	full []float32 // their log-probabilities, if wanted
+	full []float32 // the rows as the model writes them, if wanted
+	// Of a hybrid that is decoded: the log-probabilities of its CTC head for all rows of the
+	// window, and how many of these come before Rows.
+	head []float32
+	cut  int
+	// silent says that the model has not been run, as there is no sound.
+	silent bool
 }
 
 // from returns the rows from number n on.
@@ -40,6 +46,7 @@ func (o output) from(n, width int) output {
 	if o.full != nil {
 		o.full = o.full[n*width:]
 	}
+	o.cut += n
 	return o
 }
 
@@ -66,7 +73,7 @@ func (s *stitcher) add(start timeline.Row, next output) error {
 	}
 	s.result.Overlap += timeline.Row(overlap)
 	cut := 0
-	if s.decode != nil { // nothing is known of the rows yet
+	if s.decode != nil && next.head == nil { // nothing is known of the rows yet
 		cut = overlap - min(int(s.context), overlap/2)
 	} else {
 		cut = seam(before, after, s.blank)
@@ -86,7 +93,7 @@ func (s *stitcher) finish() error {
 // commit makes the first n held rows the recording's.
 func (s *stitcher) commit(n int) error {
 	if s.decode != nil {
-		return s.decode(s.held.Rows[:n], s.held.full[:n*s.width])
+		return s.decode(&s.held, n)
 	}
 	first := s.result.First + timeline.Row(len(s.result.Rows))
 	for i := range n {

@@ -39,10 +39,13 @@ func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) (_ 
 	t := &track{r: r, req: req, channel: channel, origin: origin, mel: mel.NewExtractor(r.bank, r.melWorkers)}
 	t.result = &Result{Output: ctc.Output{Vocabulary: r.vocabulary, First: origin, Shift: r.identity.Shift}}
 	t.stitch = stitcher{blank: r.vocabulary.Blank(), width: r.contract.Width, result: t.result}
-	if r.transducer != nil {
-		if req.LogProbs != nil {
+	if r.transducer != nil && req.LogProbs != nil {
+		if !r.Aligns() {
 			return nil, ErrNoCTC
 		}
+		t.stitch.width = r.vocabulary.Width()
+	}
+	if r.transducer != nil && req.LogProbs == nil {
 		if t.decoding, err = r.newDecoding(t.result); err != nil {
 			return nil, err
 		}
@@ -60,21 +63,10 @@ func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) (_ 
 	return t, nil
 }
 
-// decode gives rows to the transducer, those that ran and silent ones apart.
-func (t *track) decode(rows []ctc.Row, values []float32) error {
-	for from := 0; from < len(rows); {
-		silent, to := rows[from].Confidence == 1, from
-		for to < len(rows) && (rows[to].Confidence == 1) == silent {
-			to++
-		}
-		width := t.r.contract.Width
-		// Between windows it is seen whether the recording is still wanted.
-		if err := t.decoding.push(context.Background(), rows[from:to], values[from*width:to*width], silent); err != nil {
-			return err
-		}
-		from = to
-	}
-	return nil
+// decode gives rows to the transducer. Between windows it is seen whether the recording is still
+// wanted.
+func (t *track) decode(held *output, rows int) error {
+	return t.decoding.push(context.Background(), held, rows)
 }
 
 // push takes the next samples and starts the windows they complete.
@@ -139,7 +131,7 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 	lo := int(from.Frame()-t.base) * bands
 	raw := t.raw[lo : lo+int(n)*bands]
 	w := &window{ctx: ctx, owner: t, priority: t.req.priority(), start: t.origin + from, frames: n,
-		logProbs: t.req.LogProbs != nil, search: t.req.Search != nil, done: make(chan struct{})}
+		logProbs: t.req.LogProbs != nil, decode: t.decoding != nil, search: t.req.Search != nil, done: make(chan struct{})}
 	t.started = true
 	t.result.Windows++
 	rows := timeline.RowsIn(n)
@@ -156,16 +148,7 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 		close(w.done)
 	case !audible(t.result.Levels[from.Frame():][:n]):
 		t.result.Skipped++
-		w.Rows = silentRows(rows, t.r.vocabulary.Blank())
-		if w.search {
-			w.Candidates.AppendSilent(int(rows))
-		}
-		switch {
-		case t.decoding != nil:
-			w.full = make([]float32, int(rows)*t.r.contract.Width)
-		case w.logProbs:
-			w.full = silentLogProbs(rows, t.r.contract.Width, t.r.vocabulary.Blank())
-		}
+		w.output = t.silence(rows)
 		close(w.done)
 	default:
 		if t.several {
@@ -193,6 +176,26 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 		}
 	}
 	return nil
+}
+
+// silence returns what stands for the output of a model that was not run.
+func (t *track) silence(rows timeline.Row) output {
+	blank := t.r.vocabulary.Blank()
+	out := output{silent: true}
+	out.Rows = silentRows(rows, blank)
+	if t.req.Search != nil {
+		out.Candidates.AppendSilent(int(rows))
+	}
+	switch {
+	case t.decoding != nil:
+		out.full = make([]float32, int(rows)*t.r.contract.Width)
+		if t.r.Aligns() {
+			out.head = silentLogProbs(rows, t.r.vocabulary.Width(), blank)
+		}
+	case t.req.LogProbs != nil:
+		out.full = silentLogProbs(rows, t.r.vocabulary.Width(), blank)
+	}
+	return out
 }
 
 // twin returns the window of an earlier channel that holds the same frames as w, so that
@@ -267,8 +270,10 @@ func (t *track) decodeWindow(w *window) error {
 	if err := t.stitch.add(w.start-t.origin, w.output); err != nil {
 		return err
 	}
-	if (w.run || w.same != nil) && t.req.Save != nil {
-		t.req.Save(t.channel, w.start, &ctc.Saved{Checkpoint: t.checkpoint()})
+	if w.run || w.same != nil {
+		if c := t.checkpoint(); t.req.Save != nil {
+			t.req.Save(t.channel, w.start, &ctc.Saved{Checkpoint: c})
+		}
 	}
 	return nil
 }

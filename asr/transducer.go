@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -17,8 +18,13 @@ import (
 // and Joiner.
 type TransducerFiles struct{ Joint, Decoder, Joiner string }
 
+// names returns the files that there are.
+func (t *TransducerFiles) names() []string {
+	return slices.DeleteFunc([]string{t.Joint, t.Decoder, t.Joiner}, func(name string) bool { return name == "" })
+}
+
 // findTransducer returns the names of a transducer's graphs, of a variant such as "int8", or
-// nothing. A folder that has a model.onnx too holds a CTC model.
+// nothing.
 func findTransducer(files fs.FS, variant string) (encoder string, t *TransducerFiles) {
 	has := func(names ...string) bool {
 		for _, name := range names {
@@ -27,9 +33,6 @@ func findTransducer(files fs.FS, variant string) (encoder string, t *TransducerF
 			}
 		}
 		return true
-	}
-	if has("model.onnx") {
-		return "", nil
 	}
 	ends := []string{".onnx", ".int8.onnx", ".fp16.onnx"}
 	if variant != "" {
@@ -47,9 +50,6 @@ func findTransducer(files fs.FS, variant string) (encoder string, t *TransducerF
 	}
 	return "", nil
 }
-
-// ErrNoCTC says that a model cannot align texts: a transducer has no log-probabilities of rows.
-var ErrNoCTC = errors.New("the model is a transducer without a CTC head: it has no log-probabilities of rows, so it cannot find given texts in recordings")
 
 // loadTransducer loads the graphs beside the encoder.
 func (r *Recognizer) loadTransducer(rt *ort.Runtime) error {
@@ -80,20 +80,43 @@ func (r *Recognizer) loadTransducer(rt *ort.Runtime) error {
 	if m.Width <= int(blank) {
 		return fmt.Errorf("the joint writes %d columns but the vocabulary has %d pieces and blank: they do not belong together", m.Width, blank)
 	}
-	// No graph says which durations it has. All published models have these.
-	if n := m.Width - int(blank) - 1; n != 0 && n != publishedDurations {
-		return fmt.Errorf("the joint writes %d columns, %d more than the vocabulary has pieces and blank: they do not belong together, or the durations are not 0 to %d", m.Width, n, publishedDurations-1)
+	durations := m.Width - int(blank) - 1
+	if err := r.bundle.kind(durations); err != nil {
+		return err
+	}
+	if err := r.chooseDurations(durations); err != nil {
+		return err
 	}
 	return r.probeTransducer(m, blank)
 }
 
-// publishedDurations is how many durations TDT models have: 0 to 4.
-const publishedDurations = 5
+// chooseDurations takes the durations that the card says, else 0, 1, 2 and so on: no graph says
+// which it has, and all published models have 0 to 4.
+func (r *Recognizer) chooseDurations(n int) error {
+	const published = 5
+	said := r.bundle.Card.Durations
+	switch {
+	case len(said) > 0 && len(said) != n:
+		return fmt.Errorf("model.json has %d durations, and the joint writes %d columns more than the vocabulary has pieces and blank: they do not belong together", len(said), n)
+	case len(said) > 0:
+		r.durations = said
+	case n != 0 && n != published:
+		return fmt.Errorf("the joint writes %d columns more than the vocabulary has pieces and blank: they do not belong together, or model.json has to say which %d durations they are", n, n)
+	default:
+		for d := range n {
+			r.durations = append(r.durations, timeline.Row(d))
+		}
+	}
+	return nil
+}
 
 // probeTransducer asks about a row of zeros at the beginning.
 func (r *Recognizer) probeTransducer(m *transducer.Model, blank ctc.Piece) (err error) {
 	n := m.Networks(1)
 	defer func() { err = errors.Join(err, n.Close()) }()
+	if _, err := transducer.NewDecoder(n, r.decoderOptions(), 0); err != nil {
+		return err
+	}
 	s := transducer.Step{Rows: make([]float32, m.RowWidth), Count: 1, Label: blank, Before: m.NewState(), After: m.NewState(), Logits: make([]float32, m.Width)}
 	if err := n.Step(context.Background(), &s); err != nil {
 		return err
@@ -106,6 +129,11 @@ func (r *Recognizer) probeTransducer(m *transducer.Model, blank ctc.Piece) (err 
 	return nil
 }
 
+// decoderOptions describe the transducer.
+func (r *Recognizer) decoderOptions() transducer.Options {
+	return transducer.Options{Blank: r.vocabulary.Blank(), RowWidth: r.transducer.RowWidth, Durations: r.durations, MaxSymbols: r.bundle.Card.MaxSymbols}
+}
+
 // decoding finds the text of one channel with a transducer, as its rows become final.
 type decoding struct {
 	networks interface{ Close() error }
@@ -113,6 +141,7 @@ type decoding struct {
 	labels   []transducer.Label
 	result   *Result
 	blank    ctc.Piece
+	width    int                        // of a row of the encoder
 	marked   struct{ rows, tokens int } // of the result at the last checkpoint
 }
 
@@ -129,12 +158,12 @@ func (d *decoding) noteRow(x *ctc.Token) {
 func (r *Recognizer) newDecoding(result *Result) (*decoding, error) {
 	m, blank := r.transducer, r.vocabulary.Blank()
 	n := m.Networks(transducer.DefaultAhead)
-	d, err := transducer.NewDecoder(n, transducer.Options{Blank: blank, RowWidth: m.RowWidth, Durations: m.Durations(blank)}, result.First)
+	d, err := transducer.NewDecoder(n, r.decoderOptions(), result.First)
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	result.Searched, result.Transducer = true, true
-	return &decoding{networks: n, decoder: d, result: result, blank: blank}, nil
+	return &decoding{networks: n, decoder: d, result: result, blank: blank, width: m.RowWidth}, nil
 }
 
 // end cuts tokens off whose durations lead beyond the last row.
@@ -147,26 +176,33 @@ func (d *decoding) end() {
 
 func (d *decoding) close() error { return d.networks.Close() }
 
-// push takes the next final rows, of a model that ran or of a stretch without sound, whose rows
-// have nothing to say.
-func (d *decoding) push(ctx context.Context, rows []ctc.Row, values []float32, silent bool) (err error) {
+// push takes the first rows that are held, which are final now. Those of a stretch without sound have
+// nothing to say.
+func (d *decoding) push(ctx context.Context, held *output, n int) (err error) {
 	from := len(d.result.Rows)
-	d.result.Rows = append(d.result.Rows, rows...)
-	for i := range rows {
-		d.result.Rows[from+i] = ctc.SilentRow(d.blank)
+	d.result.Rows = append(d.result.Rows, held.Rows[:n]...)
+	if held.head == nil {
+		for i := range n {
+			d.result.Rows[from+i] = ctc.SilentRow(d.blank)
+		}
 	}
-	if silent {
-		d.decoder.Pass(timeline.Row(len(rows)))
+	if held.silent {
+		d.decoder.Pass(timeline.Row(n))
 		return nil
 	}
-	if d.labels, err = d.decoder.Push(ctx, values, d.labels[:0]); err != nil {
+	if d.labels, err = d.decoder.Push(ctx, held.full[:n*d.width], d.labels[:0]); err != nil {
 		return err
 	}
 	for _, l := range d.labels {
 		last := l.Row + max(l.Duration, 1) - 1
 		token := ctc.Token{Piece: l.Piece, First: l.Row, Last: last, LogProb: l.LogProb, Confidence: l.Confidence}
 		d.result.Tokens = append(d.result.Tokens, token)
-		d.noteRow(&token)
+		if held.head == nil {
+			d.noteRow(&token)
+			continue
+		}
+		at := held.cut + int(l.Row-d.result.First) - from
+		d.result.Evidence = append(d.result.Evidence, ctc.EvidenceOf(l.Piece, held.head, int(d.blank)+1, at))
 	}
 	return nil
 }

@@ -42,7 +42,8 @@ type window struct {
 	frames   timeline.Frame
 	features []float32   // as the model takes them, bands × frames; the worker's until it is done
 	placed   bool        // it has a place in the room
-	logProbs bool        // keep whole rows, not only their summary
+	logProbs bool        // keep whole rows of log-probabilities, not only their summary
+	decode   bool        // keep the rows of the encoder, for a transducer, and what its CTC head says
 	search   bool        // keep candidates
 	sum      uint64      // of its frames, if the recording has several channels
 	run      bool        // the model runs over it

@@ -150,15 +150,20 @@ func (w *worker) bufferFor(size, frames int) (b *ort.Buffers, own bool, err erro
 
 // summarize takes from the model's output what is kept of a window, which has a place in the batch.
 func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) error {
-	width := w.contract.Width
-	win.Rows = make([]ctc.Row, timeline.RowsIn(win.frames))
-	if w.contract.Encoder {
-		for i := range win.Rows {
-			win.Rows[i].Best = w.blank // until they are decoded
+	n := int(timeline.RowsIn(win.frames))
+	win.Rows = make([]ctc.Row, n)
+	logProbs, width := b.LogProbs, w.contract.Width
+	if win.decode {
+		win.full = slices.Clone(logProbs[place*b.Rows*width:][:n*width])
+		if b.Head == nil {
+			for i := range win.Rows {
+				win.Rows[i].Best = w.blank // until they are decoded
+			}
+			return nil
 		}
-		at := place * b.Rows * width
-		win.full = slices.Clone(b.LogProbs[at : at+len(win.Rows)*width])
-		return nil
+	}
+	if b.Head != nil {
+		logProbs, width = b.Head, w.contract.Names.HeadWidth
 	}
 	if win.logProbs {
 		win.full = make([]float32, len(win.Rows)*width)
@@ -166,7 +171,7 @@ func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) er
 	for i := range win.Rows {
 		var r ctc.Row
 		at := place*b.Rows + i
-		row := b.LogProbs[at*width : (at+1)*width]
+		row := logProbs[at*width : (at+1)*width]
 		switch {
 		case sums:
 			r = w.measure.Row(ctc.Sums{Best: b.Best[at], Top: b.Top[at], Blank: b.Blank[at], Power: b.Power[at]}, w.blank)
@@ -186,6 +191,9 @@ func (w *worker) summarize(win *window, b *ort.Buffers, place int, sums bool) er
 		if win.logProbs {
 			copy(win.full[i*width:], row)
 		}
+	}
+	if win.decode {
+		win.head = slices.Clone(logProbs[place*b.Rows*width:][:n*width])
 	}
 	return nil
 }

@@ -70,6 +70,9 @@ func (t *Transcriber) Recognize(ctx context.Context, source Source, q Request) (
 	}
 	texts.finish(results)
 	for i, result := range results {
+		if err := align.Retime(&result.Output); err != nil {
+			return nil, fmt.Errorf("transcribe %s: %w", r.name, err)
+		}
 		c := channel{Result: result, number: t.channelNumber(i), copied: s.Twin(i) >= 0, candidates: texts.candidates(i)}
 		if q.KeepLogProbs {
 			c.store = r.store(i)

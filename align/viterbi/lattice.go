@@ -31,7 +31,7 @@ func newLattice(p *Problem) *lattice {
 		tokens: make([]int32, n), repeat: make([]float64, n), l: make([]float64, n+1), b: make([]float64, n+1)}
 	for i, token := range p.Tokens {
 		g.tokens[i] = int32(token)
-		if i > 0 && token == p.Tokens[i-1] {
+		if p.equal(i) {
 			g.repeat[i] = never
 		}
 	}

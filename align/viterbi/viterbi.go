@@ -63,6 +63,9 @@ type Problem struct {
 	Blank  ctc.Piece
 	// Tokens must not hold Blank.
 	Tokens []ctc.Piece
+	// Equal, if set, says of each token whether it equals the one before, for tokens whose
+	// numbers are not those of pieces. Otherwise tokens of one number are equal.
+	Equal []bool
 	// Skips, if set, lets words and rows that do not match be skipped.
 	Skips *SkipOptions
 	// Band, if set, limits row t to tokens lo <= i < hi. Neither may ever fall.
@@ -135,6 +138,14 @@ func Align(p *Problem) (*Path, error) {
 	return newLattice(p).run()
 }
 
+// equal reports whether a token equals the one before.
+func (p *Problem) equal(i int) bool {
+	if p.Equal != nil {
+		return p.Equal[i]
+	}
+	return i > 0 && p.Tokens[i] == p.Tokens[i-1]
+}
+
 // Repeats returns how many tokens equal their left neighbour.
 func Repeats(tokens []ctc.Piece) int {
 	n := 0
@@ -163,7 +174,13 @@ func (p *Problem) validate() error {
 		}
 		return nil
 	}
-	if n, r := len(p.Tokens), Repeats(p.Tokens); int64(p.Rows) < int64(n+r) {
+	n, r := len(p.Tokens), 0
+	for i := range p.Tokens {
+		if p.equal(i) {
+			r++
+		}
+	}
+	if int64(p.Rows) < int64(n+r) {
 		return &TooShortError{p.Rows, n, r}
 	}
 	return nil

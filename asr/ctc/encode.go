@@ -61,13 +61,13 @@ func ParseSaved(b []byte, width int) (s Saved, err error) {
 		return s, err
 	}
 	n := int(binary.LittleEndian.Uint32(b[4:]))
-	if b = b[8:]; n == 0 || n > len(b)/(rowBytes+4) {
+	if b = b[8:]; n == 0 || n > len(b)/(RowBytes+4) {
 		return s, fmt.Errorf("ctc: %d bytes are too few for %d rows with candidates", len(b), n)
 	}
-	if s.Rows, err = ParseRows(b[:n*rowBytes], width); err != nil {
+	if s.Rows, err = ParseRows(b[:n*RowBytes], width); err != nil {
 		return s, err
 	}
-	if s.Candidates, err = parseCandidates(b[n*rowBytes:], n, width); err != nil {
+	if s.Candidates, err = parseCandidates(b[n*RowBytes:], n, width); err != nil {
 		return Saved{}, err
 	}
 	return s, nil
@@ -105,8 +105,8 @@ func parseCandidates(b []byte, n, width int) (c Candidates, err error) {
 	return c, nil
 }
 
-// rowBytes is the size of an encoded row.
-const rowBytes = 16
+// RowBytes is the size of a row as AppendRows writes it.
+const RowBytes = 16
 
 // AppendRows appends rows to b in a form that ParseRows reads: four little-endian
 // 32-bit values a row, in the order of Row's fields.
@@ -122,12 +122,12 @@ func AppendRows(b []byte, rows []Row) []byte {
 
 // ParseRows reads rows of a vocabulary of width columns.
 func ParseRows(b []byte, width int) ([]Row, error) {
-	if len(b)%rowBytes != 0 {
+	if len(b)%RowBytes != 0 {
 		return nil, fmt.Errorf("ctc: %d bytes are not a number of rows", len(b))
 	}
-	rows := make([]Row, len(b)/rowBytes)
+	rows := make([]Row, len(b)/RowBytes)
 	for i := range rows {
-		field := func(k int) uint32 { return binary.LittleEndian.Uint32(b[i*rowBytes+4*k:]) }
+		field := func(k int) uint32 { return binary.LittleEndian.Uint32(b[i*RowBytes+4*k:]) }
 		best := field(0)
 		if best >= uint32(width) {
 			return nil, fmt.Errorf("ctc: row %d has piece %d of %d", i, best, width)

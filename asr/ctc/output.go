@@ -21,6 +21,9 @@ type Output struct {
 	Tokens   []Token
 	// Transducer says that the tokens are those of a transducer.
 	Transducer bool
+	// Evidence is that of each of the Tokens of a hybrid, which still have the rows of the
+	// transducer; see align.Retime. Otherwise it is nil.
+	Evidence []Evidence
 	// Levels is the loudness of each mel frame of the part.
 	Levels []mel.Level
 	// Shift is the model's measured constant, to be added to the time of every row.

@@ -26,9 +26,14 @@ type Buffers struct {
 	logProbs *binding.Tensor[float32]
 	sums     []binding.Value
 
+	// Head is batch × rows × the width of the session's second output, which is CTC
+	// log-probabilities; nil until a run of a session that has one.
+	Head []float32
+
 	// Of a session that writes columns first: its output, made when it is first needed.
 	turned  []float32
 	columns *binding.Tensor[float32]
+	head    *binding.Tensor[float32]
 }
 
 // NewBuffers allocates buffers. All dimensions must be positive. The caller closes them
@@ -95,6 +100,18 @@ func (b *Buffers) needColumns() (err error) {
 	return nil
 }
 
+// needHead makes the second output of a session, of width values a row.
+func (b *Buffers) needHead(width int) (err error) {
+	if b.head != nil {
+		return nil
+	}
+	b.Head = make([]float32, b.Batch*b.Rows*width)
+	if b.head, err = binding.NewTensor(shape(b.Batch, b.Rows, width), b.Head); err != nil {
+		return fmt.Errorf("ort: buffers of %d × %d rows: %w", b.Batch, b.Rows, err)
+	}
+	return nil
+}
+
 // turn copies columns to rows.
 func (b *Buffers) turn() {
 	each := b.Rows * b.Width
@@ -111,7 +128,7 @@ func (b *Buffers) turn() {
 // Close frees the tensors.
 func (b *Buffers) Close() error {
 	var errs []error
-	for _, t := range []*binding.Tensor[float32]{b.features, b.logProbs, b.columns} {
+	for _, t := range []*binding.Tensor[float32]{b.features, b.logProbs, b.columns, b.head} {
 		if t != nil {
 			errs = append(errs, t.Destroy())
 		}
@@ -122,7 +139,7 @@ func (b *Buffers) Close() error {
 	for _, t := range b.sums {
 		errs = append(errs, t.Destroy())
 	}
-	b.features, b.lengths, b.logProbs, b.sums, b.columns = nil, nil, nil, nil, nil
+	b.features, b.lengths, b.logProbs, b.sums, b.columns, b.head = nil, nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

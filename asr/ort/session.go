@@ -38,7 +38,7 @@ type SessionOptions struct {
 	MemoryLimit int64
 }
 
-// Names are the tensors of a FastConformer CTC export.
+// Names are the tensors of the export of a FastConformer encoder with its CTC head, or without one.
 type Names struct {
 	Features, Lengths, LogProbs string
 	// Sums are the outputs of a graph that sums its rows up, instead of LogProbs: the best piece, its
@@ -47,12 +47,19 @@ type Names struct {
 	// ColumnsFirst says that the output is [batch columns rows], as encoders of transducers write
 	// it. LogProbs of Buffers has rows first all the same.
 	ColumnsFirst bool
+	// Head is a second output, [batch rows HeadWidth], or empty: the log-probabilities that the CTC
+	// head of a hybrid gives for the same rows.
+	Head      string
+	HeadWidth int
 }
 
 // outputs are those that a run computes.
 func (n Names) outputs() []string {
 	if n.Sums != nil {
 		return n.Sums
+	}
+	if n.Head != "" {
+		return []string{n.LogProbs, n.Head}
 	}
 	return []string{n.LogProbs}
 }
@@ -63,6 +70,7 @@ type Session struct {
 	model   string
 	sums    bool      // it sums rows up
 	columns bool      // it writes columns first
+	head    int       // the width of its second output, 0 if it has none
 	cuda    *handlers // of a session on a GPU; else nil
 }
 
@@ -75,6 +83,9 @@ func (r *Runtime) NewSession(m Source, names Names, o SessionOptions) (*Session,
 	defer opts.Destroy()
 	in, out := []string{names.Features, names.Lengths}, names.outputs()
 	s := &Session{model: m.describe(), sums: names.Sums != nil, columns: names.ColumnsFirst}
+	if names.Head != "" {
+		s.head = names.HeadWidth
+	}
 	guard := unguarded
 	if o.Provider == CUDA {
 		s.cuda, guard = r.handlers, r.handlers.keepLong
@@ -104,7 +115,7 @@ func (s *Session) Close() error {
 	return nil
 }
 
-// Run computes b.LogProbs, or the sums of a session that has them, from b.Features and b.Lengths. When ctx ends, the run is
+// Run computes b.LogProbs, or the sums of a session that has them, and b.Head, if it has one, from b.Features and b.Lengths. When ctx ends, the run is
 // terminated between two nodes of the graph, waited for, and the context's cause is
 // returned; the session works on afterwards.
 func (s *Session) Run(ctx context.Context, b *Buffers) error {
@@ -113,6 +124,11 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 	}
 	if s.columns {
 		if err := b.needColumns(); err != nil {
+			return err
+		}
+	}
+	if s.head > 0 {
+		if err := b.needHead(s.head); err != nil {
 			return err
 		}
 	}
@@ -131,6 +147,9 @@ func (s *Session) Run(ctx context.Context, b *Buffers) error {
 		out = b.sums
 	case s.columns:
 		out[0] = b.columns
+	}
+	if s.head > 0 {
+		out = append(out, b.head)
 	}
 	err = s.guard(func() error {
 		return s.session.RunWithOptions([]binding.Value{b.features, b.lengths}, out, opts)

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/ort"
-	"github.com/asr-backend/asr-backend/timeline"
 )
 
 // Files are the graphs of a transducer beside its encoder, in one of two layouts: Joint alone,
@@ -23,16 +21,6 @@ type Shape struct {
 	Layers, Hidden int // of the prediction network's LSTM
 	Output         int // values that the prediction network gives to the joint; 0 if one graph has both
 	Width          int // logits of a row
-}
-
-// Durations returns those of a model whose rows have so many logits: 0, 1, 2, ..., as all
-// published TDT models have them; none for RNN-T.
-func (s *Shape) Durations(blank ctc.Piece) []timeline.Row {
-	var out []timeline.Row
-	for d := range s.Width - int(blank) - 1 {
-		out = append(out, timeline.Row(d))
-	}
-	return out
 }
 
 // names are those of the inputs and outputs that are used, in the order of use.

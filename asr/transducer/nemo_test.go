@@ -14,6 +14,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/npy"
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/oracle/onnx"
+	"github.com/asr-backend/asr-backend/timeline"
 
 	"go.uber.org/goleak"
 )
@@ -101,7 +102,7 @@ func decode(t *testing.T, m *transducer.Model, blank ctc.Piece, rows []float32, 
 			t.Error(err)
 		}
 	}()
-	d, err := transducer.NewDecoder(n, transducer.Options{Blank: blank, RowWidth: m.RowWidth, Durations: m.Durations(blank), Ahead: ahead}, 0)
+	d, err := transducer.NewDecoder(n, transducer.Options{Blank: blank, RowWidth: m.RowWidth, Durations: durations(m.Width - int(blank) - 1), Ahead: ahead}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,4 +141,12 @@ func compare(t *testing.T, clip string, got []transducer.Label, want expected, b
 	if !slices.Equal(ids, want.IDs) || !slices.Equal(frames, want.Frames) || tdt && !slices.Equal(durations, want.Durations) {
 		t.Errorf("%s: pieces %v in rows %v for %v, want %v in %v for %v", clip, ids, frames, durations, want.IDs, want.Frames, want.Durations)
 	}
+}
+
+// durations are the first n.
+func durations(n int) (out []timeline.Row) {
+	for d := range n {
+		out = append(out, timeline.Row(d))
+	}
+	return out
 }

@@ -40,7 +40,7 @@ func (r *Recordings) Align(ctx context.Context, rec Recording, texts []Text, cla
 	defer o.close()
 	a := &aligner{opened: o, options: options, request: transcribe.Request{Request: asr.Request{Priority: class}}, texts: texts}
 	a.out.Words = make([][]transcript.Word, len(texts))
-	if o.recognizer.Transducer() { // no text is found with it
+	if !o.recognizer.Aligns() {
 		return &a.out, nil
 	}
 	var regions []int
