@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Decoder says which head of a model finds texts.
@@ -18,8 +19,17 @@ const (
 	TDT  Decoder = "tdt"
 )
 
-// Decoders are all of them.
+// Decoders are all of them, and not to be changed.
 var Decoders = []Decoder{Auto, CTC, RNNT, TDT}
+
+// DecoderNames lists them for people.
+func DecoderNames() string {
+	names := make([]string, len(Decoders))
+	for i, d := range Decoders {
+		names[i] = string(d)
+	}
+	return strings.Join(names, ", ")
+}
 
 // ErrNoCTC says that a model cannot align texts: a transducer has no log-probabilities of rows.
 var ErrNoCTC = errors.New("the model is a transducer without a CTC head: it has no log-probabilities of rows, so it cannot find given texts in recordings")
@@ -45,7 +55,7 @@ func (b *Bundle) WithDecoder(d Decoder) (*Bundle, error) {
 			return nil, &ModelError{b.Card.Name, fmt.Errorf("it is a CTC model and has no decoder %s", d)}
 		}
 	default:
-		return nil, &ModelError{b.Card.Name, fmt.Errorf("decoder %q; want one of %v", d, Decoders)}
+		return nil, &ModelError{b.Card.Name, fmt.Errorf("decoder %q; want one of %s", d, DecoderNames())}
 	}
 	return &out, nil
 }

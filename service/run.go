@@ -201,7 +201,7 @@ func (s *Service) startWork() {
 	if s.reconciler != nil {
 		s.running.Go(func() { s.reconciler.Run(s.working) })
 	}
-	s.running.Go(func() { s.models.Keep(s.working, s.options.Defaults.Model) })
+	s.running.Go(func() { s.models.Keep(s.working, s.options.Defaults.ModelKey()) })
 	for _, c := range s.crews() {
 		for range c.count {
 			s.running.Go(func() { s.work(c) })

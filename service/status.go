@@ -56,7 +56,7 @@ func mostListed(projects int, alone bool) int {
 
 // Ready returns nil once requests can be worked on, else what is missing.
 func (s *Service) Ready() error {
-	if err := s.models.Ready(s.options.Defaults.Model); err != nil {
+	if err := s.models.Ready(s.options.Defaults.ModelKey()); err != nil {
 		return err
 	}
 	return s.queue.Health()
@@ -89,9 +89,9 @@ func (s *Service) gather(ctx context.Context, a asked) Status {
 		name = s.options.CanonicalModel(name)
 	}
 	out.Model = statuspage.ModelStatus{Name: name}
-	if d, ok := s.models.Device(name); ok {
+	if d, ok := s.models.Device(s.options.Defaults.ModelKey()); ok {
 		out.Model = modelStatus(name, d)
-		out.Model.Decoding = s.models.DecodedBy(name, 0)
+		out.Model.Decoding = s.models.DecodedBy(s.options.Defaults.ModelKey(), 0)
 	}
 	if s.client != nil {
 		out.API = s.client.Base().Redacted()
@@ -174,7 +174,7 @@ func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
 		return // its problem says why
 	}
 	out.Version = p.Version
-	out.Decoding = s.models.DecodedBy(p.Settings.Model, len(p.Settings.Hotwords))
+	out.Decoding = s.models.DecodedBy(p.Settings.ModelKey(), len(p.Settings.Hotwords))
 	for _, plan := range p.Plans {
 		out.Serves = append(out.Serves, plan.String())
 		out.Notes = append(out.Notes, plan.Notes...)

@@ -17,6 +17,7 @@ type modelFlags struct {
 	ModelsDir string `help:"Folder of downloaded models. Default: ~/.local/share/asr-backend/models." type:"path" placeholder:"DIR" group:"Model and device"`
 	Provider  string `help:"Where to run the model: auto, cpu or cuda. auto uses a GPU if one is available." enum:"auto,cpu,cuda" default:"auto" group:"Model and device"`
 	Device    int    `help:"GPU index." default:"0" group:"Model and device"`
+	Decoder   string `help:"Head of the model that finds the text: auto (what its makers use: the transducer, if it has one), ctc, rnnt or tdt." enum:"auto,ctc,rnnt,tdt" default:"auto" group:"Model and device"`
 	Precision string `help:"Numeric precision: fp32, tf32 (faster on GPUs, slightly less exact) or fp16 (needs the fp16 variant of the model)." enum:"fp32,tf32,fp16" default:"fp32" group:"Model and device"`
 	GPUMemory int64  `help:"GPU memory that a model may use, in megabytes; 0: no limit." name:"gpu-memory" default:"0" group:"Model and device"`
 	Threads   int    `help:"Number of CPU threads; 0: all cores." default:"0" group:"Model and device"`
@@ -84,7 +85,11 @@ func (f *modelFlags) bundle(variant string) (*asr.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(f.Model, variant)
+	b, err := store.Open(f.Model, variant)
+	if err != nil {
+		return nil, err
+	}
+	return b.WithDecoder(asr.Decoder(f.Decoder))
 }
 
 // String says in one line what computes.

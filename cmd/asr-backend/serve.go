@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/internal/cli"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
@@ -131,7 +132,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	o := service.Options{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Library: c.Library, Recognizer: recognizer, Variant: variant,
 		OpenModel: store.Open, CanonicalModel: models.Canonical, MaxModels: c.MaxModels,
-		Defaults:          service.Settings{Model: c.Model, Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes()},
+		Defaults:          service.Settings{Model: c.Model, Decoder: asr.Decoder(c.Decoder), Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes()},
 		FFmpeg:            c.FFmpeg,
 		LabelStudio:       api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},
 		StudioForBrowsers: c.BrowserURL, StudioAliases: c.Alias,

@@ -14,8 +14,8 @@ import (
 
 // Identity returns what a model's answers depend on, without loading it. Reading a large
 // model for its digest takes seconds the first time; ctx bounds the wait for it.
-func (p *Pool) Identity(ctx context.Context, name string) (asr.Identity, error) {
-	m := p.model(name)
+func (p *Pool) Identity(ctx context.Context, key Key) (asr.Identity, error) {
+	m := p.model(key)
 	m.mu.Lock()
 	if m.identity != nil {
 		defer m.mu.Unlock()
@@ -30,7 +30,7 @@ func (p *Pool) Identity(ctx context.Context, name string) (asr.Identity, error) 
 	select {
 	case <-named:
 	case <-ctx.Done():
-		return asr.Identity{}, fmt.Errorf("model %s is being read for the first time: %w", name, context.Cause(ctx))
+		return asr.Identity{}, fmt.Errorf("model %s is being read for the first time: %w", m.key, context.Cause(ctx))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -42,7 +42,7 @@ func (p *Pool) Identity(ctx context.Context, name string) (asr.Identity, error) 
 
 // identify finds out a model's identity.
 func (p *Pool) identify(m *model) {
-	id, err := p.identity(m.name)
+	id, err := p.identity(m.key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.nameErr = err; err == nil && m.identity == nil {
@@ -52,8 +52,8 @@ func (p *Pool) identify(m *model) {
 	m.naming = nil
 }
 
-func (p *Pool) identity(name string) (asr.Identity, error) {
-	b, err := p.options.Open(name, p.options.Variant)
+func (p *Pool) identity(key Key) (asr.Identity, error) {
+	b, err := p.bundle(key)
 	if err != nil {
 		return asr.Identity{}, err
 	}

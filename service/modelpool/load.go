@@ -15,7 +15,7 @@ import (
 func (p *Pool) load(m *model) {
 	start := time.Now()
 	p.makeRoom(m)
-	r, err := p.open(m.name)
+	r, err := p.open(m.key)
 	if err == nil && p.options.Loaded != nil {
 		p.options.Loaded(r.Device())
 	}
@@ -30,7 +30,7 @@ func (p *Pool) load(m *model) {
 	m.loading = nil
 	if err != nil {
 		if p.ctx.Err() == nil && (before == nil || before.Error() != err.Error()) {
-			p.log.Error("model not loaded", "model", m.name, "error", err, "hint", hint.Of(err))
+			p.log.Error("model not loaded", "model", m.key, "error", err, "hint", hint.Of(err))
 		}
 		return
 	}
@@ -58,8 +58,8 @@ func (p *Pool) load(m *model) {
 	log.Log(p.ctx, level, "model loaded", "took_s", time.Since(start).Seconds())
 }
 
-func (p *Pool) open(name string) (*asr.Recognizer, error) {
-	bundle, err := p.options.Open(name, p.options.Variant)
+func (p *Pool) open(key Key) (*asr.Recognizer, error) {
+	bundle, err := p.bundle(key)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (m *model) unload(log *slog.Logger) bool {
 		return false
 	}
 	if err := m.recognizer.Close(); err != nil {
-		log.Error("model not closed cleanly", "model", m.name, "error", err)
+		log.Error("model not closed cleanly", "model", m.key, "error", err)
 	}
 	m.recognizer = nil
 	return true

@@ -37,6 +37,7 @@ package modelpool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -75,7 +76,21 @@ type Options struct {
 	Registry prometheus.Registerer // of the pool's metrics; nil: not registered
 }
 
-// Pool holds models by name. It is safe for concurrent use.
+// Key names a model and the decoder that is used of it; see asr.Bundle.WithDecoder.
+type Key struct {
+	Name    string
+	Decoder asr.Decoder
+}
+
+// String names the key in messages.
+func (k Key) String() string {
+	if k.Decoder == asr.Auto {
+		return k.Name
+	}
+	return fmt.Sprintf("%s (%s)", k.Name, k.Decoder)
+}
+
+// Pool holds models by key. It is safe for concurrent use.
 type Pool struct {
 	options Options
 	log     *slog.Logger
@@ -87,14 +102,14 @@ type Pool struct {
 
 	mu      sync.Mutex // guards the fields below
 	runtime *ort.Runtime
-	models  map[string]*model
+	models  map[Key]*model
 
 	health health // of the GPU
 }
 
 // model is one model: not loaded, being loaded, loaded, or failed.
 type model struct {
-	name string
+	key Key
 
 	mu         sync.Mutex    // guards the fields below, never for long
 	naming     chan struct{} // while the identity is found out
@@ -128,7 +143,7 @@ func New(o Options) (*Pool, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Pool{options: o, log: o.Logger, attempted: make(chan struct{}), models: map[string]*model{}}
+	p := &Pool{options: o, log: o.Logger, attempted: make(chan struct{}), models: map[Key]*model{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	m := newMetrics(o.Registry)
 	observe := o.Recognizer.Observe
@@ -149,21 +164,33 @@ func (p *Pool) observe(r asr.Run) {
 	}
 }
 
-func (p *Pool) model(name string) *model {
-	name = p.options.Canonical(name)
+func (p *Pool) model(key Key) *model {
+	key.Name = p.options.Canonical(key.Name)
+	if key.Decoder == "" {
+		key.Decoder = asr.Auto
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := p.models[name]
+	m := p.models[key]
 	if m == nil {
-		m = &model{name: name}
-		p.models[name] = m
+		m = &model{key: key}
+		p.models[key] = m
 	}
 	return m
 }
 
+// bundle opens a model.
+func (p *Pool) bundle(key Key) (*asr.Bundle, error) {
+	b, err := p.options.Open(key.Name, p.options.Variant)
+	if err != nil {
+		return nil, err
+	}
+	return b.WithDecoder(key.Decoder)
+}
+
 // Ready returns nil if a model is loaded and the GPU does not fail, else what is wrong.
-func (p *Pool) Ready(name string) error {
-	m := p.model(name)
+func (p *Pool) Ready(key Key) error {
+	m := p.model(key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -176,8 +203,8 @@ func (p *Pool) Ready(name string) error {
 }
 
 // Device says what computes a model, if it is loaded.
-func (p *Pool) Device(name string) (asr.Device, bool) {
-	m := p.model(name)
+func (p *Pool) Device(key Key) (asr.Device, bool) {
+	m := p.model(key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.recognizer == nil {
@@ -187,8 +214,8 @@ func (p *Pool) Device(name string) (asr.Device, bool) {
 }
 
 // DecodedBy says how a model finds texts with a number of hotwords; empty if it is not loaded.
-func (p *Pool) DecodedBy(name string, hotwords int) string {
-	m := p.model(name)
+func (p *Pool) DecodedBy(key Key, hotwords int) string {
+	m := p.model(key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.recognizer == nil {

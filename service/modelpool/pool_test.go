@@ -58,11 +58,11 @@ func TestIdentitiesNeedNoLibraryAndAreRememberedBetweenRestarts(t *testing.T) {
 	y := &toys{t: t}
 	file := filepath.Join(t.TempDir(), "new", "digests.json")
 	first := newPool(t, modelpool.Options{Open: y.open, DigestFile: file})
-	id, err := first.Identity(t.Context(), "tones")
+	id, err := first.Identity(t.Context(), modelpool.Key{Name: "tones"})
 	if err != nil || id.Name != "tones" || len(id.Digest) != 64 {
 		t.Fatalf("got %+v, %v", id, err)
 	}
-	if again, err := first.Identity(t.Context(), "tones"); again != id || err != nil || y.opened.Load() != 1 {
+	if again, err := first.Identity(t.Context(), modelpool.Key{Name: "tones"}); again != id || err != nil || y.opened.Load() != 1 {
 		t.Errorf("asked again: %+v, %v after %d reads", again, err, y.opened.Load())
 	}
 	raw, err := os.ReadFile(file)
@@ -82,7 +82,7 @@ func TestIdentitiesNeedNoLibraryAndAreRememberedBetweenRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := newPool(t, modelpool.Options{Open: y.open, DigestFile: file})
-	if got, err := second.Identity(t.Context(), "tones"); err != nil || got.Digest != lie {
+	if got, err := second.Identity(t.Context(), modelpool.Key{Name: "tones"}); err != nil || got.Digest != lie {
 		t.Errorf("after a restart: %+v, %v", got, err)
 	}
 }
@@ -92,7 +92,7 @@ func TestIdentitiesNeedNoLibraryAndAreRememberedBetweenRestarts(t *testing.T) {
 func TestDamagedDigestsAreComputedAgain(t *testing.T) {
 	y := &toys{t: t}
 	file := filepath.Join(t.TempDir(), "digests.json")
-	id, err := newPool(t, modelpool.Options{Open: y.open, DigestFile: file}).Identity(t.Context(), "tones")
+	id, err := newPool(t, modelpool.Options{Open: y.open, DigestFile: file}).Identity(t.Context(), modelpool.Key{Name: "tones"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestDamagedDigestsAreComputedAgain(t *testing.T) {
 		if err := os.WriteFile(file, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := newPool(t, modelpool.Options{Open: y.open, DigestFile: file}).Identity(t.Context(), "tones")
+		got, err := newPool(t, modelpool.Options{Open: y.open, DigestFile: file}).Identity(t.Context(), modelpool.Key{Name: "tones"})
 		if err != nil || got != id {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, id)
 		}
@@ -129,10 +129,10 @@ func TestAnIdentityIsWaitedForOnlyAsLongAsTheCallerCan(t *testing.T) {
 		}})
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		if _, err := p.Identity(ctx, "tones"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "model tones is being read") {
+		if _, err := p.Identity(ctx, modelpool.Key{Name: "tones"}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "model tones is being read") {
 			t.Errorf("got %v", err)
 		}
-		if _, err := p.Identity(t.Context(), "tones"); err != nil || y.opened.Load() != 1 {
+		if _, err := p.Identity(t.Context(), modelpool.Key{Name: "tones"}); err != nil || y.opened.Load() != 1 {
 			t.Errorf("the second caller: %v after %d reads", err, y.opened.Load())
 		}
 	})
@@ -142,33 +142,33 @@ func TestIdleModelsMakeRoom(t *testing.T) {
 	oracle.NeedLibrary(t)
 	y := &toys{t: t}
 	p := newPool(t, modelpool.Options{Open: y.open, MaxModels: 1, Registry: prometheus.NewRegistry()})
-	_, release, err := p.Use(t.Context(), "tones")
+	_, release, err := p.Use(t.Context(), modelpool.Key{Name: "tones"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// A model in use stays, beyond the limit.
-	_, other, err := p.Use(t.Context(), "logits")
+	_, other, err := p.Use(t.Context(), modelpool.Key{Name: "logits"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Ready("tones"); err != nil {
+	if err := p.Ready(modelpool.Key{Name: "tones"}); err != nil {
 		t.Errorf("a model in use was closed: %v", err)
 	}
-	if d, ok := p.Device("tones"); !ok || d.Provider != ort.CPU {
+	if d, ok := p.Device(modelpool.Key{Name: "tones"}); !ok || d.Provider != ort.CPU {
 		t.Errorf("device %+v, %v", d, ok)
 	}
 	release()
 	other()
-	_, third, err := p.Use(t.Context(), "leaky")
+	_, third, err := p.Use(t.Context(), modelpool.Key{Name: "leaky"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer third()
 	for _, name := range []string{"tones", "logits"} {
-		if err := p.Ready(name); !errors.Is(err, modelpool.ErrLoading) {
+		if err := p.Ready(modelpool.Key{Name: name}); !errors.Is(err, modelpool.ErrLoading) {
 			t.Errorf("%s: %v, want it closed", name, err)
 		}
-		if _, ok := p.Device(name); ok {
+		if _, ok := p.Device(modelpool.Key{Name: name}); ok {
 			t.Errorf("%s still has a device", name)
 		}
 	}
@@ -182,7 +182,7 @@ func TestAFailureStandsForAWhileAndIsThenTriedAgain(t *testing.T) {
 		y.fail.Store(&missing)
 		p := newPool(t, modelpool.Options{Open: y.open})
 		for range 100 {
-			if _, _, err := p.Use(t.Context(), "tones"); !errors.Is(err, missing) {
+			if _, _, err := p.Use(t.Context(), modelpool.Key{Name: "tones"}); !errors.Is(err, missing) {
 				t.Fatalf("got %v", err)
 			}
 		}
@@ -192,16 +192,16 @@ func TestAFailureStandsForAWhileAndIsThenTriedAgain(t *testing.T) {
 		kept := make(chan struct{})
 		go func() {
 			defer close(kept)
-			p.Keep(t.Context(), "tones")
+			p.Keep(t.Context(), modelpool.Key{Name: "tones"})
 		}()
 		<-p.Attempted()
-		if err := p.Ready("tones"); !errors.Is(err, missing) {
+		if err := p.Ready(modelpool.Key{Name: "tones"}); !errors.Is(err, missing) {
 			t.Errorf("ready: %v", err)
 		}
 		time.Sleep(time.Hour)
 		y.fail.Store(nil)
 		<-kept
-		if err := p.Ready("tones"); err != nil {
+		if err := p.Ready(modelpool.Key{Name: "tones"}); err != nil {
 			t.Errorf("once it is there: %v", err)
 		}
 	})
@@ -216,7 +216,7 @@ func TestClosingStopsWhatIsBeingLoaded(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := p.Use(ctx, "tones"); err != nil && !errors.Is(err, context.Canceled) {
+	if _, _, err := p.Use(ctx, modelpool.Key{Name: "tones"}); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("a caller that has left: %v", err)
 	}
 	if err := p.Close(); err != nil {

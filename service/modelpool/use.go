@@ -10,8 +10,8 @@ import (
 
 // Use returns a model's recognizer and a function that gives it back, loading the model if
 // need be; ctx bounds the wait. The recognizer stays open until it is given back.
-func (p *Pool) Use(ctx context.Context, name string) (*asr.Recognizer, func(), error) {
-	m := p.model(name)
+func (p *Pool) Use(ctx context.Context, key Key) (*asr.Recognizer, func(), error) {
+	m := p.model(key)
 	for waited := false; ; waited = true {
 		m.mu.Lock()
 		switch {
@@ -46,12 +46,12 @@ func (m *model) release() {
 
 // Keep loads a model; one that cannot be loaded is tried again until it can, or ctx ends.
 // Call it once.
-func (p *Pool) Keep(ctx context.Context, name string) {
+func (p *Pool) Keep(ctx context.Context, key Key) {
 	for first := true; ctx.Err() == nil; first = false {
 		// First of all what /setup asks for. If that cannot be found out, neither can the
 		// model be loaded, which says why.
-		_, _ = p.Identity(ctx, name)
-		_, release, err := p.Use(ctx, name)
+		_, _ = p.Identity(ctx, key)
+		_, release, err := p.Use(ctx, key)
 		if first {
 			close(p.attempted)
 		}

@@ -90,7 +90,7 @@ func (r *Registry) Resolve(ctx context.Context, p *labelstudio.Project) (*Projec
 	if err != nil {
 		return nil, &NotServedError{p.ID, err}
 	}
-	id, err := r.options.Models.Identity(ctx, settings.Model)
+	id, err := r.options.Models.Identity(ctx, settings.ModelKey())
 	if err != nil {
 		return nil, err
 	}

@@ -34,12 +34,13 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/queue"
 )
 
 // Models reports what a model's output depends on.
 type Models interface {
-	Identity(ctx context.Context, model string) (asr.Identity, error)
+	Identity(ctx context.Context, model modelpool.Key) (asr.Identity, error)
 }
 
 // Options are what a Registry is made of. Queue and Models are required.

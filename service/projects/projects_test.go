@@ -14,6 +14,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
 
@@ -27,7 +28,8 @@ const segments = `<View><Labels name="labels" toName="audio"><Label value="Speec
 // models knows two models.
 type models struct{}
 
-func (models) Identity(_ context.Context, name string) (asr.Identity, error) {
+func (models) Identity(_ context.Context, key modelpool.Key) (asr.Identity, error) {
+	name := key.Name
 	if name != "one" && name != "two" {
 		return asr.Identity{}, errors.New("there is no model " + name)
 	}
@@ -69,9 +71,11 @@ func TestSettingsAreReadOverTheDefaults(t *testing.T) {
 		`{}`:                    "",
 		`{"channels":"split"}`:  "",
 		`"{\"max_region\":12}"`: "",
-		`{"speaker":1}`:         `extra params: "speaker" is not known; known are model, channels`,
+		`{"speaker":1}`:         `extra params: "speaker" is not known; known are model, decoder, channels`,
 		`{"max_region":0.5}`:    "extra params: max_region: 0.5 seconds; want 1 to 600",
 		`{"channels":"left"}`:   "extra params: ",
+		`{"decoder":"tdt"}`:     "",
+		`{"decoder":"best"}`:    `extra params: decoder: "best"; want one of auto, ctc, rnnt, tdt`,
 		`{"model":"../../etc"}`: `extra params: model: "../../etc" is not the name of a model`,
 		`{} {}`:                 "extra params: want one JSON object and nothing after it",
 		`[1]`:                   "extra params: want a JSON object such as",

@@ -10,17 +10,20 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/jsonerr"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
 	"github.com/asr-backend/asr-backend/labelstudio/results"
+	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/transcribe"
 )
 
@@ -29,6 +32,8 @@ import (
 type Settings struct {
 	// Model is the name of a model, as `asr-backend models list` shows it.
 	Model string `json:"model"`
+	// Decoder is the head of the model that finds texts, one of asr.Decoders; empty is asr.Auto.
+	Decoder asr.Decoder `json:"decoder"`
 	// Channels is "mix", "split" or the number of a channel. Without it, channels are kept
 	// apart if the page shows them apart.
 	Channels string `json:"channels"`
@@ -68,6 +73,9 @@ type Settings struct {
 	// NBest is how many texts a region has at most, see transcribe.Options.
 	NBest int `json:"nbest"`
 }
+
+// ModelKey names the model and its decoder.
+func (s *Settings) ModelKey() modelpool.Key { return modelpool.Key{Name: s.Model, Decoder: s.Decoder} }
 
 // Values of Settings.Repredict.
 const (
@@ -133,6 +141,9 @@ func (s *Settings) Validate() error {
 		if _, err := audio.ParseChannels(s.Channels); err != nil {
 			return err
 		}
+	}
+	if d := s.Decoder; d != "" && !slices.Contains(asr.Decoders, d) {
+		return fmt.Errorf("decoder: %q; want one of %s", d, asr.DecoderNames())
 	}
 	if m := s.MaxRegion; m != 0 && (m < 1 || m > 600) {
 		return fmt.Errorf("max_region: %g seconds; want 1 to 600", m)

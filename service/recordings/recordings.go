@@ -278,7 +278,7 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 		return nil, r.unserved(ctx, rec, err)
 	}
 	out := &opened{File: file, fetched: time.Since(start)}
-	if out.recognizer, out.release, err = r.models.Use(ctx, rec.Settings.Model); err != nil {
+	if out.recognizer, out.release, err = r.models.Use(ctx, rec.Settings.ModelKey()); err != nil {
 		file.Close()
 		return nil, err
 	}

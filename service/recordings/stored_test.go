@@ -19,6 +19,7 @@ import (
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/internal/servicetest"
+	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/timeline"
@@ -78,7 +79,7 @@ func TestAStoredTranscriptIsTheOneThatWasMade(t *testing.T) {
 	path := filepath.Join(f.Studio.MediaDir, "upload", "1", "a.wav")
 	silentBut(t, path, speech(t), timeline.SampleRate, 30*timeline.SampleRate)
 	got := f.transcribed(p, value)
-	recognizer, release, err := f.Models.Use(t.Context(), models.EmbeddedName)
+	recognizer, release, err := f.Models.Use(t.Context(), modelpool.Key{Name: models.EmbeddedName})
 	if err != nil {
 		t.Fatal(err)
 	}

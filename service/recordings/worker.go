@@ -143,7 +143,7 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 // fetching follows the recording of a job while it is fetched. The caller ends that.
 func (r *Recordings) fetching(key string, rec *Recording) *progress.Arriving {
 	speed := 0.0
-	if device, ok := r.models.Device(rec.Settings.Model); ok {
+	if device, ok := r.models.Device(rec.Settings.ModelKey()); ok {
 		speed = device.Speed
 	}
 	return r.progress.Fetch(key, speed)
