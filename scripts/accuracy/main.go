@@ -5,12 +5,14 @@
 //	go run ./scripts/accuracy [-model NAME|PATH] [-held FOLDER] [-write doc/accuracy.md,...]
 //	go run ./scripts/accuracy -shift
 //	go run ./scripts/accuracy -words [-texts] [-data FOLDER]
+//	go run ./scripts/accuracy -recognized MODEL,... [-write doc/accuracy.md]
 //
 // -held names the recordings of speakers that the embedded model was not trained on, which
 // models/train/clips.py writes. -write replaces the tables in files, each between <!-- NAME --> and
 // <!-- end -->.
 // -shift prints only the model's time constant, the word_shift_ms of its model.json, and
-// -words only the word error rates, with -texts what was said and recognized.
+// -words only the word error rates, with -texts what was said and recognized. -recognized prints how
+// far the times of recognized words are from the truth, for models of several kinds.
 package main
 
 import (
@@ -31,8 +33,8 @@ import (
 )
 
 type options struct {
-	model, library, data, held, write string
-	shift, words, texts               bool
+	model, library, data, held, write, recognized string
+	shift, words, texts                           bool
 }
 
 func main() {
@@ -46,6 +48,7 @@ func main() {
 	flag.BoolVar(&o.shift, "shift", false, "measure the model's time constant")
 	flag.BoolVar(&o.words, "words", false, "print only the word error rates")
 	flag.BoolVar(&o.texts, "texts", false, "with -words: print what was said and recognized")
+	flag.StringVar(&o.recognized, "recognized", "", "measure the times of recognized words of these models, separated by commas")
 	flag.Parse()
 	if err := run(&o); err != nil {
 		log.Fatal(err)
@@ -59,6 +62,9 @@ func run(o *options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
+	if o.recognized != "" {
+		return o.printRecognized(ctx, runtime)
+	}
 	bundle, err := models.Open(o.model, "")
 	if err != nil {
 		return err
@@ -101,6 +107,22 @@ func run(o *options) (err error) {
 			return err
 		}
 	}
+	return o.output(tables)
+}
+
+// printRecognized prints the table of recognized words.
+func (o *options) printRecognized(ctx context.Context, runtime *ort.Runtime) error {
+	all, err := measureRecognized(ctx, runtime, strings.Split(o.recognized, ","), o.data)
+	if err != nil {
+		return err
+	}
+	table := &bytes.Buffer{}
+	printRecognized(table, all)
+	return o.output(map[string]*bytes.Buffer{"recognized": table})
+}
+
+// output prints tables or writes them into files.
+func (o *options) output(tables map[string]*bytes.Buffer) error {
 	if o.write == "" {
 		for _, name := range slices.Sorted(maps.Keys(tables)) {
 			fmt.Printf("%s\n", tables[name])

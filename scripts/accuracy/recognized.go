@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/asr-backend/asr-backend/align"
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/models"
+	"github.com/asr-backend/asr-backend/wer"
+)
+
+// heard is how far the times of recognized words are from the truth, of one model and decoder:
+// of words that are recognized as they were said.
+type heard struct {
+	name  string
+	sets  []differences
+	words int // that were said
+	right int
+}
+
+// measureRecognized measures models, each with its own decoder and, if it is a transducer with a
+// CTC head, with that too.
+func measureRecognized(ctx context.Context, runtime *ort.Runtime, names []string, data string) ([]heard, error) {
+	var all []heard
+	for _, name := range names {
+		b, err := models.Open(name, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, decoder := range []asr.Decoder{asr.Auto, asr.CTC} {
+			chosen, err := b.WithDecoder(decoder)
+			if err != nil {
+				return nil, err
+			}
+			if decoder == asr.CTC && b.Transducer == nil {
+				break
+			}
+			h, err := hear(ctx, runtime, chosen, data)
+			if errors.Is(err, asr.ErrNoCTC) {
+				break
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			all = append(all, *h)
+		}
+	}
+	return all, nil
+}
+
+// hear measures one model and decoder, greedily.
+func hear(ctx context.Context, runtime *ort.Runtime, b *asr.Bundle, data string) (_ *heard, err error) {
+	r, err := asr.New(ctx, runtime, b, asr.Options{Provider: ort.CPU, Decoding: asr.Decoding{LM: asr.LMNone}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	h := &heard{name: fmt.Sprintf("%s, %s", b.Card.Name, r.DecodedBy(0)), sets: make([]differences, len(sets))}
+	for i, set := range sets {
+		for _, file := range set.files {
+			t, err := readTruth(data, file)
+			if err != nil {
+				return nil, err
+			}
+			words, err := recognizedWords(ctx, r, t.audio)
+			if err != nil {
+				return nil, err
+			}
+			h.add(i, t, words)
+		}
+	}
+	return h, nil
+}
+
+// recognizedWords returns the words of a recording of one channel.
+func recognizedWords(ctx context.Context, r *asr.Recognizer, path string) (_ []align.Word, err error) {
+	s, err := audio.Open(ctx, path, audio.Options{Channels: audio.Mix})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	results, err := r.Recognize(ctx, s, asr.Request{})
+	if err != nil {
+		return nil, err
+	}
+	o := &results[0].Output
+	if err := align.Retime(o); err != nil {
+		return nil, err
+	}
+	return (&align.Emissions{Output: *o}).Words(), nil
+}
+
+// add compares the words of a recording that are right.
+func (h *heard) add(set int, t *truth, words []align.Word) {
+	var said, got []string
+	for _, w := range t.words {
+		said = append(said, strings.Join(wer.Normalize(w), ""))
+	}
+	for _, w := range words {
+		got = append(got, strings.Join(wer.Normalize(w.Text), ""))
+	}
+	i, k := 0, 0
+	for _, p := range wer.Align(said, got) {
+		if p.Right() && p.Said != "" {
+			h.sets[set].add(t.spans[i], words[k].Span)
+			h.right++
+		}
+		if p.Said != "" {
+			i++
+		}
+		if p.Recognised != "" {
+			k++
+		}
+	}
+	h.words += len(said)
+}
+
+func printRecognized(w io.Writer, all []heard) {
+	fmt.Fprint(w, "All figures but those of words are milliseconds.\n\n")
+	fmt.Fprint(w, "| times set by | model and decoder | right words | start: median | 90 % | bias | end: median | 90 % | bias |\n|---|---|---|---|---|---|---|---|---|\n")
+	for i, set := range sets {
+		for _, h := range all {
+			d := &h.sets[i]
+			fmt.Fprintf(w, "| %s | %s | %d | %s | %s |\n", set.name, h.name, len(d.start), summary(d.start), summary(d.end))
+		}
+	}
+}
