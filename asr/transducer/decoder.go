@@ -110,6 +110,7 @@ type Decoder struct {
 	after  *State
 	logits []float32
 	probs  []float32
+	step   Step // what is asked, kept so that nothing is allocated
 	calls  int
 }
 
@@ -163,8 +164,8 @@ func (d *Decoder) Push(ctx context.Context, rows []float32, out []Label) ([]Labe
 func (d *Decoder) ask(ctx context.Context, rows []float32, from, to timeline.Row) error {
 	d.calls++
 	n := int(to - from)
-	s := Step{Rows: rows[int(from)*d.o.RowWidth : int(to)*d.o.RowWidth], Count: n, Label: d.label, Before: d.state, After: d.after, Logits: d.logits[:n*d.o.width()]}
-	if err := d.networks.Step(ctx, &s); err != nil {
+	d.step = Step{Rows: rows[int(from)*d.o.RowWidth : int(to)*d.o.RowWidth], Count: n, Label: d.label, Before: d.state, After: d.after, Logits: d.logits[:n*d.o.width()]}
+	if err := d.networks.Step(ctx, &d.step); err != nil {
 		return fmt.Errorf("transducer: row %d: %w", d.at+from, err)
 	}
 	return nil
@@ -207,6 +208,9 @@ func (d *Decoder) write(piece ctc.Piece, row, duration timeline.Row, logits []fl
 	d.state, d.after = d.after, d.state
 	return Label{Piece: piece, Row: row, Duration: duration, LogProb: -lse, Confidence: d.measure.Confidence(d.probs)}
 }
+
+// Calls returns how often the networks were asked.
+func (d *Decoder) Calls() int { return d.calls }
 
 // Pass passes over rows in which nothing is said.
 func (d *Decoder) Pass(count timeline.Row) {

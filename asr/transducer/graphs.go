@@ -61,8 +61,8 @@ type graphs struct {
 	questions []*question // by the number of rows; nil until the first
 }
 
-// question is the tensors for a number of rows.
-type question struct{ in, out, joinIn, joinOut ort.Values }
+// question is the graphs with the tensors for a number of rows.
+type question struct{ decoder, joiner *ort.Bound }
 
 // Networks returns networks for questions of up to so many rows, for one goroutine. The caller
 // closes them.
@@ -94,7 +94,13 @@ func (g *graphs) Close() error {
 }
 
 func (q *question) close() error {
-	return errors.Join(q.in.Close(), q.out.Close(), q.joinIn.Close(), q.joinOut.Close())
+	var errs []error
+	for _, b := range []*ort.Bound{q.decoder, q.joiner} {
+		if b != nil {
+			errs = append(errs, b.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Step implements Networks.
@@ -118,11 +124,11 @@ func (g *graphs) Step(ctx context.Context, s *Step) error {
 	}
 	copy(g.before.Hidden, s.Before.Hidden)
 	copy(g.before.Cell, s.Before.Cell)
-	if err := g.m.decoder.Run(ctx, &q.in, &q.out); err != nil {
+	if err := q.decoder.Run(ctx); err != nil {
 		return err
 	}
-	if g.m.joiner != nil {
-		if err := g.m.joiner.Run(ctx, &q.joinIn, &q.joinOut); err != nil {
+	if q.joiner != nil {
+		if err := q.joiner.Run(ctx); err != nil {
 			return err
 		}
 	}
@@ -134,26 +140,35 @@ func (g *graphs) Step(ctx context.Context, s *Step) error {
 
 // question makes the tensors for a number of rows.
 func (g *graphs) question(count int) (_ *question, err error) {
-	q := &question{}
 	m := g.m
 	rows, logits := g.rows[:count*m.RowWidth], g.logits[:count*m.Width]
-	in, out := &q.in, &q.out
+	var in, out, joinIn, joinOut ort.Values
+	rowsTo, logitsTo := &in, &out
 	if m.joiner != nil {
-		in, out = &q.joinIn, &q.joinOut
+		rowsTo, logitsTo = &joinIn, &joinOut
 	}
-	err = in.Float32(rows, 1, m.RowWidth, count)
-	err = errors.Join(err, out.Float32(logits, 1, count, 1, m.Width))
+	err = rowsTo.Float32(rows, 1, m.RowWidth, count)
+	err = errors.Join(err, logitsTo.Float32(logits, 1, count, 1, m.Width))
 	if m.joiner != nil {
-		err = errors.Join(err, in.Float32(g.output, 1, m.Output, 1), q.out.Float32(g.output, 1, m.Output, 1))
+		err = errors.Join(err, joinIn.Float32(g.output, 1, m.Output, 1), out.Float32(g.output, 1, m.Output, 1))
 	}
-	err = errors.Join(err, q.in.Int32(g.label, 1, 1), q.in.Int32(g.length, 1))
+	err = errors.Join(err, in.Int32(g.label, 1, 1), in.Int32(g.length, 1))
 	for _, s := range []struct {
 		to    *ort.Values
 		state *State
-	}{{&q.in, &g.before}, {&q.out, &g.after}} {
+	}{{&in, &g.before}, {&out, &g.after}} {
 		err = errors.Join(err, s.to.Float32(s.state.Hidden, m.Layers, 1, m.Hidden), s.to.Float32(s.state.Cell, m.Layers, 1, m.Hidden))
 	}
 	if err != nil {
+		return nil, errors.Join(err, in.Close(), out.Close(), joinIn.Close(), joinOut.Close())
+	}
+	q := &question{}
+	if m.joiner != nil {
+		if q.joiner, err = m.joiner.Bind(&joinIn, &joinOut); err != nil {
+			return nil, errors.Join(err, in.Close(), out.Close())
+		}
+	}
+	if q.decoder, err = m.decoder.Bind(&in, &out); err != nil {
 		return nil, errors.Join(err, q.close())
 	}
 	return q, nil

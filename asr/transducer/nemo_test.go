@@ -150,3 +150,42 @@ func durations(n int) (out []timeline.Row) {
 	}
 	return out
 }
+
+// Once it has run, a decoder allocates nothing, however many rows come and pieces are written.
+func TestDecodingAllocatesNothing(t *testing.T) {
+	for _, layout := range []string{"onnx-asr", "sherpa"} {
+		m := open(t, "tdt", layout)
+		a, err := npy.Read(oracle.Data(t, "transducer", "tdt", "LJ001-0024.rows.npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := a.Float32()
+		n := m.Networks(transducer.DefaultAhead)
+		defer func() {
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		const blank = 144
+		d, err := transducer.NewDecoder(n, transducer.Options{Blank: blank, RowWidth: m.RowWidth, Durations: durations(5)}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		labels, ctx := make([]transducer.Label, 0, 10000), t.Context()
+		written := 0
+		push := func() {
+			if labels, err = d.Push(ctx, rows, labels[:0]); err != nil {
+				t.Fatal(err)
+			}
+			written += len(labels)
+		}
+		push() // tensors are made when they are first needed
+		push()
+		if n := testing.AllocsPerRun(5, push); n > 0 {
+			t.Errorf("%s: %v allocations for %d rows", layout, n, len(rows)/m.RowWidth)
+		}
+		if written < 100 {
+			t.Errorf("%s: only %d pieces were written", layout, written)
+		}
+	}
+}

@@ -40,7 +40,11 @@ func (c *benchCommand) Run(ctx context.Context, std streams) error {
 	}
 	report.Runtime = model.runtime.Version()
 	if c.JSON {
-		for _, f := range []*float64{&report.AudioS, &report.Read, &report.Features, &report.Bare, &report.Whole, &report.WholeToBare, &report.Lowest, &report.Highest} {
+		rounded := []*float64{&report.AudioS, &report.Read, &report.Features, &report.Bare, &report.Whole, &report.WholeToBare, &report.Lowest, &report.Highest}
+		if d := report.Decoder; d != nil {
+			rounded = append(rounded, &d.Speed, &d.Share, &d.Pieces, &d.Calls)
+		}
+		for _, f := range rounded {
 			*f = cli.Rounded(*f, 3)
 		}
 		err = json.NewEncoder(std.out).Encode(report)
@@ -55,6 +59,9 @@ whole / bare          %8.3f   (%.3f to %.3f)
 peak memory           %8.0f MB
 `, model, c.Rounds, timeline.Clock(report.Audio), report.Windows, report.Read, report.Features, report.Bare, report.Whole,
 			report.WholeToBare, report.Lowest, report.Highest, float64(report.PeakBytes)/(1<<20))
+		if d := report.Decoder; d != nil && err == nil {
+			_, err = fmt.Fprintf(std.out, "transducer            %8.0fx  one core; %.1f pieces and %.1f calls a second\ndecoder's share       %8.1f %%  of the processor time of encoder and decoder\n", d.Speed, d.Pieces, d.Calls, 100*d.Share)
+		}
 	}
 	return errors.Join(err, model.close())
 }

@@ -54,6 +54,16 @@ type Report struct {
 	Lowest      float64       `json:"lowest_to_bare"`  // over rounds
 	Highest     float64       `json:"highest_to_bare"` // over rounds
 	PeakBytes   int64         `json:"peak_resident_bytes"`
+	Decoder     *Decoder      `json:"decoder,omitempty"` // of a transducer
+}
+
+// Decoder is what a transducer costs beside its encoder. It is decoded on a CPU, a core a recording.
+type Decoder struct {
+	Speed float64 `json:"rtfx"` // on one core
+	// Share is the part that decoding has of the processor time of encoder and decoder.
+	Share  float64 `json:"share"`
+	Pieces float64 `json:"pieces_per_s"`
+	Calls  float64 `json:"calls_per_s"`
 }
 
 // Run measures. The recording should fill some windows: a minute and more.
@@ -76,8 +86,27 @@ func Run(ctx context.Context, r *asr.Recognizer, o Options) (*Report, error) {
 	if report.Windows = bare.Windows(); report.Windows == 0 {
 		return nil, errors.Join(fmt.Errorf("bench: %s is shorter than a window; take a recording of a minute or more", o.Recording), bare.Close())
 	}
-	err = report.rounds(ctx, r, bare, o)
+	if err = report.rounds(ctx, r, bare, o); err == nil {
+		err = report.decoder(ctx, bare, o)
+	}
 	return report, errors.Join(err, bare.Close())
+}
+
+// decoder measures the decoder of a transducer.
+func (p *Report) decoder(ctx context.Context, bare *asr.Bare, o Options) error {
+	var speeds []float64
+	for range o.Rounds {
+		w, err := bare.Decode(ctx)
+		if err != nil || w.Took == 0 {
+			return err
+		}
+		speeds = append(speeds, w.Audio.Seconds()/w.Took.Seconds())
+		p.Decoder = &Decoder{Pieces: float64(w.Pieces) / w.Audio.Seconds(), Calls: float64(w.Calls) / w.Audio.Seconds()}
+	}
+	p.Decoder.Speed = median(speeds)
+	decoder, encoder := 1/p.Decoder.Speed, float64(p.Device.Threads)/p.Bare
+	p.Decoder.Share = decoder / (decoder + encoder)
+	return nil
 }
 
 // stages measures what does not need the model.
