@@ -62,6 +62,7 @@ type Recognizer struct {
 	decoder     decoder
 	transducer  *transducer.Model // of a transducer; else nil
 	durations   []timeline.Row    // of a TDT model
+	pieceWeight float32           // of the language model of a transducer
 
 	queue    *queue
 	room     *room
@@ -90,6 +91,7 @@ func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer
 	if rec.decoder, err = newDecoder(b, &o.Decoding); err != nil {
 		return nil, err
 	}
+	rec.pieceWeight = o.Decoding.SearchOptions(rec.decoder.file, b).Weight
 	where := func(f func()) { f() }
 	if o.Background {
 		where = inBackground
@@ -263,7 +265,7 @@ func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 		id.Beam = o.Decoding.Beam
 	}
 	if l := o.Decoding.LanguageModel(b); l != nil {
-		s := o.Decoding.SearchOptions(l, &b.Card)
+		s := o.Decoding.SearchOptions(l, b)
 		id.LM = fmt.Sprint(lmDigest, " ", s.Weight, " ", s.Bonus, " ", s.BlankPenalty)
 	}
 	return id

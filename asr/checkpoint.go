@@ -121,6 +121,7 @@ func (t *track) resume(c *checkpoint) error {
 			d.noteRow(&x)
 		}
 	}
+	d.decoder.Know(d.marked.known, c.tokens)
 	t.stitch.at, t.stitch.held = c.row, output{}
 	d.mark()
 	return nil

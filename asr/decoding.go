@@ -22,7 +22,8 @@ type Decoding struct {
 	// LMNone is none. Anything else is the path of a file that lm.Open reads.
 	LM string
 	// LMWeight, WordBonus and BlankPenalty are those of beam.Options; nil takes those of the
-	// model's card or else the defaults. They count only with a language model.
+	// model's card or else the defaults. They count only with a language model. With a transducer
+	// only LMWeight has a meaning, see beam.BiasOptions.
 	LMWeight, WordBonus, BlankPenalty *float32
 	// Beam is how many texts a search follows; 0 means beam.DefaultWidth.
 	Beam int
@@ -40,7 +41,7 @@ func (d *Decoding) Check() error {
 	if d.LMWeight != nil && !(*d.LMWeight > 0) {
 		return fmt.Errorf("weight %v of the language model; want more than 0", *d.LMWeight)
 	}
-	return d.SearchOptions(&LanguageModel{}, &Card{}).Check()
+	return d.SearchOptions(&LanguageModel{}, &Bundle{}).Check()
 }
 
 // CheckFor is Check, for the numbers that a bundle's card has too.
@@ -51,7 +52,7 @@ func (d *Decoding) CheckFor(b *Bundle) error {
 	if w := b.Card.LMWeight; w != nil && !(*w > 0) {
 		return fmt.Errorf("model.json: lm_weight %v; want more than 0", *w)
 	}
-	if err := d.SearchOptions(&LanguageModel{}, &b.Card).Check(); err != nil {
+	if err := d.SearchOptions(&LanguageModel{}, b).Check(); err != nil {
 		return fmt.Errorf("model.json: %w", err)
 	}
 	return nil
@@ -72,8 +73,8 @@ type LanguageModel struct {
 
 // LanguageModel returns the language model with which a bundle's texts are found, or nil.
 func (d *Decoding) LanguageModel(b *Bundle) *LanguageModel {
-	if b.Transducer != nil {
-		return nil
+	if b.Transducer != nil && (d.LM == "" || d.LM == LMDefault) {
+		return nil // that of a hybrid is for its CTC head
 	}
 	switch d.LM {
 	case LMNone:
@@ -139,7 +140,7 @@ func (l *LanguageModel) Open() (*lm.Model, error) {
 
 // SearchOptions returns how texts of a bundle are searched for, but for the language model
 // itself, which may be nil, and phrases.
-func (d *Decoding) SearchOptions(l *LanguageModel, card *Card) beam.Options {
+func (d *Decoding) SearchOptions(l *LanguageModel, b *Bundle) beam.Options {
 	o := beam.Options{Width: d.Beam}
 	if l == nil {
 		return o
@@ -153,9 +154,14 @@ func (d *Decoding) SearchOptions(l *LanguageModel, card *Card) beam.Options {
 			}
 		}
 	}
-	choose(&o.Weight, d.LMWeight, card.LMWeight)
-	choose(&o.Bonus, d.WordBonus, card.WordBonus)
-	choose(&o.BlankPenalty, d.BlankPenalty, card.BlankPenalty)
+	if b.Transducer != nil {
+		o.Weight, o.Bonus = beam.DefaultPieceWeight, 0
+		choose(&o.Weight, d.LMWeight)
+		return o
+	}
+	choose(&o.Weight, d.LMWeight, b.Card.LMWeight)
+	choose(&o.Bonus, d.WordBonus, b.Card.WordBonus)
+	choose(&o.BlankPenalty, d.BlankPenalty, b.Card.BlankPenalty)
 	return o
 }
 
@@ -171,14 +177,17 @@ type decoder struct {
 // newDecoder opens the language model. The caller closes the decoder.
 func newDecoder(b *Bundle, d *Decoding) (_ decoder, err error) {
 	var out decoder
-	if b.Transducer != nil && d.LM != "" && d.LM != LMDefault && d.LM != LMNone {
-		return out, fmt.Errorf("%s is a transducer, which is decoded without a language model; leave %s out", b.Card.Name, d.LM)
-	}
 	if err := d.CheckFor(b); err != nil {
 		return out, err
 	}
 	l := d.LanguageModel(b)
-	o := d.SearchOptions(l, &b.Card)
+	if b.Transducer != nil {
+		if d.WordBonus != nil || d.BlankPenalty != nil {
+			return out, fmt.Errorf("%s is a transducer, in whose search a word bonus and a penalty of blank mean nothing; leave them out", b.Card.Name)
+		}
+		return newPieceDecoder(b, l)
+	}
+	o := d.SearchOptions(l, b)
 	if out.width = o.Width; out.width == 0 {
 		out.width = beam.DefaultWidth
 	}
@@ -203,6 +212,21 @@ func newDecoder(b *Bundle, d *Decoding) (_ decoder, err error) {
 	return out, nil
 }
 
+// newPieceDecoder opens the language model of a transducer, if there is one.
+func newPieceDecoder(b *Bundle, l *LanguageModel) (out decoder, err error) {
+	if l == nil {
+		return out, nil
+	}
+	if out.model, err = l.Open(); err != nil {
+		return out, err
+	}
+	if out.model.Facts().Units != lm.Pieces {
+		return out, errors.Join(fmt.Errorf("language model %s: it is one of words; %s is a transducer and needs one of its pieces, see lm build --pieces", l, b.Card.Name), out.model.Close())
+	}
+	out.file = l
+	return out, nil
+}
+
 func (d *decoder) close() error {
 	if d.model == nil {
 		return nil
@@ -222,6 +246,12 @@ func (r *Recognizer) Search(phrases *beam.Phrases) *beam.Search {
 		return r.decoder.plain.WithPhrases(phrases)
 	}
 	return r.decoder.search.WithPhrases(phrases)
+}
+
+// Bias returns what is known of the text of a transducer: the language model, if there is one, and
+// phrases, or nil for none. It is nil if nothing is known. It may be used until the Recognizer is closed.
+func (r *Recognizer) Bias(phrases *beam.Phrases) (*beam.Bias, error) {
+	return beam.NewBias(r.vocabulary, beam.BiasOptions{Phrases: phrases, Model: r.decoder.model, Weight: r.pieceWeight})
 }
 
 // Transducer reports whether texts are those of a transducer, for which there is no search.
@@ -256,6 +286,12 @@ func (r *Recognizer) DecodedBy(phrases int) string {
 		text := "greedy RNN-T"
 		if len(r.durations) > 0 {
 			text = "greedy TDT"
+		}
+		if d.model != nil {
+			text += " with the language model " + filepath.Base(d.file.Path)
+		}
+		if phrases > 0 {
+			text += ", " + plural.Count(phrases, "hotword")
 		}
 		if r.Aligns() {
 			text += ", word times from CTC"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/priority"
@@ -33,6 +34,8 @@ type Request struct {
 	// Search, if set, gets every row with its candidates once and in order; see ctc.Candidates. The
 	// arguments are valid during the call. An error ends the recognition.
 	Search func(channel int, row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error
+	// Bias is what is known of the text of a transducer, see Recognizer.Bias, or nil.
+	Bias *beam.Bias
 	// Load and Save, if set, keep the rows of windows, so that a recognition that is
 	// run again does not repeat them. Load returns the zero value for a window it does not have;
 	// with Search, one without candidates is run again.

@@ -46,7 +46,7 @@ func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) (_ 
 		t.stitch.width = r.vocabulary.Width()
 	}
 	if r.transducer != nil && req.LogProbs == nil {
-		if t.decoding, err = r.newDecoding(t.result); err != nil {
+		if t.decoding, err = r.newDecoding(t.result, req.Bias); err != nil {
 			return nil, err
 		}
 		t.stitch.decode, t.stitch.context = t.decode, r.window.Context

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/asr/transducer"
@@ -141,12 +142,18 @@ type decoding struct {
 	labels   []transducer.Label
 	result   *Result
 	blank    ctc.Piece
-	width    int                        // of a row of the encoder
-	marked   struct{ rows, tokens int } // of the result at the last checkpoint
+	width    int // of a row of the encoder
+	// marked is what there was at the last checkpoint.
+	marked struct {
+		rows, tokens int // of the result
+		known        beam.BiasState
+	}
 }
 
 // mark notes what the last checkpoint holds.
-func (d *decoding) mark() { d.marked.rows, d.marked.tokens = len(d.result.Rows), len(d.result.Tokens) }
+func (d *decoding) mark() {
+	d.marked.rows, d.marked.tokens, d.marked.known = len(d.result.Rows), len(d.result.Tokens), d.decoder.Known()
+}
 
 // noteRow makes the row in which a token was written its own.
 func (d *decoding) noteRow(x *ctc.Token) {
@@ -155,15 +162,19 @@ func (d *decoding) noteRow(x *ctc.Token) {
 }
 
 // newDecoding returns one for a recording whose part begins at a row. The caller closes it.
-func (r *Recognizer) newDecoding(result *Result) (*decoding, error) {
+func (r *Recognizer) newDecoding(result *Result, bias *beam.Bias) (*decoding, error) {
 	m, blank := r.transducer, r.vocabulary.Blank()
 	n := m.Networks(transducer.DefaultAhead)
-	d, err := transducer.NewDecoder(n, r.decoderOptions(), result.First)
+	o := r.decoderOptions()
+	o.Bias = bias
+	d, err := transducer.NewDecoder(n, o, result.First)
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	result.Searched, result.Transducer = true, true
-	return &decoding{networks: n, decoder: d, result: result, blank: blank, width: m.RowWidth}, nil
+	out := &decoding{networks: n, decoder: d, result: result, blank: blank, width: m.RowWidth}
+	out.mark()
+	return out, nil
 }
 
 // end cuts tokens off whose durations lead beyond the last row.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/asr-backend/asr-backend/asr/beam"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/internal/plural"
 )
 
@@ -14,29 +15,16 @@ const mostNamed = 3
 // unused warns of what is asked for that a transducer does not do. It returns nothing if there is
 // nothing.
 func (t *Transcriber) unused() string {
-	if !t.recognizer.Transducer() {
+	if t.options.alternatives() == 0 || !t.recognizer.Transducer() {
 		return ""
 	}
-	var what []string
-	if len(t.options.Hotwords) > 0 {
-		what = append(what, "hotwords")
-	}
-	if t.options.alternatives() > 0 {
-		what = append(what, "alternatives")
-	}
-	if len(what) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("The model is a transducer: there are no %s with it.", strings.Join(what, " and no "))
+	return "The model is a transducer: there are no alternatives with it."
 }
 
 // unwritable warns of hotwords that are never found, because the model does not have their
-// letters. It returns nothing if there are none, or no search.
-func unwritable(s *beam.Search, hotwords []beam.Phrase) string {
-	if len(hotwords) == 0 || s == nil {
-		return ""
-	}
-	list := s.Unspellable(hotwords)
+// letters. It returns nothing if there are none.
+func unwritable(v *ctc.Vocabulary, hotwords []beam.Phrase) string {
+	list := beam.Unspellable(v, hotwords)
 	if len(list) == 0 {
 		return ""
 	}

@@ -61,7 +61,8 @@ func (t *Transcriber) Recognize(ctx context.Context, source Source, q Request) (
 	}
 	var texts searches
 	if !q.KeepLogProbs {
-		texts.search, texts.keep = t.search, t.options.alternatives() > 0
+		texts.search, texts.keep = t.search, t.options.alternatives() > 0 && !t.recognizer.Transducer()
+		q.Bias = t.bias
 	}
 	texts.attach(&q.Request)
 	results, err := t.recognizer.Recognize(ctx, s, q.Request)

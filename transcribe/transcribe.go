@@ -47,6 +47,7 @@ type Transcriber struct {
 	options    Options
 	version    string
 	search     *beam.Search // nil: the text is the greedy one
+	bias       *beam.Bias   // of a transducer, or nil
 	phrases    *beam.Phrases
 	unwritable string // a warning of hotwords, or empty
 }
@@ -66,7 +67,12 @@ func New(r *asr.Recognizer, o Options) (*Transcriber, error) {
 		return nil, fmt.Errorf("transcribe: %d texts of a segment; want 1 to %d", o.NBest, MostAlternatives)
 	}
 	t := &Transcriber{recognizer: r, options: o, version: o.Version(r.Identity()), search: r.Search(phrases), phrases: phrases}
-	t.unwritable = unwritable(t.search, o.Hotwords)
+	if r.Transducer() {
+		if t.bias, err = r.Bias(phrases); err != nil {
+			return nil, fmt.Errorf("transcribe: %w", err)
+		}
+	}
+	t.unwritable = unwritable(r.Bundle().Vocabulary, o.Hotwords)
 	return t, nil
 }
 

@@ -3,6 +3,8 @@ package beam
 import (
 	"slices"
 	"unicode/utf8"
+
+	"github.com/asr-backend/asr-backend/asr/ctc"
 )
 
 // letterSet is what pieces can write.
@@ -43,7 +45,10 @@ func (s *letterSet) spell(text string) bool {
 
 // Unspellable returns the phrases of a list that have a letter, a digit or a sign inside a word
 // that no piece has, in whatever case. Such a phrase is never found.
-func (s *Search) Unspellable(list []Phrase) []Phrase {
-	set := lettersOf(s.surfaces)
+func Unspellable(v *ctc.Vocabulary, list []Phrase) []Phrase {
+	if len(list) == 0 {
+		return nil
+	}
+	set := lettersOf(surfaces(v))
 	return slices.DeleteFunc(slices.Clone(list), func(p Phrase) bool { return set.spell(foldPhrase(p.Text)) })
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/timeline"
 )
@@ -46,6 +47,8 @@ type Options struct {
 	Durations []timeline.Row
 	// MaxSymbols is how many pieces a row has at most; 0 means DefaultMaxSymbols.
 	MaxSymbols int
+	// Bias is what is known of the text, or nil.
+	Bias *beam.Bias
 	// Ahead is how many rows are asked at once at most; 0 means DefaultAhead.
 	Ahead int
 }
@@ -91,7 +94,7 @@ type Label struct {
 	// which may be 0; 1 for RNN-T.
 	Row      timeline.Row
 	Duration timeline.Row
-	// LogProb is the natural logarithm of its probability among all pieces and blank, and
+	// LogProb is the natural logarithm of its probability among all pieces and blank, without Bias, and
 	// Confidence (0..1) that of this distribution, see ctc.Measure.
 	LogProb, Confidence float32
 }
@@ -106,7 +109,8 @@ type Decoder struct {
 	skip   timeline.Row // how many of the next rows are passed over
 	here   int          // pieces of the current row
 	label  ctc.Piece
-	state  *State // before label
+	state  *State         // before label
+	known  beam.BiasState // after label, with Options.Bias
 	after  *State
 	logits []float32
 	probs  []float32
@@ -119,8 +123,12 @@ func NewDecoder(n Networks, o Options, start timeline.Row) (*Decoder, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Decoder{networks: n, o: o, measure: ctc.NewMeasure(int(o.Blank) + 1), at: start, label: o.Blank,
-		state: n.NewState(), after: n.NewState(), logits: make([]float32, o.Ahead*o.width()), probs: make([]float32, o.Blank+1)}, nil
+	d := &Decoder{networks: n, o: o, measure: ctc.NewMeasure(int(o.Blank) + 1), at: start, label: o.Blank,
+		state: n.NewState(), after: n.NewState(), logits: make([]float32, o.Ahead*o.width()), probs: make([]float32, o.Blank+1)}
+	if o.Bias != nil {
+		d.known = o.Bias.Start()
+	}
+	return d, nil
 }
 
 // Push takes the next rows and appends the pieces that are written in them to out. After an error
@@ -143,6 +151,9 @@ func (d *Decoder) Push(ctx context.Context, rows []float32, out []Label) ([]Labe
 		logits := d.logits[int(t-asked)*width:][:width]
 		piece, step := d.choose(logits)
 		if piece != d.o.Blank {
+			if d.o.Bias != nil {
+				piece = d.o.Bias.Best(d.known, logits[:d.o.Blank])
+			}
 			out = append(out, d.write(piece, d.at+t, step, logits))
 			until = t // what is asked now depends on the piece
 			if d.here++; step == 0 && d.here >= d.o.MaxSymbols {
@@ -205,6 +216,9 @@ func (d *Decoder) write(piece ctc.Piece, row, duration timeline.Row, logits []fl
 		duration = 1
 	}
 	d.label = piece
+	if d.o.Bias != nil {
+		d.known = d.o.Bias.Next(d.known, piece)
+	}
 	d.state, d.after = d.after, d.state
 	return Label{Piece: piece, Row: row, Duration: duration, LogProb: -lse, Confidence: d.measure.Confidence(d.probs)}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/timeline"
 )
@@ -36,6 +37,19 @@ func (d *Decoder) CheckSnapshot(b []byte) error {
 		return errSnapshot
 	}
 	return nil
+}
+
+// Known returns the state of Options.Bias after the pieces so far, which is not part of snapshots.
+func (d *Decoder) Known() beam.BiasState { return d.known }
+
+// Know sets the state of Options.Bias to that after more pieces.
+func (d *Decoder) Know(after beam.BiasState, more []ctc.Token) {
+	if d.known = after; d.o.Bias == nil {
+		return
+	}
+	for i := range more {
+		d.known = d.o.Bias.Next(d.known, more[i].Piece)
+	}
 }
 
 // Restore makes a Decoder go on at a row as the one did of which a snapshot was taken there.

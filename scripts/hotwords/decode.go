@@ -57,7 +57,7 @@ func open(ctx context.Context, o *options) (_ *experiment, err error) {
 		return nil, err
 	}
 	e.rare = newRare(m)
-	with := decoding.SearchOptions(file, &bundle.Card)
+	with := decoding.SearchOptions(file, bundle)
 	with.Lexicon = beam.NewLexicon(m)
 	for _, c := range []struct {
 		lm string
