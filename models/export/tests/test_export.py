@@ -194,7 +194,7 @@ def test_features_that_the_configuration_does_not_show_are_found(saved, tmp_path
 
 def test_a_vocabulary_of_another_size_is_found(saved, tmp_path, monkeypatch):
     usual = checkpoint.pieces
-    monkeypatch.setattr(checkpoint, "pieces", lambda model: usual(model)[:-1])
+    monkeypatch.setattr(checkpoint, "pieces", lambda model, heads: usual(model, heads)[:-1])
     refused(saved, tmp_path, "self-test fails: 1 frames give 1 rows of 129, want 1 of 128")
 
 
