@@ -3,10 +3,12 @@
   python export.py CHECKPOINT OUTDIR [--name NAME] [--language en] [--licence CC-BY-4.0] [--variants int8,fp16] ...
 
 CHECKPOINT is a .nemo file, or the name under which one is published (nvidia/parakeet-tdt_ctc-110m), which is downloaded.
-OUTDIR gets model.onnx (and model.onnx.data if the weights are over 2 GB), tokens.txt, tokenizer.model, model.json, and the
-variants that hold. Hybrids are exported by their CTC head. Nothing is written unless the graph passes its self-test, which
-compares it with the checkpoint; exit status 1 and a sentence say why not. The text that the checkpoint recognizes in
-one recording goes into model.json, for `asr-backend models verify OUTDIR` to compare with.
+OUTDIR gets the graphs, tokens.txt, tokenizer.model, model.json, and the variants that hold. The graphs are model.onnx of a CTC
+model; encoder-model.onnx and decoder_joint-model.onnx of a transducer (RNN-T or TDT), and of a hybrid the same, whose encoder
+also computes the CTC head. --head ctc exports a hybrid as a CTC model. Weights over 2 GB lie beside their graph in GRAPH.data.
+Nothing is written unless the graphs pass their self-test, which compares them with the checkpoint; exit status 1 and a sentence
+say why not. The text that the checkpoint recognizes in one recording goes into model.json, for `asr-backend models verify
+OUTDIR` to compare with.
 """
 import argparse
 import os
@@ -90,6 +92,7 @@ def build(a, say, work, model, config, facts, pieces, way):
             f.write(raw_bytes)
     del model, way
     if a.variants:
+        card.write(work, facts)     # readers look into it
         reference = variants.Reference(work, a.clips, facts["mels"], raw, facts["language"])
         for kind in a.variants.split(","):
             say(variants.offer(kind, work, reference)[1])
