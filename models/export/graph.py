@@ -27,6 +27,7 @@ def save(model, path, limit=LIMIT):
         return [os.path.basename(path)]
     onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True,
               location=os.path.basename(path) + ".data", size_threshold=1024)
+    os.chmod(path + ".data", os.stat(path).st_mode & 0o777)     # onnx makes it for its owner alone
     return [os.path.basename(path), os.path.basename(path) + ".data"]
 
 
