@@ -75,6 +75,8 @@ def pieces(model, heads=("ctc",)):
     for part, width in columns.items():
         if len(listed) + 1 != width:
             raise contract.Unusable(f"the {part} has {width} columns for {len(listed)} pieces and blank")
+    if len(heads) > 1 and list(head(model).vocabulary) != listed:
+        raise contract.Unusable("the transducer and the CTC head have different pieces; --head ctc exports the CTC head alone")
     return ["\u2581" if p == " " else p for p in listed]
 
 

@@ -93,8 +93,10 @@ def new(cfg, kind="hybrid"):
     return getattr(models, names[kind].format("" if letters else "BPE"))(cfg=cfg).eval()
 
 
-def enliven(model, speech, blank_share=0.78, spread=2.5):
-    """Makes a random model's rows vary; speech is a list of float32 clips at 16 kHz."""
+def enliven(model, speech, blank_share=0.78, spread=2.5, memory=1.0):
+    """Makes a random model's rows vary; speech is a list of float32 clips at 16 kHz. memory says how much the labels written so
+    far count in a transducer, against the row. With 1 a single label that falls otherwise changes all that follow, so two
+    programs write the same only if they are given the same samples. With 0.1 the text is that of the rows, as with CTC."""
     gen = torch.Generator().manual_seed(99)
     with torch.no_grad():
         for m in model.encoder.modules():
@@ -113,7 +115,7 @@ def enliven(model, speech, blank_share=0.78, spread=2.5):
         if hasattr(model, "ctc_decoder") or not hasattr(model, "joint"):
             enliven_ctc(model, rows, gen, blank_share, spread)
         if hasattr(model, "joint"):
-            enliven_joint(model, rows, gen, blank_share)
+            enliven_joint(model, rows, gen, blank_share, memory)
     return model
 
 
@@ -134,13 +136,13 @@ def centred(values, weights, spread):
     return weights, -(weights @ mean)
 
 
-def enliven_joint(model, rows, gen, blank_share):
-    """Rows and states count alike in the joint, and blank wins so many of their pairs. Labels of TDT last any duration."""
+def enliven_joint(model, rows, gen, blank_share, memory):
+    """Blank wins so many pairs of rows and states. Labels of TDT last any duration."""
     joint, labels = model.joint, torch.randint(model.decoder.vocab_size, (1, len(rows) - 1), generator=gen)
     states = model.decoder.predict(labels, None, add_sos=True)[0][0].double()
     hidden = 0
-    for layer, values in ((joint.enc, rows), (joint.pred, states)):
-        weights, bias = centred(values, torch.randn(layer.weight.shape, generator=gen), 1.0)
+    for layer, values, spread in ((joint.enc, rows, 1.0), (joint.pred, states, memory)):
+        weights, bias = centred(values, torch.randn(layer.weight.shape, generator=gen), spread)
         layer.weight.copy_(weights)
         layer.bias.copy_(bias)
         hidden = hidden + values @ weights.T + bias
