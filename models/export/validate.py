@@ -115,14 +115,18 @@ def dump(program, folder, samples, out, *options):
 
 def transcribe(program, folder, samples, out):
     """{name: samples} through the program -> {name: text}."""
+    paths = [f"{out}/{name}.wav" for name in samples]
+    for path, x in zip(paths, samples.values()):
+        soundfile.write(path, x, features.RATE, subtype="PCM_16")
+    os.mkdir(f"{out}/texts")
+    done = subprocess.run([program, "transcribe", "--model", folder, "--format", "text", "--quiet", "-o", f"{out}/texts", *paths],
+                          capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{program} transcribe: {done.stderr.strip()}")
     found = {}
-    for name, x in samples.items():
-        soundfile.write(f"{out}/{name}.wav", x, features.RATE, subtype="PCM_16")
-        done = subprocess.run([program, "transcribe", "--model", folder, "--format", "text", "--quiet", f"{out}/{name}.wav"],
-                              capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{program} transcribe: {done.stderr.strip()}")
-        found[name] = spaced(done.stdout)
+    for name in samples:
+        with open(f"{out}/texts/{name}.txt", encoding="utf-8") as f:
+            found[name] = spaced(f.read())
     return found
 
 
