@@ -66,11 +66,17 @@ def head(model):
     return model.ctc_decoder if hybrid(model) else model.decoder
 
 
-def pieces(model):
+def pieces(model, heads=("ctc",)):
     """All pieces without blank. A model of letters writes spaces, which stand here as SentencePiece's U+2581."""
-    listed = list(head(model).vocabulary)
-    if len(listed) + 1 != head(model).num_classes_with_blank:
-        raise contract.Unusable(f"the CTC head has {head(model).num_classes_with_blank} columns for {len(listed)} pieces and blank")
+    listed = list(model.joint.vocabulary if "transducer" in heads else head(model).vocabulary)
+    columns = {"CTC head": head(model).num_classes_with_blank} if "ctc" in heads else {}
+    if "transducer" in heads:
+        columns["joint"] = model.joint.num_classes_with_blank - model.joint.num_extra_outputs
+    for part, width in columns.items():
+        if len(listed) + 1 != width:
+            raise contract.Unusable(f"the {part} has {width} columns for {len(listed)} pieces and blank")
+    if len(heads) > 1 and list(head(model).vocabulary) != listed:
+        raise contract.Unusable("the transducer and the CTC head have different pieces; --head ctc exports the CTC head alone")
     return ["\u2581" if p == " " else p for p in listed]
 
 

@@ -6,6 +6,8 @@ configuration does not show is found by selftest.py.
 """
 CTC = ("EncDecCTCModel", "EncDecCTCModelBPE")
 HYBRID = ("EncDecHybridRNNTCTCModel", "EncDecHybridRNNTCTCBPEModel")
+TRANSDUCER = ("EncDecRNNTModel", "EncDecRNNTBPEModel")
+MAX_SYMBOLS = 10    # labels that a row may have: NeMo's default, and that of every published model
 
 # What features.py and asr/mel do. The keys are those of NeMo's preprocessor, with its defaults where a key is missing.
 FEATURES = {"sample_rate": (16000, 16000), "window_size": (0.025, 0.02), "window_stride": (0.01, 0.01), "window": ("hann", "hann"),
@@ -22,21 +24,78 @@ def class_name(target):
     return str(target or "").rsplit(".", 1)[-1]
 
 
-def check(config):
-    """Raises Unusable if the configuration (a dict, model_config.yaml of a .nemo file) rules the checkpoint out."""
+def heads(config, wanted="all"):
+    """What is exported of a checkpoint: ("ctc",), ("transducer",) or both. wanted is "all", or "ctc" for that head alone."""
     kind = class_name(config.get("target"))
-    if kind.startswith("EncDecRNNT"):
-        raise Unusable(f"the checkpoint is a {kind}, which writes by a transducer only: it has no CTC head to export; take a "
-                       "CTC or a hybrid (RNNT + CTC) model")
-    if kind not in CTC + HYBRID:
-        raise Unusable(f"the checkpoint is a {kind or 'model without a class'}; only CTC models and hybrids of RNNT and CTC can "
-                       f"be exported ({', '.join(CTC + HYBRID)})")
+    has = ("ctc",) if kind in CTC else ("transducer",) if kind in TRANSDUCER else ("transducer", "ctc")
+    if wanted == "all":
+        return has
+    if wanted not in has:
+        raise Unusable(f"the checkpoint is a {kind}, which has no {wanted.upper()} head; leave out --head {wanted}, or take a CTC "
+                       "or a hybrid (RNNT + CTC) model")
+    return (wanted,)
+
+
+def check(config, wanted="all"):
+    """Raises Unusable if the configuration (a dict, model_config.yaml of a .nemo file) rules the checkpoint out. wanted says
+    which heads are needed, as in heads."""
+    kind, known = class_name(config.get("target")), CTC + HYBRID + TRANSDUCER
+    if kind not in known:
+        raise Unusable(f"the checkpoint is a {kind or 'model without a class'}; only CTC models, transducers, and hybrids of both "
+                       f"can be exported ({', '.join(known)})")
+    needed = heads(config, wanted)
     _check_encoder(config.get("encoder") or {})
-    head = (config.get("aux_ctc") or {}).get("decoder") if kind in HYBRID else config.get("decoder")
-    if class_name((head or {}).get("_target_")) != "ConvASRDecoder":
-        raise Unusable(f"the CTC head is a {class_name((head or {}).get('_target_')) or 'missing'}, not a ConvASRDecoder")
+    if "ctc" in needed:
+        head = (config.get("aux_ctc") or {}).get("decoder") if kind in HYBRID else config.get("decoder")
+        if class_name((head or {}).get("_target_")) != "ConvASRDecoder":
+            raise Unusable(f"the CTC head is a {class_name((head or {}).get('_target_')) or 'missing'}, not a ConvASRDecoder")
+    if "transducer" in needed:
+        try:
+            _check_transducer(config)
+        except Unusable as e:
+            raise Unusable(f"{e}; --head ctc exports its CTC head alone" if kind in HYBRID else str(e)) from None
     _check_features(config.get("preprocessor") or {})
     _check_vocabulary(config.get("tokenizer"))
+
+
+def _check_transducer(config):
+    decoder, joint, decoding = (config.get(part) or {} for part in ("decoder", "joint", "decoding"))
+    kind = class_name(decoder.get("_target_"))
+    if kind == "StatelessTransducerDecoder":
+        raise Unusable("the prediction network has no state (StatelessTransducerDecoder); only LSTMs (RNNTDecoder) can be used")
+    if kind != "RNNTDecoder":
+        raise Unusable(f"the prediction network is a {kind or 'missing'}, not an RNNTDecoder")
+    if decoder.get("normalization_mode"):
+        raise Unusable(f"the prediction network's LSTM is normalised ({decoder['normalization_mode']}); only plain LSTMs can be used")
+    if not decoder.get("blank_as_pad", True):
+        raise Unusable("the prediction network has no embedding for blank (blank_as_pad is false), with which decoding starts")
+    kind = class_name(joint.get("_target_"))
+    if kind not in ("RNNTJoint", "SampledRNNTJoint"):
+        raise Unusable(f"the joint is a {kind or 'missing'}, not an RNNTJoint: its scores have another meaning")
+    loss = str((config.get("loss") or {}).get("loss_name", "default"))
+    if decoding.get("big_blank_durations") or "multiblank" in loss or decoding.get("model_type") == "multiblank":
+        raise Unusable("the transducer has blanks of several lengths (multi-blank); only RNN-T with one blank and TDT can be used")
+    lasting, extra = durations(config), joint.get("num_extra_outputs", 0) or 0
+    if len(lasting) != extra:
+        raise Unusable(f"the joint has {extra} outputs beside pieces and blank, but the configuration lists {len(lasting)} durations")
+    if lasting and (any(type(d) is not int or d < 0 for d in lasting) or not any(lasting)):
+        raise Unusable(f"the durations are {lasting}; they must be numbers of rows, 0 or more, and not all 0")
+
+
+def durations(config):
+    """The numbers of rows that a TDT model chooses from, in the order of the joint's last columns; [] for RNN-T. A
+    checkpoint lists them with the decoding, or only with the loss."""
+    listed = (config.get("decoding") or {}).get("durations")
+    loss = config.get("loss") or {}
+    if not listed and str(loss.get("loss_name", "")).startswith("tdt"):
+        listed = (loss.get(f"{loss['loss_name']}_kwargs") or {}).get("durations")
+    return list(listed or [])
+
+
+def max_symbols(config):
+    """How many labels a row may have before decoding moves on to the next."""
+    greedy = (config.get("decoding") or {}).get("greedy") or {}
+    return greedy.get("max_symbols") or greedy.get("max_symbols_per_step") or MAX_SYMBOLS
 
 
 def _check_encoder(e):

@@ -3,10 +3,12 @@
   python export.py CHECKPOINT OUTDIR [--name NAME] [--language en] [--licence CC-BY-4.0] [--variants int8,fp16] ...
 
 CHECKPOINT is a .nemo file, or the name under which one is published (nvidia/parakeet-tdt_ctc-110m), which is downloaded.
-OUTDIR gets model.onnx (and model.onnx.data if the weights are over 2 GB), tokens.txt, tokenizer.model, model.json, and the
-variants that hold. Hybrids are exported by their CTC head. Nothing is written unless the graph passes its self-test, which
-compares it with the checkpoint; exit status 1 and a sentence say why not. The text that the checkpoint recognizes in
-one recording goes into model.json, for `asr-backend models verify OUTDIR` to compare with.
+OUTDIR gets the graphs, tokens.txt, tokenizer.model, model.json, and the variants that hold. The graphs are model.onnx of a CTC
+model; encoder-model.onnx and decoder_joint-model.onnx of a transducer (RNN-T or TDT), and of a hybrid the same, whose encoder
+also computes the CTC head. --head ctc exports a hybrid as a CTC model. Weights over 2 GB lie beside their graph in GRAPH.data.
+Nothing is written unless the graphs pass their self-test, which compares them with the checkpoint; exit status 1 and a sentence
+say why not. The text that the checkpoint recognizes in one recording goes into model.json, for `asr-backend models verify
+OUTDIR` to compare with.
 """
 import argparse
 import os
@@ -18,8 +20,7 @@ import card
 import checkpoint
 import contract
 import features
-import graph
-import rows
+import heads
 import selftest
 import variants
 
@@ -42,9 +43,9 @@ def about(a, path, config, model, pieces):
     return out | ({"languages": languages} if len(languages) > 1 else {})
 
 
-def compared(model, a, raw):
-    """What the checkpoint computes before anything in it changes: [features], [rows], [texts], of clips and of noise. The
-    first clip is the recording that `asr-backend models verify` plays."""
+def inputs(model, a, raw):
+    """What graph and checkpoint are compared on: ([features], how many of them are of clips); the rest are noise. The first
+    clip is the recording that `asr-backend models verify` plays."""
     bands = model.cfg.preprocessor.get("features", 64)
     paths = [variants.SAMPLE] + [p for p, _ in variants.clips(a.clips)][:CLIPS] * bool(a.clips)
     clips = [features.read(p)[:int(SECONDS * features.RATE)] for p in paths]
@@ -52,26 +53,25 @@ def compared(model, a, raw):
     for c in clips:
         selftest.same_features(checkpoint.features(model, c, exact=True), c, raw)
     feats = [checkpoint.features(model, c) for c in clips]
-    feats += [selftest.noise(bands, n, seed=3) for n in selftest.LENGTHS]
-    expected = [checkpoint.rows(model, f) for f in feats]
-    return feats, expected, [checkpoint.text(model, r) for r in expected[:len(clips)]]
+    return feats + [selftest.noise(bands, n, seed=3) for n in selftest.LENGTHS], len(clips)
 
 
 def export(a, say):
     path = checkpoint.locate(a.checkpoint)
     config = checkpoint.read_config(path)
-    contract.check(config)
+    contract.check(config, a.head)
+    parts = contract.heads(config, a.head)
     model = checkpoint.load(path)
-    pieces = checkpoint.pieces(model)
+    pieces = checkpoint.pieces(model, parts)
     facts = about(a, path, config, model, pieces)
-    feats, expected, texts = compared(model, a, contract.raw_features(config))
+    way = (heads.Transducer if "transducer" in parts else heads.CTC)(model, config, parts, *inputs(model, a, contract.raw_features(config)))
     for sentence in checkpoint.prepare(model):
         say(sentence)
     parent = os.path.dirname(os.path.abspath(a.outdir))
     os.makedirs(parent, exist_ok=True)
     work = tempfile.mkdtemp(prefix=".export-", dir=parent)
     try:
-        build(a, say, work, model, config, facts, pieces, feats, expected, texts)
+        build(a, say, work, model, config, facts | way.facts, pieces, way)
         os.chmod(work, 0o755)
         os.rename(work, a.outdir)
     finally:
@@ -81,34 +81,18 @@ def export(a, say):
         say("the licence is not stated; --licence writes it into the card")
 
 
-def build(a, say, work, model, config, facts, pieces, feats, expected, texts):
+def build(a, say, work, model, config, facts, pieces, way):
     """Writes all files of the model into the folder work, or raises Unusable."""
-    target, raw = f"{work}/model.onnx", contract.raw_features(config)
-    with tempfile.TemporaryDirectory(dir=work) as parts:
-        onnx_model = checkpoint.to_onnx(model, f"{parts}/model.onnx")
-        width = model.encoder.d_model
-        facts["max_rows"] = graph.position_rows(onnx_model, width) or 0
-        graph.set_facts(onnx_model, card.facts(facts, contract.class_name(config["target"]), raw))
-        graph.save(onnx_model, target)
-        del onnx_model
-    longest = selftest.interface(target, facts["mels"], width)
-    say(f"a run may have {longest} rows ({longest * 0.08:g} s)")
-    s = rows.session(target, a.threads)
-    selftest.counts(s, facts["mels"], len(pieces) + 1)
-    worst, padded = selftest.likeness(s, feats, expected), selftest.padding(s, feats)
-    say(f"log-probabilities are within {worst:.1e} of the checkpoint's on {len(feats)} inputs; padded batches change them by {padded:.1e}")
-    for f, text in zip(feats, texts):
-        got = checkpoint.text(model, rows.run(s, f))
-        selftest.require(got == text, f"it recognizes {got!r} where the checkpoint recognizes {text!r}")
-        say(f"same text as the checkpoint: {text!r}")
-    facts["selftest"] = {"log_probs_within": float(f"{worst:.1e}"), "padding_within": float(f"{padded:.1e}"),
-                         "sample": card.digest(variants.SAMPLE), "text": texts[0]}
+    raw, kind = contract.raw_features(config), contract.class_name(config["target"])
+    heads.save(way, work, model, facts, lambda known: card.facts(known, kind, raw))
+    facts["selftest"] = way.test(work, model, facts, pieces, a.threads, say)
     card.write_tokens(work, pieces)
     for name, raw_bytes in checkpoint.tokenizers(model).items():
         with open(f"{work}/{name}", "wb") as f:
             f.write(raw_bytes)
-    del model, s
+    del model, way
     if a.variants:
+        card.write(work, facts)     # readers look into it
         reference = variants.Reference(work, a.clips, facts["mels"], raw, facts["language"])
         for kind in a.variants.split(","):
             say(variants.offer(kind, work, reference)[1])
@@ -124,6 +108,7 @@ def arguments(argv=None):
     ap.add_argument("--licence", default="", help="SPDX identifier")
     ap.add_argument("--source", default="", help="where it comes from and what it was trained on")
     ap.add_argument("--word-shift-ms", type=float, default=0, help="added to word times: what the model's spikes are early")
+    ap.add_argument("--head", choices=["all", "ctc"], default="all", help="of a hybrid: ctc exports its CTC head alone, as a CTC model")
     ap.add_argument("--variants", default="", help="int8, fp16 or both; see variants.py")
     ap.add_argument("--clips", nargs="+", default=[], help="recordings or folders of them to compare on, in the model's language")
     ap.add_argument("--threads", type=int, default=1)

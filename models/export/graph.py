@@ -27,6 +27,7 @@ def save(model, path, limit=LIMIT):
         return [os.path.basename(path)]
     onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True,
               location=os.path.basename(path) + ".data", size_threshold=1024)
+    os.chmod(path + ".data", os.stat(path).st_mode & 0o777)     # onnx makes it for its owner alone
     return [os.path.basename(path), os.path.basename(path) + ".data"]
 
 
@@ -80,3 +81,22 @@ def position_rows(model, width):
     shapes += [tuple(a.t.dims) for n in model.graph.node if n.op_type == "Constant" for a in n.attribute if a.name == "value"]
     rows = [s[1] for s in shapes if len(s) == 3 and s[0] == 1 and s[2] == width and s[1] > 1]
     return (max(rows) + 1) // 2 if rows else None
+
+
+def attach(model, head, output, given):
+    """Puts a small graph behind a large one: head's only input, whatever its name, becomes model's output of the name output.
+    What head computes is one more output, given as its name. Names of head's weights and nodes get the prefix "head/"."""
+    names = {head.graph.input[0].name: output, head.graph.output[0].name: given}
+
+    def renamed(name):
+        return name and names.get(name, f"head/{name}")
+
+    for node in head.graph.node:
+        node.name = renamed(node.name)
+        node.input[:], node.output[:] = [renamed(n) for n in node.input], [renamed(n) for n in node.output]
+    for weight in head.graph.initializer:
+        weight.name = renamed(weight.name)
+    head.graph.output[0].name = given
+    model.graph.node.extend(head.graph.node)
+    model.graph.initializer.extend(head.graph.initializer)
+    model.graph.output.append(head.graph.output[0])

@@ -11,8 +11,7 @@ import tempfile
 import time
 
 import features
-import graph
-import onnx
+import readers
 import rows
 import variants
 
@@ -39,17 +38,22 @@ def measure(sessions, clips, pieces):
         for x in cuts:
             for kind, s in sessions.items():
                 began = time.thread_time()
-                outputs[kind].append(rows.run(s, x))
+                outputs[kind].append(s.read(x))
                 out[kind][0] += time.thread_time() - began
         for kind, parts in outputs.items():
             for want, got in zip(outputs["full"], parts):
                 out[kind][1].add(want, got)
             if text:
                 errors, total = out[kind][2].get(name, (0, 0))
-                said = variants.words(" ".join(rows.text(pieces, rows.greedy(p)) for p in parts))
+                said = variants.words(" ".join(rows.text(pieces, p.ids) for p in parts))
                 truth = variants.words(text)
                 out[kind][2][name] = errors + rows.word_errors(truth, said), total + len(truth)
     return out
+
+
+def size(path):
+    """Bytes of a graph with the weights beside it."""
+    return sum(os.path.getsize(path + end) for end in ("", ".data") if os.path.exists(path + end))
 
 
 def row(cells):
@@ -63,21 +67,27 @@ def main():
     ap.add_argument("--clips", nargs="+", default=[])
     ap.add_argument("--minutes", type=float, default=15, help="of each set at most")
     a = ap.parse_args()
-    full = f"{a.folder}/model.onnx"
-    facts = graph.facts(onnx.load(full, load_external_data=False))
+    reader = readers.of(a.folder)
     pieces = rows.read_tokens(f"{a.folder}/tokens.txt")
     with tempfile.TemporaryDirectory() as work:
-        paths = {"full": full}
+        if os.path.exists(f"{a.folder}/model.json"):
+            os.symlink(os.path.abspath(f"{a.folder}/model.json"), f"{work}/model.json")
+        sessions, places = {"full": reader(a.folder)}, {"full": (a.folder, "")}
         for kind in a.variants.split(","):
-            paths[kind] = f"{a.folder}/model.{kind}.onnx"
-            if not os.path.exists(paths[kind]):
-                paths[kind] = f"{work}/model.{kind}.onnx"
-                variants.make(kind, full, paths[kind])
-        sessions = {kind: rows.session(p) for kind, p in paths.items()}
-        bands = sessions["full"].get_inputs()[0].shape[1]
+            there = os.path.exists(os.path.join(a.folder, readers.file(reader.NAMES[0], kind)))
+            places[kind] = (a.folder if there else work, kind)
+            try:
+                if not there:
+                    variants.make(kind, a.folder, work)
+            except variants.Refused as e:
+                print(f"{kind}: {e}\n")
+                del places[kind]
+                continue
+            sessions[kind] = reader(*places[kind])
+        bands, facts = sessions["full"].bands, readers.facts(a.folder)
         clips = windows(variants.clips(a.clips), bands, facts.get("normalize_type") == "NA", a.minutes)
         found = measure(sessions, clips, pieces)
-        sizes = {k: sum(os.path.getsize(p + end) for end in ("", ".data") if os.path.exists(p + end)) for k, p in paths.items()}
+        sizes = {k: sum(size(os.path.join(where, readers.file(name, kind))) for name in reader.NAMES) for k, (where, kind) in places.items()}
     sets = list(found["full"][2])
     row(["graph", "MB", "speed", "same rows as full", "different words"] + [f"{s} ({found['full'][2][s][1]} words)" for s in sets])
     row(["---"] * (5 + len(sets)))

@@ -1,4 +1,6 @@
 """Graphs at work: sessions, rows, greedy pieces and text, and how far two graphs agree."""
+from dataclasses import dataclass
+
 import numpy as np
 import onnxruntime
 
@@ -56,8 +58,22 @@ def word_errors(truth, guess):
     return int(row[-1])
 
 
+@dataclass
+class Reading:
+    """What graphs make of a window: values, which are compared number by number; of each row, what it says, a best piece or
+    what else can be compared; and the pieces of the text."""
+    values: np.ndarray
+    cells: list
+    ids: list
+
+
+def reading(rows):
+    """Of log-probabilities [rows, pieces + 1]."""
+    return Reading(rows, rows.argmax(1).tolist(), greedy(rows))
+
+
 class Agreement:
-    """Counts how far rows of one graph agree with those of another."""
+    """Counts how far readings by one model agree with those by another."""
 
     def __init__(self, pieces):
         self.pieces = pieces
@@ -65,17 +81,17 @@ class Agreement:
         self.worst = 0.0
 
     def add(self, want, got):
-        self.rows += len(want)
-        self.same += int((want.argmax(1) == got.argmax(1)).sum())
-        difference = np.abs(want.astype(np.float64) - got).max()
+        self.rows += len(want.cells)
+        self.same += sum(a == b for a, b in zip(want.cells, got.cells))
+        difference = np.abs(want.values.astype(np.float64) - got.values).max()
         self.worst = max(self.worst, difference) if np.isfinite(difference) else np.inf
-        truth, guess = (text(self.pieces, greedy(r)).split() for r in (want, got))
+        truth, guess = (text(self.pieces, r.ids).split() for r in (want, got))
         self.words += len(truth)
         self.wrong += word_errors(truth, guess)
 
     @property
     def row_share(self):
-        """Share of rows with the same best piece."""
+        """Share of rows that say the same."""
         return self.same / max(self.rows, 1)
 
     @property

@@ -22,12 +22,14 @@ def noise(bands, frames, seed=1):
     return np.random.default_rng(seed).standard_normal((bands, frames), dtype=np.float32)
 
 
-def interface(path, bands, width):
-    """Names and types, and the table of positions; width is the encoder's. Returns the longest run in rows."""
+def interface(path, bands, width, outputs=None):
+    """Names and types, and the table of positions; width is the encoder's, outputs the names of its outputs and their types,
+    any single float32 if None. Returns the longest run in rows."""
     s = rows.session(path)
     inputs = {i.name: (i.type, len(i.shape)) for i in s.get_inputs()}
     require(inputs == {"audio_signal": ("tensor(float)", 3), "length": ("tensor(int64)", 1)}, f"its inputs are {inputs}")
-    require([o.type for o in s.get_outputs()] == ["tensor(float)"], f"its outputs are {[(o.name, o.type) for o in s.get_outputs()]}")
+    got = [(o.name, o.type) for o in s.get_outputs()]
+    require([kind for _, kind in got] == ["tensor(float)"] if outputs is None else got == list(outputs.items()), f"its outputs are {got}")
     require(s.get_inputs()[0].shape[1] == bands, f"it takes {s.get_inputs()[0].shape[1]} bands, not {bands}")
     longest = graph.position_rows(onnx.load(path, load_external_data=False), width)
     require(longest, "no table of positions was found in it, so nobody knows how long a run may be")
@@ -37,11 +39,15 @@ def interface(path, bands, width):
 def counts(s, bands, width):
     """ceil(L / 8) rows for every length, each a distribution."""
     for frames in LENGTHS:
-        got = rows.run(s, noise(bands, frames))
-        require(got.shape == (rows.count(frames), width), f"{frames} frames give {got.shape[0]} rows of {got.shape[1]}, "
-                f"want {rows.count(frames)} of {width}")
-        total = np.exp(got.astype(np.float64)).sum(1)
-        require(np.abs(total - 1).max() < 1e-3, "its rows are not distributions of probability")
+        distributions(frames, rows.run(s, noise(bands, frames)), width)
+
+
+def distributions(frames, got, width):
+    """So many frames must give so many rows of log-probabilities."""
+    require(got.shape == (rows.count(frames), width), f"{frames} frames give {got.shape[0]} rows of {got.shape[1]}, "
+            f"want {rows.count(frames)} of {width}")
+    total = np.exp(got.astype(np.float64)).sum(1)
+    require(np.abs(total - 1).max() < 1e-3, "its rows are not distributions of probability")
 
 
 def padding(s, clips):

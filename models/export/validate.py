@@ -9,7 +9,8 @@ Exit status 1 if one lies beyond its bound.
 NeMo computes features in float32, and normalisation magnifies the rounding in bands that hardly move (telephone lines,
 silence). The program computes in float64. So log-probabilities are compared twice: with those of the same network on NeMo's
 features in float64, where the bound is 1e-3; and on its float32 ones, where it is 1e-3 or twice what that rounding alone does
-to NeMo's own rows, if that is more. The text must be NeMo's on float64 features.
+to NeMo's own rows, if that is more. The text must be NeMo's on float64 features. Of transducers the text alone is compared,
+which `asr-backend transcribe` writes.
 """
 import argparse
 import os
@@ -21,8 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
+import card
 import features
-import rows
+import readers
 import selftest
 import variants
 
@@ -71,6 +73,21 @@ class Clip:
         return out
 
 
+@dataclass
+class Text:
+    """What a transducer writes of one clip."""
+    name: str
+    labels: int         # NeMo's, on float64 features
+    wanted: str
+    wanted_single: str  # on float32 features
+    got: str
+
+    verdict = Clip.verdict
+
+    def faults(self):
+        return [] if self.wanted == self.got else [f"recognized {self.got!r}, NeMo {self.wanted!r}"]
+
+
 def usual_clips():
     """A few seconds of every kind of recording in testdata/speech."""
     out = []
@@ -96,18 +113,61 @@ def dump(program, folder, samples, out, *options):
     return found
 
 
+def transcribe(program, folder, samples, out):
+    """{name: samples} through the program -> {name: text}."""
+    paths = [f"{out}/{name}.wav" for name in samples]
+    for path, x in zip(paths, samples.values()):
+        soundfile.write(path, x, features.RATE, subtype="PCM_16")
+    os.mkdir(f"{out}/texts")
+    done = subprocess.run([program, "transcribe", "--model", folder, "--format", "text", "--quiet", "-o", f"{out}/texts", *paths],
+                          capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{program} transcribe: {done.stderr.strip()}")
+    found = {}
+    for name in samples:
+        with open(f"{out}/texts/{name}.txt", encoding="utf-8") as f:
+            found[name] = spaced(f.read())
+    return found
+
+
+def spaced(text):
+    """With single spaces: the program writes a line for each region."""
+    return " ".join(text.split())
+
+
 def far(a, b):
     return float(np.abs(a.astype(np.float64) - b).max()) if a.shape == b.shape and a.size else float("nan")
 
 
-def compare(model, folder, paths, program, seconds=SECONDS, options=()):
-    """model as checkpoint.load gives it -> a Clip for each path, of at most so many seconds."""
-    import checkpoint
+def read(paths, seconds=SECONDS):
+    """{name: samples}, of at most so many seconds, as 16 bits hold them."""
     samples = {}
     for path in paths:
         name = os.path.splitext(os.path.basename(path))[0]
         cut = features.read(path)[:int(seconds * features.RATE)]
         samples[f"{len(samples)}-{name}"] = (np.clip(np.round(cut * 32768), -32768, 32767) / 32768).astype(np.float32)
+    return samples
+
+
+def compare_texts(model, folder, paths, program):
+    """As compare, for transducers -> a Text for each path."""
+    import checkpoint
+    import transducer
+    about, samples = card.read(folder), read(paths)
+    transducer.prepare(model, about.get("durations", []), about["max_symbols"])
+    with tempfile.TemporaryDirectory() as out:
+        ours = transcribe(program, folder, samples, out)
+    texts = []
+    for name, x in samples.items():
+        (labels, exact), (_, single) = (transducer.decode(model, transducer.rows(model, checkpoint.features(model, x, exact=e))) for e in (True, False))
+        texts.append(Text(name, len(labels), spaced(exact), spaced(single), ours[name]))
+    return texts
+
+
+def compare(model, folder, paths, program, seconds=SECONDS, options=()):
+    """model as checkpoint.load gives it -> a Clip for each path, of at most so many seconds."""
+    import checkpoint
+    samples = read(paths, seconds)
     with tempfile.TemporaryDirectory() as out:
         ours = dump(program, folder, samples, out, *options)
     clips = []
@@ -130,6 +190,12 @@ def table(clips):
     return "\n".join(lines)
 
 
+def table_of_texts(texts):
+    """Markdown."""
+    lines = ["| clip | pieces | text |", "|---|---|---|"]
+    return "\n".join(lines + [f"| {t.name} | {t.labels} | {t.verdict} |" for t in texts])
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("folder")
@@ -139,8 +205,13 @@ def main():
     a = ap.parse_args()
     import checkpoint
     model = checkpoint.load(checkpoint.locate(a.checkpoint))
-    clips = compare(model, a.folder, [p for p, _ in variants.clips(a.clips)] if a.clips else usual_clips(), a.program)
-    print(table(clips))
+    paths = [p for p, _ in variants.clips(a.clips)] if a.clips else usual_clips()
+    if readers.of(a.folder) is readers.CTC:
+        clips = compare(model, a.folder, paths, a.program)
+        print(table(clips))
+    else:
+        clips = compare_texts(model, a.folder, paths, a.program)
+        print(table_of_texts(clips))
     faults = [f"{c.name}: {fault}" for c in clips for fault in c.faults()]
     if faults:
         sys.exit("\n".join(faults))

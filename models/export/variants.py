@@ -1,12 +1,13 @@
-"""Graphs of reduced precision beside model.onnx, each kept only if it recognizes what the full one recognizes.
+"""Graphs of reduced precision beside the full ones, each kept only if it recognizes what the full one recognizes.
 
   python variants.py FOLDER [--variants int8,fp16] [--clips FILE|FOLDER ...]
 
 int8: model.int8.onnx, for CPUs. Weights of matrix products as 7-bit integers with a scale for each column; activations as
   8-bit integers with a scale found for each run (dynamic quantisation). Convolutions and all else stay float32. Seven bits
-  because CPUs without VNNI add pairs of products in 16 bits, which eight would overflow without a word.
+  because CPUs without VNNI add pairs of products in 16 bits, which eight would overflow without a word. A transducer gets
+  encoder-model.int8.onnx and decoder_joint-model.int8.onnx; the LSTM in the latter stays float32.
 fp16: model.fp16.onnx, for GPUs, which `asr-backend models optimize` writes: build the program first (make build). A CPU
-  runs it too, for comparison: it computes in float32 between conversions.
+  runs it too, for comparison: it computes in float32 between conversions. Not for transducers.
 """
 import argparse
 import glob
@@ -22,6 +23,7 @@ import onnx
 import card
 import features
 import graph
+import readers
 import rows
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -34,10 +36,19 @@ ROWS = {"int8": 0.98, "fp16": 0.995}
 POINTS = 1.0
 
 
-def make(kind, source, path):
-    """Writes a variant of the graph at source. Returns the names of the files."""
+def make(kind, folder, to):
+    """Writes a variant of the model in a folder into the folder to. Returns the names of the files, or raises Refused."""
+    names = readers.of(folder).NAMES
     if kind == "fp16":
-        return half(source, path)
+        if len(names) > 1:
+            raise Refused("only CTC models can have fp16 graphs")
+        return half(os.path.join(folder, readers.file(names[0])), os.path.join(to, readers.file(names[0], kind)))
+    return [made for name in names
+            for made in quantized(os.path.join(folder, readers.file(name)), os.path.join(to, readers.file(name, kind)))]
+
+
+def quantized(source, path):
+    """Writes the int8 graph of the graph at source. Returns the names of the files."""
     model = onnx.load(source)
     graph.widen(model)
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -107,32 +118,33 @@ def clips(paths=(), language="en"):
 
 
 class Reference:
-    """What the full graph recognizes in clips, to compare variants with."""
+    """What the full graphs recognize in clips, to compare variants with."""
 
     def __init__(self, folder, some, bands, raw, language="en", limit=15 * 6000):
+        self.folder, self.reader = folder, readers.of(folder)
         self.pieces = rows.read_tokens(os.path.join(folder, "tokens.txt"))
-        full, frames = rows.session(os.path.join(folder, "model.onnx")), 0
-        self.clips = []     # (text or None, [(features, rows)])
+        full, frames = self.reader(folder), 0
+        self.clips = []     # (text or None, [(features, rows.Reading)])
         self.minutes = 0.0
         for path, text in clips(some, language):
             cuts = features.windows(features.log_mel(features.read(path), bands))
             cuts = [c if raw else features.normalise(c) for c in cuts if c.shape[1] > 0]
-            self.clips.append((text, [(x, rows.run(full, x)) for x in cuts]))
+            self.clips.append((text, [(x, full.read(x)) for x in cuts]))
             frames += sum(c.shape[1] for c in cuts)
             self.minutes = frames / 6000
             if frames > limit:
                 break
 
     def _errors(self, text, parts):
-        got = " ".join(rows.text(self.pieces, rows.greedy(r)) for r in parts)
+        got = " ".join(rows.text(self.pieces, r.ids) for r in parts)
         return rows.word_errors(words(text), words(got))
 
-    def judge(self, path):
-        """(share of rows with the same best piece, points by which the word error rate rises) of the graph at path."""
-        s, agreement = rows.session(path), rows.Agreement(self.pieces)
+    def judge(self, kind):
+        """(agreement of the rows, points by which the word error rate rises) of a variant in the folder."""
+        s, agreement = self.reader(self.folder, kind), rows.Agreement(self.pieces)
         total = rise = 0
         for text, windows in self.clips:
-            parts = [rows.run(s, x) for x, _ in windows]
+            parts = [s.read(x) for x, _ in windows]
             want = [r for _, r in windows]
             before = agreement.wrong, agreement.words
             for w, p in zip(want, parts):
@@ -146,12 +158,11 @@ class Reference:
 
 def offer(kind, folder, reference):
     """Makes a variant in a model's folder and keeps it if it holds. Returns (kept, a sentence)."""
-    path = os.path.join(folder, f"model.{kind}.onnx")
     try:
-        made = make(kind, os.path.join(folder, "model.onnx"), path)
+        made = make(kind, folder, folder)
     except Refused as e:
         return False, f"{kind}: {e}: not kept"
-    agreement, rise = reference.judge(path)
+    agreement, rise = reference.judge(kind)
     kept = agreement.row_share >= ROWS[kind] and rise <= POINTS and agreement.worst < float("inf")
     said = (f"{kind}: {100 * agreement.row_share:.2f} % of rows as in full (at least {100 * ROWS[kind]:g} wanted), "
             f"{100 * agreement.word_share:.2f} % of words other, word error rate {rise:+.2f} points (at most {POINTS:+g} wanted), "
@@ -169,7 +180,7 @@ def main():
     ap.add_argument("--variants", default="int8,fp16")
     ap.add_argument("--clips", nargs="+", default=[], help="recordings or folders of them, with texts if you have them")
     a = ap.parse_args()
-    facts, about = graph.facts(onnx.load(f"{a.folder}/model.onnx", load_external_data=False)), card.read(a.folder)
+    facts, about = readers.facts(a.folder), card.read(a.folder)
     reference = Reference(a.folder, a.clips, about.get("mels", 80), facts.get("normalize_type") == "NA", about.get("language", ""))
     for kind in a.variants.split(","):
         print(offer(kind, a.folder, reference)[1])

@@ -20,6 +20,7 @@ GOOD = {
                 "self_attention_model": "rel_pos", "att_context_size": [-1, -1], "causal_downsampling": False,
                 "conv_context_size": None, "reduction": None},
     "decoder": {"_target_": "nemo.collections.asr.modules.RNNTDecoder"},
+    "joint": {"_target_": "nemo.collections.asr.modules.RNNTJoint"},
     "aux_ctc": {"decoder": {"_target_": "nemo.collections.asr.modules.ConvASRDecoder"}},
 }
 BPE = "nemo.collections.asr.models.ctc_bpe_models.EncDecCTCModelBPE"
@@ -39,6 +40,9 @@ def changed(**paths):
     return out
 
 
+TDT = changed(joint__num_extra_outputs=5, decoding={"durations": [0, 1, 2, 3, 4], "greedy": {"max_symbols": 7}})
+
+
 @pytest.mark.parametrize("config", [
     pytest.param(GOOD, id="a hybrid as published"),
     pytest.param(changed(target=BPE, decoder={"_target_": "x.ConvASRDecoder"}), id="a CTC model"),
@@ -48,14 +52,29 @@ def changed(**paths):
     pytest.param(changed(encoder__self_attention_model="rel_pos_local_attn", encoder__att_context_size=[128, 128]), id="local attention"),
     pytest.param(changed(tokenizer={"type": "agg", "langs": {"en": {"type": "bpe"}, "de": {"type": "bpe"}}}), id="a tokenizer for each language"),
     pytest.param(changed(target="x.EncDecHybridRNNTCTCModel", tokenizer=None), id="letters"),
+    pytest.param(changed(target="x.EncDecRNNTBPEModel", aux_ctc=None), id="a transducer"),
+    pytest.param(changed(target="x.EncDecRNNTModel", aux_ctc=None, tokenizer=None), id="a transducer of letters"),
+    pytest.param(TDT, id="TDT"),
+    pytest.param(changed(joint__num_extra_outputs=2, loss={"loss_name": "tdt", "tdt_kwargs": {"durations": [1, 2]}}), id="durations beside the loss"),
 ])
 def test_what_can_work_passes(config):
     contract.check(config)
 
 
 @pytest.mark.parametrize("config, sentence", [
-    pytest.param(changed(target="x.EncDecRNNTBPEModel"), "no CTC head", id="a transducer"),
-    pytest.param(changed(target="x.EncDecMultiTaskModel"), "only CTC models and hybrids", id="a Canary"),
+    pytest.param(changed(target="x.EncDecMultiTaskModel"), "only CTC models, transducers, and hybrids", id="a Canary"),
+    pytest.param(changed(decoder___target_="x.StatelessTransducerDecoder"), "has no state .*; --head ctc exports its CTC head", id="a stateless prediction network"),
+    pytest.param(changed(target="x.EncDecRNNTBPEModel", decoder___target_="x.Transformer"), "prediction network is a Transformer, not an RNNTDecoder$", id="another prediction network"),
+    pytest.param(changed(decoder__normalization_mode="layer"), "normalised .layer.", id="a normalised LSTM"),
+    pytest.param(changed(decoder__blank_as_pad=False), "no embedding for blank", id="no embedding for blank"),
+    pytest.param(changed(joint___target_="x.HATJoint"), "joint is a HATJoint", id="another joint"),
+    pytest.param(changed(joint=None), "joint is a missing", id="no joint"),
+    pytest.param(changed(loss={"loss_name": "multiblank_rnnt"}), "multi-blank", id="multi-blank by its loss"),
+    pytest.param(changed(decoding={"big_blank_durations": [2, 4]}), "multi-blank", id="multi-blank by its decoding"),
+    pytest.param(changed(decoding={"durations": [0, 1]}), "0 outputs beside pieces and blank, but the configuration lists 2", id="durations without columns"),
+    pytest.param(changed(joint__num_extra_outputs=5), "5 outputs beside pieces and blank, but the configuration lists 0", id="columns without durations"),
+    pytest.param(changed(joint__num_extra_outputs=2, decoding={"durations": [0, 0]}), "not all 0", id="durations that never move on"),
+    pytest.param(changed(joint__num_extra_outputs=2, decoding={"durations": [-1, 1]}), "0 or more", id="durations that go back"),
     pytest.param(changed(target=None), "model without a class", id="no class"),
     pytest.param(changed(aux_ctc=None), "CTC head is a missing", id="a hybrid without its head"),
     pytest.param(changed(target=BPE, decoder={"_target_": "x.LSTMDecoder"}), "not a ConvASRDecoder", id="a head of another kind"),
@@ -86,6 +105,28 @@ def test_what_cannot_work_is_refused_with_a_sentence(config, sentence):
     with pytest.raises(contract.Unusable, match=sentence.replace("(", r"\(")) as refused:
         contract.check(config)
     assert "\n" not in str(refused.value)
+
+
+def test_a_hybrid_whose_transducer_cannot_work_is_exported_by_its_ctc_head():
+    contract.check(changed(decoder___target_="x.StatelessTransducerDecoder", joint=None), "ctc")
+
+
+@pytest.mark.parametrize("config, wanted, heads", [
+    (GOOD, "all", ("transducer", "ctc")), (GOOD, "ctc", ("ctc",)), (changed(target=BPE), "ctc", ("ctc",)),
+    (changed(target="x.EncDecRNNTModel"), "all", ("transducer",))])
+def test_the_heads_of_a_checkpoint(config, wanted, heads):
+    assert contract.heads(config, wanted) == heads
+
+
+def test_a_transducer_has_no_ctc_head():
+    with pytest.raises(contract.Unusable, match="EncDecRNNTModel, which has no CTC head"):
+        contract.check(changed(target="x.EncDecRNNTModel"), "ctc")
+
+
+def test_decoding_is_read_from_the_configuration():
+    assert (contract.durations(TDT), contract.max_symbols(TDT)) == ([0, 1, 2, 3, 4], 7)
+    assert (contract.durations(GOOD), contract.max_symbols(GOOD)) == ([], 10)
+    assert contract.max_symbols(changed(decoding={"greedy": {"max_symbols": None}})) == 10
 
 
 def archive(path, *files):

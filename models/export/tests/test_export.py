@@ -1,4 +1,4 @@
-"""Checkpoints of every form that NeMo can save -> folders with which the program recognizes the same."""
+"""Checkpoints of every form that NeMo can save, by their CTC heads -> folders with which the program recognizes the same."""
 import json
 import os
 import subprocess
@@ -55,7 +55,7 @@ def exported(tmp_path_factory, speech, pieces128):
             work, said = tmp_path_factory.mktemp("form"), []
             form_of = {"tokenizer": pieces128} | FORMS[form]
             build(speech, form_of.pop("tokenizer"), **form_of).save_to(f"{work}/my_model.nemo")
-            export.export(export.arguments([f"{work}/my_model.nemo", f"{work}/out/m", "--language", "en", "--licence", "CC0-1.0",
+            export.export(export.arguments([f"{work}/my_model.nemo", f"{work}/out/m", "--head", "ctc", "--language", "en", "--licence", "CC0-1.0",
                                             "--word-shift-ms", "40"]), said.append)
             made[form] = f"{work}/my_model.nemo", f"{work}/out/m", "\n".join(said)
         return made[form]
@@ -144,7 +144,7 @@ def test_a_published_name_brings_its_facts(saved, tmp_path, monkeypatch):
         return saved
 
     monkeypatch.setattr(ASRModel, "from_pretrained", download)
-    export.main(["nvidia/parakeet-tdt_ctc-110m", f"{tmp_path}/out"])
+    export.main(["nvidia/parakeet-tdt_ctc-110m", f"{tmp_path}/out", "--head", "ctc"])
     about = card.read(f"{tmp_path}/out")
     assert asked == [("nvidia/parakeet-tdt_ctc-110m", True)]
     assert (about["name"], about["language"], about["licence"]) == ("parakeet-110m", "en", "CC-BY-4.0")
@@ -164,7 +164,7 @@ def test_a_name_that_cannot_be_downloaded_ends_with_a_sentence(tmp_path, monkeyp
 
 def refused(saved, tmp_path, sentence):
     with pytest.raises(contract.Unusable, match=sentence):
-        export.export(export.arguments([saved, f"{tmp_path}/out"]), lambda _: None)
+        export.export(export.arguments([saved, f"{tmp_path}/out", "--head", "ctc"]), lambda _: None)
     assert os.listdir(tmp_path) == ["m.nemo"]
 
 
@@ -194,7 +194,7 @@ def test_features_that_the_configuration_does_not_show_are_found(saved, tmp_path
 
 def test_a_vocabulary_of_another_size_is_found(saved, tmp_path, monkeypatch):
     usual = checkpoint.pieces
-    monkeypatch.setattr(checkpoint, "pieces", lambda model: usual(model)[:-1])
+    monkeypatch.setattr(checkpoint, "pieces", lambda model, heads: usual(model, heads)[:-1])
     refused(saved, tmp_path, "self-test fails: 1 frames give 1 rows of 129, want 1 of 128")
 
 
@@ -208,6 +208,6 @@ def test_weights_that_are_cut_end_with_a_sentence(saved, tmp_path):
 
 def test_int8_of_touchy_random_weights_is_not_kept(saved, tmp_path):
     said = []
-    export.export(export.arguments([saved, f"{tmp_path}/out", "--variants", "int8", "--clips", CLIPS[0]]), said.append)
+    export.export(export.arguments([saved, f"{tmp_path}/out", "--head", "ctc", "--variants", "int8", "--clips", CLIPS[0]]), said.append)
     assert any(s.startswith("int8: ") and s.endswith(": not kept") for s in said), said
     assert "model.int8.onnx" not in os.listdir(f"{tmp_path}/out") and "model.int8.onnx" not in card.read(f"{tmp_path}/out")["sha256"]

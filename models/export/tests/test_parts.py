@@ -64,9 +64,9 @@ def test_greedy_merges_runs_and_drops_blank():
 
 def test_agreement_counts_rows_and_words():
     a = rows.Agreement(["\u2581yes", "\u2581no"])
-    a.add(np.eye(3)[[0, 2, 1, 2]], np.eye(3)[[0, 2, 0, 2]])
+    a.add(rows.reading(np.eye(3)[[0, 2, 1, 2]]), rows.reading(np.eye(3)[[0, 2, 0, 2]]))
     assert (a.row_share, a.word_share, a.worst) == (0.75, 0.5, 1.0)
-    a.add(np.eye(3)[[0]], np.full((1, 3), np.nan))
+    a.add(rows.reading(np.eye(3)[[0]]), rows.reading(np.full((1, 3), np.nan)))
     assert a.worst == np.inf
 
 
@@ -91,6 +91,7 @@ def test_graphs_are_saved_with_large_weights_beside_them(tmp_path, limit, files)
         assert graph.save(toy(w), path, limit) == files
     assert sorted(os.listdir(tmp_path)) == files
     assert sum(os.path.getsize(tmp_path / f) for f in files) < 10_000
+    assert len({os.stat(tmp_path / f).st_mode for f in files}) == 1     # whoever may read one may read the other
     assert np.array_equal(run(path, np.ones_like(w)), w.astype(np.float16).astype(np.float32))
 
 
