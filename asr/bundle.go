@@ -135,7 +135,7 @@ func OpenBundleFS(files fs.FS, variant string) (*Bundle, error) {
 func readBundle(files fs.FS, graph, variant string) (*Bundle, error) {
 	b := &Bundle{files: files, Graph: graph}
 	var err error
-	if encoder, t := findTransducer(files, variant); t != nil && (graph == "" || graph == encoder) {
+	if encoder, t := findTransducer(files, graph, variant); t != nil && (graph == "" || graph == encoder) {
 		b.Graph, b.Transducer = encoder, t
 		b.headGraph, _ = findGraph(files, variant) // it need not be there
 	}

@@ -3,11 +3,15 @@ package asr_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/internal/oracle"
+	"github.com/asr-backend/asr-backend/lm"
 	"github.com/asr-backend/asr-backend/timeline"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,11 +20,17 @@ import (
 // A recording that is recognized again goes on after the last window that was kept, and gives the
 // same, wherever the recognition before ended. Windows without sound are among them.
 func TestATransducerGoesOnWhereItWas(t *testing.T) {
-	for name, model := range map[string][2]string{"rnnt": {"hybrid", "onnx-asr"}, "tdt": {"tdt", "onnx-asr"}, "hybrid": {"hybrid", "both"}} {
+	for name, model := range map[string][2]string{
+		"rnnt": {"hybrid", "onnx-asr"}, "tdt": {"tdt", "onnx-asr"}, "hybrid": {"hybrid", "both"}, "tdt with a language model": {"tdt", "sherpa"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			var runs atomic.Int64
 			kind := model[0]
 			r := recognizer(t, bundle(t, "..", "transducer", kind, model[1]), asr.Options{Observe: func(asr.Run) { runs.Add(1) }})
+			var bias *beam.Bias
+			if strings.Contains(name, "language model") {
+				bias = pieceModel(t, r)
+			}
 			_, long := nemoDecoded(t, kind)
 			part := joinClips(t, long)
 			quiet := make([]float32, 3*asr.DefaultWindow.Rows.Sample())
@@ -29,6 +39,7 @@ func TestATransducerGoesOnWhereItWas(t *testing.T) {
 			recognize := func(q asr.Request) *asr.Result {
 				t.Helper()
 				runs.Store(0)
+				q.Bias = bias
 				results, err := r.Recognize(t.Context(), &recording{n: timeline.Sample(len(samples)), sample: func(i timeline.Sample) float32 { return samples[i] }}, q)
 				if err != nil {
 					t.Fatal(err)
@@ -79,6 +90,21 @@ func TestATransducerGoesOnWhereItWas(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pieceModel is the language model of testdata/transducer/tdt, at a weight that changes much.
+func pieceModel(t *testing.T, r *asr.Recognizer) *beam.Bias {
+	t.Helper()
+	m, err := lm.Open(oracle.Data(t, "transducer", "tdt", "pieces.arpa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	bias, err := beam.NewBias(r.Bundle().Vocabulary, beam.BiasOptions{Model: m, Weight: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bias
 }
 
 // What was damaged is recognized again.

@@ -108,6 +108,8 @@ func TestBundlesAreReadInEveryLayout(t *testing.T) {
 		{"a variant that is not there", map[string]string{"model.onnx": "", "tokens.txt": tokens}, "fp16", "no variant fp16", true},
 		{"no graph", map[string]string{"tokens.txt": tokens}, "", "no .onnx file", true},
 		{"no vocabulary", map[string]string{"model.onnx": ""}, "", "no tokens.txt or vocab.txt", true},
+		{"a transducer's encoder", map[string]string{"encoder-model.onnx": "", "decoder_joint-model.onnx": "", "encoder-model.int8.onnx": "", "decoder_joint-model.int8.onnx": "", "vocab.txt": tokens}, "", "encoder-model.onnx", false},
+		{"a variant of a transducer", map[string]string{"encoder.onnx": "", "decoder.onnx": "", "joiner.onnx": "", "encoder.int8.onnx": "", "decoder.int8.onnx": "", "joiner.int8.onnx": "", "tokens.txt": tokens}, "int8", "encoder.int8.onnx", false},
 		{"several graphs", map[string]string{"a.onnx": "", "b.onnx": "", "tokens.txt": tokens}, "", "several graphs", true},
 		{"a transducer", map[string]string{"model.onnx": "", "vocab.txt": tokens, "config.json": `{"model_type":"nemo-conformer-tdt"}`}, "", "the graphs beside it are of a model of type -ctc", true},
 		{"a model that subsamples by four", map[string]string{"model.onnx": "", "vocab.txt": tokens, "config.json": `{"model_type":"nemo-conformer-ctc","subsampling_factor":4}`}, "", "subsampling_factor 4", true},
@@ -143,5 +145,24 @@ func TestBundlesAreReadInEveryLayout(t *testing.T) {
 				t.Errorf("digests %q (%v) and %q (%v) of the same model", a, errA, b, errB)
 			}
 		})
+	}
+}
+
+// The path of an encoder chooses among the variants of a folder.
+func TestAnEncoderIsChosenByItsPath(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"encoder-model.onnx", "decoder_joint-model.onnx", "encoder-model.int8.onnx", "decoder_joint-model.int8.onnx"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "vocab.txt"), []byte("a 0\n<blk> 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for graph, joint := range map[string]string{"encoder-model.onnx": "decoder_joint-model.onnx", "encoder-model.int8.onnx": "decoder_joint-model.int8.onnx"} {
+		b, err := asr.OpenBundle(filepath.Join(dir, graph), "")
+		if err != nil || b.Transducer == nil || b.Transducer.Joint != joint {
+			t.Errorf("%s: %+v (%v)", graph, b, err)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
@@ -24,9 +25,9 @@ func (t *TransducerFiles) names() []string {
 	return slices.DeleteFunc([]string{t.Joint, t.Decoder, t.Joiner}, func(name string) bool { return name == "" })
 }
 
-// findTransducer returns the names of a transducer's graphs, of a variant such as "int8", or
-// nothing.
-func findTransducer(files fs.FS, variant string) (encoder string, t *TransducerFiles) {
+// findTransducer returns the names of a transducer's graphs, those beside an encoder if one is
+// named, else of a variant such as "int8", or nothing.
+func findTransducer(files fs.FS, graph, variant string) (encoder string, t *TransducerFiles) {
 	has := func(names ...string) bool {
 		for _, name := range names {
 			if _, err := fs.Stat(files, name); err != nil {
@@ -38,6 +39,9 @@ func findTransducer(files fs.FS, variant string) (encoder string, t *TransducerF
 	ends := []string{".onnx", ".int8.onnx", ".fp16.onnx"}
 	if variant != "" {
 		ends = []string{"." + variant + ".onnx"}
+	}
+	if _, end, ok := strings.Cut(graph, "."); ok {
+		ends = []string{"." + end}
 	}
 	for _, end := range ends {
 		encoder, t = "encoder-model"+end, &TransducerFiles{Joint: "decoder_joint-model" + end}

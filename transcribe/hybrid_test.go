@@ -9,6 +9,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/align"
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/internal/oracle"
@@ -145,5 +146,29 @@ func TestPartsOfAHybrid(t *testing.T) {
 	}
 	if text := strings.Join(first, " "); len(text) < len(joined)/4 || !strings.HasPrefix(joined, text) {
 		t.Errorf("the first half is %q of %q", text, joined)
+	}
+}
+
+// Hotwords reach a transducer: the transcript says so, and names that are written anyway stay.
+func TestHotwordsOfATransducer(t *testing.T) {
+	r := hybrid(t)
+	text := func(hotwords ...beam.Phrase) (string, string) {
+		tr, err := transcribe.New(r, transcribe.Options{Hotwords: hotwords})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := tr.Transcribe(t.Context(), transcribe.Source{Path: hybridClip(t, "LJ001-0024")}, transcribe.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, s := range out.Segments {
+			all = append(all, s.Text)
+		}
+		return strings.Join(all, " "), out.Diagnostics.Decoding
+	}
+	plain, _ := text()
+	if same, decoding := text(beam.Phrase{Text: "Peter Schoeffer", Weight: 1.5}); same != plain || decoding != "greedy RNN-T, 1 hotword, word times from CTC" {
+		t.Errorf("a name that is written anyway changes %q to %q; %s", plain, same, decoding)
 	}
 }

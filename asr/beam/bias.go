@@ -76,6 +76,9 @@ type BiasState struct {
 // Start returns the state before the first piece.
 func (b *Bias) Start() BiasState {
 	var s BiasState
+	if b.phrases != nil {
+		s.node = open
+	}
 	if b.model != nil {
 		s.lm = b.model.Begin()
 	}

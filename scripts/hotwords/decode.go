@@ -23,6 +23,7 @@ import (
 // recording is one of testdata/speech.
 type recording struct {
 	name  string
+	path  string
 	words []string
 	rows  [][]float32
 }
@@ -33,6 +34,7 @@ type experiment struct {
 	recordings []recording
 	rare       *rare
 	searches   []namedSearch
+	transducer bool // of which there are no searches
 }
 
 type namedSearch struct {
@@ -42,9 +44,13 @@ type namedSearch struct {
 
 // open reads the models and recognizes the recordings.
 func open(ctx context.Context, o *options) (_ *experiment, err error) {
-	bundle, err := models.Open(o.model, "")
+	bundle, runtime, err := openModel(o)
 	if err != nil {
 		return nil, err
+	}
+	defer func() { err = errors.Join(err, runtime.Close()) }()
+	if e, err := openTransducer(bundle, o); e != nil || err != nil {
+		return e, err
 	}
 	e := &experiment{vocabulary: bundle.Vocabulary}
 	decoding := asr.Decoding{LM: o.lm}
@@ -69,11 +75,6 @@ func open(ctx context.Context, o *options) (_ *experiment, err error) {
 		}
 		e.searches = append(e.searches, namedSearch{c.lm, search})
 	}
-	runtime, err := ort.Open(o.library)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, runtime.Close()) }()
 	recognizer, err := asr.New(ctx, runtime, bundle, asr.Options{Provider: ort.CPU})
 	if err != nil {
 		return nil, err
@@ -82,8 +83,52 @@ func open(ctx context.Context, o *options) (_ *experiment, err error) {
 	return e, e.recognize(ctx, o.data, recognizer)
 }
 
+// openModel opens the model of speech and the library. The caller closes the latter.
+func openModel(o *options) (*asr.Bundle, *ort.Runtime, error) {
+	bundle, err := models.Open(o.model, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	runtime, err := ort.Open(o.library)
+	return bundle, runtime, err
+}
+
+// openTransducer reads the recordings if the model is a transducer.
+func openTransducer(b *asr.Bundle, o *options) (*experiment, error) {
+	if b.Transducer == nil {
+		return nil, nil
+	}
+	e := &experiment{vocabulary: b.Vocabulary, transducer: true}
+	embedded, err := models.Open(models.DefaultName, "")
+	if err != nil {
+		return nil, err
+	}
+	decoding := asr.Decoding{LM: o.lm}
+	m, err := decoding.LanguageModel(embedded).Open()
+	if err != nil {
+		return nil, err
+	}
+	e.rare = newRare(m)
+	return e, errors.Join(e.read(o.data, func(*recording) error { return nil }), m.Close())
+}
+
 // recognize reads the recordings and finds their rows.
 func (e *experiment) recognize(ctx context.Context, data string, recognizer *asr.Recognizer) error {
+	return e.read(data, func(rec *recording) error {
+		stream, err := audio.Open(ctx, rec.path, audio.Options{})
+		if err != nil {
+			return err
+		}
+		_, err = recognizer.Recognize(ctx, stream, asr.Request{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
+			rec.rows = append(rec.rows, append([]float32(nil), row...))
+			return nil
+		}})
+		return cmp.Or(err, stream.Close())
+	})
+}
+
+// read reads the recordings and does something with each.
+func (e *experiment) read(data string, do func(*recording) error) error {
 	f, err := os.Open(filepath.Join(data, "speech", "index.tsv"))
 	if err != nil {
 		return err
@@ -96,16 +141,8 @@ func (e *experiment) recognize(ctx context.Context, data string, recognizer *asr
 		return err
 	}
 	for _, line := range lines[1:] {
-		rec := recording{name: line[1], words: wer.Normalize(line[2])}
-		stream, err := audio.Open(ctx, filepath.Join(data, "speech", line[0], line[1]), audio.Options{})
-		if err != nil {
-			return err
-		}
-		_, err = recognizer.Recognize(ctx, stream, asr.Request{LogProbs: func(_ int, _ timeline.Row, row []float32) error {
-			rec.rows = append(rec.rows, append([]float32(nil), row...))
-			return nil
-		}})
-		if err := cmp.Or(err, stream.Close()); err != nil {
+		rec := recording{name: line[1], path: filepath.Join(data, "speech", line[0], line[1]), words: wer.Normalize(line[2])}
+		if err := do(&rec); err != nil {
 			return err
 		}
 		e.recordings = append(e.recordings, rec)

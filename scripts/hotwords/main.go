@@ -8,7 +8,8 @@
 // Rare are the words beyond the 5,000 most probable ones of the language model. It prints the
 // word error rate of all words, of those on the list (B) and of the others (U), how often a
 // word of the list was written where another or none was said, and the processor time of a row,
-// that of the graph of the list included; without the language model and with it.
+// that of the graph of the list included; without the language model and with it. Of a transducer there
+// is only its greedy search.
 //
 // -rows writes rows, lists and options for make_pyctcdecode.py. -theirs counts the texts which that
 // wrote, in the same way.
@@ -75,6 +76,9 @@ func run(ctx context.Context, o *options) error {
 			return fmt.Errorf("-weights: %w", err)
 		}
 		weights = append(weights, w)
+	}
+	if e.transducer {
+		return e.transduce(ctx, o, lists, weights)
 	}
 	for _, s := range e.searches {
 		for _, size := range sizes {
