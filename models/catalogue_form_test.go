@@ -132,7 +132,7 @@ func (b *Build) check() error {
 		}
 	}
 	// Of a transducer: an encoder with a decoder that has the joint, or with a decoder and a joiner.
-	one := graphs == 1 || names["encoder-model.onnx"] && graphs == 2 || names["encoder.int8.onnx"] && graphs == 3
+	one := graphs == 1 || names["encoder-model.onnx"] && graphs == 2 || (names["encoder.onnx"] || names["encoder.int8.onnx"]) && graphs == 3
 	if !one || vocabularies != 1 {
 		return fmt.Errorf("%d graphs and %d vocabularies, want those of one model", graphs, vocabularies)
 	}

@@ -33,10 +33,11 @@ func TestThePublishedCatalogueHasTheRightForm(t *testing.T) {
 	}
 	upstream := map[string]string{}
 	for _, m := range c.Models {
-		if other := upstream[m.Upstream]; other != "" {
-			t.Errorf("%s and %s are both %s", other, m.Name, m.Upstream)
+		head := m.Upstream + " " + m.Decoder
+		if other := upstream[head]; other != "" {
+			t.Errorf("%s and %s are both %s", other, m.Name, head)
 		}
-		upstream[m.Upstream] = m.Name
+		upstream[head] = m.Name
 		for _, l := range m.Languages {
 			if tag, err := language.Parse(l); err != nil || tag.String() != l {
 				t.Errorf("%s: language %q: %v", m.Name, l, err)
@@ -48,7 +49,7 @@ func TestThePublishedCatalogueHasTheRightForm(t *testing.T) {
 				names := []string{"model.onnx", "model.onnx.data", "model.int8.onnx", "tokens.txt", "vocab.txt"}
 				if m.Decoder != "" {
 					names = []string{"encoder-model.onnx", "encoder-model.onnx.data", "decoder_joint-model.onnx", "config.json", "vocab.txt",
-						"encoder.int8.onnx", "decoder.int8.onnx", "joiner.int8.onnx", "tokens.txt"}
+						"encoder.onnx", "decoder.onnx", "joiner.onnx", "encoder.int8.onnx", "decoder.int8.onnx", "joiner.int8.onnx", "tokens.txt"}
 				}
 				if !slices.Contains(names, f.Name) {
 					t.Errorf("%s: file %s", m.BuildName(&b), f.Name)
@@ -99,13 +100,19 @@ func difference(a, b string) int {
 // they rest on the digest that the server publishes, or on first use. Pinning one is to
 // add its digests and to take it out of here.
 var unpinned = strings.Fields(`
+	parakeet-110m-tdt parakeet-110m-tdt-int8
 	parakeet-tdt-0.6b-v2 parakeet-tdt-0.6b-v2-int8 parakeet-tdt-0.6b-v3 parakeet-tdt-0.6b-v3-int8
 	parakeet-rnnt-0.6b parakeet-unified-en-0.6b-int8
-	fastconformer-en fastconformer-en-int8 fastconformer-ar fastconformer-ar-diacritics
-	fastconformer-de fastconformer-es fastconformer-fa fastconformer-fr fastconformer-hr
+	fastconformer-en fastconformer-en-int8 fastconformer-en-rnnt fastconformer-en-rnnt-int8
+	fastconformer-ar fastconformer-ar-diacritics
+	fastconformer-de fastconformer-de-rnnt fastconformer-de-rnnt-int8
+	fastconformer-es fastconformer-es-rnnt fastconformer-es-rnnt-int8
+	fastconformer-fa fastconformer-fr fastconformer-hr
 	fastconformer-hy fastconformer-it fastconformer-ka fastconformer-kk-ru
-	fastconformer-nl fastconformer-pl fastconformer-pt fastconformer-pt-int8
-	fastconformer-ru fastconformer-uk fastconformer-uz fastconformer-eu4 fastconformer-eu10`)
+	fastconformer-nl fastconformer-pl fastconformer-pt fastconformer-pt-int8 fastconformer-pt-rnnt fastconformer-pt-rnnt-int8
+	fastconformer-ru fastconformer-ru-rnnt fastconformer-uk fastconformer-uz
+	fastconformer-eu4 fastconformer-eu4-rnnt fastconformer-eu4-rnnt-int8
+	fastconformer-eu10 fastconformer-eu10-rnnt fastconformer-eu10-rnnt-int8`)
 
 func TestWhichBuildsLackDigestsIsKnown(t *testing.T) {
 	c := published(t)
@@ -122,7 +129,7 @@ func TestWhichBuildsLackDigestsIsKnown(t *testing.T) {
 }
 
 // unlicensed are the models whose licence the catalogue does not state.
-var unlicensed = strings.Fields("fastconformer-hr parakeet-0.6b-vi fastconformer-eu4 fastconformer-eu10")
+var unlicensed = strings.Fields("fastconformer-hr parakeet-0.6b-vi fastconformer-eu4 fastconformer-eu4-rnnt fastconformer-eu10 fastconformer-eu10-rnnt")
 
 func TestWhichModelsLackALicenceIsKnown(t *testing.T) {
 	var got []string

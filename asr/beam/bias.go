@@ -12,7 +12,7 @@ import (
 // Bias is what is known of a text beforehand, for a greedy search over pieces, such as that of a
 // transducer: phrases that are expected, and a language model of pieces. It is shallow fusion as
 // NeMo does it: where the best piece is not blank, what counts is its score and the bonus of Bias;
-// blank stays blank, so that nothing is written where the model hears nothing. It may be used by
+// blank stays blank, so that nothing is written where the model finds nothing. It may be used by
 // many searches.
 //
 // References: arXiv:2505.22857 (n-grams in greedy search), arXiv:2508.07014 (phrases).

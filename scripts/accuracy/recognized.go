@@ -15,9 +15,9 @@ import (
 	"github.com/asr-backend/asr-backend/wer"
 )
 
-// heard is how far the times of recognized words are from the truth, of one model and decoder:
+// recognized is how far the times of recognized words are from the truth, of one model and decoder:
 // of words that are recognized as they were said.
-type heard struct {
+type recognized struct {
 	name  string
 	sets  []differences
 	words int // that were said
@@ -26,8 +26,8 @@ type heard struct {
 
 // measureRecognized measures models, each with its own decoder and, if it is a transducer with a
 // CTC head, with that too.
-func measureRecognized(ctx context.Context, runtime *ort.Runtime, names []string, data string) ([]heard, error) {
-	var all []heard
+func measureRecognized(ctx context.Context, runtime *ort.Runtime, names []string, data string) ([]recognized, error) {
+	var all []recognized
 	for _, name := range names {
 		b, err := models.Open(name, "")
 		if err != nil {
@@ -41,7 +41,7 @@ func measureRecognized(ctx context.Context, runtime *ort.Runtime, names []string
 			if decoder == asr.CTC && b.Transducer == nil {
 				break
 			}
-			h, err := hear(ctx, runtime, chosen, data)
+			h, err := measure(ctx, runtime, chosen, data)
 			if errors.Is(err, asr.ErrNoCTC) {
 				break
 			}
@@ -54,14 +54,14 @@ func measureRecognized(ctx context.Context, runtime *ort.Runtime, names []string
 	return all, nil
 }
 
-// hear measures one model and decoder, greedily.
-func hear(ctx context.Context, runtime *ort.Runtime, b *asr.Bundle, data string) (_ *heard, err error) {
+// measure measures one model and decoder, greedily.
+func measure(ctx context.Context, runtime *ort.Runtime, b *asr.Bundle, data string) (_ *recognized, err error) {
 	r, err := asr.New(ctx, runtime, b, asr.Options{Provider: ort.CPU, Decoding: asr.Decoding{LM: asr.LMNone}})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	h := &heard{name: fmt.Sprintf("%s, %s", b.Card.Name, r.DecodedBy(0)), sets: make([]differences, len(sets))}
+	h := &recognized{name: fmt.Sprintf("%s, %s", b.Card.Name, r.DecodedBy(0)), sets: make([]differences, len(sets))}
 	for i, set := range sets {
 		for _, file := range set.files {
 			t, err := readTruth(data, file)
@@ -97,7 +97,7 @@ func recognizedWords(ctx context.Context, r *asr.Recognizer, path string) (_ []a
 }
 
 // add compares the words of a recording that are right.
-func (h *heard) add(set int, t *truth, words []align.Word) {
+func (h *recognized) add(set int, t *truth, words []align.Word) {
 	var said, got []string
 	for _, w := range t.words {
 		said = append(said, strings.Join(wer.Normalize(w), ""))
@@ -121,7 +121,7 @@ func (h *heard) add(set int, t *truth, words []align.Word) {
 	h.words += len(said)
 }
 
-func printRecognized(w io.Writer, all []heard) {
+func printRecognized(w io.Writer, all []recognized) {
 	fmt.Fprint(w, "All figures but those of words are milliseconds.\n\n")
 	fmt.Fprint(w, "| times set by | model and decoder | right words | start: median | 90 % | bias | end: median | 90 % | bias |\n|---|---|---|---|---|---|---|---|---|\n")
 	for i, set := range sets {

@@ -29,7 +29,7 @@ func (e *experiment) transduce(ctx context.Context, o *options, lists map[int][]
 			out := result{LM: r.DecodedBy(0), Size: size, Weight: w, Texts: map[string]string{}}
 			for i := range e.recordings {
 				rec := &e.recordings[i]
-				if out.Texts[rec.name], err = heard(ctx, r, rec.path, lists[size][i].words, w); err != nil {
+				if out.Texts[rec.name], err = recognized(ctx, r, rec.path, lists[size][i].words, w); err != nil {
 					return fmt.Errorf("%s: %w", rec.path, err)
 				}
 			}
@@ -39,8 +39,8 @@ func (e *experiment) transduce(ctx context.Context, o *options, lists map[int][]
 	return nil
 }
 
-// heard returns the text of a recording with a list.
-func heard(ctx context.Context, r *asr.Recognizer, path string, words []string, weight float64) (_ string, err error) {
+// recognized returns the text of a recording with a list.
+func recognized(ctx context.Context, r *asr.Recognizer, path string, words []string, weight float64) (_ string, err error) {
 	var phrases []beam.Phrase
 	for _, w := range words {
 		if weight > 0 {
