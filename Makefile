@@ -32,10 +32,12 @@ test: build test-env lint
 	cd deploy/check && go vet . && go test .
 	@$(MAKE) --no-print-directory e2e
 
-# Test against a real Label Studio, which is installed into .cache (1 GB).
+# Test against a real Label Studio, which is installed into .cache (1 GB). HYBRID is the folder of a
+# hybrid to serve in place of the tiny one, such as one of full size.
+HYBRID :=
 e2e: build
 	scripts/label-studio.sh .cache/label-studio
-	ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 40m ./e2e
+	ASR_BACKEND_HYBRID=$(if $(HYBRID),$(abspath $(HYBRID))) ASR_BACKEND_ONNXRUNTIME=$(CURDIR)/$(LIBRARY) ASR_BACKEND_LABEL_STUDIO=$(CURDIR)/.cache/label-studio go test -count=1 -timeout 40m ./e2e
 
 # The same against older versions of Label Studio, a GB each below .cache/label-studio-versions. Some
 # minutes a version.

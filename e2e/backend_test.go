@@ -153,10 +153,10 @@ func unsettled(list []task) string {
 	return ""
 }
 
-// transcribe returns what `asr-backend transcribe` says of a file.
-func (h *house) transcribe(t *testing.T, path string) *transcript.Transcript {
+// transcribe returns what `asr-backend transcribe` says of a file, with more flags.
+func (h *house) transcribe(t *testing.T, path string, flags ...string) *transcript.Transcript {
 	t.Helper()
-	cmd := exec.Command(h.program, "transcribe", "--quiet", "--provider", "cpu", "--format", "json", path)
+	cmd := exec.Command(h.program, append([]string{"transcribe", "--quiet", "--provider", "cpu", "--format", "json", path}, flags...)...)
 	cmd.Env = append(cleanEnv("ASR_BACKEND_"), "ASR_BACKEND_ONNXRUNTIME="+oracle.Library())
 	out, err := cmd.Output()
 	if err != nil {

@@ -37,6 +37,7 @@ func TestLabelStudio(t *testing.T) {
 		{"annotations are counted while they are there", annotates},
 		{"a correction is shown with its times", corrects},
 		{"the hotwords of a project change", expectsHotwords},
+		{"a project chooses the decoder of a hybrid", choosesDecoders},
 		{"Start Training prepares the tasks there are", trains},
 		{"every template", templates},
 		{"the program makes projects", creates},
