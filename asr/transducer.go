@@ -136,7 +136,7 @@ func (r *Recognizer) probeTransducer(m *transducer.Model, blank ctc.Piece) (err 
 
 // decoderOptions describe the transducer.
 func (r *Recognizer) decoderOptions() transducer.Options {
-	return transducer.Options{Blank: r.vocabulary.Blank(), RowWidth: r.transducer.RowWidth, Durations: r.durations, MaxSymbols: r.bundle.Card.MaxSymbols}
+	return transducer.Options{Blank: r.vocabulary.Blank(), RowWidth: r.transducer.RowWidth, Durations: r.durations, Restart: transducer.DefaultRestart, MaxSymbols: r.bundle.Card.MaxSymbols}
 }
 
 // decoding finds the text of one channel with a transducer, as its rows become final.

@@ -49,14 +49,19 @@ type Options struct {
 	MaxSymbols int
 	// Bias is what is known of the text, or nil.
 	Bias *beam.Bias
+	// Restart is after how many rows without a piece the networks begin anew, as at the start of a
+	// recording; 0 means never. With a long past they leave more out.
+	Restart timeline.Row
 	// Ahead is how many rows are asked at once at most; 0 means DefaultAhead.
 	Ahead int
 }
 
-// Defaults of Options.
+// Defaults of Options. DefaultRestart, about a second, is for recordings of many sentences: it is
+// near NeMo's end of an utterance in streaming, and what was measured is in doc/decoding.md.
 const (
-	DefaultMaxSymbols = 10
-	DefaultAhead      = 12
+	DefaultMaxSymbols              = 10
+	DefaultAhead                   = 12
+	DefaultRestart    timeline.Row = 25
 )
 
 func (o *Options) validate() error {
@@ -73,6 +78,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("transducer: rows of %d values", o.RowWidth)
 	case o.MaxSymbols < 1:
 		return fmt.Errorf("transducer: at most %d pieces in a row; want 1 or more", o.MaxSymbols)
+	case o.Restart < 0:
+		return fmt.Errorf("transducer: restart after %d rows; want 0 or more", o.Restart)
 	case o.Ahead < 1:
 		return fmt.Errorf("transducer: %d rows at once; want 1 or more", o.Ahead)
 	}
@@ -108,6 +115,7 @@ type Decoder struct {
 	at     timeline.Row // the next row that is pushed
 	skip   timeline.Row // how many of the next rows are passed over
 	here   int          // pieces of the current row
+	last   timeline.Row // in which label was written
 	label  ctc.Piece
 	state  *State         // before label
 	known  beam.BiasState // after label, with Options.Bias
@@ -123,7 +131,7 @@ func NewDecoder(n Networks, o Options, start timeline.Row) (*Decoder, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	d := &Decoder{networks: n, o: o, measure: ctc.NewMeasure(int(o.Blank) + 1), at: start, label: o.Blank,
+	d := &Decoder{networks: n, o: o, measure: ctc.NewMeasure(int(o.Blank) + 1), at: start, last: start, label: o.Blank,
 		state: n.NewState(), after: n.NewState(), logits: make([]float32, o.Ahead*o.width()), probs: make([]float32, o.Blank+1)}
 	if o.Bias != nil {
 		d.known = o.Bias.Start()
@@ -141,6 +149,10 @@ func (d *Decoder) Push(ctx context.Context, rows []float32, out []Label) ([]Labe
 	t := d.skip
 	asked, until := timeline.Row(0), timeline.Row(0) // the rows whose logits are there
 	for t < count {
+		if n := d.o.Restart; n > 0 && d.label != d.o.Blank && d.at+t-d.last >= n {
+			d.restart()
+			until = t
+		}
 		if t >= until {
 			asked, until = t, min(t+timeline.Row(d.o.Ahead), count)
 			if err := d.ask(ctx, rows, asked, until); err != nil {
@@ -169,6 +181,13 @@ func (d *Decoder) Push(ctx context.Context, rows []float32, out []Label) ([]Labe
 	d.at += count
 	d.skip = t - count
 	return out, nil
+}
+
+// restart forgets what was written.
+func (d *Decoder) restart() {
+	d.label = d.o.Blank
+	clear(d.state.Hidden)
+	clear(d.state.Cell)
 }
 
 // ask has the networks answer for rows from one to before another.
@@ -215,7 +234,7 @@ func (d *Decoder) write(piece ctc.Piece, row, duration timeline.Row, logits []fl
 	if len(d.o.Durations) == 0 {
 		duration = 1
 	}
-	d.label = piece
+	d.label, d.last = piece, row
 	if d.o.Bias != nil {
 		d.known = d.o.Bias.Next(d.known, piece)
 	}

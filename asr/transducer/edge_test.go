@@ -100,8 +100,59 @@ func TestScriptsGiveWhatNeMoGives(t *testing.T) {
 	}
 }
 
+// After rows without a piece the networks begin anew, wherever parts of the rows end.
+func TestTheNetworksBeginAnewAfterAPause(t *testing.T) {
+	const blank, rows, second = 9, 30, 20
+	s := &script{Rows: rows, blank: blank}
+	for r := range rows {
+		switch r {
+		case 2:
+			s.Token = append(s.Token, []int{3, blank})
+		case second:
+			s.Token = append(s.Token, []int{7, 8, blank}) // the first piece after a start, or the second
+		default:
+			s.Token = append(s.Token, []int{blank})
+		}
+	}
+	values := make([]float32, rows)
+	for r := range values {
+		values[r] = float32(r)
+	}
+	for _, c := range []struct {
+		restart timeline.Row
+		want    []int
+	}{{0, []int{3, 8}}, {second - 2, []int{3, 7, 8}}, {second - 1, []int{3, 8}}, {5, []int{3, 7, 8}}} {
+		for part := 1; part <= rows; part++ {
+			d, err := transducer.NewDecoder(s, transducer.Options{Blank: blank, RowWidth: 1, Restart: c.restart, Ahead: 4}, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var labels []transducer.Label
+			for at := 0; at < rows; at += part {
+				snapshot := d.AppendSnapshot(nil)
+				if d, err = transducer.NewDecoder(s, transducer.Options{Blank: blank, RowWidth: 1, Restart: c.restart, Ahead: 4}, 0); err == nil {
+					err = d.Restore(snapshot, 100+timeline.Row(at))
+				}
+				if err == nil {
+					labels, err = d.Push(t.Context(), values[at:min(at+part, rows)], labels)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			var ids []int
+			for _, l := range labels {
+				ids = append(ids, int(l.Piece))
+			}
+			if !slices.Equal(ids, c.want) {
+				t.Errorf("restart after %d rows, parts of %d: pieces %v, want %v", c.restart, part, ids, c.want)
+			}
+		}
+	}
+}
+
 func TestOptionsAreChecked(t *testing.T) {
-	for _, o := range []transducer.Options{{RowWidth: 1}, {Blank: 3}, {Blank: 3, RowWidth: 1, MaxSymbols: -1}, {Blank: 3, RowWidth: 1, Ahead: -1}, {Blank: 3, RowWidth: 1, Durations: []timeline.Row{-1}}} {
+	for _, o := range []transducer.Options{{RowWidth: 1}, {Blank: 3}, {Blank: 3, RowWidth: 1, MaxSymbols: -1}, {Blank: 3, RowWidth: 1, Ahead: -1}, {Blank: 3, RowWidth: 1, Restart: -1}, {Blank: 3, RowWidth: 1, Durations: []timeline.Row{-1}}} {
 		if _, err := transducer.NewDecoder(&script{}, o, 0); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
