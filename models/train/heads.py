@@ -1,0 +1,197 @@
+"""Transducer heads, RNN-T and TDT, on the frozen encoder of an exported CTC model: hybrids without training an encoder.
+
+  python encoder.py MODEL --work WORK                                   rows of all clips, once
+  python heads.py MODEL --work WORK --kind rnnt --minutes 30            WORK/heads/rnnt.pt; call it again to go on
+  python heads.py MODEL --work WORK --kind tdt --start rnnt --minutes 30
+  python heads_export.py MODEL --work WORK --kind rnnt --out FOLDER     graphs in NeMo's layout
+
+What the losses are, with shapes and references: transducer.py. The networks are NeMo's own classes (nemo_toolkit[asr]==3.0.0),
+so that NeMo's export applies: a prediction network of one LSTM layer, and a joint with ReLU.
+
+The joint need not start from nothing: relu(x) - relu(-x) = x, so hidden values in pairs can pass on the main directions of
+the CTC head's matrix, and the head starts as nearly the CTC head, which is right about most rows. What is left to learn is that
+a piece once written is not written again, and what usually follows what. Inputs of the prediction network are replaced at
+random and its outputs dropped, or it soon knows the few transcripts by heart.
+"""
+import argparse
+import glob
+import math
+import os
+import random
+import time
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from nemo.collections.asr.modules import RNNTDecoder, RNNTJoint
+from onnx import numpy_helper
+
+from encoder import Rows
+from evaluate import collapse, errors, load_piece_model
+from transducer import Scores, greedy, loss
+
+DURATIONS = 5           # of a TDT: 0 .. 4 rows
+SIGMA, OMEGA = 0.05, 0.1
+HIDDEN = 256            # of the LSTM and of the joint
+POINTS = 50_000         # of the lattices of a batch: rows x (pieces + 1), summed over clips
+
+
+def ctc_head(folder):
+    """-> weight [V+1,D] and bias [V+1] of an exported model's head."""
+    found = {t.name.removesuffix("_f16"): numpy_helper.to_array(t) for t in onnx.load(f"{folder}/model.onnx").graph.initializer}
+    weight, bias = (torch.from_numpy(found[f"decoder.decoder_layers.0.{n}"].astype(np.float32)) for n in ("weight", "bias"))
+    return weight[..., 0], bias
+
+
+class Head(torch.nn.Module):
+    def __init__(self, kind, weight, bias, vocabulary):
+        """weight, bias: of the CTC head."""
+        super().__init__()
+        self.blank, width = weight.shape[0] - 1, weight.shape[1]
+        self.decoder = RNNTDecoder({"pred_hidden": HIDDEN, "pred_rnn_layers": 1, "dropout": 0.3}, self.blank, blank_as_pad=True)
+        self.joint = RNNTJoint({"encoder_hidden": width, "pred_hidden": HIDDEN, "joint_hidden": HIDDEN, "activation": "relu"},
+                               self.blank, DURATIONS if kind == "tdt" else 0, vocabulary, log_softmax=False)
+        with torch.no_grad():
+            u, s, v = torch.linalg.svd(weight, full_matrices=False)
+            k = HIDDEN // 2
+            side = s[:k].sqrt()
+            self.joint.enc.weight.copy_(torch.cat([side[:, None] * v[:k], -side[:, None] * v[:k]]))
+            self.joint.enc.bias.zero_()
+            out = self.joint.joint_net[-1]
+            out.weight[:self.blank + 1] = torch.cat([u[:, :k] * side, -u[:, :k] * side], 1)
+            out.bias[:self.blank + 1] = bias
+
+    def forward(self, x, rows, targets, lengths, wrong=0.0, plain=False):
+        """x [B,T,D], targets int64 [B,U] -> loss [B]. wrong: share of the prediction network's inputs replaced; plain: the loss of
+        RNN-T whatever the kind."""
+        inputs = torch.where(torch.rand(targets.shape) < wrong, torch.randint_like(targets, 1, self.blank), targets)
+        g, _ = self.decoder.predict(inputs, None, add_sos=True)
+        out = self.joint.joint_net[-1]
+        blank, piece, durations = Scores.apply(self.joint.enc(x), self.joint.pred(g), out.weight, out.bias, F.pad(targets, (0, 1)), self.blank)
+        if plain or not durations.shape[-1]:
+            return loss(blank, piece, rows, lengths)
+        return loss(blank - SIGMA, piece - SIGMA, rows, lengths, durations)
+
+    @torch.no_grad()
+    def search(self, x, rows):
+        """x [B,T,D] -> pieces and their rows, lists of lists."""
+        def step(pieces, state):
+            g, state = self.decoder.predict(None if pieces is None else pieces[:, None], state, add_sos=False, batch_size=len(x))
+            return self.joint.pred(g[:, 0]), state
+        return greedy(self.joint.enc(x), rows, step, lambda f, g: self.joint.joint_net(f + g), self.blank)
+
+
+def collate(clips):
+    """[(rows, ids)] -> x float32 [B,T,D], rows [B], targets [B,U], lengths [B]."""
+    pad = torch.nn.utils.rnn.pad_sequence
+    x = pad([torch.from_numpy(c[0].astype(np.float32)) for c in clips], batch_first=True)
+    y = pad([torch.tensor(c[1], dtype=torch.long) for c in clips], batch_first=True)
+    return x, torch.tensor([len(c[0]) for c in clips]), y, torch.tensor([len(c[1]) for c in clips])
+
+
+def passes(work, encode, longest, rng):
+    """Batches forever. A clip comes once a pass, as one of the copies that encoder.py has written by then."""
+    while True:
+        copies = [Rows(os.path.dirname(p)).clips for p in sorted(glob.glob(f"{work}/heads/train*/rows.f16"))]
+        clips = [copies[rng.randrange(len(copies))][i] for i in range(len(copies[0]))]
+        clips = [(rows, encode(text)) for _, _, rows, text in clips if 15 <= len(rows) <= longest]
+        clips.sort(key=lambda c: len(c[0]) + rng.uniform(0, 10))
+        groups, group = [], []
+        for c in clips:
+            group.append(c)
+            if max(len(c[0]) for c in group) * (1 + max(len(c[1]) for c in group)) * len(group) >= POINTS:
+                groups.append(group)
+                group = []
+        rng.shuffle(groups)
+        yield from groups
+
+
+def rates(head, weight, bias, pieces, clips, batch=16):
+    """Word error rates in percent: of the CTC head, of this one."""
+    head.eval()
+    words, wrong = 0, [0, 0]
+    clips = sorted(clips, key=lambda c: len(c[2]))
+    for at in range(0, len(clips), batch):
+        group = clips[at:at + batch]
+        x, rows, _, _ = collate([(c[2], []) for c in group])
+        best = F.linear(x, weight, bias).argmax(-1).numpy()
+        for i, ids in enumerate(head.search(x, rows)[0]):
+            truth, ctc = group[i][3], collapse(best[i, :rows[i]], head.blank)
+            words += len(truth.split())
+            for k, guess in enumerate((ctc, ids)):
+                wrong[k] += errors(truth, pieces.decode(guess))
+    head.train()
+    return [100 * w / words for w in wrong]
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("model", help="folder of the CTC model")
+    ap.add_argument("--work", required=True)
+    ap.add_argument("--kind", choices=("rnnt", "tdt"), required=True)
+    ap.add_argument("--start", help="kind of which the weights are taken at the beginning")
+    ap.add_argument("--minutes", type=float, default=30, help="of this call; the learning rate falls over the last 60 %%")
+    ap.add_argument("--rate", type=float, default=2e-3)
+    ap.add_argument("--longest", type=float, default=16, help="seconds")
+    ap.add_argument("--every", type=float, default=3, help="minutes between checkpoints")
+    a = ap.parse_args()
+    torch.set_num_threads(1)
+    path, pieces, (weight, bias) = f"{a.work}/heads/{a.kind}.pt", load_piece_model(a.model), ctc_head(a.model)
+    head = Head(a.kind, weight, bias, [pieces.id_to_piece(i) for i in range(pieces.vocab_size())])
+    state = {"minutes": 0.0, "hours": 0.0, "steps": 0}
+    if os.path.exists(path):
+        state = torch.load(path, weights_only=False)
+        head.load_state_dict(state["weights"])
+    elif a.start:
+        size, other = head.state_dict(), torch.load(f"{a.work}/heads/{a.start}.pt", weights_only=False)["mean"]
+        for name, w in other.items():       # the durations' columns of the joint stay as they are
+            size[name][:len(w)] = w
+        head.load_state_dict(size)
+    mean = state.get("mean") or {k: v.clone() for k, v in head.state_dict().items()}
+    optimizer = torch.optim.AdamW(head.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    if "optimizer" in state:
+        optimizer.load_state_dict(state["optimizer"])
+    seed = state["steps"] + 1
+    rng, began, saved, seen = random.Random(seed), time.time(), time.time(), []
+    torch.manual_seed(seed)
+    held = Rows(f"{a.work}/heads/held").clips
+    some = random.Random(1).sample([c for c in held if c[1] == "librispeech-mini"], 50)
+    judge = Head(a.kind, weight, bias, head.joint.vocabulary)
+    head.train()
+    first = state["steps"]
+    for group in passes(a.work, pieces.encode, a.longest / 0.08, rng):
+        done = (time.time() - began) / 60 / a.minutes
+        for p in optimizer.param_groups:
+            p["lr"] = a.rate * min(1, (state["steps"] - first + 1) / 100) * min(1, max(0.02, (1 - done) / 0.6))
+        x, rows, y, lengths = collate(group)
+        value = head(x, rows, y, lengths, wrong=0.1, plain=rng.random() < OMEGA).sum() / lengths.sum()
+        optimizer.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+        optimizer.step()
+        state["steps"] += 1
+        state["hours"] += float(rows.sum()) * 0.08 / 3600
+        keep = min(0.998, 1 - 1 / (1 + state["steps"] / 4))
+        for k, v in head.state_dict().items():
+            mean[k].lerp_(v, 1 - keep)
+        seen.append(value.item())
+        if done >= 1 or time.time() - saved > a.every * 60:
+            state["minutes"] += (time.time() - saved) / 60
+            saved = time.time()
+            torch.save(state | {"weights": head.state_dict(), "mean": mean, "optimizer": optimizer.state_dict()}, path + ".part")
+            os.replace(path + ".part", path)
+            judge.load_state_dict(mean)
+            ctc, own = rates(judge, weight, bias, pieces, some)
+            print(f"{a.kind}: {state['minutes']:.1f} min, {state['hours']:.2f} h, {state['steps']} steps, loss a piece {np.mean(seen):.3f}, "
+                  f"words wrong {own:.1f} % (CTC {ctc:.1f})", flush=True)
+            if done >= 1 or not math.isfinite(seen[-1]):
+                break
+            seen = []
+    for name in sorted({c[1] for c in held}):
+        ctc, own = rates(judge, weight, bias, pieces, [c for c in held if c[1] == name])
+        print(f"{a.kind}: {name}: words wrong {own:.1f} %, CTC {ctc:.1f} %", flush=True)
+
+
+if __name__ == "__main__":
+    main()
