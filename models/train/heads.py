@@ -45,22 +45,27 @@ def ctc_head(folder):
 
 
 class Head(torch.nn.Module):
-    def __init__(self, kind, weight, bias, vocabulary):
-        """weight, bias: of the CTC head."""
+    def __init__(self, kind, weight, bias, vocabulary, ctc=True):
+        """weight, bias: of the CTC head, from which the joint starts if ctc is true."""
         super().__init__()
         self.blank, width = weight.shape[0] - 1, weight.shape[1]
         self.decoder = RNNTDecoder({"pred_hidden": HIDDEN, "pred_rnn_layers": 1, "dropout": 0.3}, self.blank, blank_as_pad=True)
         self.joint = RNNTJoint({"encoder_hidden": width, "pred_hidden": HIDDEN, "joint_hidden": HIDDEN, "activation": "relu"},
                                self.blank, DURATIONS if kind == "tdt" else 0, vocabulary, log_softmax=False)
-        with torch.no_grad():
-            u, s, v = torch.linalg.svd(weight, full_matrices=False)
-            k = HIDDEN // 2
-            side = s[:k].sqrt()
-            self.joint.enc.weight.copy_(torch.cat([side[:, None] * v[:k], -side[:, None] * v[:k]]))
-            self.joint.enc.bias.zero_()
-            out = self.joint.joint_net[-1]
-            out.weight[:self.blank + 1] = torch.cat([u[:, :k] * side, -u[:, :k] * side], 1)
-            out.bias[:self.blank + 1] = bias
+        if ctc:
+            self.imitate(weight, bias)
+
+    @torch.no_grad()
+    def imitate(self, weight, bias):
+        """Makes the joint without the prediction network nearly this matrix."""
+        u, s, v = torch.linalg.svd(weight, full_matrices=False)
+        k = HIDDEN // 2
+        side = s[:k].sqrt()
+        self.joint.enc.weight.copy_(torch.cat([side[:, None] * v[:k], -side[:, None] * v[:k]]))
+        self.joint.enc.bias.zero_()
+        out = self.joint.joint_net[-1]
+        out.weight[:self.blank + 1] = torch.cat([u[:, :k] * side, -u[:, :k] * side], 1)
+        out.bias[:self.blank + 1] = bias
 
     def forward(self, x, rows, targets, lengths, wrong=0.0, plain=False):
         """x [B,T,D], targets int64 [B,U] -> loss [B]. wrong: share of the prediction network's inputs replaced; plain: the loss of
@@ -130,23 +135,26 @@ def main():
     ap.add_argument("model", help="folder of the CTC model")
     ap.add_argument("--work", required=True)
     ap.add_argument("--kind", choices=("rnnt", "tdt"), required=True)
-    ap.add_argument("--start", help="kind of which the weights are taken at the beginning")
+    ap.add_argument("--name", help="of the checkpoint; the kind if missing")
+    ap.add_argument("--start", help="name of the checkpoint of which the weights are taken at the beginning")
+    ap.add_argument("--random", action="store_true", help="start from random weights, not from those of the CTC head")
     ap.add_argument("--minutes", type=float, default=30, help="of this call; the learning rate falls over the last 60 %%")
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--longest", type=float, default=16, help="seconds")
     ap.add_argument("--every", type=float, default=3, help="minutes between checkpoints")
     a = ap.parse_args()
     torch.set_num_threads(1)
-    path, pieces, (weight, bias) = f"{a.work}/heads/{a.kind}.pt", load_piece_model(a.model), ctc_head(a.model)
-    head = Head(a.kind, weight, bias, [pieces.id_to_piece(i) for i in range(pieces.vocab_size())])
+    name = a.name or a.kind
+    path, pieces, (weight, bias) = f"{a.work}/heads/{name}.pt", load_piece_model(a.model), ctc_head(a.model)
+    head = Head(a.kind, weight, bias, [pieces.id_to_piece(i) for i in range(pieces.vocab_size())], not a.random)
     state = {"minutes": 0.0, "hours": 0.0, "steps": 0}
     if os.path.exists(path):
         state = torch.load(path, weights_only=False)
         head.load_state_dict(state["weights"])
     elif a.start:
         size, other = head.state_dict(), torch.load(f"{a.work}/heads/{a.start}.pt", weights_only=False)["mean"]
-        for name, w in other.items():       # the durations' columns of the joint stay as they are
-            size[name][:len(w)] = w
+        for key, w in other.items():        # the durations' columns of the joint stay as they are
+            size[key][:len(w)] = w
         head.load_state_dict(size)
     mean = state.get("mean") or {k: v.clone() for k, v in head.state_dict().items()}
     optimizer = torch.optim.AdamW(head.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -179,18 +187,18 @@ def main():
         if done >= 1 or time.time() - saved > a.every * 60:
             state["minutes"] += (time.time() - saved) / 60
             saved = time.time()
-            torch.save(state | {"weights": head.state_dict(), "mean": mean, "optimizer": optimizer.state_dict()}, path + ".part")
-            os.replace(path + ".part", path)
+            torch.save(state | {"weights": head.state_dict(), "mean": mean, "optimizer": optimizer.state_dict()}, f"{path}.part")
+            os.replace(f"{path}.part", path)
             judge.load_state_dict(mean)
             ctc, own = rates(judge, weight, bias, pieces, some)
-            print(f"{a.kind}: {state['minutes']:.1f} min, {state['hours']:.2f} h, {state['steps']} steps, loss a piece {np.mean(seen):.3f}, "
+            print(f"{name}: {state['minutes']:.1f} min, {state['hours']:.2f} h, {state['steps']} steps, loss a piece {np.mean(seen):.3f}, "
                   f"words wrong {own:.1f} % (CTC {ctc:.1f})", flush=True)
             if done >= 1 or not math.isfinite(seen[-1]):
                 break
             seen = []
-    for name in sorted({c[1] for c in held}):
-        ctc, own = rates(judge, weight, bias, pieces, [c for c in held if c[1] == name])
-        print(f"{a.kind}: {name}: words wrong {own:.1f} %, CTC {ctc:.1f} %", flush=True)
+    for set_ in sorted({c[1] for c in held}):
+        ctc, own = rates(judge, weight, bias, pieces, [c for c in held if c[1] == set_])
+        print(f"{name}: {set_}: words wrong {own:.1f} %, CTC {ctc:.1f} %", flush=True)
 
 
 if __name__ == "__main__":

@@ -57,10 +57,12 @@ def main():
     ap.add_argument("model")
     ap.add_argument("--work", required=True)
     ap.add_argument("--kind", choices=("rnnt", "tdt"), required=True)
+    ap.add_argument("--name", help="of the checkpoint; the kind if missing")
     ap.add_argument("--out", required=True)
     a = ap.parse_args()
     torch.set_num_threads(1)
-    pieces, state = load_piece_model(a.model), torch.load(f"{a.work}/heads/{a.kind}.pt", weights_only=False)
+    name = a.name or a.kind
+    pieces, state = load_piece_model(a.model), torch.load(f"{a.work}/heads/{name}.pt", weights_only=False)
     head = Head(a.kind, *ctc_head(a.model), [pieces.id_to_piece(i) for i in range(pieces.vocab_size())])
     head.load_state_dict(state["mean"])
     head.eval()
@@ -77,19 +79,19 @@ def main():
         got = find(session, clip[2].astype(np.float32), head.blank)
         assert got == pieces_of, (pieces.decode(got), pieces.decode(pieces_of))
     shutil.copyfile(f"{a.work}/heads/encoder-model.onnx", f"{a.out}/encoder-model.onnx")
-    for name in ("tokens.txt", "tokenizer.model"):
-        shutil.copyfile(f"{a.model}/{name}", f"{a.out}/{name}")
+    for file in ("tokens.txt", "tokenizer.model"):
+        shutil.copyfile(f"{a.model}/{file}", f"{a.out}/{file}")
     with open(f"{a.model}/model.json") as f:
         card = json.load(f)
-    card = {"name": f"{card['name']}-{a.kind}", "language": card["language"], "casing": card["casing"], "licence": card["licence"],
+    card = {"name": f"{card['name']}-{name}", "language": card["language"], "casing": card["casing"], "licence": card["licence"],
             "source": f"{a.kind} head on the frozen encoder of {card['name']}, by models/train/heads.py, {state['hours']:.0f} hours of audio "
                       "passed; for measuring word times, not for work", "mels": card["mels"], "max_rows": card["max_rows"], "word_shift_ms": 0}
     if a.kind == "tdt":
         card["durations"] = list(range(DURATIONS))
     card["sha256"] = {}
-    for name in ("encoder-model.onnx", "decoder_joint-model.onnx"):
-        with open(f"{a.out}/{name}", "rb") as f:
-            card["sha256"][name] = hashlib.sha256(f.read()).hexdigest()
+    for file in ("encoder-model.onnx", "decoder_joint-model.onnx"):
+        with open(f"{a.out}/{file}", "rb") as f:
+            card["sha256"][file] = hashlib.sha256(f.read()).hexdigest()
     with open(f"{a.out}/model.json", "w") as f:
         json.dump(card, f, indent=1)
         f.write("\n")
