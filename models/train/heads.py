@@ -15,7 +15,6 @@ random and its outputs dropped, or it soon knows the few transcripts by heart.
 """
 import argparse
 import glob
-import math
 import os
 import random
 import time
@@ -73,7 +72,8 @@ class Head(torch.nn.Module):
         inputs = torch.where(torch.rand(targets.shape) < wrong, torch.randint_like(targets, 1, self.blank), targets)
         g, _ = self.decoder.predict(inputs, None, add_sos=True)
         out = self.joint.joint_net[-1]
-        blank, piece, durations = Scores.apply(self.joint.enc(x), self.joint.pred(g), out.weight, out.bias, F.pad(targets, (0, 1)), self.blank)
+        blank, piece, durations = Scores.apply(self.joint.enc(x), self.joint.pred(g), out.weight, out.bias,
+                                               F.pad(targets, (0, 1)), self.blank)
         if plain or not durations.shape[-1]:
             return loss(blank, piece, rows, lengths)
         return loss(blank - SIGMA, piece - SIGMA, rows, lengths, durations)
@@ -108,8 +108,9 @@ def passes(work, encode, longest, rng):
             if max(len(c[0]) for c in group) * (1 + max(len(c[1]) for c in group)) * len(group) >= POINTS:
                 groups.append(group)
                 group = []
+        groups.append(group)
         rng.shuffle(groups)
-        yield from groups
+        yield from filter(None, groups)
 
 
 def rates(head, weight, bias, pieces, clips, batch=16):
@@ -126,8 +127,52 @@ def rates(head, weight, bias, pieces, clips, batch=16):
             words += len(truth.split())
             for k, guess in enumerate((ctc, ids)):
                 wrong[k] += errors(truth, pieces.decode(guess))
-    head.train()
     return [100 * w / words for w in wrong]
+
+
+class Run:
+    """A checkpoint WORK/heads/NAME.pt: the head, running averages of its weights, the optimizer, and how far it got."""
+
+    def __init__(self, head, path, rate, start=None):
+        """start: path of a checkpoint of which the averages are taken if there is none at path."""
+        self.head, self.path, self.done = head, path, {"minutes": 0.0, "hours": 0.0, "steps": 0}
+        self.optimizer = torch.optim.AdamW(head.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+        if os.path.exists(path):
+            state = torch.load(path, weights_only=False)
+            self.done = {k: state[k] for k in self.done}
+            head.load_state_dict(state["weights"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.mean = state["mean"]
+            return
+        if start:
+            weights = head.state_dict()
+            for key, w in torch.load(start, weights_only=False)["mean"].items():
+                weights[key][:len(w)] = w       # the durations' columns of the joint stay as they are
+            head.load_state_dict(weights)
+        self.mean = {k: v.clone() for k, v in head.state_dict().items()}
+
+    def step(self, group, rate, plain):
+        """One batch. Returns its loss a piece."""
+        x, rows, y, lengths = collate(group)
+        value = self.head(x, rows, y, lengths, wrong=0.1, plain=plain).sum() / lengths.sum()
+        for p in self.optimizer.param_groups:
+            p["lr"] = rate
+        self.optimizer.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(self.head.parameters(), 1.0, error_if_nonfinite=True)
+        self.optimizer.step()
+        self.done["steps"] += 1
+        self.done["hours"] += float(rows.sum()) * 0.08 / 3600
+        keep = min(0.998, 1 - 1 / (1 + self.done["steps"] / 4))
+        for key, w in self.head.state_dict().items():
+            self.mean[key].lerp_(w, 1 - keep)
+        return value.item()
+
+    def save(self, minutes):
+        self.done["minutes"] += minutes
+        torch.save(self.done | {"weights": self.head.state_dict(), "mean": self.mean, "optimizer": self.optimizer.state_dict()},
+                   f"{self.path}.part")
+        os.replace(f"{self.path}.part", self.path)
 
 
 def main():
@@ -144,58 +189,32 @@ def main():
     ap.add_argument("--every", type=float, default=3, help="minutes between checkpoints")
     a = ap.parse_args()
     torch.set_num_threads(1)
-    name = a.name or a.kind
-    path, pieces, (weight, bias) = f"{a.work}/heads/{name}.pt", load_piece_model(a.model), ctc_head(a.model)
-    head = Head(a.kind, weight, bias, [pieces.id_to_piece(i) for i in range(pieces.vocab_size())], not a.random)
-    state = {"minutes": 0.0, "hours": 0.0, "steps": 0}
-    if os.path.exists(path):
-        state = torch.load(path, weights_only=False)
-        head.load_state_dict(state["weights"])
-    elif a.start:
-        size, other = head.state_dict(), torch.load(f"{a.work}/heads/{a.start}.pt", weights_only=False)["mean"]
-        for key, w in other.items():        # the durations' columns of the joint stay as they are
-            size[key][:len(w)] = w
-        head.load_state_dict(size)
-    mean = state.get("mean") or {k: v.clone() for k, v in head.state_dict().items()}
-    optimizer = torch.optim.AdamW(head.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    if "optimizer" in state:
-        optimizer.load_state_dict(state["optimizer"])
-    seed = state["steps"] + 1
-    rng, began, saved, seen = random.Random(seed), time.time(), time.time(), []
-    torch.manual_seed(seed)
-    held = Rows(f"{a.work}/heads/held").clips
+    name, folder = a.name or a.kind, f"{a.work}/heads"
+    pieces, (weight, bias) = load_piece_model(a.model), ctc_head(a.model)
+    vocabulary = [pieces.id_to_piece(i) for i in range(pieces.vocab_size())]
+    judge, head = (Head(a.kind, weight, bias, vocabulary, not a.random) for _ in range(2))
+    run = Run(head.train(), f"{folder}/{name}.pt", a.rate, a.start and f"{folder}/{a.start}.pt")
+    first = run.done["steps"]
+    rng = random.Random(first)
+    torch.manual_seed(first)
+    held = Rows(f"{folder}/held").clips
     some = random.Random(1).sample([c for c in held if c[1] == "librispeech-mini"], 50)
-    judge = Head(a.kind, weight, bias, head.joint.vocabulary)
-    head.train()
-    first = state["steps"]
-    for group in passes(a.work, pieces.encode, a.longest / 0.08, rng):
-        done = (time.time() - began) / 60 / a.minutes
-        for p in optimizer.param_groups:
-            p["lr"] = a.rate * min(1, (state["steps"] - first + 1) / 100) * min(1, max(0.02, (1 - done) / 0.6))
-        x, rows, y, lengths = collate(group)
-        value = head(x, rows, y, lengths, wrong=0.1, plain=rng.random() < OMEGA).sum() / lengths.sum()
-        optimizer.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimizer.step()
-        state["steps"] += 1
-        state["hours"] += float(rows.sum()) * 0.08 / 3600
-        keep = min(0.998, 1 - 1 / (1 + state["steps"] / 4))
-        for k, v in head.state_dict().items():
-            mean[k].lerp_(v, 1 - keep)
-        seen.append(value.item())
-        if done >= 1 or time.time() - saved > a.every * 60:
-            state["minutes"] += (time.time() - saved) / 60
-            saved = time.time()
-            torch.save(state | {"weights": head.state_dict(), "mean": mean, "optimizer": optimizer.state_dict()}, f"{path}.part")
-            os.replace(f"{path}.part", path)
-            judge.load_state_dict(mean)
-            ctc, own = rates(judge, weight, bias, pieces, some)
-            print(f"{name}: {state['minutes']:.1f} min, {state['hours']:.2f} h, {state['steps']} steps, loss a piece {np.mean(seen):.3f}, "
-                  f"words wrong {own:.1f} % (CTC {ctc:.1f})", flush=True)
-            if done >= 1 or not math.isfinite(seen[-1]):
-                break
-            seen = []
+    began = saved = time.time()
+    seen, share = [], 0.0
+    batches = passes(a.work, pieces.encode, a.longest / 0.08, rng)
+    while share < 1:
+        rate = a.rate * min(1, (run.done["steps"] - first + 1) / 100) * min(1, max(0.02, (1 - share) / 0.6))
+        seen.append(run.step(next(batches), rate, plain=rng.random() < OMEGA))
+        share = (time.time() - began) / 60 / a.minutes
+        if share < 1 and time.time() - saved < a.every * 60:
+            continue
+        run.save((time.time() - saved) / 60)
+        saved = time.time()
+        judge.load_state_dict(run.mean)
+        ctc, own = rates(judge, weight, bias, pieces, some)
+        print("{}: {minutes:.1f} min, {hours:.2f} h, {steps} steps, loss a piece {:.3f}, words wrong {:.1f} % (CTC {:.1f})".format(
+            name, np.mean(seen), own, ctc, **run.done), flush=True)
+        seen = []
     for set_ in sorted({c[1] for c in held}):
         ctc, own = rates(judge, weight, bias, pieces, [c for c in held if c[1] == set_])
         print(f"{name}: {set_}: words wrong {own:.1f} %, CTC {ctc:.1f} %", flush=True)

@@ -1,4 +1,4 @@
-"""A head of heads.py and its encoder -> folder in the layout of NeMo's transducers, with the CTC head as the encoder's third output.
+"""A head of heads.py and its encoder -> folder in the layout of NeMo's transducers, the CTC head an output of the encoder.
 
   python heads_export.py MODEL --work WORK --kind rnnt --out FOLDER      MODEL: folder of the CTC model
 
@@ -83,9 +83,10 @@ def main():
         shutil.copyfile(f"{a.model}/{file}", f"{a.out}/{file}")
     with open(f"{a.model}/model.json") as f:
         card = json.load(f)
-    card = {"name": f"{card['name']}-{name}", "language": card["language"], "casing": card["casing"], "licence": card["licence"],
-            "source": f"{a.kind} head on the frozen encoder of {card['name']}, by models/train/heads.py, {state['hours']:.0f} hours of audio "
-                      "passed; for measuring word times, not for work", "mels": card["mels"], "max_rows": card["max_rows"], "word_shift_ms": 0}
+    card = {key: card[key] for key in ("name", "language", "casing", "licence", "mels", "max_rows")} | {
+        "name": f"{card['name']}-{name}", "word_shift_ms": 0,
+        "source": f"{a.kind} head on the frozen encoder of {card['name']}, by models/train/heads.py, {state['hours']:.0f} hours of "
+                  "audio passed; for measuring word times, not for work"}
     if a.kind == "tdt":
         card["durations"] = list(range(DURATIONS))
     card["sha256"] = {}
