@@ -31,7 +31,7 @@ from evaluate import collapse, errors, load_piece_model
 from transducer import Scores, greedy, loss
 
 DURATIONS = 5           # of a TDT: 0 .. 4 rows
-SIGMA, OMEGA = 0.05, 0.1
+OMEGA = 0.1             # share of batches in which a TDT is trained by the loss of RNN-T
 HIDDEN = 256            # of the LSTM and of the joint
 POINTS = 50_000         # of the lattices of a batch: rows x (pieces + 1), summed over clips
 
@@ -66,17 +66,17 @@ class Head(torch.nn.Module):
         out.weight[:self.blank + 1] = torch.cat([u[:, :k] * side, -u[:, :k] * side], 1)
         out.bias[:self.blank + 1] = bias
 
-    def forward(self, x, rows, targets, lengths, wrong=0.0, plain=False):
-        """x [B,T,D], targets int64 [B,U] -> loss [B]. wrong: share of the prediction network's inputs replaced; plain: the loss of
-        RNN-T whatever the kind."""
+    def forward(self, x, rows, targets, lengths, sigma, wrong=0.0):
+        """x [B,T,D], targets int64 [B,U] -> loss [B]. sigma: of TDT, None for the loss of RNN-T; wrong: share of the prediction
+        network's inputs replaced."""
         inputs = torch.where(torch.rand(targets.shape) < wrong, torch.randint_like(targets, 1, self.blank), targets)
         g, _ = self.decoder.predict(inputs, None, add_sos=True)
         out = self.joint.joint_net[-1]
         blank, piece, durations = Scores.apply(self.joint.enc(x), self.joint.pred(g), out.weight, out.bias,
                                                F.pad(targets, (0, 1)), self.blank)
-        if plain or not durations.shape[-1]:
+        if sigma is None:
             return loss(blank, piece, rows, lengths)
-        return loss(blank - SIGMA, piece - SIGMA, rows, lengths, durations)
+        return loss(blank - sigma, piece - sigma, rows, lengths, durations)
 
     @torch.no_grad()
     def search(self, x, rows):
@@ -147,14 +147,15 @@ class Run:
         if start:
             weights = head.state_dict()
             for key, w in torch.load(start, weights_only=False)["mean"].items():
-                weights[key][:len(w)] = w       # the durations' columns of the joint stay as they are
+                n = head.blank + 1 if key.startswith("joint.joint_net.") else len(w)    # durations start anew
+                weights[key][:n] = w[:n]
             head.load_state_dict(weights)
         self.mean = {k: v.clone() for k, v in head.state_dict().items()}
 
-    def step(self, group, rate, plain):
+    def step(self, group, rate, sigma):
         """One batch. Returns its loss a piece."""
         x, rows, y, lengths = collate(group)
-        value = self.head(x, rows, y, lengths, wrong=0.1, plain=plain).sum() / lengths.sum()
+        value = self.head(x, rows, y, lengths, sigma, wrong=0.1).sum() / lengths.sum()
         for p in self.optimizer.param_groups:
             p["lr"] = rate
         self.optimizer.zero_grad()
@@ -185,6 +186,7 @@ def main():
     ap.add_argument("--random", action="store_true", help="start from random weights, not from those of the CTC head")
     ap.add_argument("--minutes", type=float, default=30, help="of this call; the learning rate falls over the last 60 %%")
     ap.add_argument("--rate", type=float, default=2e-3)
+    ap.add_argument("--sigma", type=float, default=0.05, help="what every step of a TDT costs; more makes durations longer")
     ap.add_argument("--longest", type=float, default=16, help="seconds")
     ap.add_argument("--every", type=float, default=3, help="minutes between checkpoints")
     a = ap.parse_args()
@@ -204,7 +206,8 @@ def main():
     batches = passes(a.work, pieces.encode, a.longest / 0.08, rng)
     while share < 1:
         rate = a.rate * min(1, (run.done["steps"] - first + 1) / 100) * min(1, max(0.02, (1 - share) / 0.6))
-        seen.append(run.step(next(batches), rate, plain=rng.random() < OMEGA))
+        sigma = None if a.kind == "rnnt" or rng.random() < OMEGA else a.sigma
+        seen.append(run.step(next(batches), rate, sigma))
         share = (time.time() - began) / 60 / a.minutes
         if share < 1 and time.time() - saved < a.every * 60:
             continue
