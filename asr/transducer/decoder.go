@@ -56,8 +56,8 @@ type Options struct {
 	Ahead int
 }
 
-// Defaults of Options. DefaultRestart, about a second, is for recordings of many sentences: it is
-// near NeMo's end of an utterance in streaming, and what was measured is in doc/decoding.md.
+// Defaults of Options. DefaultRestart, two seconds, is the caller's to ask for; doc/decoding.md has
+// what was measured.
 const (
 	DefaultMaxSymbols              = 10
 	DefaultAhead                   = 12

@@ -59,6 +59,7 @@ def main():
     ap.add_argument("--kind", choices=("rnnt", "tdt"), required=True)
     ap.add_argument("--name", help="of the checkpoint; the kind if missing")
     ap.add_argument("--out", required=True)
+    ap.add_argument("--plain", action="store_true", help="leave the CTC head out of the encoder")
     a = ap.parse_args()
     torch.set_num_threads(1)
     name = a.name or a.kind
@@ -78,13 +79,16 @@ def main():
     for clip, pieces_of in zip(some, want):
         got = find(session, clip[2].astype(np.float32), head.blank)
         assert got == pieces_of, (pieces.decode(got), pieces.decode(pieces_of))
-    shutil.copyfile(f"{a.work}/heads/encoder-model.onnx", f"{a.out}/encoder-model.onnx")
+    encoder = onnx.load(f"{a.work}/heads/encoder-model.onnx")
+    if a.plain:
+        del encoder.graph.output[2]         # logprobs
+    onnx.save(encoder, f"{a.out}/encoder-model.onnx")
     for file in ("tokens.txt", "tokenizer.model"):
         shutil.copyfile(f"{a.model}/{file}", f"{a.out}/{file}")
     with open(f"{a.model}/model.json") as f:
         card = json.load(f)
     card = {key: card[key] for key in ("name", "language", "casing", "licence", "mels", "max_rows")} | {
-        "name": f"{card['name']}-{name}", "word_shift_ms": 0,
+        "name": f"{card['name']}-{name}" + "-plain" * a.plain, "word_shift_ms": 0,
         "source": f"{a.kind} head on the frozen encoder of {card['name']}, by models/train/heads.py, {state['hours']:.0f} hours of "
                   "audio passed; for measuring word times, not for work"}
     if a.kind == "tdt":
