@@ -252,6 +252,8 @@ type Identity struct {
 	// it is not the default.
 	LM   string `json:",omitempty"`
 	Beam int    `json:",omitempty"`
+	// Transducer is what the text of a transducer depends on beside its files.
+	Transducer string `json:",omitempty"`
 }
 
 // Identity returns the identity of a bundle that New would load with these options. The digests
@@ -263,6 +265,10 @@ func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 	id := Identity{Name: b.Card.Name, Digest: digest, Window: o.Window, TF32: o.TF32, Shift: b.Card.WordShift()}
 	if o.Decoding.Beam != beam.DefaultWidth {
 		id.Beam = o.Decoding.Beam
+	}
+	if b.Transducer != nil {
+		id.Beam = 0 // nothing is searched with it
+		id.Transducer = fmt.Sprint(transducerGeneration, b.Card.Durations, b.Card.MaxSymbols)
 	}
 	if l := o.Decoding.LanguageModel(b); l != nil {
 		s := o.Decoding.SearchOptions(l, b)

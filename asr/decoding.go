@@ -182,8 +182,8 @@ func newDecoder(b *Bundle, d *Decoding) (_ decoder, err error) {
 	}
 	l := d.LanguageModel(b)
 	if b.Transducer != nil {
-		if d.WordBonus != nil || d.BlankPenalty != nil {
-			return out, fmt.Errorf("%s is a transducer, in whose search a word bonus and a penalty of blank mean nothing; leave them out", b.Card.Name)
+		if d.WordBonus != nil || d.BlankPenalty != nil || d.Beam != 0 && d.Beam != beam.DefaultWidth {
+			return out, fmt.Errorf("%s is a transducer, in whose search a beam, a word bonus and a penalty of blank mean nothing; leave them out, or take --decoder ctc if it has a CTC head", b.Card.Name)
 		}
 		return newPieceDecoder(b, l)
 	}

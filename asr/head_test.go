@@ -223,9 +223,11 @@ func TestFactsOfTransducersAreChecked(t *testing.T) {
 	}
 }
 
-// The durations of a model are those of its card: other ones give other tokens.
+// The durations of a model are those of its card: other ones give other tokens, and are another
+// identity.
 func TestDurationsOfTheCardCount(t *testing.T) {
 	clip := "LJ001-0013"
+	ids := map[asr.Identity]bool{}
 	decoded := func(card string) []ctc.Token {
 		dir := t.TempDir()
 		files := map[string]string{}
@@ -240,7 +242,11 @@ func TestDurationsOfTheCardCount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return recognizeClip(t, recognizer(t, b, asr.Options{}), clip).Tokens
+		r := recognizer(t, b, asr.Options{})
+		id := r.Identity()
+		id.Name = ""
+		ids[id] = true
+		return recognizeClip(t, r, clip).Tokens
 	}
 	usual := decoded(`{}`)
 	if diff := cmp.Diff(usual, decoded(`{"durations":[0,1,2,3,4],"max_symbols":10}`)); diff != "" {
@@ -248,5 +254,8 @@ func TestDurationsOfTheCardCount(t *testing.T) {
 	}
 	if cmp.Equal(usual, decoded(`{"durations":[0,2,4,6,8]}`)) {
 		t.Error("the card's durations are not used")
+	}
+	if decoded(`{"max_symbols":1}`); len(ids) != 4 {
+		t.Errorf("%d identities of 4 cards: %v", len(ids), ids)
 	}
 }

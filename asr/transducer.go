@@ -20,6 +20,9 @@ import (
 // and Joiner.
 type TransducerFiles struct{ Joint, Decoder, Joiner string }
 
+// transducerGeneration changes when the same transducer gives other texts or times than before.
+const transducerGeneration = 1
+
 // names returns the files that there are.
 func (t *TransducerFiles) names() []string {
 	return slices.DeleteFunc([]string{t.Joint, t.Decoder, t.Joiner}, func(name string) bool { return name == "" })

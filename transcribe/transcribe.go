@@ -82,6 +82,10 @@ func (o Options) Version(id asr.Identity) string {
 	if id.LM == "" && len(o.Hotwords) == 0 && o.alternatives() == 0 {
 		id.Beam = 0 // there is no search
 	}
+	alternatives := o.alternatives()
+	if id.Transducer != "" {
+		alternatives = 0 // there are none
+	}
 	settings, err := json.Marshal(struct {
 		Generation int
 		Model      asr.Identity
@@ -90,7 +94,7 @@ func (o Options) Version(id asr.Identity) string {
 		Regions    align.RegionOptions
 		Hotwords   []beam.Phrase `json:",omitempty"`
 		NBest      int           `json:",omitempty"`
-	}{generation, id, o.Channels, o.Track, o.Regions, beam.Canonical(o.Hotwords), o.alternatives()})
+	}{generation, id, o.Channels, o.Track, o.Regions, beam.Canonical(o.Hotwords), alternatives})
 	if err != nil {
 		panic(err) // only plain values
 	}
