@@ -63,6 +63,7 @@ type Recognizer struct {
 	transducer  *transducer.Model // of a transducer; else nil
 	durations   []timeline.Row    // of a TDT model
 	pieceWeight float32           // of the language model of a transducer
+	ahead       int               // rows that a transducer is asked about at once; 0: transducer.DefaultAhead
 
 	queue    *queue
 	room     *room

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -118,28 +119,53 @@ func (r *Recognizer) chooseDurations(n int) error {
 	return nil
 }
 
-// probeTransducer asks about a row of zeros at the beginning.
+// probeTransducer asks about rows of noise at the beginning, together and one by one. Where the scores
+// of a row depend on those that are asked with it, as in int8 graphs, which scale all of them alike,
+// rows are asked one by one.
 func (r *Recognizer) probeTransducer(m *transducer.Model, blank ctc.Piece) (err error) {
-	n := m.Networks(1)
+	const count = 3
+	n := m.Networks(count)
 	defer func() { err = errors.Join(err, n.Close()) }()
 	if _, err := transducer.NewDecoder(n, r.decoderOptions(), 0); err != nil {
 		return err
 	}
-	s := transducer.Step{Rows: make([]float32, m.RowWidth), Count: 1, Label: blank, Before: m.NewState(), After: m.NewState(), Logits: make([]float32, m.Width)}
-	if err := n.Step(context.Background(), &s); err != nil {
+	noise := rand.New(rand.NewPCG(3, 4))
+	rows := make([]float32, count*m.RowWidth)
+	for i := range rows {
+		rows[i] = float32(noise.NormFloat64())
+	}
+	ask := func(rows []float32, count int) ([]float32, error) {
+		s := transducer.Step{Rows: rows, Count: count, Label: blank, Before: m.NewState(), After: m.NewState(), Logits: make([]float32, count*m.Width)}
+		return s.Logits, n.Step(context.Background(), &s)
+	}
+	together, err := ask(rows, count)
+	if err != nil {
 		return err
 	}
-	for _, v := range s.Logits {
-		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return errors.New("the joint writes values that are not numbers")
+	for i := range count {
+		alone, err := ask(rows[i*m.RowWidth:][:m.RowWidth], 1)
+		if err != nil {
+			return err
+		}
+		for k, v := range alone {
+			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+				return errors.New("the joint writes values that are not numbers")
+			}
+			if d := math.Abs(float64(v - together[i*m.Width+k])); !(d <= stepBound*max(1, math.Abs(float64(v)))) {
+				r.ahead = 1
+			}
 		}
 	}
 	return nil
 }
 
+// stepBound is how far scores of a row may differ, as a share of them, with those that are asked
+// together with it.
+const stepBound = 1e-3
+
 // decoderOptions describe the transducer.
 func (r *Recognizer) decoderOptions() transducer.Options {
-	return transducer.Options{Blank: r.vocabulary.Blank(), RowWidth: r.transducer.RowWidth, Durations: r.durations, Restart: transducer.DefaultRestart, MaxSymbols: r.bundle.Card.MaxSymbols}
+	return transducer.Options{Blank: r.vocabulary.Blank(), RowWidth: r.transducer.RowWidth, Durations: r.durations, Restart: transducer.DefaultRestart, Ahead: r.ahead, MaxSymbols: r.bundle.Card.MaxSymbols}
 }
 
 // decoding finds the text of one channel with a transducer, as its rows become final.

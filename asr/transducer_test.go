@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/asr/transducer"
 	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/npy"
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/timeline"
 )
@@ -239,5 +242,73 @@ func TestDurationsEndWithTheRecording(t *testing.T) {
 				t.Errorf("%d samples: %+v in %d rows", n, x, len(results[0].Rows))
 			}
 		}
+	}
+}
+
+// The scores of an int8 joint depend on the rows that are asked at once, so rows are asked one by one:
+// the pieces are those that one row after another gives, whatever the windows.
+func TestAnInt8TransducerIsAskedRowByRow(t *testing.T) {
+	oracle.NeedLibrary(t)
+	dir := t.TempDir()
+	joint := oracle.Data(t, "transducer", "tdt", "int8", "decoder_joint-model.int8.onnx")
+	copyFiles(t, dir, map[string]string{
+		"encoder-model.int8.onnx":       oracle.Data(t, "transducer", "tdt", "onnx-asr", "encoder-model.onnx"),
+		"decoder_joint-model.int8.onnx": joint,
+		"vocab.txt":                     oracle.Data(t, "transducer", "tdt", "onnx-asr", "vocab.txt"),
+	})
+	b, err := asr.OpenBundle(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := recognizer(t, b, asr.Options{})
+	m, err := transducer.Open(library, transducer.Files{Joint: &ort.Source{Path: joint}}, ort.SessionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	decode := func(clip string, ahead int) (ids []int, logProbs []float64) {
+		t.Helper()
+		a, err := npy.Read(oracle.Data(t, "transducer", "tdt", clip+".rows.npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := m.Networks(ahead)
+		defer n.Close()
+		d, err := transducer.NewDecoder(n, transducer.Options{Blank: b.Vocabulary.Blank(), RowWidth: m.RowWidth, Durations: []timeline.Row{0, 1, 2, 3, 4}, Ahead: ahead}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		labels, err := d.Push(t.Context(), a.Float32(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range labels {
+			ids, logProbs = append(ids, int(l.Piece), int(l.Row)), append(logProbs, float64(l.LogProb))
+		}
+		return ids, logProbs
+	}
+	others := 0.0
+	clips, _ := nemoDecoded(t, "tdt")
+	for clip := range clips {
+		var got []int
+		for _, token := range recognizeClip(t, r, clip).Tokens {
+			got = append(got, int(token.Piece), int(token.First))
+		}
+		want, alone := decode(clip, 1)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: pieces and rows %v, want %v", clip, got, want)
+		}
+		for i, token := range recognizeClip(t, r, clip).Tokens {
+			if d := math.Abs(float64(token.LogProb) - alone[i]); d > 0.01 {
+				t.Errorf("%s: log-probability %d differs by %v", clip, i, d)
+			}
+		}
+		_, together := decode(clip, transducer.DefaultAhead)
+		for i := range min(len(together), len(alone)) {
+			others = max(others, math.Abs(together[i]-alone[i]))
+		}
+	}
+	if others < 0.02 {
+		t.Errorf("the rows that are asked at once change log-probabilities by %v: they do not matter", others)
 	}
 }
