@@ -1,5 +1,5 @@
-// Package asr turns recordings of any length into rows of CTC output with an acoustic
-// model: an NVIDIA NeMo FastConformer CTC exported to ONNX.
+// Package asr turns recordings of any length into rows of CTC output, or the pieces of a
+// transducer, with an acoustic model: an NVIDIA NeMo FastConformer exported to ONNX.
 //
 // # Long recordings
 //
@@ -13,7 +13,11 @@
 //
 // So a recording of N samples has exactly ceil(floor(N/160)/8) rows, each written once,
 // whatever the size of batches, the number of workers or the order in which they finish.
-// Memory does not grow with length beyond 16 bytes a row and one a frame.
+// Memory does not grow with length beyond 16 bytes a row and one a frame, and of a transducer up to
+// 112 bytes a piece.
+//
+// Rows of an encoder alone, without a CTC head, show no blanks: windows are joined a context before
+// the end of the earlier one. A transducer decodes the rows of the whole recording with one state.
 //
 // # Work
 //
@@ -28,6 +32,7 @@
 package asr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,10 +125,7 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	if n := r.bundle.Card.MaxRows; n > 0 {
 		r.contract.MaxRows = timeline.Row(n)
 	}
-	if r.bundle.second && headOf(signature, r.vocabulary.Width()) == "" {
-		return &ModelError{r.bundle.Card.Name, fmt.Errorf("%w; use another --decoder", ErrNoCTC)}
-	}
-	if err := r.contract.signature(signature, &r.bundle.Card, r.vocabulary); err != nil {
+	if err := r.contract.signature(signature, &r.bundle.Card, r.vocabulary, r.bundle.second); err != nil {
 		return &ModelError{r.bundle.Card.Name, err}
 	}
 	cpu, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
@@ -269,7 +271,10 @@ func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 	}
 	if b.Transducer != nil {
 		id.Beam = 0 // nothing is searched with it
-		id.Transducer = fmt.Sprint(transducerGeneration, b.Card.Durations, b.Card.MaxSymbols)
+		id.Transducer = fmt.Sprint(transducerGeneration, b.Card.durations(), cmp.Or(b.Card.MaxSymbols, transducer.DefaultMaxSymbols))
+	}
+	if n := timeline.Row(b.Card.MaxRows); n > 0 {
+		id.Window.Rows = min(id.Window.Rows, n)
 	}
 	if l := o.Decoding.LanguageModel(b); l != nil {
 		s := o.Decoding.SearchOptions(l, b)

@@ -110,10 +110,19 @@ func (t *track) resume(c *checkpoint) error {
 	if err := d.decoder.Restore(c.snapshot, t.origin+c.row); err != nil {
 		return err
 	}
-	r.Rows, r.Tokens = append(r.Rows[:d.marked.rows], c.rows...), append(r.Tokens[:d.marked.tokens], c.tokens...)
-	for timeline.Row(len(r.Rows)) < c.row {
-		r.Rows = append(r.Rows, ctc.SilentRow(d.blank))
+	r.Tokens = append(r.Tokens[:d.marked.tokens], c.tokens...)
+	// Where a checkpoint before this one was not kept, and its window came out otherwise, rows may be
+	// missing or too many. Places of rows must stay right.
+	r.Rows = r.Rows[:d.marked.rows]
+	pad := func(end timeline.Row) {
+		r.Rows = r.Rows[:min(len(r.Rows), int(end))]
+		for timeline.Row(len(r.Rows)) < end {
+			r.Rows = append(r.Rows, ctc.SilentRow(d.blank))
+		}
 	}
+	pad(c.row - timeline.Row(len(c.rows)))
+	r.Rows = append(r.Rows, c.rows...)
+	pad(c.row)
 	if t.r.Aligns() {
 		r.Evidence = append(r.Evidence[:d.marked.tokens], c.evidence...)
 	} else {
@@ -134,6 +143,5 @@ func (t *track) checkpoint() []byte {
 	if t.r.Aligns() {
 		c.rows, c.evidence = t.result.Rows[d.marked.rows:], t.result.Evidence[d.marked.tokens:]
 	}
-	d.mark()
 	return c.encode(t.origin)
 }

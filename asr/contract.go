@@ -22,7 +22,7 @@ const MaxRows timeline.Row = 5000
 type Contract struct {
 	Names   ort.Names
 	Bands   int
-	Width   int // columns of the output, blank included
+	Width   int // columns of the output, blank included; of an encoder, the values of a row
 	MaxRows timeline.Row
 	// RawFeatures is true for models that take log-mel values as they are; all others
 	// take them normalised per band over the window.
@@ -39,8 +39,9 @@ type Contract struct {
 	Precision Precision
 }
 
-// signature checks what the graph says of itself.
-func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocabulary) error {
+// signature checks what the graph says of itself. Second says that it is the encoder of a hybrid, of
+// which only the CTC head is used, its second output.
+func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocabulary, second bool) error {
 	if len(s.Inputs) != 2 {
 		return fmt.Errorf("the graph has %d inputs %v, want 2 (features and lengths): streaming models, and models that take audio, cannot be used", len(s.Inputs), s.Inputs)
 	}
@@ -68,8 +69,10 @@ func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocab
 		return c.encoder(s, vocabulary)
 	}
 	c.Width = vocabulary.Width()
-	if head := headOf(s, c.Width); head != "" { // of a hybrid, whose transducer is not asked
-		c.Names.LogProbs = head
+	if second {
+		if c.Names.LogProbs = headOf(s, c.Width); c.Names.LogProbs == "" {
+			return errors.New("it is a transducer and has no CTC head; use another decoder than ctc")
+		}
 		return nil
 	}
 	if len(s.Outputs) == 0 || s.Outputs[0].Type != "float32" || len(s.Outputs[0].Dims) != 3 {
@@ -77,6 +80,12 @@ func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocab
 	}
 	out := s.Outputs[0]
 	c.Names.LogProbs = out.Name
+	if w := out.Dims[2]; int(w) != c.Width {
+		if head := headOf(s, c.Width); head != "" { // the graph writes the rows of its encoder first
+			c.Names.LogProbs = head
+			return nil
+		}
+	}
 	if w := out.Dims[2]; w >= 0 && int(w) != c.Width {
 		return fmt.Errorf("the model writes %d columns but the vocabulary has %d pieces and blank: they do not belong together", w, c.Width-1)
 	}

@@ -35,7 +35,7 @@ func DecoderNames() string {
 var ErrNoCTC = errors.New("the model is a transducer without a CTC head: it has no log-probabilities of rows, so it cannot find given texts in recordings")
 
 // WithDecoder returns the bundle for texts of one decoder. Empty means Auto. An error is a *ModelError;
-// whether a transducer is of the kind that was asked for, and whether its encoder has a CTC head,
+// whether an encoder has a CTC head, and of which kind a transducer is whose card does not say,
 // shows when it is loaded.
 func (b *Bundle) WithDecoder(d Decoder) (*Bundle, error) {
 	out := *b
@@ -54,6 +54,9 @@ func (b *Bundle) WithDecoder(d Decoder) (*Bundle, error) {
 		if b.Transducer == nil {
 			return nil, &ModelError{b.Card.Name, fmt.Errorf("it is a CTC model and has no decoder %s", d)}
 		}
+		if kind := b.Card.Decoder; kind != "" && kind != d {
+			return nil, &ModelError{b.Card.Name, otherKind(kind, d)}
+		}
 	default:
 		return nil, &ModelError{b.Card.Name, fmt.Errorf("decoder %q; want one of %s", d, DecoderNames())}
 	}
@@ -70,7 +73,11 @@ func (b *Bundle) kind(durations int) error {
 		return fmt.Errorf("its facts say %s, but the joint %s, which makes it %s: the files do not belong together", said, columns, kind)
 	}
 	if slices.Contains([]Decoder{RNNT, TDT}, b.Decoder) && b.Decoder != kind {
-		return fmt.Errorf("its transducer is %s, not %s; use --decoder %s, or leave it out", kind, b.Decoder, kind)
+		return otherKind(kind, b.Decoder)
 	}
 	return nil
+}
+
+func otherKind(kind, asked Decoder) error {
+	return fmt.Errorf("its transducer is %s, not %s; use decoder %s or auto", kind, asked, kind)
 }

@@ -271,9 +271,10 @@ func (t *track) decodeWindow(w *window) error {
 		return err
 	}
 	if w.run || w.same != nil {
-		if c := t.checkpoint(); t.req.Save != nil {
-			t.req.Save(t.channel, w.start, &ctc.Saved{Checkpoint: c})
+		if t.req.Save != nil {
+			t.req.Save(t.channel, w.start, &ctc.Saved{Checkpoint: t.checkpoint()})
 		}
+		t.decoding.mark()
 	}
 	return nil
 }

@@ -99,17 +99,29 @@ func (r *Recognizer) loadTransducer(rt *ort.Runtime) error {
 	return r.probeTransducer(m, blank)
 }
 
+// publishedDurations is how many durations all published TDT models have: 0 to 4.
+const publishedDurations = 5
+
+// durations returns those of the card if they are not the usual ones, else nothing.
+func (c *Card) durations() []timeline.Row {
+	for i, d := range c.Durations {
+		if d != timeline.Row(i) || len(c.Durations) != publishedDurations {
+			return c.Durations
+		}
+	}
+	return nil
+}
+
 // chooseDurations takes the durations that the card says, else 0, 1, 2 and so on: no graph says
 // which it has, and all published models have 0 to 4.
 func (r *Recognizer) chooseDurations(n int) error {
-	const published = 5
 	said := r.bundle.Card.Durations
 	switch {
 	case len(said) > 0 && len(said) != n:
 		return fmt.Errorf("model.json has %d durations, and the joint writes %d columns more than the vocabulary has pieces and blank: they do not belong together", len(said), n)
 	case len(said) > 0:
 		r.durations = said
-	case n != 0 && n != published:
+	case n != 0 && n != publishedDurations:
 		return fmt.Errorf("the joint writes %d columns more than the vocabulary has pieces and blank: they do not belong together, or model.json has to say which %d durations they are", n, n)
 	default:
 		for d := range n {

@@ -83,7 +83,7 @@ func TestSilenceInOpusIsAsLongAsItSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	const rate = 8000
-	cmd := exec.Command(oracle.FFmpeg(t), "-v", "error", "-i", path, "-f", "u8", "-ac", "1", "-ar", fmt.Sprint(rate), "-")
+	cmd := exec.Command(oracle.FFmpeg(t), "-v", "error", "-i", path, "-af", "asetpts=N/SR/TB", "-f", "u8", "-ac", "1", "-ar", fmt.Sprint(rate), "-")
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	sound, err := cmd.Output()

@@ -120,7 +120,7 @@ func TestAHybridTranscribesAndAligns(t *testing.T) {
 	}
 }
 
-// A part of a recording has the words that the whole has there, at the same times.
+// A part of a recording has the words that the whole has there.
 func TestPartsOfAHybrid(t *testing.T) {
 	tr, err := transcribe.New(hybrid(t), transcribe.Options{})
 	if err != nil {

@@ -218,10 +218,10 @@ func (r *Recognition) warnings() []string {
 			out = append(out, d.Text)
 		}
 	}
-	switch unused := r.t.unused(); {
-	case unused != "":
+	if unused := r.t.unused(); unused != "" {
 		out = append(out, unused)
-	case r.t.unwritable != "" && !r.request.KeepLogProbs: // else nothing is searched for
+	}
+	if r.t.unwritable != "" && !r.request.KeepLogProbs { // else nothing is searched for
 		out = append(out, r.t.unwritable)
 	}
 	switch q := &r.request; {

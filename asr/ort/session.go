@@ -115,9 +115,9 @@ func (s *Session) Close() error {
 	return nil
 }
 
-// Run computes b.LogProbs, or the sums of a session that has them, and b.Head, if it has one, from b.Features and b.Lengths. When ctx ends, the run is
-// terminated between two nodes of the graph, waited for, and the context's cause is
-// returned; the session works on afterwards.
+// Run computes b.LogProbs, or the sums of a session that has them, and b.Head, if it has one, from
+// b.Features and b.Lengths. When ctx ends, the run is terminated between two nodes of the graph,
+// waited for, and the context's cause is returned; the session works on afterwards.
 func (s *Session) Run(ctx context.Context, b *Buffers) error {
 	if err := context.Cause(ctx); err != nil {
 		return err

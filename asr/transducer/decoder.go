@@ -183,7 +183,7 @@ func (d *Decoder) Push(ctx context.Context, rows []float32, out []Label) ([]Labe
 	return out, nil
 }
 
-// restart forgets what was written.
+// restart has the networks forget what was written. What is known of the text goes on.
 func (d *Decoder) restart() {
 	d.label = d.o.Blank
 	clear(d.state.Hidden)

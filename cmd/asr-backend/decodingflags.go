@@ -14,8 +14,8 @@ import (
 
 // decodingFlags say how the text is found in what the model outputs.
 type decodingFlags struct {
-	LM           string   `help:"Language model: default (that of the model, if it has one), none, or a file of \"lm build\" or in ARPA format." name:"lm" default:"default" placeholder:"default|none|PATH" group:"Text search"`
-	LMWeight     *float32 `help:"Weight of the language model. Default: that of the model, or 0.5." name:"lm-weight" placeholder:"WEIGHT" group:"Text search"`
+	LM           string   `help:"Language model: default (that of the model, if it has one; a transducer has none), none, or a file of \"lm build\" or in ARPA format." name:"lm" default:"default" placeholder:"default|none|PATH" group:"Text search"`
+	LMWeight     *float32 `help:"Weight of the language model. Default: that of the model, or 0.5; with a transducer 0.2." name:"lm-weight" placeholder:"WEIGHT" group:"Text search"`
 	WordBonus    *float32 `help:"Added for each word, in nats, if there is a language model. Default: that of the model, or 0.5." placeholder:"NATS" group:"Text search"`
 	BlankPenalty *float32 `help:"Taken off blank in each row in which the model thinks a sound possible, in nats, if there is a language model: more writes more of what was said unclearly. Default: that of the model, or 0." placeholder:"NATS" group:"Text search"`
 	Beam         int      `help:"Number of texts that are followed at once." default:"64" min:"1" max:"16384" group:"Text search"`

@@ -59,7 +59,7 @@ func (c *lmTuneCommand) Run(ctx context.Context, std streams) (err error) {
 	case c.LM == asr.LMNone:
 		return &cli.UsageError{Err: errors.New("with --lm none there is nothing to tune")}
 	case model.recognizer.Transducer():
-		return &cli.UsageError{Err: fmt.Errorf("%s is a transducer, which is decoded without a language model", name)}
+		return &cli.UsageError{Err: fmt.Errorf("%s is a transducer, and weights are tuned for a search in CTC rows; use --decoder ctc if it has a CTC head", name)}
 	default:
 		return &cli.UsageError{Err: fmt.Errorf("the model %s has no language model of its own: give one with --lm", name)}
 	}

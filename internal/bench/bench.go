@@ -22,6 +22,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/mel"
+	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/timeline"
@@ -60,7 +61,7 @@ type Report struct {
 // Decoder is what a transducer costs beside its encoder. It is decoded on a CPU, a core a recording.
 type Decoder struct {
 	Speed float64 `json:"rtfx"` // on one core
-	// Share is the part that decoding has of the processor time of encoder and decoder.
+	// Share is the part that decoding has of the processor time of encoder and decoder; 0 on a GPU.
 	Share  float64 `json:"share"`
 	Pieces float64 `json:"pieces_per_s"`
 	Calls  float64 `json:"calls_per_s"`
@@ -104,6 +105,9 @@ func (p *Report) decoder(ctx context.Context, bare *asr.Bare, o Options) error {
 		p.Decoder = &Decoder{Pieces: float64(w.Pieces) / w.Audio.Seconds(), Calls: float64(w.Calls) / w.Audio.Seconds()}
 	}
 	p.Decoder.Speed = median(speeds)
+	if p.Device.Provider != ort.CPU {
+		return nil
+	}
 	decoder, encoder := 1/p.Decoder.Speed, float64(p.Device.Threads)/p.Bare
 	p.Decoder.Share = decoder / (decoder + encoder)
 	return nil

@@ -63,7 +63,7 @@ func run(o *options) (err error) {
 	}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
 	if o.recognized != "" {
-		return o.printRecognized(ctx, runtime)
+		return o.tableOfRecognized(ctx, runtime)
 	}
 	bundle, err := models.Open(o.model, "")
 	if err != nil {
@@ -110,8 +110,8 @@ func run(o *options) (err error) {
 	return o.output(tables)
 }
 
-// printRecognized prints the table of recognized words.
-func (o *options) printRecognized(ctx context.Context, runtime *ort.Runtime) error {
+// tableOfRecognized prints the table of recognized words.
+func (o *options) tableOfRecognized(ctx context.Context, runtime *ort.Runtime) error {
 	all, err := measureRecognized(ctx, runtime, strings.Split(o.recognized, ","), o.data)
 	if err != nil {
 		return err

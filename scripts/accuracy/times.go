@@ -167,6 +167,9 @@ func summary(differences []float64) string {
 }
 
 func quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
 	s := slices.Sorted(slices.Values(values))
 	return s[int(q*float64(len(s)-1)+0.5)]
 }

@@ -104,7 +104,11 @@ func openTransducer(b *asr.Bundle, o *options) (*experiment, error) {
 		return nil, err
 	}
 	decoding := asr.Decoding{LM: o.lm}
-	m, err := decoding.LanguageModel(embedded).Open()
+	file := decoding.LanguageModel(embedded)
+	if file == nil {
+		return nil, errors.New("-lm: a language model is needed; it says which words are rare")
+	}
+	m, err := file.Open()
 	if err != nil {
 		return nil, err
 	}

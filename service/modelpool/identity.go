@@ -53,7 +53,7 @@ func (p *Pool) identify(m *model) {
 }
 
 func (p *Pool) identity(key Key) (asr.Identity, error) {
-	b, err := p.bundle(key)
+	b, o, err := p.bundle(key)
 	if err != nil {
 		return asr.Identity{}, err
 	}
@@ -68,7 +68,7 @@ func (p *Pool) identity(key Key) (asr.Identity, error) {
 		return asr.Identity{}, err
 	}
 	words := ""
-	if l := p.options.Recognizer.Decoding.LanguageModel(b); l != nil {
+	if l := o.Decoding.LanguageModel(b); l != nil {
 		files = nil
 		if l.Path != "" {
 			files = []string{l.Path}
@@ -77,7 +77,7 @@ func (p *Pool) identity(key Key) (asr.Identity, error) {
 			return asr.Identity{}, err
 		}
 	}
-	return p.options.Recognizer.Identity(b, digest, words), nil
+	return o.Identity(b, digest, words), nil
 }
 
 // digest returns the digest of a model, remembered under a key and the sizes and times of its

@@ -59,7 +59,7 @@ func (p *Pool) load(m *model) {
 }
 
 func (p *Pool) open(key Key) (*asr.Recognizer, error) {
-	bundle, err := p.bundle(key)
+	bundle, o, err := p.bundle(key)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (p *Pool) open(key Key) (*asr.Recognizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return asr.New(p.ctx, runtime, bundle, p.options.Recognizer)
+	return asr.New(p.ctx, runtime, bundle, o)
 }
 
 // makeRoom closes the models used longest ago until there is room for one more. A model

@@ -179,13 +179,24 @@ func (p *Pool) model(key Key) *model {
 	return m
 }
 
-// bundle opens a model.
-func (p *Pool) bundle(key Key) (*asr.Bundle, error) {
+// bundle opens a model, and returns how it is run.
+func (p *Pool) bundle(key Key) (*asr.Bundle, asr.Options, error) {
+	o := p.options.Recognizer
 	b, err := p.options.Open(key.Name, p.options.Variant)
 	if err != nil {
-		return nil, err
+		return nil, o, err
 	}
-	return b.WithDecoder(key.Decoder)
+	if b, err = b.WithDecoder(key.Decoder); err != nil {
+		return nil, o, err
+	}
+	var leftOut string
+	if o.Decoding, leftOut, err = o.Decoding.For(b); err != nil {
+		return nil, o, err
+	}
+	if leftOut != "" {
+		p.log.Warn("no language model", "model", key, "reason", leftOut)
+	}
+	return b, o, nil
 }
 
 // Ready returns nil if a model is loaded and the GPU does not fail, else what is wrong.

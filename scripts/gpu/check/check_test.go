@@ -47,6 +47,7 @@ func outcomes(t *testing.T, o options) map[string]outcome {
 		t.Fatal(err)
 	}
 	o.speech = oracle.Data(t, "speech", "radio", "gb0.flac")
+	withFFmpeg(t)
 	if o.only == nil {
 		o.only = regexp.MustCompile("")
 	}
@@ -124,6 +125,16 @@ func TestTheCheckOnACPU(t *testing.T) {
 	o := options{provider: "cpu", model: model, library: oracle.Library(), only: regexp.MustCompile("doctor|service|bench fp32|files")}
 	compare(t, outcomes(t, o), map[string]outcome{"doctor": passed, "service": passed, "bench fp32 batch 16": passed,
 		"files wav": passed, "files mp3": passed, "files short": passed, "files long: memory stays": passed})
+}
+
+// withFFmpeg lets the check find the ffmpeg of the tests.
+func withFFmpeg(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(oracle.FFmpeg(t), filepath.Join(dir, "ffmpeg")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 // use puts the settings of the stand-in into this process, whose children have them then.
