@@ -2,6 +2,7 @@ package asr_test
 
 import (
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -132,6 +133,39 @@ func TestDamagedCheckpointsAreNotUsed(t *testing.T) {
 		}
 		if diff := cmp.Diff(want[0].Tokens, got[0].Tokens); diff != "" {
 			t.Errorf("%d bytes (-want +got):\n%s", length, diff)
+		}
+	}
+}
+
+// Where a checkpoint is missing and its window comes out otherwise, as on another device, the rows of
+// a hybrid keep their places all the same.
+func TestRowsKeepTheirPlacesWithoutACheckpoint(t *testing.T) {
+	r := recognizer(t, bundle(t, "..", "transducer", "hybrid", "both"), asr.Options{})
+	_, long := nemoDecoded(t, "hybrid")
+	part := joinClips(t, long)
+	samples := slices.Concat(part, part)
+	recognize := func(q asr.Request, noise float32) *asr.Result {
+		t.Helper()
+		random := rand.New(rand.NewPCG(1, 1))
+		results, err := r.Recognize(t.Context(), &recording{n: timeline.Sample(len(samples)), sample: func(i timeline.Sample) float32 { return samples[i] + noise*float32(random.NormFloat64()) }}, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return results[0]
+	}
+	kept := map[timeline.Row]ctc.Saved{}
+	want := recognize(asr.Request{Save: func(_ int, start timeline.Row, s *ctc.Saved) { kept[start] = *s }}, 0)
+	for lost := range kept {
+		for _, noise := range []float32{0.01, 0.03, 0.1} {
+			got := recognize(asr.Request{Load: func(_ int, start timeline.Row) ctc.Saved {
+				if start == lost {
+					return ctc.Saved{}
+				}
+				return kept[start]
+			}}, noise)
+			if len(got.Rows) != len(want.Rows) || len(got.Evidence) != len(got.Tokens) {
+				t.Errorf("without the checkpoint at %d, noise %v: %d rows, want %d; %d tokens with evidence of %d", lost, noise, len(got.Rows), len(want.Rows), len(got.Tokens), len(got.Evidence))
+			}
 		}
 	}
 }
