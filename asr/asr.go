@@ -271,7 +271,7 @@ func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 	}
 	if b.Transducer != nil {
 		id.Beam = 0 // nothing is searched with it
-		id.Transducer = fmt.Sprint(transducerGeneration, b.Card.durations(), cmp.Or(b.Card.MaxSymbols, transducer.DefaultMaxSymbols))
+		id.Transducer = fmt.Sprint(TransducerGeneration, b.Card.durations(), cmp.Or(b.Card.MaxSymbols, transducer.DefaultMaxSymbols))
 	}
 	if n := timeline.Row(b.Card.MaxRows); n > 0 {
 		id.Window.Rows = min(id.Window.Rows, n)

@@ -21,8 +21,9 @@ import (
 // and Joiner.
 type TransducerFiles struct{ Joint, Decoder, Joiner string }
 
-// transducerGeneration changes when the same transducer gives other texts or times than before.
-const transducerGeneration = 1
+// TransducerGeneration changes when the same transducer gives other texts or times than before. A test
+// of package transcribe compares its output with that kept for each.
+const TransducerGeneration = 1
 
 // names returns the files that there are.
 func (t *TransducerFiles) names() []string {
