@@ -22,7 +22,7 @@ func TestWhatIsTypedAtConnectionIsJudged(t *testing.T) {
 		{`{"channels":"split"}`, ""}, {`"{\"channels\": \"mix\"}"`, ""}, {`{"channels":"1"}`, ""},
 		{`{"max_region":12.5,"min_pause":0.5,"sentences":false,"label":"Speech","text":"transcription","words":false,"author":"A","overwrite":true,"model":"logits"}`, ""},
 		{`{"channels":"left"}`, "extra params: "},
-		{`{"language":"en"}`, `extra params: "language" is not known; known are model, channels,`},
+		{`{"language":"en"}`, `extra params: "language" is not known; known are model, decoder, channels,`},
 		{`{"max_region":"12"}`, `extra params: "max_region": got a string, want a number`},
 		{`{"max_region":0.5}`, "max_region: 0.5 seconds; want 1 to 600"},
 		{`{"max_region":-1}`, "max_region: -1 seconds; want 1 to 600"},
