@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -80,13 +81,15 @@ func (c *Contract) signature(s *ort.Signature, card *Card, vocabulary *ctc.Vocab
 	}
 	out := s.Outputs[0]
 	c.Names.LogProbs = out.Name
-	if w := out.Dims[2]; int(w) != c.Width {
-		if head := headOf(s, c.Width); head != "" { // the graph writes the rows of its encoder first
-			c.Names.LogProbs = head
-			return nil
-		}
+	w := out.Dims[2]
+	if int(w) == c.Width {
+		return nil
 	}
-	if w := out.Dims[2]; w >= 0 && int(w) != c.Width {
+	if head := headOf(s, c.Width); head != "" { // the graph writes the rows of its encoder first
+		c.Names.LogProbs = head
+		return nil
+	}
+	if w >= 0 {
 		return fmt.Errorf("the model writes %d columns but the vocabulary has %d pieces and blank: they do not belong together", w, c.Width-1)
 	}
 	return nil
@@ -233,12 +236,15 @@ func (c *Contract) check(rows *probed) error {
 	if !c.Encoder {
 		return c.distributions(rows.values, c.Width)
 	}
-	for _, v := range rows.values {
-		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return errNotNumbers
-		}
+	if !numbers(rows.values) {
+		return errNotNumbers
 	}
 	return c.distributions(rows.head, c.Names.HeadWidth)
+}
+
+// numbers reports whether all values are finite.
+func numbers(values []float32) bool {
+	return !slices.ContainsFunc(values, func(v float32) bool { f := float64(v); return math.IsNaN(f) || math.IsInf(f, 0) })
 }
 
 var errNotNumbers = errors.New("the model writes values that are not numbers")

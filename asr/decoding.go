@@ -282,26 +282,17 @@ func (r *Recognizer) Lexicon() (*beam.Lexicon, beam.Options) {
 // DecodedBy says in a few words how texts are found with a number of phrases.
 func (r *Recognizer) DecodedBy(phrases int) string {
 	d := &r.decoder
-	if r.transducer != nil {
-		text := "greedy RNN-T"
-		if len(r.durations) > 0 {
-			text = "greedy TDT"
-		}
-		if d.model != nil {
-			text += " with the language model " + filepath.Base(d.file.Path)
-		}
-		if phrases > 0 {
-			text += ", " + plural.Count(phrases, "hotword")
-		}
-		if r.Aligns() {
-			text += ", word times from CTC"
-		}
-		return text
-	}
-	if d.search == nil && phrases == 0 {
+	var text string
+	switch {
+	case r.transducer != nil && len(r.durations) > 0:
+		text = "greedy TDT"
+	case r.transducer != nil:
+		text = "greedy RNN-T"
+	case d.search == nil && phrases == 0:
 		return "greedy"
+	default:
+		text = fmt.Sprintf("beam search of width %d", d.width)
 	}
-	text := fmt.Sprintf("beam search of width %d", d.width)
 	switch {
 	case d.model == nil:
 	case d.file.Own:
@@ -311,6 +302,9 @@ func (r *Recognizer) DecodedBy(phrases int) string {
 	}
 	if phrases > 0 {
 		text += ", " + plural.Count(phrases, "hotword")
+	}
+	if r.transducer != nil && r.Aligns() {
+		text += ", word times from CTC"
 	}
 	return text
 }

@@ -127,10 +127,7 @@ func TestTheDecoderChoosesAmongGraphs(t *testing.T) {
 		"config.json":              oracle.Data(t, "transducer", "hybrid", "onnx-asr", "config.json"),
 		"model.onnx":               oracle.Data(t, "transducer", "hybrid", "both", "encoder-model.onnx"), // as its logprobs come second
 	})
-	b, err := asr.OpenBundle(dir, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := open(t, dir)
 	const clip = "LJ001-0013"
 	want, _ := nemoDecoded(t, "hybrid")
 	for decoder, text := range map[asr.Decoder]string{"": want[clip].Text, asr.Auto: want[clip].Text, asr.RNNT: want[clip].Text, asr.CTC: headRows(t)[clip].CTC.Text} {
@@ -188,6 +185,21 @@ func TestDecodersThatAModelDoesNotHave(t *testing.T) {
 	}
 }
 
+// tdtWith is the TDT model of testdata with a model.json.
+func tdtWith(t *testing.T, card string) *asr.Bundle {
+	t.Helper()
+	dir := t.TempDir()
+	files := map[string]string{}
+	for _, name := range []string{"encoder.onnx", "decoder.onnx", "joiner.onnx", "tokens.txt"} {
+		files[name] = oracle.Data(t, "transducer", "tdt", "sherpa", name)
+	}
+	copyFiles(t, dir, files)
+	if err := os.WriteFile(filepath.Join(dir, "model.json"), []byte(card), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, dir)
+}
+
 // What is written about a transducer has to agree with its graphs.
 func TestFactsOfTransducersAreChecked(t *testing.T) {
 	oracle.NeedLibrary(t)
@@ -200,19 +212,7 @@ func TestFactsOfTransducersAreChecked(t *testing.T) {
 		`{"durations":[0,1,2,3,4]}`:        "",
 		`{"max_symbols":3,"word_shift":1}`: "",
 	} {
-		dir := t.TempDir()
-		files := map[string]string{}
-		for _, name := range []string{"encoder.onnx", "decoder.onnx", "joiner.onnx", "tokens.txt"} {
-			files[name] = oracle.Data(t, "transducer", "tdt", "sherpa", name)
-		}
-		copyFiles(t, dir, files)
-		if err := os.WriteFile(filepath.Join(dir, "model.json"), []byte(card), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		b, err := asr.OpenBundle(dir, "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := tdtWith(t, card)
 		r, err := asr.New(t.Context(), library, b, asr.Options{Provider: ort.CPU})
 		if err == nil {
 			_ = r.Close()
@@ -229,19 +229,7 @@ func TestDurationsOfTheCardCount(t *testing.T) {
 	clip := "LJ001-0013"
 	ids := map[asr.Identity]bool{}
 	decoded := func(card string) []ctc.Token {
-		dir := t.TempDir()
-		files := map[string]string{}
-		for _, name := range []string{"encoder.onnx", "decoder.onnx", "joiner.onnx", "tokens.txt"} {
-			files[name] = oracle.Data(t, "transducer", "tdt", "sherpa", name)
-		}
-		copyFiles(t, dir, files)
-		if err := os.WriteFile(filepath.Join(dir, "model.json"), []byte(card), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		b, err := asr.OpenBundle(dir, "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := tdtWith(t, card)
 		r := recognizer(t, b, asr.Options{})
 		id := r.Identity()
 		id.Name = ""

@@ -29,7 +29,13 @@ func TestMain(m *testing.M) {
 // bundle opens a model of testdata/models.
 func bundle(t testing.TB, elem ...string) *asr.Bundle {
 	t.Helper()
-	b, err := asr.OpenBundle(oracle.Data(t, filepath.Join(append([]string{"models"}, elem...)...)), "")
+	return open(t, oracle.Data(t, filepath.Join(append([]string{"models"}, elem...)...)))
+}
+
+// open opens a model in a folder.
+func open(t testing.TB, dir string) *asr.Bundle {
+	t.Helper()
+	b, err := asr.OpenBundle(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

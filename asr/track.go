@@ -39,18 +39,18 @@ func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) (_ 
 	t := &track{r: r, req: req, channel: channel, origin: origin, mel: mel.NewExtractor(r.bank, r.melWorkers)}
 	t.result = &Result{Output: ctc.Output{Vocabulary: r.vocabulary, First: origin, Shift: r.identity.Shift}}
 	t.stitch = stitcher{blank: r.vocabulary.Blank(), width: r.contract.Width, result: t.result}
-	if r.transducer != nil && req.LogProbs != nil {
-		if !r.Aligns() {
-			return nil, ErrNoCTC
-		}
-		t.stitch.width = r.vocabulary.Width()
-	}
-	if r.transducer != nil && req.LogProbs == nil {
+	switch {
+	case r.transducer == nil:
+	case req.LogProbs == nil:
 		if t.decoding, err = r.newDecoding(t.result, req.Bias); err != nil {
 			return nil, err
 		}
-		t.stitch.decode, t.stitch.context = t.decode, r.window.Context
+		t.stitch.decode, t.stitch.context = t.decoding.push, r.window.Context
 		return t, nil
+	case !r.Aligns():
+		return nil, ErrNoCTC
+	default:
+		t.stitch.width = r.vocabulary.Width()
 	}
 	if req.LogProbs != nil {
 		t.stitch.emit = func(row timeline.Row, logProbs []float32) error { return req.LogProbs(channel, row, logProbs) }
@@ -61,12 +61,6 @@ func newTrack(r *Recognizer, req *Request, channel int, origin timeline.Row) (_ 
 		}
 	}
 	return t, nil
-}
-
-// decode gives rows to the transducer. Between windows it is seen whether the recording is still
-// wanted.
-func (t *track) decode(held *output, rows int) error {
-	return t.decoding.push(context.Background(), held, rows)
 }
 
 // push takes the next samples and starts the windows they complete.

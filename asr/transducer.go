@@ -160,10 +160,10 @@ func (r *Recognizer) probeTransducer(m *transducer.Model, blank ctc.Piece) (err 
 		if err != nil {
 			return err
 		}
+		if !numbers(alone) {
+			return errors.New("the joint writes values that are not numbers")
+		}
 		for k, v := range alone {
-			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-				return errors.New("the joint writes values that are not numbers")
-			}
 			if d := math.Abs(float64(v - together[i*m.Width+k])); !(d <= stepBound*max(1, math.Abs(float64(v)))) {
 				r.ahead = 1
 			}
@@ -234,8 +234,8 @@ func (d *decoding) end() {
 func (d *decoding) close() error { return d.networks.Close() }
 
 // push takes the first rows that are held, which are final now. Those of a stretch without sound have
-// nothing to say.
-func (d *decoding) push(ctx context.Context, held *output, n int) (err error) {
+// nothing to say. Whether the recording is still wanted is seen between windows.
+func (d *decoding) push(held *output, n int) (err error) {
 	from := len(d.result.Rows)
 	d.result.Rows = append(d.result.Rows, held.Rows[:n]...)
 	if held.head == nil {
@@ -247,7 +247,7 @@ func (d *decoding) push(ctx context.Context, held *output, n int) (err error) {
 		d.decoder.Pass(timeline.Row(n))
 		return nil
 	}
-	if d.labels, err = d.decoder.Push(ctx, held.full[:n*d.width], d.labels[:0]); err != nil {
+	if d.labels, err = d.decoder.Push(context.Background(), held.full[:n*d.width], d.labels[:0]); err != nil {
 		return err
 	}
 	for _, l := range d.labels {

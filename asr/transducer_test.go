@@ -193,11 +193,7 @@ func TestTransducersAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		b, err := asr.OpenBundle(dir, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := asr.New(t.Context(), library, b, asr.Options{Provider: ort.CPU})
+		r, err := asr.New(t.Context(), library, open(t, dir), asr.Options{Provider: ort.CPU})
 		if err == nil {
 			_ = r.Close()
 		}
@@ -256,10 +252,7 @@ func TestAnInt8TransducerIsAskedRowByRow(t *testing.T) {
 		"decoder_joint-model.int8.onnx": joint,
 		"vocab.txt":                     oracle.Data(t, "transducer", "tdt", "onnx-asr", "vocab.txt"),
 	})
-	b, err := asr.OpenBundle(dir, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := open(t, dir)
 	r := recognizer(t, b, asr.Options{})
 	m, err := transducer.Open(library, transducer.Files{Joint: &ort.Source{Path: joint}}, ort.SessionOptions{})
 	if err != nil {

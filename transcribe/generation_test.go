@@ -43,20 +43,26 @@ func TestAGenerationHasOneOutput(t *testing.T) {
 	writeTones(t, &got)
 	fmt.Fprintln(&got, "# Rows of a trained model: its words, regions, and a text with mistakes.")
 	writeRows(t, &got)
-	path := filepath.Join("testdata", "generation", fmt.Sprintf("%d.txt", transcribe.Generation))
+	compareGeneration(t, fmt.Sprintf("%d.txt", transcribe.Generation), "generation in transcribe.go", got.Bytes())
+}
+
+// compareGeneration holds an output to the one that is kept for its generation, a constant.
+func compareGeneration(t *testing.T, file, constant string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", "generation", file)
 	want, err := os.ReadFile(path)
 	if os.IsNotExist(err) && *update {
-		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if err != nil {
-		t.Fatalf("%v; generation %d is new: run go test ./transcribe -run TestAGenerationHasOneOutput -update and commit the file that it writes", err, transcribe.Generation)
+		t.Fatalf("%v; the generation is new: run go test ./transcribe -run %s -update and commit the file that it writes", err, t.Name())
 	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
-		t.Errorf("The output of generation %d has changed (digest %s, want %s). If that is meant, add one to generation in transcribe.go, so that predictions get a new version, run this test with -update, and delete %s. Never change that file.\n%s",
-			transcribe.Generation, digest(got.Bytes()), digest(want), path, diff)
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("The output of this generation has changed (digest %s, want %s). If that is meant, add one to %s, so that predictions get a new version, run this test with -update, and delete %s. Never change that file.\n%s",
+			digest(got), digest(want), constant, path, diff)
 	}
 }
 

@@ -3,9 +3,6 @@ package transcribe_test
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/asr"
@@ -13,8 +10,6 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/transcribe"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // As TestAGenerationHasOneOutput, for transducers: texts and the rows of words, which are the same on
@@ -28,20 +23,7 @@ func TestATransducerHasOneOutput(t *testing.T) {
 			writeTransducer(t, &got, model, hotwords)
 		}
 	}
-	path := filepath.Join("testdata", "generation", fmt.Sprintf("transducer-%d.txt", asr.TransducerGeneration))
-	want, err := os.ReadFile(path)
-	if os.IsNotExist(err) && *update {
-		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatalf("%v; run go test ./transcribe -run TestATransducerHasOneOutput -update and commit the file that it writes", err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
-		t.Errorf("The output of transducers has changed. If that is meant, add one to TransducerGeneration in package asr, run this test with -update, and delete %s.\n%s", path, diff)
-	}
+	compareGeneration(t, fmt.Sprintf("transducer-%d.txt", asr.TransducerGeneration), "TransducerGeneration in package asr", got.Bytes())
 }
 
 func writeTransducer(t *testing.T, w *bytes.Buffer, model string, hotwords []beam.Phrase) {

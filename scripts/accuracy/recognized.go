@@ -19,11 +19,9 @@ import (
 // recognized is how far the times of recognized words are from the truth, of one model and decoder:
 // of words that are recognized as they were said.
 type recognized struct {
-	name  string
-	sets  []differences
-	card  time.Duration // the constant that was used
-	words int           // that were said
-	right int
+	name string
+	sets []differences
+	card time.Duration // the constant that was used
 }
 
 // measureRecognized measures models, each with its own decoder.
@@ -98,7 +96,6 @@ func (h *recognized) add(set int, t *truth, words []align.Word) {
 	for _, p := range wer.Align(said, got) {
 		if p.Right() && p.Said != "" {
 			h.sets[set].add(t.spans[i], words[k].Span)
-			h.right++
 		}
 		if p.Said != "" {
 			i++
@@ -107,7 +104,6 @@ func (h *recognized) add(set int, t *truth, words []align.Word) {
 			k++
 		}
 	}
-	h.words += len(said)
 }
 
 // constant is that with which the bias of starts and ends vanishes together, as the mean of the

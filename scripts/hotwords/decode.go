@@ -163,13 +163,7 @@ func (e *experiment) decode(s *beam.Search, lists []list, r *result) error {
 	rows := 0
 	for i := range e.recordings {
 		rec := &e.recordings[i]
-		var phrases []beam.Phrase
-		for _, w := range lists[i].words {
-			if r.Weight > 0 {
-				phrases = append(phrases, beam.Phrase{Text: w, Weight: float32(r.Weight)})
-			}
-		}
-		graph, err := beam.NewPhrases(phrases)
+		graph, err := phrases(lists[i].words, r.Weight)
 		if err != nil {
 			return err
 		}
@@ -179,6 +173,18 @@ func (e *experiment) decode(s *beam.Search, lists []list, r *result) error {
 	after, err := processor()
 	r.Micros = (after - before) / float64(rows)
 	return err
+}
+
+// phrases returns the graph of a list at a weight, or nil at none.
+func phrases(words []string, weight float64) (*beam.Phrases, error) {
+	if weight <= 0 {
+		return nil, nil
+	}
+	list := make([]beam.Phrase, len(words))
+	for i, w := range words {
+		list[i] = beam.Phrase{Text: w, Weight: float32(weight)}
+	}
+	return beam.NewPhrases(list)
 }
 
 func (e *experiment) text(d *beam.Decoder, rows [][]float32) string {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
 )
@@ -41,13 +40,7 @@ func (e *experiment) transduce(ctx context.Context, o *options, lists map[int][]
 
 // recognized returns the text of a recording with a list.
 func recognized(ctx context.Context, r *asr.Recognizer, path string, words []string, weight float64) (_ string, err error) {
-	var phrases []beam.Phrase
-	for _, w := range words {
-		if weight > 0 {
-			phrases = append(phrases, beam.Phrase{Text: w, Weight: float32(weight)})
-		}
-	}
-	graph, err := beam.NewPhrases(phrases)
+	graph, err := phrases(words, weight)
 	if err != nil {
 		return "", err
 	}
