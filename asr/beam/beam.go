@@ -1,6 +1,7 @@
 package beam
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -12,6 +13,10 @@ import (
 type Options struct {
 	// Lexicon is the language model, or nil.
 	Lexicon *Lexicon
+	// Own is a language model of texts like those of the recordings, or nil. It needs a Lexicon
+	// beside it, and OwnWeight is its part of the mixture, between 0 and 1.
+	Own       *Lexicon
+	OwnWeight float32
 	// Phrases are what is expected, or nil.
 	Phrases *Phrases
 
@@ -79,6 +84,10 @@ func (o *Options) validate() error {
 		o.Lookback = DefaultLookback
 	}
 	switch {
+	case o.Own != nil && o.Lexicon == nil:
+		return errors.New("beam: a language model of the recordings' own texts without a general one")
+	case o.Own != nil && !(o.OwnWeight > 0 && o.OwnWeight < 1):
+		return fmt.Errorf("beam: the recordings' own texts have part %v of the language model; want more than 0 and less than 1", o.OwnWeight)
 	case !(o.Weight > 0 && o.Weight <= 10):
 		return fmt.Errorf("beam: weight %v of the language model; want more than 0 and at most 10", o.Weight)
 	case !(o.Bonus >= -20 && o.Bonus <= 20):
@@ -108,6 +117,8 @@ type Search struct {
 	surfaces []surface
 	nats     float64   // of a unit of log10 of the language model
 	look     []float32 // the factor of the best word at or below each node of the lexicon
+	ownLook  []float32 // the same of the own lexicon, with its part
+	ownPart  float64   // of the mixture
 	unknown  float64   // the factor of an unknown word, expected
 	listed   float64   // the same if a phrase has it
 	prune    float64
@@ -133,6 +144,7 @@ func New(v *ctc.Vocabulary, o Options) (*Search, error) {
 		s.listed = s.expect(l.model.Unigram(0))
 		s.unknown = s.expect(l.model.Unigram(0) + o.Unknown)
 	}
+	s.mix()
 	return s, nil
 }
 
@@ -176,17 +188,4 @@ func (s *Search) owed(phrase int32) float64 {
 		return 1
 	}
 	return float64(s.o.Phrases.loan[phrase])
-}
-
-// ahead is the factor of what is expected of a word that is not complete.
-func (s *Search) ahead(node, phrase int32) float64 {
-	switch {
-	case s.look == nil:
-		return 1
-	case node >= 0:
-		return float64(s.look[node])
-	case node == apart || phrase > open:
-		return s.listed
-	}
-	return s.unknown
 }

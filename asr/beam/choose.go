@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
-	"github.com/asr-backend/asr-backend/lm"
 )
 
 // choose makes the best candidates the texts of the next row.
@@ -100,7 +99,7 @@ func (d *Decoder) alike(c *candidate) int {
 	return -1
 }
 
-func (d *Decoder) stateOf(c *candidate) lm.State {
+func (d *Decoder) stateOf(c *candidate) history {
 	if c.ended {
 		return d.texts[c.from].end.state
 	}

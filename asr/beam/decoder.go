@@ -46,9 +46,7 @@ func (d *Decoder) Reset(start timeline.Row) {
 	d.words.reset()
 	d.said = progress{}
 	t := text{last: s.blank, blank: 1, rest: path{prob: 1}, phrase: open}
-	if l := s.o.Lexicon; l != nil {
-		t.state = l.model.Begin()
-	}
+	t.state = s.begin()
 	if s.o.Phrases == nil {
 		t.phrase = 0
 	}
@@ -59,13 +57,8 @@ func (d *Decoder) Reset(start timeline.Row) {
 
 // After makes a Decoder that was just Reset go on after words that were said before.
 func (d *Decoder) After(words []string) {
-	l := d.search.o.Lexicon
-	if l == nil {
-		return
-	}
 	for _, w := range words {
-		id, _ := l.model.Word(l.model.Fold(w)) // an unknown word is one too
-		_, d.texts[0].state = l.model.Score(d.texts[0].state, id)
+		d.texts[0].state = d.search.after(d.texts[0].state, w)
 	}
 }
 

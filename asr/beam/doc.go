@@ -35,6 +35,10 @@
 // hyphen that no word of the model has, costs p(<unk>) but not Unknown: no list of words is
 // complete in these.
 //
+// A second, small model may stand beside it, of texts like those of the recordings, such as
+// what a project has corrected (Options.Own). Probabilities are mixed word by word; what the small
+// one does not know it leaves to the general one.
+//
 // # Phrases
 //
 // Phrases are a tree of their letters too, from the space before the first word to the one

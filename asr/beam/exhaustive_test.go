@@ -41,9 +41,30 @@ ngram 3=1
 \end\
 `
 
-func tinyModel(t testing.TB) *lm.Model {
+// ownARPA knows a word of tinyARPA, and one that it does not have.
+const ownARPA = `\data\
+ngram 1=5
+ngram 2=2
+
+\1-grams:
+-0.8	<unk>
+-99	<s>	-0.2
+-0.5	</s>
+-0.7	ab	-0.15
+-0.4	bab	-0.3
+
+\2-grams:
+-0.25	<s> bab
+-0.3	ab bab
+
+\end\
+`
+
+func tinyModel(t testing.TB) *lm.Model { return model(t, tinyARPA) }
+
+func model(t testing.TB, arpa string) *lm.Model {
 	t.Helper()
-	table, err := lm.ReadARPA(strings.NewReader(tinyARPA))
+	table, err := lm.ReadARPA(strings.NewReader(arpa))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +159,7 @@ func enumerate(pieces []string, rows [][]float32, penalty float64) map[string]*s
 
 // worth is what the language model, the bonus and the phrases add to a text, by their
 // definitions.
-func worth(text string, m *lm.Model, o *Options, phrases []Phrase) float64 {
+func worth(text string, m, own *lm.Model, o *Options, phrases []Phrase) float64 {
 	words := strings.Fields(text)
 	sum := float64(o.Bonus) * float64(len(words))
 	best := make([]float64, len(words)+1)
@@ -161,23 +182,39 @@ func worth(text string, m *lm.Model, o *Options, phrases []Phrase) float64 {
 		return sum
 	}
 	nats := float64(o.Weight) * math.Ln10
-	state := m.Begin()
+	part := float64(o.OwnWeight)
+	if own == nil {
+		own, part = m, 0 // whatever it says has no part
+	}
+	state, ownState := m.Begin(), own.Begin()
 	for i, w := range words {
 		id, ok := m.Word(w)
-		var score float32
+		ownID, ownOK := own.Word(w)
+		ownOK = ownOK && part > 0
+		var score, ownScore float32
 		score, state = m.Score(state, id)
-		sum += nats * float64(score)
-		if !ok && !covered[i] {
-			sum += nats * float64(o.Unknown)
+		ownScore, ownState = own.Score(ownState, ownID)
+		p, q := power(score), power(ownScore)
+		switch {
+		case !ownOK && !ok && !covered[i]:
+			p *= power(o.Unknown)
+			fallthrough
+		case !ownOK:
+			p *= 1 - part + part*q
+		case !ok:
+			p = part * q
+		default:
+			p = (1-part)*p + part*q
 		}
+		sum += nats * math.Log10(p)
 	}
-	return sum + nats*float64(m.End(state))
+	return sum + nats*math.Log10((1-part)*power(m.End(state))+part*power(own.End(ownState)))
 }
 
 // With a wide beam the search finds the texts, the sums and the best paths that a walk
 // through all paths finds.
 func TestAWideBeamFindsWhatAllPathsHold(t *testing.T) {
-	m := tinyModel(t)
+	m, small := tinyModel(t), model(t, ownARPA)
 	lists := [][]Phrase{
 		nil,
 		{{"b", 1.5}, {"ba", 0.5}},
@@ -185,15 +222,16 @@ func TestAWideBeamFindsWhatAllPathsHold(t *testing.T) {
 		{{"aab b", 1.25}, {"a", 0.5}, {"a b a", 0.25}, {"b", 2}},
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for n := range 80 {
+	for n := range 120 {
 		rows := randomRows(r, 1+n%5, len(tiny)+1)
 		phrases := lists[n/5%len(lists)]
-		o := Options{Weight: 0.7, Bonus: float32(n%3) - 0.5, Unknown: -1.5, BlankPenalty: float32(n % 4 / 2), Width: 1 << 12, Prune: 150, RowPrune: -150, Histories: true, Lookback: 100}
-		model := m
-		if n%2 == 1 {
-			model = nil
-		} else {
-			o.Lexicon = NewLexicon(m)
+		o := Options{Weight: 0.7, Bonus: float32(n%5)/2 - 0.5, Unknown: -1.5, BlankPenalty: float32(n % 4 / 2), Width: 1 << 12, Prune: 150, RowPrune: -150, Histories: true, Lookback: 100}
+		var general, own *lm.Model
+		if n%3 > 0 {
+			general, o.Lexicon = m, NewLexicon(m)
+		}
+		if n%3 == 2 {
+			own, o.Own, o.OwnWeight = small, NewLexicon(small), 0.3
 		}
 		var err error
 		if o.Phrases, err = NewPhrases(phrases); err != nil {
@@ -213,7 +251,7 @@ func TestAWideBeamFindsWhatAllPathsHold(t *testing.T) {
 		score := map[string]float64{}
 		for _, x := range all {
 			want = append(want, x)
-			score[x.text] = math.Log(x.sum) + worth(x.text, model, &o, phrases)
+			score[x.text] = math.Log(x.sum) + worth(x.text, general, own, &o, phrases)
 		}
 		slices.SortFunc(want, func(a, b *said) int { return compareRanked(ranked{sum: score[a.text]}, ranked{sum: score[b.text]}) })
 		if len(got) != len(want) {

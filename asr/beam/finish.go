@@ -76,7 +76,7 @@ func (d *Decoder) endOfText(t *text) float64 {
 		factor *= s.o.Phrases.end(t.phrase, t.begun)
 	}
 	if s.o.Lexicon != nil {
-		factor *= math.Exp(s.nats * float64(s.o.Lexicon.model.End(state)))
+		factor *= math.Exp(s.nats * float64(s.endOfSentence(state)))
 	}
 	return factor
 }

@@ -109,6 +109,14 @@ const (
 	apart   = -2 // a word with digits or hyphens, of which no lexicon has all
 )
 
+// wordAt returns the word that ends at a node, or Unknown.
+func (l *Lexicon) wordAt(node int32) lm.Word {
+	if node <= 0 {
+		return lm.Unknown
+	}
+	return l.word[node]
+}
+
 // walk follows the letters of a piece from a node. Punctuation that no word has there is
 // passed over.
 func (l *Lexicon) walk(node int32, s *surface) int32 {

@@ -75,8 +75,9 @@ func TestDigitsAndHyphensStandApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.ahead(apart, 0) <= s.ahead(outside, 0) || s.ahead(apart, 0) != s.listed {
-		t.Errorf("a word apart is expected to be worth %v, an unknown one %v", s.ahead(apart, 0), s.ahead(outside, 0))
+	known, unknown := s.ahead(place{general: apart}, 0), s.ahead(place{general: outside}, 0)
+	if known <= unknown || known != s.listed {
+		t.Errorf("a word apart is expected to be worth %v, an unknown one %v", known, unknown)
 	}
 }
 

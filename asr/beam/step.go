@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
-	"github.com/asr-backend/asr-backend/lm"
 )
 
 // scored is a piece of a row.
@@ -19,7 +18,8 @@ type scored struct {
 type candidate struct {
 	hash, word   uint64
 	last         ctc.Piece
-	node, phrase int32
+	node         place
+	phrase       int32
 	from         int32 // the text whose state it takes,
 	ended        bool  // after the end of that one's word
 	begun        bool
@@ -138,13 +138,13 @@ func (d *Decoder) extend(i int, p *scored, prob float64, from *path, number int3
 		if ended {
 			factor *= d.endOf(t).factor
 		}
-		node = 0
+		node = place{}
 	}
-	if l := s.o.Lexicon; l != nil && begun {
+	if s.o.Lexicon != nil && begun {
 		if !f.starts && t.begun {
 			factor /= s.ahead(node, t.phrase)
 		}
-		node = l.walk(node, f)
+		node = s.walk(node, f)
 		factor *= s.ahead(node, phrase)
 	}
 	if factor *= prob * p.prob; factor < d.least/several {
@@ -172,23 +172,16 @@ func (d *Decoder) endOf(t *text) *ending {
 		return e
 	}
 	*e = ending{known: true, factor: s.bonus, state: t.state}
-	l := s.o.Lexicon
-	if l == nil {
+	if s.o.Lexicon == nil {
 		return e
 	}
-	if t.node == 0 { // marks alone are no word
+	if t.node == (place{}) { // marks alone are no word
 		e.factor = 1
 		return e
 	}
-	var word lm.Word
-	if t.node > 0 {
-		word = l.word[t.node]
-	}
-	score, next := l.model.Score(t.state, word)
-	e.state = next
-	if word == 0 && t.node != apart && !(s.o.Phrases != nil && s.o.Phrases.next(t.phrase, ' ') > open) {
-		score += s.o.Unknown
-	}
-	e.factor *= math.Exp(s.nats*float64(score)) / s.ahead(t.node, t.phrase)
+	listed := s.o.Phrases != nil && s.o.Phrases.next(t.phrase, ' ') > open
+	var log10 float32
+	log10, e.state = s.score(t.state, t.node, listed)
+	e.factor *= math.Exp(s.nats*float64(log10)) / s.ahead(t.node, t.phrase)
 	return e
 }

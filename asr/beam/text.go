@@ -1,9 +1,6 @@
 package beam
 
-import (
-	"github.com/asr-backend/asr-backend/asr/ctc"
-	"github.com/asr-backend/asr-backend/lm"
-)
+import "github.com/asr-backend/asr-backend/asr/ctc"
 
 // text is one text that is followed, with the piece that ends it. Probabilities of
 // all its paths are summed up, those that end in blank and those that end in the piece,
@@ -12,12 +9,13 @@ import (
 type text struct {
 	hash, word   uint64 // of all of it and of its last word
 	last         ctc.Piece
-	node, phrase int32 // places in the lexicon and in the graph of phrases
+	node         place // in the lexicons
+	phrase       int32 // place in the graph of phrases
 	begun        bool  // its last word has letters
 	blank, piece float64
 	rest, run    path  // the best paths of the two kinds
 	words        int32 // the node of its complete words
-	state        lm.State
+	state        history
 	end          ending
 }
 
@@ -25,7 +23,7 @@ type text struct {
 type ending struct {
 	known  bool
 	factor float64
-	state  lm.State
+	state  history
 }
 
 func (t *text) sum() float64 { return t.blank + t.piece }
