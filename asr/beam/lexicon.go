@@ -109,6 +109,24 @@ const (
 	apart   = -2 // a word with digits or hyphens, of which no lexicon has all
 )
 
+// Folding is how the words of the model are normalized.
+func (l *Lexicon) Folding() lm.Folding { return l.model.Facts().Folding }
+
+// Unigram returns the base-10 logarithm of the probability of a word without its context, in
+// whatever case; ok is false for a word that the model does not have.
+func (l *Lexicon) Unigram(word string) (log10 float32, ok bool) {
+	node := int32(0)
+	for _, b := range []byte(strings.ToLower(word)) {
+		if node = l.tree.child(node, b); node < 0 {
+			return 0, false
+		}
+	}
+	if l.word[node] == lm.Unknown {
+		return 0, false
+	}
+	return l.model.Unigram(l.word[node]), true
+}
+
 // wordAt returns the word that ends at a node, or Unknown.
 func (l *Lexicon) wordAt(node int32) lm.Word {
 	if node <= 0 {

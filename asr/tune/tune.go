@@ -41,6 +41,11 @@ type Clip struct {
 // Rows is how many rows the clip has.
 func (c *Clip) Rows() int { return len(c.blanks) }
 
+// NewClip returns a clip of words, given the log-probability of blank of each row and its candidates.
+func NewClip(words []string, blanks []float32, candidates ctc.Candidates) *Clip {
+	return &Clip{Words: words, blanks: blanks, candidates: candidates}
+}
+
 // Recognize returns a clip of the first channel of a recording.
 func Recognize(ctx context.Context, r *asr.Recognizer, blocks asr.Blocks, text string) (*Clip, error) {
 	c := &Clip{Words: wer.Normalize(text)}
