@@ -33,7 +33,7 @@ func (r *Recognition) alternatives(c *channel, s *transcript.Segment, regions []
 	if k+1 < len(regions) {
 		last = min(last, regions[k+1][0].First-1)
 	}
-	d := r.t.recognizer.SearchAlternatives(r.t.phrases).Decoder(first)
+	d := r.t.alternatives.Decoder(first)
 	if k > 0 {
 		d.After(lastWords(regions[k-1]))
 	}

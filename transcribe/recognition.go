@@ -206,7 +206,7 @@ func (r *Recognition) decodedBy() string {
 	if r.request.KeepLogProbs {
 		return "greedy"
 	}
-	return r.t.recognizer.DecodedBy(len(r.t.options.Hotwords))
+	return r.t.recognizer.DecodedBy(len(r.t.options.Hotwords)) + r.t.options.Knowledge.String()
 }
 
 // warnings returns what a person should know about the recording. What the stream says about

@@ -34,6 +34,8 @@ type Options struct {
 	// Hotwords are words and phrases that are expected. With them, or if the recognizer has a
 	// language model, the text is searched for; otherwise it is the best piece of each row.
 	Hotwords []beam.Phrase
+	// Knowledge is what is known of the language of the recordings, or nil.
+	Knowledge *Knowledge
 	// NBest is how many texts a segment has at most, its own and alternatives; 0 means 1.
 	NBest int
 	// FFmpeg is the path of ffmpeg, see audio.Options.
@@ -43,13 +45,13 @@ type Options struct {
 // Transcriber transcribes recordings with one recognizer and one set of options. It may be
 // used by many goroutines.
 type Transcriber struct {
-	recognizer *asr.Recognizer
-	options    Options
-	version    string
-	search     *beam.Search // nil: the text is the greedy one
-	bias       *beam.Bias   // of a transducer, or nil
-	phrases    *beam.Phrases
-	unwritable string // a warning of hotwords, or empty
+	recognizer   *asr.Recognizer
+	options      Options
+	version      string
+	search       *beam.Search // nil: the text is the greedy one
+	bias         *beam.Bias   // of a transducer, or nil
+	alternatives *beam.Search // for the alternatives of a region; nil: there are none
+	unwritable   string       // a warning of hotwords, or empty
 }
 
 // generation changes when the same model and settings give other text or times than
@@ -59,14 +61,22 @@ const generation = 2
 // New returns a Transcriber. The recognizer stays the caller's to close. Hotwords that cannot be
 // used are an error.
 func New(r *asr.Recognizer, o Options) (*Transcriber, error) {
-	phrases, err := beam.NewPhrases(o.Hotwords)
+	phrases, err := o.phrases()
 	if err != nil {
 		return nil, err
 	}
 	if o.NBest < 0 || o.NBest > MostAlternatives {
 		return nil, fmt.Errorf("transcribe: %d texts of a segment; want 1 to %d", o.NBest, MostAlternatives)
 	}
-	t := &Transcriber{recognizer: r, options: o, version: o.Version(r.Identity()), search: r.Search(phrases), phrases: phrases}
+	t := &Transcriber{recognizer: r, options: o, version: o.Version(r.Identity())}
+	if t.search, err = o.Knowledge.apply(r.Search(phrases)); err != nil {
+		return nil, fmt.Errorf("transcribe: %w", err)
+	}
+	if o.alternatives() > 0 && !r.Transducer() {
+		if t.alternatives, err = o.Knowledge.apply(r.SearchAlternatives(phrases)); err != nil {
+			return nil, fmt.Errorf("transcribe: %w", err)
+		}
+	}
 	if r.Transducer() {
 		if t.bias, err = r.Bias(phrases); err != nil {
 			return nil, fmt.Errorf("transcribe: %w", err)
@@ -79,7 +89,7 @@ func New(r *asr.Recognizer, o Options) (*Transcriber, error) {
 // Version names a model and all settings that change its answers: equal versions give
 // equal transcripts of equal recordings. It is the model's name and twelve hex digits.
 func (o Options) Version(id asr.Identity) string {
-	if id.LM == "" && len(o.Hotwords) == 0 && o.alternatives() == 0 {
+	if id.LM == "" && len(o.Hotwords) == 0 && o.Knowledge.version() == "" && o.alternatives() == 0 {
 		id.Beam = 0 // there is no search
 	}
 	alternatives := o.alternatives()
@@ -94,7 +104,8 @@ func (o Options) Version(id asr.Identity) string {
 		Regions    align.RegionOptions
 		Hotwords   []beam.Phrase `json:",omitempty"`
 		NBest      int           `json:",omitempty"`
-	}{generation, id, o.Channels, o.Track, o.Regions, beam.Canonical(o.Hotwords), alternatives})
+		Knowledge  string        `json:",omitempty"`
+	}{generation, id, o.Channels, o.Track, o.Regions, beam.Canonical(o.Hotwords), alternatives, o.Knowledge.version()})
 	if err != nil {
 		panic(err) // only plain values
 	}

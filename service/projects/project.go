@@ -100,6 +100,9 @@ func (r *Registry) Resolve(ctx context.Context, p *labelstudio.Project) (*Projec
 		out.Why = p.ConfigErr.Error()
 	}
 	out.Transcription = settings.Transcription(out.Split(), r.options.FFmpeg)
+	if out.Transcription.Knowledge, err = r.Knowledge(ctx, p.ID, &settings); err != nil {
+		return nil, err
+	}
 	out.TranscriptVersion = out.Transcription.Version(id)
 	out.Version = id.Name + "-" + Fingerprint(out.TranscriptVersion, shapes(out.Plans), settings.Results())
 	return out, nil
@@ -183,7 +186,8 @@ func (r *Registry) Load(ctx context.Context, id int64) (*labelstudio.Project, er
 	return p, p.LoadExtraParams(ctx)
 }
 
-// Hotwords gives settings that are kept without their hotwords those that the project has now.
+// Hotwords gives settings that are kept without their hotwords those that the project has now, and
+// which of what was learnt is used.
 func (r *Registry) Hotwords(ctx context.Context, id int64, s *Settings) error {
 	extra, _, err := r.Get(ctx, id, labelstudio.KeyExtraParams)
 	if err != nil {
@@ -193,7 +197,7 @@ func (r *Registry) Hotwords(ctx context.Context, id int64, s *Settings) error {
 	if err != nil {
 		return &NotServedError{id, err}
 	}
-	s.Hotwords, s.HotwordWeight = now.Hotwords, now.HotwordWeight
+	s.Hotwords, s.HotwordWeight, s.Learn = now.Hotwords, now.HotwordWeight, now.Learn
 	return nil
 }
 

@@ -50,7 +50,10 @@ type Options struct {
 	// Defaults are the settings of projects that choose nothing.
 	Defaults Settings
 	FFmpeg   string // see audio.Options
-	Logger   *slog.Logger
+	// LearntFile notes which versions of what they have learnt projects use, for the moments
+	// before the queue is open; empty: these are waited for.
+	LearntFile string
+	Logger     *slog.Logger
 }
 
 // Registry knows projects. It is safe for concurrent use.
@@ -68,6 +71,8 @@ type Registry struct {
 	// configBytes is the size of the texts of configs.
 	configBytes int
 	written     map[int64]Written // by project, as far as known here
+	learnt      learnt
+	made        time.Time
 }
 
 // parsed is what a labelling configuration says, or what is wrong with it.
@@ -95,7 +100,7 @@ func New(o Options) (*Registry, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{options: o, log: o.Logger, values: map[valueKey]value{}, configs: map[string]parsed{}, written: map[int64]Written{}, changed: make(chan struct{}, 1)}, nil
+	return &Registry{options: o, log: o.Logger, values: map[valueKey]value{}, configs: map[string]parsed{}, written: map[int64]Written{}, changed: make(chan struct{}, 1), learnt: openLearnt(o.LearntFile), made: time.Now()}, nil
 }
 
 // Name is a project's name in the queue.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -40,7 +41,7 @@ func (models) Identity(_ context.Context, key modelpool.Key) (asr.Identity, erro
 func registry(t *testing.T, dir string, run bool) (*projects.Registry, *queue.Queue, func()) {
 	t.Helper()
 	q := queue.New(jobs.Options{Dir: dir, Reserve: 1 << 20})
-	r, err := projects.New(projects.Options{Queue: q, Models: models{}, Defaults: projects.Settings{Model: "one"}})
+	r, err := projects.New(projects.Options{Queue: q, Models: models{}, Defaults: projects.Settings{Model: "one"}, LearntFile: filepath.Join(dir, "learnt.json")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -72,10 +73,24 @@ type Settings struct {
 	HotwordWeight float64  `json:"hotword_weight"`
 	// NBest is how many texts a region has at most, see transcribe.Options.
 	NBest int `json:"nbest"`
+	// Learn says whether the project learns from its corrections: LearnOn or empty, LearnOff, or a
+	// version that was learnt, which is then used whatever is learnt later.
+	Learn string `json:"learn"`
+	// TextURL is the address of a text of the project, such as a glossary, from which it learns
+	// too.
+	TextURL string `json:"text_url"`
 }
 
 // ModelKey names the model and its decoder.
 func (s *Settings) ModelKey() modelpool.Key { return modelpool.Key{Name: s.Model, Decoder: s.Decoder} }
+
+// Values of Settings.Learn beside versions.
+const (
+	LearnOn  = "on"
+	LearnOff = "off"
+)
+
+var learntVersion = regexp.MustCompile(`^[0-9a-f]{12}$`)
 
 // Values of Settings.Repredict.
 const (
@@ -168,10 +183,29 @@ func (s *Settings) Validate() error {
 	if err := s.validateHotwords(); err != nil {
 		return err
 	}
+	if s.Learn != "" && s.Learn != LearnOn && s.Learn != LearnOff && !learntVersion.MatchString(s.Learn) {
+		return fmt.Errorf("learn: %q; want %q, %q or a version of twelve hex digits that was learnt", s.Learn, LearnOn, LearnOff)
+	}
+	if err := checkTextURL(s.TextURL); err != nil {
+		return fmt.Errorf("text_url: %w", err)
+	}
 	switch s.Repredict {
 	case "", RepredictUnlabelled, RepredictAll, RepredictOff:
 	default:
 		return fmt.Errorf("repredict: %q; want %q, %q or %q", s.Repredict, RepredictUnlabelled, RepredictAll, RepredictOff)
+	}
+	return nil
+}
+
+// checkTextURL returns what is wrong with the address of a text. Whether it may be opened is found
+// out when it is.
+func checkTextURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return errors.New("want an address that begins with http:// or https://")
 	}
 	return nil
 }
