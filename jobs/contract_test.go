@@ -45,7 +45,7 @@ func TestContract(t *testing.T) {
 				}
 				servers = cluster(t)
 			}
-			for _, c := range slices.Concat(contractLife, contractOrder, contractData, contractFaults, contractControl) {
+			for _, c := range slices.Concat(contractLife, contractOrder, contractData, contractFaults, contractControl, contractKept) {
 				t.Run(c.name, func(t *testing.T) { c.test(t, func(o Options) *Queue { return b.open(t, o) }) })
 			}
 		})

@@ -72,12 +72,19 @@ type RestartOptions struct {
 
 // Restart queues a job as if it had just been enqueued: with no attempts, failures or schedule.
 // It takes jobs that are queued, dead, cancelled and, if that is wanted, done. A job that runs or
-// is held is ErrState. What a queued job has stored in windows is kept.
+// is held is ErrState. What a queued job has stored in windows is kept; what a done one has kept of
+// them is removed, so that everything is computed again.
 func (q *Queue) Restart(ctx context.Context, key string, o RestartOptions) (Job, error) {
 	var result *resultRef
 	j, err := q.transition(ctx, "restart", key, func(r record) (record, error) {
 		result = r.Result
-		return r.restart(now(), o)
+		next, err := r.restart(now(), o)
+		if err == nil && r.Kept != nil {
+			// Before a worker can take the job. If the job stays done after all, it has lost what
+			// can be computed again.
+			err = q.purge(ctx, bucketWindows, r.ID+".>")
+		}
+		return next, err
 	})
 	if err != nil || result == nil {
 		return j, err

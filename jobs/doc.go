@@ -26,7 +26,7 @@
 //
 //	stream            subjects                        content
 //	KV_asr-jobs       $KV.asr-jobs.<key>              the record of a job, JSON
-//	KV_asr-windows    $KV.asr-windows.<id>.<index>    window results of jobs that have not ended
+//	KV_asr-windows    $KV.asr-windows.<id>.<index>    window results of jobs that have not ended, or keep them
 //	KV_asr-results    $KV.asr-results.<id>.<result>   results up to 128 KiB
 //	OBJ_asr-blobs     $O.asr-blobs.>                  larger results, in chunks
 //	KV_asr-projects   $KV.asr-projects.<project>.<key>  values of projects

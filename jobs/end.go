@@ -31,8 +31,10 @@ func (l *Lease) finish(ctx context.Context, result []byte, n Note) error {
 	}); err != nil {
 		return err
 	}
+	keeps := l.keeps(ctx, n)
 	return l.conclude(ctx, func(r record) (record, error) {
 		r, err := r.finish(now(), ref)
+		r.Kept = keeps
 		return r.noted(n), err
 	})
 }
@@ -81,21 +83,21 @@ func (l *Lease) giveBack(ctx context.Context) error {
 
 // conclude writes the last record of a lease, as soon as the store accepts it.
 func (l *Lease) conclude(ctx context.Context, next func(record) (record, error)) error {
-	write, ended := newID(), false
+	write, idle := newID(), false // idle: nobody needs the windows any more
 	err := l.q.persist(ctx, false, func() error {
 		if err := l.check(); err != nil {
 			return err
 		}
 		return l.step(ctx, write, func(r record) (record, error) {
 			r, err := next(r)
-			ended = r.State.Ended()
+			idle = r.State.Ended() && r.Kept == nil
 			return r, err
 		})
 	})
 	if err != nil {
 		return err
 	}
-	if ended {
+	if idle {
 		// The job has ended, even if this fails; sweep tries again.
 		if err := l.q.purge(ctx, bucketWindows, l.jobID+".>"); err != nil {
 			l.q.log.Warn("jobs: windows of an ended job are left for later", "job", l.job.Key, "error", err)

@@ -23,6 +23,7 @@ func (q *Queue) housekeep(ctx context.Context) {
 	defer leases.Stop()
 	tidy := time.NewTicker(q.o.tidy)
 	defer tidy.Stop()
+	q.listKept(ctx)
 	swept := time.Now()
 	for {
 		select {
@@ -38,6 +39,7 @@ func (q *Queue) housekeep(ctx context.Context) {
 			}
 		case <-tidy.C:
 			q.retain(ctx)
+			q.trimKept(ctx)
 			if time.Since(swept) >= orphanAge {
 				swept = time.Now()
 				q.sweep(ctx, orphanAge)
@@ -155,6 +157,7 @@ func (q *Queue) sweepAll(ctx context.Context, age time.Duration) error {
 		q.orphans[what] = since
 		return time.Since(since) >= age
 	}
+	_, seen := q.index.extent()
 	// Listed before the index is read, so that everything listed is older.
 	windows, err1 := q.subjects(ctx, bucketWindows, q.subject(bucketWindows, ">"))
 	results, err2 := q.subjects(ctx, bucketResults, q.subject(bucketResults, ">"))
@@ -164,11 +167,12 @@ func (q *Queue) sweepAll(ctx context.Context, age time.Duration) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	ids := q.windowIDs(windows)
+	q.index.forgetKept(ids, seen)
 	live, used := q.index.inUse()
 
 	gone := make(map[string]bool)
-	for s := range windows {
-		id, _, _ := strings.Cut(s[len(q.subject(bucketWindows, "")):], ".")
+	for id := range ids {
 		if !live[id] && !gone[id] && ripe("windows of "+id) {
 			gone[id] = true
 			errs = append(errs, q.purge(ctx, bucketWindows, id+".>"))
@@ -194,4 +198,26 @@ func (q *Queue) sweepAll(ctx context.Context, age time.Duration) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// windowIDs returns the IDs of the jobs that subjects of windows belong to.
+func (q *Queue) windowIDs(subjects map[string]uint64) map[string]bool {
+	ids := make(map[string]bool)
+	for s := range subjects {
+		id, _, _ := strings.Cut(s[len(q.subject(bucketWindows, "")):], ".")
+		ids[id] = true
+	}
+	return ids
+}
+
+// listKept forgets windows that records call kept and that are gone, as sweep does, which a process
+// of a cluster does not do when it starts.
+func (q *Queue) listKept(ctx context.Context) {
+	if q.embedded != nil {
+		return
+	}
+	_, seen := q.index.extent()
+	if windows, err := q.windowSubjects(ctx, ">"); err == nil {
+		q.index.forgetKept(q.windowIDs(windows), seen)
+	}
 }

@@ -26,12 +26,16 @@ type index struct {
 	due     entries                        // queued, scheduled for later
 	after   map[string]map[*entry]struct{} // queued, by the key of the job that must end first
 	alike   map[string]map[*entry]struct{} // by content
+	kept    entries                        // done, with windows, see kept.go
+	keptAs  map[string]map[*entry]struct{} // the same, by name
 	waiters map[string]map[chan struct{}]struct{}
 	counts  map[countKey]int64
 	changes changes
-	live    int           // jobs that have not ended
-	seen    uint64        // everything up to this revision has been applied
-	wake    chan struct{} // closed and replaced when a job may be ready
+	live    int // jobs that have not ended
+	// keptBytes is the size of the windows of kept.
+	keptBytes int64
+	seen      uint64        // everything up to this revision has been applied
+	wake      chan struct{} // closed and replaced when a job may be ready
 
 	// A job that crashed this often is a suspect. suspect is the key of the one that this
 	// process runs, if any.
@@ -56,11 +60,12 @@ type countKey struct {
 type place uint8
 
 const (
-	inNone    place = iota // running or ended
+	inNone    place = iota // running, or ended and without windows
 	inReady                // waits for a worker
 	inClaim                // picked, while the claim is written
 	inDue                  // in the heap of scheduled jobs
 	inBlocked              // waits for another job
+	inKept                 // done, and keeps its windows
 )
 
 // entry is one revision of a job. The first group of fields never changes, so it may be read
@@ -71,6 +76,7 @@ type entry struct {
 	afterID string
 	lease   string
 	result  *resultRef
+	kept    *kept
 	rev     uint64
 	seen    time.Time // when this process received rev, by its own clock
 	damaged bool      // the record cannot be read
@@ -91,6 +97,8 @@ func newIndex(maxDeliver int) *index {
 		due:        entries{before: sooner},
 		after:      make(map[string]map[*entry]struct{}),
 		alike:      make(map[string]map[*entry]struct{}),
+		kept:       entries{before: endedFirst},
+		keptAs:     make(map[string]map[*entry]struct{}),
 		waiters:    make(map[string]map[chan struct{}]struct{}),
 		counts:     make(map[countKey]int64),
 		changes:    newChanges(),
@@ -104,7 +112,7 @@ func (x *index) apply(r record, rev uint64, now time.Time) {
 	job.Payload, job.Revision = nil, rev
 	job.Project, job.Kind = unique.Make(job.Project).Value(), unique.Make(job.Kind).Value()
 	x.put(&entry{
-		job: &job, id: r.ID, afterID: r.AfterID, lease: r.Lease, result: r.Result, rev: rev, seen: now,
+		job: &job, id: r.ID, afterID: r.AfterID, lease: r.Lease, result: r.Result, kept: r.Kept, rev: rev, seen: now,
 	}, now)
 }
 
@@ -209,7 +217,9 @@ func (x *index) signal() {
 
 func (x *index) place(e *entry, now time.Time) {
 	if e.job.State != Queued {
-		e.where = inNone
+		if e.where = inNone; e.kept != nil {
+			x.keep(e)
+		}
 		return
 	}
 	if p := e.job.After; p != "" {
@@ -241,6 +251,8 @@ func (x *index) unplace(e *entry) {
 		x.ready(e.job).remove(e)
 	case inDue:
 		heap.Remove(&x.due, e.at)
+	case inKept:
+		x.unkeep(e)
 	}
 	e.where = inNone
 	if p := e.job.After; p != "" {

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -277,8 +278,8 @@ func (x *index) expired(o *Options, now time.Time) []*entry {
 	return gone
 }
 
-// inUse returns the IDs of the jobs that have not ended, and the names of all results that
-// jobs refer to.
+// inUse returns the IDs of the jobs that have not ended or keep windows, and the names of all
+// results that jobs refer to.
 func (x *index) inUse() (ids, results map[string]bool) {
 	ids, results = make(map[string]bool), make(map[string]bool)
 	for _, e := range x.snapshot("", "") {
@@ -289,5 +290,8 @@ func (x *index) inUse() (ids, results map[string]bool) {
 			results[e.result.Name] = true
 		}
 	}
+	// Later than the snapshot: a job that is done in between is in one of the two.
+	keeping, _ := x.keeping()
+	maps.Copy(ids, keeping)
 	return ids, results
 }

@@ -23,6 +23,7 @@ type Lease struct {
 
 	class  atomic.Uint32 // a priority.Class
 	raised chan struct{} // capacity 1; see Raised
+	stored windowSizes
 
 	turn  chan struct{} // capacity 1; a mutex for the record and the fields below
 	rec   record

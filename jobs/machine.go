@@ -30,6 +30,7 @@ import (
 func (r record) step(to State, now time.Time) record {
 	r.State, r.Updated = to, now
 	r.Owner, r.Lease, r.NotBefore, r.Held, r.Cancelled = "", "", time.Time{}, time.Time{}, false
+	r.Kept = nil
 	if to.Ended() {
 		r.Ended = now
 	}

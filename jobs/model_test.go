@@ -27,7 +27,7 @@ type modelJob struct {
 	result string
 	// cancelled is kept by everything but what queues the job again.
 	cancelled bool
-	windows   map[int]string
+	windows   map[int]string // those of a done job are kept
 	age       int
 }
 
@@ -147,10 +147,14 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 				key, l := lease()
 				size := rapid.SampledFrom([]int{0, 1, 100, inlineResult + 1}).Draw(t, "size")
 				result := bytes.Repeat([]byte(fmt.Sprint(m.n)), size)[:size]
-				must(l.Finish(ctx, result))
+				note := Note{Keep: rapid.SampledFrom([]string{"", "kept/" + key}).Draw(t, "keep")}
+				must(l.FinishWith(ctx, result, note))
 				delete(m.held, key)
 				j := m.jobs[key]
-				j.state, j.result, j.windows = Done, string(result), make(map[int]string)
+				j.state, j.result = Done, string(result)
+				if note.Keep == "" {
+					j.windows = make(map[int]string)
+				}
 				refused(l.Finish(ctx, nil), ErrLeaseLost)
 			},
 			"fail": func(t *rapid.T) {
@@ -231,7 +235,17 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 					refused(err, ErrState)
 				default:
 					must(err)
+					if j.state == Done {
+						j.windows = make(map[int]string)
+					}
 					j.state, j.class, j.result, j.cancelled = Queued, max(j.class, class), "", false
+				}
+			},
+			"drop windows": func(t *rapid.T) {
+				key := anyKey.Draw(t, "key")
+				must(q.DropWindows(ctx, key))
+				if j := m.jobs[key]; j != nil && j.state == Done {
+					j.windows = make(map[int]string)
 				}
 			},
 			"remove": func(t *rapid.T) {
@@ -285,6 +299,16 @@ func TestTheQueueDoesWhatItsModelDoes(t *testing.T) {
 						must(err)
 						if string(result) != want.result {
 							t.Fatalf("%s: result of %d bytes, want %d", key, len(result), len(want.result))
+						}
+						w, all, err := q.Windows(ctx, key)
+						must(err)
+						if len(w) != len(want.windows) || all != (len(w) > 0) || len(q.Kept("kept/"+key)) != min(len(w), 1) {
+							t.Fatalf("%s has kept %v, all of them: %v, want %v", key, w, all, want.windows)
+						}
+						for i, data := range w {
+							if string(data) != want.windows[i] {
+								t.Fatalf("%s: kept window %d is %q, want %q", key, i, data, want.windows[i])
+							}
 						}
 					}
 				}

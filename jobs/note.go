@@ -17,12 +17,22 @@ type Note struct {
 	Title string
 	// Summary says in short how the job ended, for whoever enqueued it; it is not interpreted.
 	Summary []byte
+	// Keep, unless it is empty, keeps the windows of the job, as windows of what it names. They stay
+	// as long as Options.KeptWindowBytes and Options.WindowAge allow and the job is not restarted;
+	// Queue.Kept finds the job by the name, and Queue.Windows reads them. It has at most MaxName
+	// bytes.
+	Keep string
 }
 
 // FinishWith is Finish, and keeps a note with the job.
 func (l *Lease) FinishWith(ctx context.Context, result []byte, n Note) error {
 	if len(n.Summary) > MaxSummary {
 		return fail("finish", l.job.Key, tooLarge("summary", len(n.Summary), MaxSummary))
+	}
+	if n.Keep != "" {
+		if err := checkName("name of the windows", n.Keep); err != nil {
+			return fail("finish", l.job.Key, err)
+		}
 	}
 	return fail("finish", l.job.Key, l.finish(ctx, result, n))
 }

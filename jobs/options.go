@@ -24,6 +24,7 @@ const (
 	DefaultKeepJobs      = 200_000
 	DefaultKeepBytes     = 8 << 30
 	DefaultWindowBytes   = 4 << 30
+	DefaultKeptWindows   = 1 << 30
 	DefaultWindowAge     = 14 * 24 * time.Hour
 	DefaultReserve       = 128 << 20
 	DefaultCloseWait     = 10 * time.Second
@@ -83,6 +84,10 @@ type Options struct {
 	// returns ErrFull. WindowAge is how long they are kept if their job does not end.
 	WindowBytes int64
 	WindowAge   time.Duration
+	// KeptWindowBytes limits those that done jobs keep, see Note.Keep: beyond it the jobs that ended
+	// first lose theirs. It is less than WindowBytes; by default it is DefaultKeptWindows, but no
+	// more than a quarter of WindowBytes. If it is negative, none are kept.
+	KeptWindowBytes int64
 	// Reserve is the space to leave free on the disk of Dir: below it no new work is
 	// accepted, and below a quarter of it nothing is written.
 	Reserve int64
@@ -118,6 +123,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.KeepJobs = cmp.Or(o.KeepJobs, DefaultKeepJobs)
 	o.KeepBytes = cmp.Or(o.KeepBytes, DefaultKeepBytes)
 	o.WindowBytes = cmp.Or(o.WindowBytes, DefaultWindowBytes)
+	o.KeptWindowBytes = cmp.Or(o.KeptWindowBytes, min(DefaultKeptWindows, o.WindowBytes/4))
 	o.WindowAge = cmp.Or(o.WindowAge, DefaultWindowAge)
 	o.Reserve = cmp.Or(o.Reserve, DefaultReserve)
 	o.CloseWait = cmp.Or(o.CloseWait, DefaultCloseWait)
@@ -156,6 +162,8 @@ func (o Options) withDefaults() (Options, error) {
 	case min(o.MaxCrashes, o.MaxJobs, o.KeepJobs) < 0 || min(o.KeepBytes, o.WindowBytes, o.Reserve) < 0 ||
 		min(o.KeepDone, o.KeepDiscarded, o.WindowAge, o.CloseWait) < 0:
 		return o, errors.New("a limit is negative")
+	case o.KeptWindowBytes >= o.WindowBytes:
+		return o, fmt.Errorf("windows of %d bytes that done jobs keep leave no room for jobs under way: both together have %d bytes", o.KeptWindowBytes, o.WindowBytes)
 	}
 	return o, nil
 }

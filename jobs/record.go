@@ -33,6 +33,8 @@ type record struct {
 	// Windows is how many window results were stored at the last crash.
 	Windows int        `json:"windows,omitempty"`
 	Result  *resultRef `json:"result,omitempty"`
+	// Kept says that the windows of a done job stayed; see kept.go.
+	Kept *kept `json:"kept,omitempty"`
 }
 
 // resultRef refers to the result of a done job.
@@ -101,6 +103,8 @@ func (r record) check() error {
 		return errors.New("a result and the state done belong together")
 	case r.Result != nil && (r.Result.Size < 0 || !strings.HasPrefix(r.Result.Name, r.ID+".") || !token(r.Result.Name[len(r.ID)+1:])):
 		return errors.New("the result is not one of this job")
+	case r.Kept != nil && (r.State != Done || r.Kept.Name == "" || len(r.Kept.Name) > MaxName || r.Kept.Windows < 0 || r.Kept.Bytes < 0):
+		return errors.New("only a done job keeps windows, under a name")
 	case r.State != Queued && !(r.NotBefore.IsZero() && r.Held.IsZero()), r.Held.After(r.NotBefore):
 		return errors.New("only a queued job has a time to wait for")
 	case r.Created.IsZero() || r.Updated.IsZero() || (r.State == Running && r.Attempted.IsZero()):

@@ -81,7 +81,8 @@ func (q *Queue) readResult(ctx context.Context, r record) ([]byte, error) {
 }
 
 // Redo queues a done job again if its result is damaged, and returns ErrState otherwise. It is
-// for callers who know that the result can be computed again.
+// for callers who know that the result can be computed again. Windows that the job has kept are
+// those of the next attempt.
 func (q *Queue) Redo(ctx context.Context, key string) (Job, error) {
 	j, err := q.redo(ctx, key)
 	return j, fail("redo", key, err)

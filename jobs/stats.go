@@ -94,6 +94,8 @@ type Stats struct {
 	// Free is the free space on the disk of the data directory, in bytes, as of the latest
 	// health check; negative with a cluster, which does not report it.
 	Free int64 `json:"free"`
+	// Kept is the size of the windows that done jobs keep, in bytes.
+	Kept int64 `json:"kept"`
 }
 
 // Group counts the jobs of one project, kind, class and state.
@@ -125,7 +127,7 @@ func (x *index) stats(now time.Time) Stats {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.promote(now)
-	s := Stats{Oldest: make(map[string]map[priority.Class]time.Time)}
+	s := Stats{Oldest: make(map[string]map[priority.Class]time.Time), Kept: x.keptBytes}
 	for k, n := range x.counts {
 		s.Groups = append(s.Groups, Group{k.project, k.kind, k.class, k.state, n})
 	}
