@@ -248,6 +248,15 @@ func (r *Recognizer) Search(phrases *beam.Phrases) *beam.Search {
 	return r.decoder.search.WithPhrases(phrases)
 }
 
+// Searching is Search, and is there also where texts are the best pieces of rows. It is nil for a
+// transducer.
+func (r *Recognizer) Searching(phrases *beam.Phrases) *beam.Search {
+	if s := r.Search(phrases); s != nil || r.transducer != nil {
+		return s
+	}
+	return r.decoder.plain
+}
+
 // Bias returns what is known of the text of a transducer: the language model, if there is one, and
 // phrases, or nil for none. It is nil if nothing is known. It may be used until the Recognizer is closed.
 func (r *Recognizer) Bias(phrases *beam.Phrases) (*beam.Bias, error) {

@@ -36,6 +36,8 @@ type Options struct {
 	// Gone says that texts are gone which Before was made of, so that it must not be used any
 	// longer, whatever the candidate is worth.
 	Gone bool
+	// Earlier are versions that are compared as well, in their Judged form.
+	Earlier []*Knowledge
 }
 
 // Version is what was learnt in one go.
@@ -53,6 +55,8 @@ type Judgement struct {
 	General   wer.Errors `json:"general"`
 	Before    wer.Errors `json:"before"`
 	Candidate wer.Errors `json:"candidate"`
+	// Earlier are those of Options.Earlier.
+	Earlier []wer.Errors `json:"-"`
 }
 
 // Outcome is a candidate and how it came about.
@@ -290,6 +294,13 @@ func (l *learner) judge(ctx context.Context) error {
 		if *v.e, err = l.errors(ctx, clips, v.k); err != nil {
 			return err
 		}
+	}
+	for _, k := range l.Earlier {
+		e, err := l.errors(ctx, clips, k)
+		if err != nil {
+			return err
+		}
+		j.Earlier = append(j.Earlier, e)
 	}
 	used := ""
 	if l.Before != nil {

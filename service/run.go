@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -20,6 +21,8 @@ import (
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
 	"github.com/asr-backend/asr-backend/service/interactive"
+	"github.com/asr-backend/asr-backend/service/knowledge"
+	"github.com/asr-backend/asr-backend/service/learning"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/outage"
 	"github.com/asr-backend/asr-backend/service/overview"
@@ -53,9 +56,9 @@ func (s *Service) assemble() (err error) {
 	o := &s.options
 	recognizer := o.Recognizer
 	recognizer.Background = true // requests must be answered while every core transcribes
-	digests := ""
+	digests, learnt := "", ""
 	if o.Jobs.Dir != "" {
-		digests = filepath.Join(o.Jobs.Dir, "model-digests.json")
+		digests, learnt = filepath.Join(o.Jobs.Dir, "model-digests.json"), filepath.Join(o.Jobs.Dir, "learnt.json")
 	}
 	if s.models, err = modelpool.New(modelpool.Options{Open: o.OpenModel, Canonical: o.CanonicalModel, Variant: o.Variant, Library: o.Library, Recognizer: recognizer,
 		MaxModels: o.MaxModels, DigestFile: digests, Loaded: s.loaded, Broken: s.breaks, Logger: s.log, Registry: o.Registry}); err != nil {
@@ -72,7 +75,7 @@ func (s *Service) assemble() (err error) {
 	s.shutdown.add("job queue", func(context.Context) error { return s.queue.Close() })
 	s.shutdown.add("crash counts", s.stopOrderly)
 	o.Registry.MustRegister(&queueCollector{s.queue, s.Ready})
-	if s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, Logger: s.log}); err != nil {
+	if s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, LearntFile: learnt, Logger: s.log}); err != nil {
 		return err
 	}
 
@@ -80,8 +83,9 @@ func (s *Service) assemble() (err error) {
 	if s.client != nil {
 		o.Media.Server = s.client
 	}
+	s.knowledge = knowledge.New(s.queue)
 	places, most := o.places()
-	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, Client: s.client,
+	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Knowledge: s.knowledge, Media: o.Media, Client: s.client,
 		Places: places, MostPlaces: most, Parts: partials.New(s.queue, s.projects, s.client, s.log), FFmpeg: o.FFmpeg,
 		NoKeptRows: o.Jobs.KeptWindowBytes < 0, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
@@ -97,7 +101,11 @@ func (s *Service) assemble() (err error) {
 	if s.corrections, err = corrections.New(corrections.Options{Queue: s.queue, Projects: s.projects, Recordings: s.recordings, Client: s.client, Logger: s.log}); err != nil {
 		return err
 	}
-	if s.events, err = events.New(events.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Corrections: s.corrections,
+	if s.learning, err = learning.New(learning.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Knowledge: s.knowledge, Recordings: s.recordings,
+		Corrections: s.corrections, Due: s.due, Folder: o.TextsDir, After: o.LearnAfter, Quiet: o.LearnQuiet, Logger: s.log, Registry: o.Registry}); err != nil {
+		return err
+	}
+	if s.events, err = events.New(events.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Corrections: s.corrections, Learning: s.learning,
 		Due: s.due, Problems: s.problems, Client: s.client, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
@@ -123,12 +131,19 @@ func (s *Service) assemble() (err error) {
 	if s.server, err = server.New(server.Options{
 		Model: &model{projects: s.projects, predictions: s.predictions, regions: &interactive.Regions{Projects: s.projects, Recordings: s.recordings, Problems: s.problems, Logger: s.log}, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
 		User: o.User, Password: o.Password, WebhookSecret: o.WebhookSecret, Open: o.Open, BodyLimit: o.BodyLimit,
-		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections, control.Route: s.control}, Actions: s.control.Actions(), Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
+		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections, control.Route: s.control, learning.RouteProject: s.learning}, Actions: s.actions(), Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {
 		return err
 	}
 	s.shutdown.add("server", s.server.Shutdown)
 	return nil
+}
+
+// actions are the routes that change something.
+func (s *Service) actions() map[string]http.Handler {
+	out := s.control.Actions()
+	maps.Copy(out, s.learning.Actions())
+	return out
 }
 
 // places is how many recordings are transcribed at once: to begin with, and at most once it is
@@ -199,6 +214,7 @@ func (s *Service) startWork() {
 	s.running.Go(func() { s.projects.Run(s.working) })
 	s.running.Go(func() { s.outage.Run(s.working) })
 	s.running.Go(func() { s.revive(s.working) })
+	s.running.Go(func() { s.learning.Run(s.working) })
 	if s.reconciler != nil {
 		s.running.Go(func() { s.reconciler.Run(s.working) })
 	}

@@ -6,6 +6,7 @@
 //	queue        the job queue, which opens in the background
 //	modelpool    models, loaded when they are needed
 //	projects     settings, plans, versions, and what is kept of each project
+//	knowledge    what projects have learnt
 //	progress     how far recordings are, and who would wait in vain
 //	parts        transcripts of what is transcribed so far
 //	turns        which recording computes, and for how long
@@ -14,7 +15,7 @@
 //	interactive  drawn region → its text, at once
 //	partials     what there is of a transcript → partial prediction
 //	corrections  annotation → error rate and word times               (job "retime")
-//	overview     the state of every task, and queries over them
+//	learning     corrections → what the project knows                (job "learn")
 //	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here
 //	overview     the state of every task, and queries over them
@@ -58,6 +59,8 @@ import (
 	"github.com/asr-backend/asr-backend/service/control"
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/events"
+	"github.com/asr-backend/asr-backend/service/knowledge"
+	"github.com/asr-backend/asr-backend/service/learning"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/outage"
 	"github.com/asr-backend/asr-backend/service/overview"
@@ -112,6 +115,13 @@ type Options struct {
 	// Recordings is how many recordings are transcribed at once, besides one that somebody has
 	// opened; 0 means 2 on a CPU, and on a GPU as many as keep it busy: one for each core.
 	Recordings int
+	// TextsDir has a folder for each project, by number, with texts to learn from; empty: none has.
+	TextsDir string
+	// LearnAfter is how many new corrections make a project learn, and LearnQuiet for how long none
+	// has come if there are fewer; 0 means learning.DefaultAfter and DefaultQuiet. Whether projects
+	// learn is in Defaults.
+	LearnAfter int
+	LearnQuiet time.Duration
 	// GiveUp is for how long a recording that cannot be had, or a Label Studio that does
 	// not answer, is tried again; 0 means seven days.
 	GiveUp time.Duration
@@ -157,6 +167,8 @@ type Service struct {
 	noClient    error       // why there is none
 	predictions *predictions.Predictions
 	corrections *corrections.Corrections
+	knowledge   *knowledge.Store
+	learning    *learning.Learning
 	events      *events.Events
 	outage      *outage.Watch
 	due         *projects.Due         // projects to be reconciled

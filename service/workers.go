@@ -43,6 +43,7 @@ func (s *Service) crews() []crew {
 		{Worker: s.events.Worker(), count: 1, model: true},
 		{Worker: s.events.AnnotationWorker(), count: 1, model: true},
 		{Worker: s.corrections.Worker(), count: 1, model: true},
+		{Worker: s.learning.Worker(), count: 1, model: true},
 	}
 }
 

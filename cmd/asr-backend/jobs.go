@@ -16,14 +16,19 @@ import (
 	"github.com/asr-backend/asr-backend/service/overview"
 )
 
-// jobsCommand controls the jobs of a running service. The flags have the names and variables of
-// serve, so that inside its container it needs none.
-type jobsCommand struct {
+// remoteFlags say where a running service is. They have the names and variables of serve, so that
+// inside its container none is needed.
+type remoteFlags struct {
 	URL           string             `help:"Address of the service. Default: the address that serve uses on this machine." name:"url" placeholder:"URL" group:"Service"`
 	Host          string             `help:"Address the service listens on." default:"" placeholder:"ADDRESS" group:"Service"`
 	Port          int                `help:"Port the service listens on." short:"p" default:"9090" min:"1" max:"65535" env:"ASR_BACKEND_PORT,PORT" group:"Service"`
 	BasicUser     string             `help:"User name of the service." env:"BASIC_AUTH_USER" placeholder:"USER" group:"Service"`
 	BasicPassword labelstudio.Secret `help:"Password of the service." env:"BASIC_AUTH_PASS" placeholder:"PASSWORD" group:"Service"`
+}
+
+// jobsCommand controls the jobs of a running service.
+type jobsCommand struct {
+	remoteFlags
 
 	List       jobsListCommand       `cmd:"" help:"List tasks and how far they are, those that need attention first."`
 	Show       jobsShowCommand       `cmd:"" help:"Print all that is known of the work for a task."`
@@ -39,7 +44,7 @@ func (c *jobsCommand) Help() string {
 }
 
 // client is the way to the service.
-func (c *jobsCommand) client() (*remote.Client, error) {
+func (c *remoteFlags) client() (*remote.Client, error) {
 	client, err := remote.New(remote.Options{URL: c.URL, Host: c.Host, Port: c.Port, User: c.BasicUser, Password: c.BasicPassword})
 	if err != nil {
 		return nil, &cli.UsageError{Err: err}

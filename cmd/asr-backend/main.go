@@ -35,6 +35,7 @@ type commands struct {
 	Align          alignCommand          `cmd:"" help:"Align a text with its recording: find word times and mismatches."`
 	Serve          serveCommand          `cmd:"" help:"Run as a machine learning backend for Label Studio."`
 	ExportManifest exportManifestCommand `cmd:"" help:"Write a NeMo training manifest from corrected transcripts."`
+	Learn          learnCommand          `cmd:"" help:"Have a project of a running service learn from its corrections and from texts, see what it has learnt, and undo it."`
 	Jobs           jobsCommand           `cmd:"" help:"List, cancel, retry and prioritize the jobs of a running service."`
 	Health         healthCommand         `cmd:"" help:"Check that a running service is healthy, for example in a container health check."`
 	Doctor         doctorCommand         `cmd:"" help:"Diagnose this machine, the service and its connection to Label Studio."`

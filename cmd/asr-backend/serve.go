@@ -48,6 +48,10 @@ type serveCommand struct {
 	LogFormat string     `help:"Log format: text or json." enum:"text,json" default:"text" group:"Log"`
 	LogLevel  slog.Level `help:"Lowest level to log: debug, info, warn or error." default:"info" group:"Log"`
 
+	Learn      string        `help:"Whether projects learn from what people correct, so that the next predictions know it: on or off. A project can choose otherwise." enum:"on,off" default:"on" group:"Learning"`
+	LearnAfter int           `help:"How many new corrections make a project learn." default:"20" min:"1" group:"Learning"`
+	LearnQuiet time.Duration `help:"How long no correction has come when a project learns from fewer." default:"10m" group:"Learning"`
+
 	regionFlags
 	modelFlags
 	decodingFlags
@@ -132,7 +136,8 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	o := service.Options{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Library: c.Library, Recognizer: recognizer, Variant: variant,
 		OpenModel: store.Open, CanonicalModel: models.Canonical, MaxModels: c.MaxModels,
-		Defaults:          service.Settings{Model: c.Model, Decoder: asr.Decoder(c.Decoder), Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes()},
+		Defaults: service.Settings{Model: c.Model, Decoder: asr.Decoder(c.Decoder), Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes(), Learn: c.Learn},
+		TextsDir: filepath.Join(c.DataDir, "projects"), LearnAfter: c.LearnAfter, LearnQuiet: c.LearnQuiet,
 		FFmpeg:            c.FFmpeg,
 		LabelStudio:       api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},
 		StudioForBrowsers: c.BrowserURL, StudioAliases: c.Alias,

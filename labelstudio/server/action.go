@@ -11,8 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// ActionBodyLimit is enough for the ids of ten thousand tasks.
-const ActionBodyLimit = 1 << 20
+// ActionBodyLimit is enough for the ids of ten thousand tasks, and for a book of two thousand pages.
+const ActionBodyLimit = 8 << 20
 
 // action serves a handler that changes something to those who have authenticated.
 func (b *Server) action(path string, h http.Handler) fiber.Handler {
@@ -48,11 +48,13 @@ func (b *Server) action(path string, h http.Handler) fiber.Handler {
 // methodOf returns the method of a private route, empty for other paths.
 func (b *Server) methodOf(path string) string {
 	path = strings.ToLower(strings.TrimRight(path, "/"))
-	switch {
-	case b.options.Actions[path] != nil:
+	if b.options.Actions[path] != nil {
 		return http.MethodPost
-	case b.options.Private[path] != nil:
-		return http.MethodGet
+	}
+	for pattern := range b.options.Private {
+		if fiber.RoutePatternMatch(path, pattern) {
+			return http.MethodGet
+		}
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package corrections
 import (
 	"cmp"
 	"sync"
+	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/wer"
@@ -23,6 +24,8 @@ type rate struct {
 	Outcome     Outcome `json:"outcome,omitempty"`
 	// Task is whose annotation it is; 0 in those of earlier programs.
 	Task int64 `json:"task,omitempty"`
+	// At is when it was recorded; zero in those of earlier programs.
+	At time.Time `json:"at,omitzero"`
 }
 
 // counts reports whether the errors count: somebody has looked at the prediction.

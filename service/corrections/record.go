@@ -39,11 +39,14 @@ func (c *Corrections) Record(ctx context.Context, lp *labelstudio.Project, tasks
 // record keeps an annotation and has its texts aligned.
 func (c *Corrections) record(ctx context.Context, p *projects.Project, t *labelstudio.Task, a *labelstudio.Annotation) error {
 	correction, err := c.compare(ctx, p, t, a)
-	if errors.Is(err, recordings.ErrNotTranscribed) || err == nil && len(correction.Corrected) == 0 && correction.NotCompared == "" {
+	if errors.Is(err, recordings.ErrNotTranscribed) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if len(correction.Corrected) == 0 && correction.NotCompared == "" {
+		return c.Forget(ctx, p.ID, []labelstudio.Annotation{*a}) // what it said before is gone
 	}
 	if correction.NotCompared != "" {
 		c.log.Warn("a correction is not compared", "project", p.ID, "task", t.ID, "annotation", a.ID, "reason", correction.NotCompared)

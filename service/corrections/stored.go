@@ -79,7 +79,7 @@ func (c *Corrections) keep(ctx context.Context, project int64, correction *Corre
 	if err != nil {
 		return err
 	}
-	small := rate{correction.Version, correction.Errors, correction.NotCompared != "", correction.Outcome, correction.Task}
+	small := rate{correction.Version, correction.Errors, correction.NotCompared != "", correction.Outcome, correction.Task, correction.At}
 	whole, err1 := json.Marshal(correction)
 	part, err2 := json.Marshal(small)
 	if err := errors.Join(err1, err2); err != nil {

@@ -41,6 +41,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/corrections"
+	"github.com/asr-backend/asr-backend/service/learning"
 	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
@@ -56,6 +57,7 @@ type Options struct {
 	Projects    *projects.Registry
 	Predictions *predictions.Predictions
 	Corrections *corrections.Corrections
+	Learning    *learning.Learning
 	Due         *projects.Due
 	Problems    *problems.Log
 	// Client is asked what has happened. Without one, events do nothing.
@@ -76,7 +78,7 @@ type Events struct {
 
 // New returns Events.
 func New(o Options) (*Events, error) {
-	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Corrections == nil || o.Due == nil || o.Problems == nil {
+	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Corrections == nil || o.Learning == nil || o.Due == nil || o.Problems == nil {
 		return nil, errors.New("events: Options are incomplete")
 	}
 	if o.Logger == nil {
@@ -244,9 +246,16 @@ func (s *Events) handle(ctx context.Context, n *labelstudio.Notice) (rest *label
 		return rest, s.prepare(ctx, p, n.Tasks[:min(part, len(n.Tasks))])
 	case labelstudio.TasksDeleted:
 		return nil, s.forget(ctx, p.ID, n.Tasks)
-	case labelstudio.ProjectUpdated, labelstudio.StartTraining:
-		// There is nothing to train yet; the button has all tasks of the project looked through.
+	case labelstudio.ProjectUpdated:
 		s.Due.Now(p.ID)
+	case labelstudio.StartTraining:
+		s.Due.Now(p.ID)
+		// What was corrected while events were missed counts too.
+		if err := s.Corrections.RecordAll(ctx, p.ID); err != nil {
+			return nil, err
+		}
+		_, err := s.Learning.Enqueue(ctx, p.ID, learning.Asked)
+		return nil, err
 	}
 	return nil, nil
 }

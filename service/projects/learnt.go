@@ -2,6 +2,7 @@ package projects
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -128,4 +129,35 @@ func (r *Registry) Knowledge(ctx context.Context, project int64, s *Settings) (*
 		return nil, nil
 	}
 	return &transcribe.Knowledge{Version: version}, nil
+}
+
+// keyLastLearnt is the value of a project that says when it learnt last, and from how many
+// corrections, as JSON.
+const keyLastLearnt = "last_learnt"
+
+type lastLearnt struct {
+	At          time.Time `json:"at"`
+	Corrections int       `json:"corrections"`
+}
+
+// LastLearnt returns when a project learnt last, and how many corrections it had then.
+func (r *Registry) LastLearnt(ctx context.Context, project int64) (time.Time, int, error) {
+	text, ok, err := r.Get(ctx, project, keyLastLearnt)
+	var last lastLearnt
+	if err != nil || !ok {
+		return last.At, 0, err
+	}
+	if err := json.Unmarshal([]byte(text), &last); err != nil {
+		return time.Time{}, 0, nil // it learns again
+	}
+	return last.At, last.Corrections, nil
+}
+
+// SetLastLearnt notes that a project has learnt from all corrections up to a time.
+func (r *Registry) SetLastLearnt(ctx context.Context, project int64, at time.Time, corrections int) error {
+	raw, err := json.Marshal(lastLearnt{at, corrections})
+	if err != nil {
+		return err
+	}
+	return r.Set(ctx, project, keyLastLearnt, string(raw))
 }

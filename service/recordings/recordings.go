@@ -65,6 +65,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/knowledge"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/parts"
 	"github.com/asr-backend/asr-backend/service/progress"
@@ -82,6 +83,8 @@ type Options struct {
 	Queue    *queue.Queue
 	Projects *projects.Registry
 	Models   *modelpool.Pool
+	// Knowledge has what projects have learnt; nil: nothing.
+	Knowledge *knowledge.Store
 	// Media says how recordings are fetched. Observe is set here.
 	Media media.Options
 	// Client reads tasks again whose recordings stand in their data; nil: they are transcribed
@@ -106,6 +109,7 @@ type Recordings struct {
 	queue      *queue.Queue
 	projects   *projects.Registry
 	models     *modelpool.Pool
+	learnt     *knowledge.Store // or nil
 	fetcher    *media.Fetcher
 	client     *api.Client // or nil
 	ffmpeg     string
@@ -124,7 +128,7 @@ func New(o Options) (*Recordings, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, parts: o.Parts, noKeptRows: o.NoKeptRows, progress: progress.New(o.Places),
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, learnt: o.Knowledge, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, parts: o.Parts, noKeptRows: o.NoKeptRows, progress: progress.New(o.Places),
 		turns: turns.New(o.Places), opening: make(chan struct{}, 1)}
 	r.workers = r.turns.Most() + max(o.MostPlaces-max(o.Places, 1), 0)
 	r.metrics = newMetrics(o.Registry, r.progress)
@@ -275,6 +279,10 @@ type opened struct {
 // caller closes what it returns.
 func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Options, downloaded func(have, total int64)) (*opened, error) {
 	start := time.Now()
+	var err error
+	if o.Knowledge, err = r.knowledge(ctx, rec, o.Knowledge); err != nil {
+		return nil, err
+	}
 	request, err := r.mediaRequest(ctx, rec)
 	if err != nil {
 		return nil, err
@@ -302,6 +310,18 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	return out, nil
 }
 
+// knowledge returns what is known of the language of a project, of which only the version is given.
+func (r *Recordings) knowledge(ctx context.Context, rec *Recording, k *transcribe.Knowledge) (*transcribe.Knowledge, error) {
+	if k == nil || r.learnt == nil {
+		return nil, nil
+	}
+	out, err := r.learnt.Open(ctx, rec.ProjectID, k.Version)
+	if errors.Is(err, knowledge.ErrNone) {
+		return nil, &projects.NotServedError{Project: rec.ProjectID, Err: fmt.Errorf("learn: version %s of what the project has learnt is not kept (any more)", k.Version)}
+	}
+	return out, err
+}
+
 // mediaRequest is how a recording is asked for.
 func (r *Recordings) mediaRequest(ctx context.Context, rec *Recording) (media.Request, error) {
 	login, password, err := r.login(ctx, rec)
@@ -325,14 +345,17 @@ func (o *opened) close() {
 	o.Close()
 }
 
-// options are how a recording is transcribed. If the project's hotwords have changed since it was
-// asked for, its version has too.
+// options are how a recording is transcribed. If the project's hotwords, or what it has learnt, have
+// changed since it was asked for, its version has too.
 func (r *Recordings) options(ctx context.Context, rec *Recording) (transcribe.Options, error) {
 	settings := rec.Settings
 	if err := r.projects.Hotwords(ctx, rec.ProjectID, &settings); err != nil {
 		return transcribe.Options{}, err
 	}
-	return settings.Transcription(rec.Split, r.ffmpeg), nil
+	o := settings.Transcription(rec.Split, r.ffmpeg)
+	var err error
+	o.Knowledge, err = r.projects.Knowledge(ctx, rec.ProjectID, &settings)
+	return o, err
 }
 
 // Peek asks for the first byte of the recording of a job, given its payload. The error is the

@@ -1,0 +1,210 @@
+package learning
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/asr-backend/asr-backend/internal/hint"
+	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/learn"
+	"github.com/asr-backend/asr-backend/service/knowledge"
+	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/wer"
+)
+
+// Routes of what is done to what a project has learnt. The POST routes take an Order.
+const (
+	Route         = "/learn"            // POST: learn now
+	RouteText     = Route + "/text"     // POST: learn from a text; an empty one drops it
+	RouteRollback = Route + "/rollback" // POST: use the version before, or the one that is named
+	RouteForget   = Route + "/forget"   // POST: drop all that was learnt, and the texts
+	RoutePhrases  = Route + "/phrases"  // POST: remove phrases, or let them be learnt again
+	RouteProject  = "/projects/:id"     // GET: a Report
+)
+
+// Order is the body of a request.
+type Order struct {
+	// Project may also be given in the address: /learn?project=7.
+	Project int64    `json:"project"`
+	Name    string   `json:"name,omitempty"` // of a text
+	Text    string   `json:"text,omitempty"`
+	Version string   `json:"version,omitempty"` // to go back to
+	Remove  []string `json:"remove,omitempty"`  // phrases
+	Restore []string `json:"restore,omitempty"`
+}
+
+// Report is what GET /projects/7 answers.
+type Report struct {
+	Project int64  `json:"project"`
+	Title   string `json:"title,omitempty"`
+	// PredictionVersion is that of predictions, and Learnt that of what was learnt and is used;
+	// empty for nothing.
+	PredictionVersion string `json:"model_version,omitempty"`
+	Learnt            string `json:"learnt"`
+	Learns            bool   `json:"learns"`
+	Learning          bool   `json:"learning"` // a run is under way or waits
+	Corrections       int    `json:"corrections"`
+	New               int    `json:"new_corrections"` // since the last run
+	// Part is that of the language model of the project's texts.
+	Part         float32        `json:"part,omitempty"`
+	PhraseWeight float32        `json:"phrase_weight,omitempty"`
+	Phrases      []learn.Phrase `json:"phrases"`
+	Texts        map[string]int `json:"texts,omitempty"` // bytes, by name
+	State
+}
+
+// Done is what POST routes answer.
+type Done struct {
+	Project int64  `json:"project"`
+	Done    string `json:"done"` // a sentence
+}
+
+// Actions are the handlers of what is done to what a project has learnt, by route.
+func (l *Learning) Actions() map[string]http.Handler {
+	out := map[string]http.Handler{}
+	for route, do := range map[string]func(ctx context.Context, o *Order) (string, error){
+		Route: l.start, RouteText: l.text, RouteRollback: l.rollback, RouteForget: l.forget, RoutePhrases: l.phrases,
+	} {
+		out[route] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			o, err := l.order(r)
+			var done string
+			if err == nil {
+				done, err = do(r.Context(), o)
+			}
+			if err != nil {
+				refuse(w, err)
+				return
+			}
+			answer(w, http.StatusOK, Done{o.Project, done})
+		})
+	}
+	return out
+}
+
+// order reads the body of a request.
+func (l *Learning) order(r *http.Request) (*Order, error) {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, wrong(http.StatusBadRequest, "the body broke off")
+	}
+	o := &Order{}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, o); err != nil {
+			return nil, wrong(http.StatusBadRequest, `want JSON such as {"project": 7}: %w`, jsonerr.Explain(err))
+		}
+	}
+	if text := r.URL.Query().Get("project"); text != "" {
+		o.Project, _ = strconv.ParseInt(text, 10, 64) // what is no number is no project
+	}
+	return o, l.connected(r.Context(), o.Project)
+}
+
+// requestError is an error that whoever asked can mend.
+type requestError struct {
+	status int
+	error
+}
+
+func wrong(status int, format string, args ...any) error {
+	return &requestError{status, fmt.Errorf(format, args...)}
+}
+
+// connected returns an error if a project is not served.
+func (l *Learning) connected(ctx context.Context, project int64) error {
+	switch {
+	case project <= 0:
+		return wrong(http.StatusBadRequest, "name a project by its number in Label Studio, such as 7")
+	case !slices.Contains(l.Projects.List(ctx), project):
+		return wrong(http.StatusNotFound, "project %d is not connected", project)
+	}
+	return nil
+}
+
+func (l *Learning) start(ctx context.Context, o *Order) (string, error) {
+	p, err := l.Projects.Show(ctx, o.Project)
+	if err == nil && p.Settings.Learn == projects.LearnOff {
+		return "", wrong(http.StatusConflict, `the project does not learn: "learn" is off in its extra params, or --learn in the service`)
+	}
+	if _, err := l.Enqueue(ctx, o.Project, Asked); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the project learns; /projects/%d shows what", o.Project), nil
+}
+
+func (l *Learning) text(ctx context.Context, o *Order) (string, error) {
+	if o.Text == "" {
+		if err := l.Knowledge.DeleteText(ctx, o.Project, o.Name); err != nil {
+			return "", err
+		}
+		return o.Name + " is dropped; what was learnt from it goes with the next run", nil
+	}
+	text, err := plain(o.Name, []byte(o.Text))
+	if err != nil {
+		return "", wrong(http.StatusBadRequest, "%s: %w", o.Name, err)
+	}
+	err = l.Knowledge.PutText(ctx, o.Project, o.Name, text)
+	if refused, ok := errors.AsType[knowledge.RefusedError](err); ok {
+		return "", wrong(http.StatusBadRequest, "%w", refused)
+	}
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is kept: %d words", o.Name, len(wer.Normalize(text))), nil
+}
+
+func (l *Learning) rollback(ctx context.Context, o *Order) (string, error) {
+	return l.Rollback(ctx, o.Project, o.Version)
+}
+
+func (l *Learning) forget(ctx context.Context, o *Order) (string, error) {
+	return "all that the project has learnt is dropped, and its texts; it learns again from what it has when somebody asks, or when corrections come", l.Forget(ctx, o.Project)
+}
+
+func (l *Learning) phrases(ctx context.Context, o *Order) (string, error) {
+	if len(o.Remove)+len(o.Restore) == 0 {
+		return "", wrong(http.StatusBadRequest, `want phrases, as in {"project": 7, "remove": ["a phrase"]}`)
+	}
+	if err := l.ChangePhrases(ctx, o.Project, o.Remove, o.Restore); err != nil {
+		return "", err
+	}
+	return "the list is changed; the project learns", nil
+}
+
+// ServeHTTP answers GET /projects/7.
+func (l *Learning) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id, _ := strconv.ParseInt(path.Base(strings.TrimSuffix(r.URL.Path, "/")), 10, 64) // what is no number is no project
+	if err := l.connected(r.Context(), id); err != nil {
+		refuse(w, err)
+		return
+	}
+	report, err := l.Report(r.Context(), id)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	answer(w, http.StatusOK, report)
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusServiceUnavailable
+	if asked, ok := errors.AsType[*requestError](err); ok {
+		status = asked.status
+	}
+	answer(w, status, map[string]any{"status": status, "detail": err.Error(), "hint": hint.Of(err)})
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v) // the client is gone
+}

@@ -1,0 +1,159 @@
+package learning
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/learn"
+	"github.com/asr-backend/asr-backend/service/corrections"
+	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/timeline"
+)
+
+// material is what a project learns from.
+type material struct {
+	learn.Material
+	from        []source       // of each correction in Material
+	annotations []int64        // those that Material has a text of
+	there       map[int64]bool // all annotations of which there is a correction
+	corrections int            // of people, as they are counted
+	documents   map[string]string
+}
+
+// source says where the rows of a passage are.
+type source struct {
+	transcription string // the key of a job
+	channel       int
+	from, to      timeline.Row // to is 0 for the whole recording
+}
+
+// corrections reads the corrections of a project. Of several annotations of a task the one recorded last
+// counts.
+func (l *Learning) corrections(ctx context.Context, project int64) (*material, error) {
+	m := &material{there: map[int64]bool{}}
+	type place struct {
+		task int64
+		plan int
+	}
+	latest := map[place]*corrections.Correction{}
+	for c, err := range l.Corrections.All(ctx, project) {
+		if err != nil {
+			return nil, err
+		}
+		m.corrections++
+		m.there[c.Annotation] = true
+		for _, p := range c.Corrected {
+			at := place{c.Task, p.Plan}
+			if now := latest[at]; now == nil || c.At.After(now.At) || c.At.Equal(now.At) && c.Annotation > now.Annotation {
+				latest[at] = c
+			}
+		}
+	}
+	seen := map[int64]bool{}
+	for c, err := range l.Corrections.All(ctx, project) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range c.Corrected {
+			p := &c.Corrected[i]
+			if latest[place{c.Task, p.Plan}].Annotation != c.Annotation {
+				continue
+			}
+			if !seen[c.Annotation] {
+				seen[c.Annotation] = true
+				m.annotations = append(m.annotations, c.Annotation)
+			}
+			m.add(l.passage(c, p))
+		}
+	}
+	return m, nil
+}
+
+func (m *material) add(c learn.Correction, s source) {
+	m.Corrections, m.from = append(m.Corrections, c), append(m.from, s)
+}
+
+// passage returns what is learnt from a text of a correction.
+func (l *Learning) passage(c *corrections.Correction, p *corrections.Passage) (learn.Correction, source) {
+	key := c.Transcripts[p.Plan]
+	out := learn.Correction{Recording: recordings.Recorded(key), Wrote: p.Text, Predicted: predicted(c.Predicted, p)}
+	if out.Recording == "" {
+		out.Recording = fmt.Sprintf("task %d", c.Task)
+	}
+	s := source{transcription: key, channel: max(p.Channel, 0)}
+	if p.End > 0 {
+		out.Length = time.Duration(max(p.End-p.Start, 0) * float64(time.Second))
+		s.from = timeline.Row(math.Floor(p.Start / timeline.RowDuration.Seconds()))
+		s.to = max(timeline.Row(math.Ceil(p.End/timeline.RowDuration.Seconds())), s.from+1)
+	}
+	if length, ok := l.Recordings.Length(key); ok {
+		out.Length = cmp.Or(out.Length, length)
+		out.Outside = p.End > 0 && p.Start >= length.Seconds()
+	}
+	return out, s
+}
+
+// predicted returns what was predicted where a person wrote a text: in passages whose middle lies
+// in it, or that its own middle lies in.
+func predicted(all []corrections.Passage, p *corrections.Passage) string {
+	var texts []string
+	for i := range all {
+		q := &all[i]
+		if q.Plan != p.Plan || p.End > 0 && (q.Channel != p.Channel || q.End > 0 && !within(q, p) && !within(p, q)) {
+			continue
+		}
+		texts = append(texts, q.Text)
+	}
+	return strings.Join(texts, " ")
+}
+
+// within reports whether the middle of a passage lies in another.
+func within(q, p *corrections.Passage) bool {
+	middle := (q.Start + q.End) / 2
+	return middle >= p.Start && middle <= p.End
+}
+
+// edge is how many rows beside a passage are decoded: people cut closely, and models write words late.
+const edge timeline.Row = 3
+
+// rows reads the rows of passages. Those of the recording that was read last are in memory.
+type rows struct {
+	l       *Learning
+	project int64
+	m       *material
+
+	of   source // whose rows are kept: transcription and channel count
+	kept *asr.KeptRows
+}
+
+// read returns the rows of a correction, or nil if they are not kept.
+func (r *rows) read(ctx context.Context, correction int) (*learn.Rows, error) {
+	s := r.m.from[correction]
+	if s.transcription == "" {
+		return nil, nil
+	}
+	if r.of.transcription != s.transcription || r.of.channel != s.channel {
+		kept, err := r.l.Recordings.KeptRows(ctx, r.project, s.transcription, s.channel)
+		if errors.Is(err, recordings.ErrNoRows) {
+			kept, err = nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.of, r.kept = s, kept
+	}
+	kept := r.kept
+	if kept == nil {
+		return nil, nil
+	}
+	if s.to > 0 {
+		kept = kept.Cut(max(s.from-edge, kept.First), min(s.to+edge, kept.End()))
+	}
+	return &learn.Rows{Blanks: kept.Blanks, Candidates: kept.Candidates}, nil
+}

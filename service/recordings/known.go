@@ -1,0 +1,52 @@
+package recordings
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/labelstudio/media"
+)
+
+// Recorded names the recording of a transcription within its project, given the key of the job: the
+// same in all versions. It is empty for an empty key.
+func Recorded(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
+
+// Length returns how long the recording of a transcription is, given the key of the job, if that is
+// done and kept.
+func (r *Recordings) Length(key string) (time.Duration, bool) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return 0, false
+	}
+	job, ok := q.Peek(key)
+	if !ok {
+		return 0, false
+	}
+	s, ok := ParseSummary(job.Summary)
+	return time.Duration(s.LengthS * float64(time.Second)), ok
+}
+
+// Text fetches a file of up to most bytes as a project does its recordings: from where the project
+// may, with its credentials.
+func (r *Recordings) Text(ctx context.Context, p *labelstudio.Project, address string, most int64) ([]byte, error) {
+	file, err := r.fetcher.Fetch(ctx, media.Request{Value: address, Project: p.ID, Login: p.Login, Password: p.Password})
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	f, err := os.Open(file.Path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file.Name, err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(raw)) > most {
+		err = fmt.Errorf("%s has more than %d MB", file.Name, most>>20)
+	}
+	return raw, err
+}
