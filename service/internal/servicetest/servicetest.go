@@ -19,6 +19,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/knowledge"
 	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
@@ -40,6 +41,7 @@ type Fixture struct {
 	Models     *modelpool.Pool
 	Registry   *projects.Registry
 	Recordings *recordings.Recordings
+	Knowledge  *knowledge.Store
 
 	t testing.TB
 }
@@ -90,15 +92,16 @@ func New(t testing.TB, o Options) *Fixture {
 	f.Queue.Run(t.Context())
 	f.Jobs, err = f.Queue.Get()
 	must()
-	f.Registry, err = projects.New(projects.Options{Queue: f.Queue, Models: f.Models, Defaults: projects.Settings{Model: o.Model}, FFmpeg: "off"})
+	f.Registry, err = projects.New(projects.Options{Queue: f.Queue, Models: f.Models, Defaults: projects.Settings{Model: o.Model}, FFmpeg: "off", LearntFile: filepath.Join(dir, "learnt.json")})
 	must()
+	f.Knowledge = knowledge.New(f.Queue)
 	fetch := media.Options{CacheDir: filepath.Join(dir, "cache"), MediaDir: f.Studio.MediaDir, AllowPrivate: true}
 	if o.Remote {
 		fetch.MediaDir = ""
 		fetch.Server, err = api.New(api.Options{URL: f.Studio.URL, Token: labelstudio.NewSecret(f.Studio.Token)})
 		must()
 	}
-	f.Recordings, err = recordings.New(recordings.Options{Queue: f.Queue, Projects: f.Registry, Models: f.Models, FFmpeg: "off", Media: fetch,
+	f.Recordings, err = recordings.New(recordings.Options{Queue: f.Queue, Projects: f.Registry, Models: f.Models, Knowledge: f.Knowledge, FFmpeg: "off", Media: fetch,
 		NoKeptRows: o.NoKeptRows, Registry: o.Metrics})
 	must()
 	t.Cleanup(func() {
