@@ -175,7 +175,7 @@ func (l *learner) clips(ctx context.Context, of part, most int) ([]*tune.Clip, e
 	var names []string
 	for i := range l.all {
 		p := &l.all[i]
-		if l.parts[p.recording] != of || p.predicted == nil {
+		if l.parts[p.recording] != of || !p.compared {
 			continue
 		}
 		if byRecording[p.recording] == nil {

@@ -88,7 +88,8 @@ type passage struct {
 	recording string // named as there
 	text      string // clean
 	wrote     []string
-	predicted []string // nil for one that is not compared
+	predicted []string
+	compared  bool // word by word
 }
 
 // passages returns the corrections that count, and why others do not.
@@ -109,7 +110,7 @@ func (o *Options) passages(all []Correction) (out []passage, left map[Reason]int
 			left[TooFast]++
 			continue
 		}
-		if len(p.wrote) <= MaxAligned {
+		if p.compared = len(p.wrote) <= MaxAligned; p.compared {
 			p.predicted = wer.Normalize(Clean(c.Predicted))
 			p.predicted = p.predicted[:min(len(p.predicted), 2*MaxAligned)]
 		}

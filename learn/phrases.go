@@ -59,7 +59,7 @@ func (f *finder) add(key, spelling string, missed bool) {
 // passage reads a passage.
 func (f *finder) passage(p *passage) {
 	missed := make([]bool, len(p.wrote))
-	if p.predicted != nil {
+	if p.compared {
 		at := 0
 		for _, pair := range wer.Align(p.wrote, p.predicted) {
 			if pair.Said != "" {

@@ -23,7 +23,7 @@ func substitutions(all []passage) []Substitution {
 	type key struct{ recognized, said string }
 	times := map[key]int{}
 	for i := range all {
-		if all[i].predicted == nil {
+		if !all[i].compared {
 			continue
 		}
 		var recognized, said []string
