@@ -32,14 +32,20 @@ type team struct {
 	corrections *corrections.Corrections
 	knowledge   *knowledge.Store
 	due         *projects.Due
-	t           *testing.T
+	t           testing.TB
 	texts       []string // what is said in each recording
 	tasks       []labelstudio.Task
 }
 
-func newTeam(t *testing.T, recordings int) *team {
+func newTeam(t testing.TB, recordings int) *team {
 	t.Helper()
-	f := &team{Fixture: servicetest.New(t, servicetest.Options{Model: models.EmbeddedName}), t: t, due: projects.NewDue()}
+	return newTeamIn(t, recordings, "")
+}
+
+// newTeamIn returns a team whose queue is in a folder; empty stands for a new one.
+func newTeamIn(t testing.TB, recordings int, dir string) *team {
+	t.Helper()
+	f := &team{Fixture: servicetest.New(t, servicetest.Options{Model: models.EmbeddedName, JobsDir: dir}), t: t, due: projects.NewDue()}
 	f.knowledge = f.Fixture.Knowledge
 	var err error
 	must := func() {
