@@ -75,7 +75,7 @@ func (s *Service) assemble() (err error) {
 	s.shutdown.add("job queue", func(context.Context) error { return s.queue.Close() })
 	s.shutdown.add("crash counts", s.stopOrderly)
 	o.Registry.MustRegister(&queueCollector{s.queue, s.Ready})
-	if s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, LearntFile: learnt, Logger: s.log}); err != nil {
+	if s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, Canonical: o.CanonicalModel, LearntFile: learnt, Logger: s.log}); err != nil {
 		return err
 	}
 
