@@ -16,6 +16,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcribe"
 )
 
 // material is what a project learns from.
@@ -164,4 +165,19 @@ func (r *rows) read(ctx context.Context, correction int) (*learn.Rows, error) {
 		kept = kept.Cut(max(s.from-edge, kept.First), min(s.to+edge, kept.End()))
 	}
 	return &learn.Rows{Blanks: kept.Blanks, Candidates: kept.Candidates}, nil
+}
+
+// transcribing returns what finds the text of a passage with a model that no search is for.
+func (m *material) transcribing(r *recordings.Recordings) func(context.Context, int, *learn.Knowledge) (string, error) {
+	return func(ctx context.Context, correction int, k *learn.Knowledge) (string, error) {
+		s := m.from[correction]
+		if s.transcription == "" {
+			return "", nil
+		}
+		known := &transcribe.Knowledge{Version: k.Digest(), Phrases: k.Expected()}
+		if known.Version == "" {
+			known = nil
+		}
+		return r.Passage(ctx, s.transcription, s.channel, s.from.Duration(), s.to.Duration(), known)
+	}
 }
