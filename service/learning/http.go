@@ -39,7 +39,9 @@ type Report struct {
 	PredictionVersion string `json:"model_version,omitempty"`
 	Learnt            string `json:"learnt"`
 	Learns            bool   `json:"learns"`
-	Learning          bool   `json:"learning"` // a run is under way or waits
+	// Chosen is the version that the settings of the project choose, whatever is learnt.
+	Chosen   string `json:"chosen,omitempty"`
+	Learning bool   `json:"learning"` // a run is under way or waits
 	// Problem is why the latest attempt at a run failed, and Hint what to do about it.
 	Problem     string `json:"problem,omitempty"`
 	Hint        string `json:"hint,omitempty"`

@@ -23,6 +23,9 @@ func (l *Learning) Report(ctx context.Context, project int64) (*Report, error) {
 		if k := p.Transcription.Knowledge; k != nil {
 			out.Learnt = k.Version
 		}
+		if l := p.Settings.Learn; l != "" && l != projects.LearnOn && l != projects.LearnOff {
+			out.Chosen = l
+		}
 	}
 	state, err := l.State(ctx, project)
 	if err != nil {
