@@ -8,7 +8,8 @@ import (
 )
 
 // learnt says what a project has learnt, nil if that cannot be read. p is the project, or nil if its
-// configuration cannot be read. Only for one that is alone is everything read.
+// configuration cannot be read. Only of one that is alone is everything read; others that have
+// nothing to learn from have nil.
 func (s *Service) learnt(ctx context.Context, id int64, p *projects.Project, alone bool) *statuspage.Learning {
 	out := &statuspage.Learning{Learns: p == nil || p.Settings.Learn != projects.LearnOff}
 	if p != nil && p.Transcription.Knowledge != nil {
@@ -23,6 +24,9 @@ func (s *Service) learnt(ctx context.Context, id int64, p *projects.Project, alo
 		return nil
 	}
 	out.LastRun, out.Corrections, out.New = last, news.Corrections, news.New
+	if !alone && last.IsZero() && out.Corrections == 0 && out.Learnt == "" {
+		return nil
+	}
 	if !alone {
 		return out
 	}
