@@ -1,0 +1,310 @@
+"""Fine-tune an acoustic model on corrected transcripts.
+
+  python finetune.py --model FOLDER|FILE.nemo --manifest corrections.jsonl --out NEW_FOLDER [--replay MANIFEST|STORE ...]
+                     [--judge MANIFEST | --held-out FRACTION] [--general MANIFEST|STORE ...] [--freeze none|N|encoder] ...
+
+The manifest is what `asr-backend export-manifest --clips` writes. Whole recordings are kept back to judge the new model
+(--held-out), or --judge names others. --replay is speech like that which the model was trained on: without it, the
+model forgets other speakers. A STORE is a folder that data.py wrote, such as WORK/human/train.
+
+NEW_FOLDER is a model folder with a new name; it appears in one step, after `asr-backend models verify` has passed. The run keeps
+its state in NEW_FOLDER.training; the same command continues a run that was killed.
+
+Environment variables that stand for flags which are not given: ASR_BACKEND_MODEL (--model), ASR_BACKEND_MANIFEST (--manifest),
+ASR_BACKEND_JUDGE (--judge), ASR_BACKEND_OUT (--out), ASR_BACKEND_PROJECT (--project).
+
+Exit status: 0 the new model is written; 1 it could not be made; 2 wrong usage; 3 it is not better, and was not written;
+130 or 143 stopped by SIGINT or SIGTERM, to be continued by the same command.
+"""
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+
+import torch
+
+import corrections
+import evaluate
+import networks
+import publish
+import tune
+from corrections import Unusable
+from features import RATE
+from store import Store
+
+NOT_BETTER = 3
+DEFAULT_MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "default")
+# Settings that make another run: its state cannot be continued with other values.
+SAME = ("freeze", "share", "passes", "minutes", "rate", "warm", "batch", "strength", "dropout", "decay", "ema", "seed",
+        "held_out", "longest", "device", "precision")
+
+
+def options(argv=None):
+    env = os.environ.get
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--model", default=env("ASR_BACKEND_MODEL") or DEFAULT_MODEL, help="model folder or .nemo file to start from; "
+                                                                                      "default: the embedded model's folder")
+    ap.add_argument("--manifest", default=env("ASR_BACKEND_MANIFEST"), help="corrections to learn from")
+    ap.add_argument("--out", default=env("ASR_BACKEND_OUT"), help="folder to create")
+    ap.add_argument("--project", default=env("ASR_BACKEND_PROJECT"), help="goes into the new model's name")
+    ap.add_argument("--name", help="of the new model; default: the old name, the project, and digits of its digest")
+    data = ap.add_argument_group("data")
+    data.add_argument("--judge", default=env("ASR_BACKEND_JUDGE"), help="manifest of corrections that are not learned from")
+    data.add_argument("--held-out", type=float, default=0.2, help="without --judge: part of the corrections, by length")
+    data.add_argument("--replay", nargs="+", default=[], help="speech that is mixed in, so that the model does not forget")
+    data.add_argument("--share", type=float, default=0.5, help="of replay in the audio that is passed")
+    data.add_argument("--general", nargs="+", default=[], help="speech on which the new model may not be worse")
+    data.add_argument("--max-rise", type=float, default=1.0, help="by how many points the error on all of --general may rise")
+    data.add_argument("--longest", type=float, default=30, help="seconds; longer clips are left out")
+    run = ap.add_argument_group("training")
+    run.add_argument("--freeze", default="none", help="none; N: subsampling and the first N layers; encoder: all but the head")
+    run.add_argument("--passes", type=float, default=30, help="over the corrections")
+    run.add_argument("--minutes", type=float, default=1e6, help="end earlier, after so many minutes of training")
+    run.add_argument("--rate", type=float, default=3e-4, help="learning rate at its highest")
+    run.add_argument("--warm", type=float, default=0.1, help="part of the run in which the learning rate rises")
+    run.add_argument("--batch", type=float, default=60, help="seconds of audio")
+    run.add_argument("--strength", type=float, default=0.5, help="of augmentation, 0..1")
+    run.add_argument("--dropout", type=float, default=0.1, help="of our own models; NeMo checkpoints have their own")
+    run.add_argument("--decay", type=float, default=0.02)
+    run.add_argument("--ema", type=float, default=0.99, help="of the average over the weights of the last steps, which is exported")
+    run.add_argument("--blend", type=float, default=1.0, help="1: the trained weights; 0.7: with three parts in ten of the old ones")
+    run.add_argument("--seed", type=int, default=1)
+    run.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
+    run.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    run.add_argument("--precision", choices=["float32", "bfloat16"], help="default: bfloat16 where the processor has it")
+    run.add_argument("--threads", type=int, default=1)
+    out = ap.add_argument_group("result")
+    out.add_argument("--asr-backend", help="the program that verifies; default: that of PATH, or bin/asr-backend of this repository")
+    out.add_argument("--keep", action="store_true", help="write the new model even if it is not better")
+    out.add_argument("--json", action="store_true", help="print the result as a line of JSON on standard output")
+    a = ap.parse_args(argv)
+    for flag, value in (("--manifest", a.manifest), ("--out", a.out)):
+        if not value:
+            ap.error(f"{flag} is missing, and so is ASR_BACKEND_{flag[2:].upper()}")
+    if not 0 <= a.share < 1 or not 0 < a.held_out < 1 or not 0 < a.blend <= 1:
+        ap.error("--share, --held-out and --blend are parts of one")
+    if os.path.lexists(a.out):
+        ap.error(f"{a.out} exists; a new model gets a new folder")
+    a.precision = a.precision or networks.default_precision(a.device)
+    if not a.replay:
+        a.share = 0.0
+    return a
+
+
+def say(sentence):
+    print(f"{time.strftime('%H:%M:%S')} {sentence}", file=sys.stderr, flush=True)
+
+
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def percent(rate):
+    return f"{rate:.1f} %"
+
+
+class Stop:
+    """SIGTERM and SIGINT: while training, the loop asks whether to end; elsewhere they end the run at once."""
+
+    def __init__(self):
+        self.asked, self.training = 0, False
+        for s in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(s, self.signal)
+
+    def signal(self, number, _):
+        self.asked = number
+        if not self.training:
+            raise tune.Stopped
+
+
+class Data:
+    """Stores of corrections, replay and general speech, below the folder of the run's state."""
+
+    def __init__(self, a, network, folder):
+        self.a, self.network, self.folder = a, network, folder
+        self.spelling = corrections.Spelling(network.pieces)
+
+    def make(self):
+        """Writes what is not there yet. Sets learn, judge, replay: stores; general: {set: store}; counts: {part: facts}."""
+        lines, audio = corrections.read_manifest(self.a.manifest), corrections.Audio()
+        if self.a.judge:
+            parts = lines, corrections.read_manifest(self.a.judge)
+            both = {x.recording for x in parts[0]} & {x.recording for x in parts[1]}
+            if both:
+                raise Unusable(f"{len(both)} recordings are in both manifests, such as {min(both)}; a model cannot be judged on what "
+                               "it has learned")
+        else:
+            parts = corrections.split(lines, self.a.held_out, lambda x: x.duration or len(audio.clip(x)) / RATE)
+        self.counts = {}
+        self.learn = self.one("learn", "corrections", parts[0])
+        self.judge = self.one("judge", "corrections kept back", parts[1])
+        self.replay = [self.any(f"replay{i}", path) for i, path in enumerate(self.a.replay)]
+        self.general = [self.any(f"general{i}", path) for i, path in enumerate(self.a.general)]
+
+    def any(self, name, path):
+        if os.path.exists(f"{path}/clips.tsv"):
+            return path
+        return self.one(name, path, corrections.read_manifest(path))
+
+    def one(self, name, what, lines):
+        """A store of lines, and a sentence about it."""
+        folder, facts = f"{self.folder}/{name}", f"{self.folder}/{name}.json"
+        if not os.path.exists(facts):
+            clips, seconds, left = corrections.store(lines, folder, os.path.basename(what), self.spelling, self.network.log_mel,
+                                                     self.a.longest)
+            with open(facts, "w") as f:
+                json.dump({"clips": clips, "hours": round(seconds / 3600, 4), "left_out": left}, f)
+        with open(facts) as f:
+            c = self.counts[name] = json.load(f)
+        left = ", ".join(f"{n} {why}" for why, n in sorted(c["left_out"].items()))
+        say(f"{what}: {c['clips']} clips, {c['hours'] * 60:.1f} minutes" + (f"; left out: {left}" if left else ""))
+        if not c["clips"]:
+            raise Unusable(f"nothing is left of {what}")
+        return folder
+
+    def sets(self):
+        """{set: [(log-mel, text)]}: the corrections kept back first."""
+        out = {}
+        for i, folder in enumerate([self.judge, *self.general]):
+            store = Store(folder, self.network.mels)
+            for clip in store.clips:
+                out.setdefault("judge" if i == 0 else clip.set, []).append((store.frames(clip), clip.text))
+        return out
+
+    def rates(self, model):
+        """model: with ids and blank. -> {set: {"words", "errors", "rate": percent}}"""
+        out = {}
+        for name, clips in self.sets().items():
+            guesses = evaluate.transcribe(model, self.network.pieces, [m for m, _ in clips], prepare=self.network.prepare)
+            pairs = [(self.spelling.words(t), self.spelling.words(g)) for (_, t), g in zip(clips, guesses)]
+            words, wrong = sum(len(t.split()) for t, _ in pairs), sum(evaluate.errors(t, g) for t, g in pairs)
+            out[name] = {"words": words, "errors": wrong, "rate": round(100 * wrong / max(1, words), 2)}
+        return out
+
+
+def state_folder(a, network):
+    """NEW_FOLDER.training, new or of the same run."""
+    folder = a.out.rstrip("/") + ".training"
+    facts = {k: getattr(a, k) for k in SAME} | {"base": digest(network.base), "replay": a.replay, "general": a.general}
+    facts |= {k: digest(getattr(a, k)) for k in ("manifest", "judge") if getattr(a, k)}
+    path = f"{folder}/settings.json"
+    if os.path.exists(path):
+        with open(path) as f:
+            same = json.load(f) == facts
+        if same:
+            return folder
+        if os.path.exists(f"{folder}/checkpoint.pt"):
+            raise Unusable(f"{folder} holds a run with other settings, data or model; remove it to start over")
+        shutil.rmtree(folder)
+    os.makedirs(folder, exist_ok=True)
+    with open(path, "w") as f:
+        json.dump(facts, f, indent=1)
+    return folder
+
+
+def pooled(rates):
+    general = [r for name, r in rates.items() if name != "judge"]
+    return 100 * sum(r["errors"] for r in general) / max(1, sum(r["words"] for r in general)) if general else 0.0
+
+
+def verdict(a, before, after):
+    """None if the new model is better, else a sentence."""
+    old, new = before["judge"], after["judge"]
+    if new["errors"] >= old["errors"]:
+        return f"the new model is not better: {percent(new['rate'])} word errors on the corrections kept back, before {percent(old['rate'])}"
+    if pooled(after) - pooled(before) > a.max_rise:
+        return (f"the new model is worse on general speech: {percent(pooled(after))} word errors, before {percent(pooled(before))}; "
+                f"more than --max-rise {a.max_rise:g} allows")
+    return None
+
+
+def card(a, network, made, data, rates, run, onnx):
+    """The new model's card: that of the old one, with a name and a note of what it was made of."""
+    old = network.card.get("name") or os.path.splitext(os.path.basename(network.base))[0]
+    root = network.card.get("finetuned", {}).get("root", old)
+    name = a.name or "-".join(filter(None, (root, f"project{a.project}" if a.project else "", digest(onnx)[:6])))
+    learn, judge = data.counts["learn"], (rates[0]["judge"], rates[1]["judge"])
+    note = {"root": root, "from": old, "base_sha256": digest(network.base), "project": a.project or "",
+            "clips": learn["clips"], "hours": learn["hours"], "before": rates[0], "after": rates[1],
+            "settings": {k: getattr(a, k) for k in SAME + ("blend",)}, "hours_passed": round(run.hours, 2), "steps": run.opt.steps}
+    source = (f"{old} (SHA-256 {digest(network.base)}), fine-tuned by models/train/finetune.py on {learn['clips']} corrected clips "
+              f"({learn['hours'] * 60:.1f} minutes); word errors on other recordings {percent(judge[0]['rate'])} before, "
+              f"{percent(judge[1]['rate'])} after")
+    return made | {"name": name, "source": source, "finetuned": note}
+
+
+def blended(weights, start, blend):
+    return {n: start[n].float().cpu() * (1 - blend) + w.float().cpu() * blend for n, w in weights.items()}
+
+
+def finetune(a, stop):
+    asr_backend = publish.program(a.asr_backend)
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(a.seed)
+    network = networks.open_network(a.model, a.device, a.precision, a.dropout, a.seed)
+    folder = state_folder(a, network)
+    data = Data(a, network, folder)
+    data.make()
+    if not os.path.exists(f"{folder}/before.json"):
+        with open(f"{folder}/before.json.part", "w") as f:
+            json.dump(data.rates(network), f)
+        os.rename(f"{folder}/before.json.part", f"{folder}/before.json")
+    with open(f"{folder}/before.json") as f:
+        before = json.load(f)
+    say("before: " + ", ".join(f"{n} {percent(r['rate'])} of {r['words']} words" for n, r in before.items()))
+    if before["judge"]["words"] < 300:
+        say("warning: the corrections kept back have few words, so their error rates say little")
+    if not a.replay:
+        say("warning: without --replay the model may forget other speakers and other words")
+    start = {n: p.detach().clone() for n, p in network.net.state_dict().items()}
+    say(f"{tune.freeze(network, a.freeze)}, on {a.device} in {a.precision if network.dtype == torch.bfloat16 else 'float32'}")
+    hours = a.passes * data.counts["learn"]["hours"] / (1 - a.share)
+    run = tune.Run(network, [data.learn, *data.replay], tune.Plan(
+        share=a.share, hours=hours, minutes=a.minutes, rate=a.rate, warm=a.warm, budget=a.batch, strength=a.strength, decay=a.decay,
+        ema=a.ema, clip=1.0, seed=a.seed, save=a.save), f"{folder}/checkpoint.pt", say, lambda: stop.asked)
+    stop.training = True
+    weights = run.train()
+    stop.training = False
+    say(f"trained for {run.minutes:.1f} minutes, {run.user / 60:.1f} minutes of user time")
+    with publish.folder(a.out) as work:
+        made = network.export(blended(weights, start, a.blend), work, a.name or "finetuned")
+        after = data.rates(evaluate.OnnxModel(work))
+        say("after: " + ", ".join(f"{n} {percent(r['rate'])} (before {percent(before[n]['rate'])})" for n, r in after.items()))
+        fault = verdict(a, before, after)
+        facts = card(a, network, made, data, (before, after), run, f"{work}/model.onnx")
+        if not fault or a.keep:
+            publish.write_card(work, facts, digest)
+            publish.verify(asr_backend, work)
+            publish.place(work, a.out)
+    shutil.rmtree(folder)
+    result = {"model": None if fault and not a.keep else os.path.abspath(a.out), "name": facts["name"], "better": not fault, "why_not": fault,
+              "minutes": round(run.minutes, 1), "user_minutes": round(run.user / 60, 1), "parts": data.counts,
+              "before": before, "after": after}
+    if a.json:
+        print(json.dumps(result), flush=True)
+    if fault:
+        say(fault + ("; written all the same (--keep)" if a.keep else "; nothing was written"))
+        return NOT_BETTER
+    say(f"{a.out}: {facts['name']}")
+    return 0
+
+
+def main(argv=None):
+    a, stop = options(argv), Stop()
+    try:
+        return finetune(a, stop)
+    except Unusable as e:
+        print(f"finetune.py: {e}", file=sys.stderr)
+        return 1
+    except tune.Stopped:
+        say(f"stopped; the same command continues from {a.out.rstrip('/')}.training")
+        return 128 + stop.asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())
