@@ -147,11 +147,11 @@ def store(lines, folder, set_, spelling, log_mel, longest):
     audio, writer, left, clips, seconds = Audio(), Writer(folder, log_mel), Counter(), 0, 0.0
     for line in lines:
         spelled = spelling.spell(line.text)
-        try:
-            samples = np.ascontiguousarray(audio.clip(line), np.float32)
-        except FileNotFoundError:
+        if not os.path.exists(line.audio):
             left["the audio file is missing"] += 1
             continue
+        try:
+            samples = np.ascontiguousarray(audio.clip(line), np.float32)
         except Exception:   # whatever a decoder raises on a damaged file
             left["the audio cannot be decoded"] += 1
             continue

@@ -17,7 +17,7 @@ Exit status: 0 the new model is written; 1 it could not be made; 2 wrong usage; 
 130 or 143 stopped by SIGINT or SIGTERM, to be continued by the same command.
 """
 import argparse
-import hashlib
+import contextlib
 import json
 import os
 import shutil
@@ -27,14 +27,12 @@ import time
 
 import torch
 
-import corrections
 import evaluate
 import networks
 import publish
 import tune
 from corrections import Unusable
-from features import RATE
-from store import Store
+from material import Data, percent
 
 NOT_BETTER = 3
 DEFAULT_MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "default")
@@ -99,15 +97,6 @@ def say(sentence):
     print(f"{time.strftime('%H:%M:%S')} {sentence}", file=sys.stderr, flush=True)
 
 
-def digest(path):
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def percent(rate):
-    return f"{rate:.1f} %"
-
-
 class Stop:
     """SIGTERM and SIGINT: while training, the loop asks whether to end; elsewhere they end the run at once."""
 
@@ -122,76 +111,11 @@ class Stop:
             raise tune.Stopped
 
 
-class Data:
-    """Stores of corrections, replay and general speech, below the folder of the run's state."""
-
-    def __init__(self, a, network, folder):
-        self.a, self.network, self.folder = a, network, folder
-        self.spelling = corrections.Spelling(network.pieces)
-
-    def make(self):
-        """Writes what is not there yet. Sets learn, judge, replay: stores; general: {set: store}; counts: {part: facts}."""
-        lines, audio = corrections.read_manifest(self.a.manifest), corrections.Audio()
-        if self.a.judge:
-            parts = lines, corrections.read_manifest(self.a.judge)
-            both = {x.recording for x in parts[0]} & {x.recording for x in parts[1]}
-            if both:
-                raise Unusable(f"{len(both)} recordings are in both manifests, such as {min(both)}; a model cannot be judged on what "
-                               "it has learned")
-        else:
-            parts = corrections.split(lines, self.a.held_out, lambda x: x.duration or len(audio.clip(x)) / RATE)
-        self.counts = {}
-        self.learn = self.one("learn", "corrections", parts[0])
-        self.judge = self.one("judge", "corrections kept back", parts[1])
-        self.replay = [self.any(f"replay{i}", path) for i, path in enumerate(self.a.replay)]
-        self.general = [self.any(f"general{i}", path) for i, path in enumerate(self.a.general)]
-
-    def any(self, name, path):
-        if os.path.exists(f"{path}/clips.tsv"):
-            return path
-        return self.one(name, path, corrections.read_manifest(path))
-
-    def one(self, name, what, lines):
-        """A store of lines, and a sentence about it."""
-        folder, facts = f"{self.folder}/{name}", f"{self.folder}/{name}.json"
-        if not os.path.exists(facts):
-            clips, seconds, left = corrections.store(lines, folder, os.path.basename(what), self.spelling, self.network.log_mel,
-                                                     self.a.longest)
-            with open(facts, "w") as f:
-                json.dump({"clips": clips, "hours": round(seconds / 3600, 4), "left_out": left}, f)
-        with open(facts) as f:
-            c = self.counts[name] = json.load(f)
-        left = ", ".join(f"{n} {why}" for why, n in sorted(c["left_out"].items()))
-        say(f"{what}: {c['clips']} clips, {c['hours'] * 60:.1f} minutes" + (f"; left out: {left}" if left else ""))
-        if not c["clips"]:
-            raise Unusable(f"nothing is left of {what}")
-        return folder
-
-    def sets(self):
-        """{set: [(log-mel, text)]}: the corrections kept back first."""
-        out = {}
-        for i, folder in enumerate([self.judge, *self.general]):
-            store = Store(folder, self.network.mels)
-            for clip in store.clips:
-                out.setdefault("judge" if i == 0 else clip.set, []).append((store.frames(clip), clip.text))
-        return out
-
-    def rates(self, model):
-        """model: with ids and blank. -> {set: {"words", "errors", "rate": percent}}"""
-        out = {}
-        for name, clips in self.sets().items():
-            guesses = evaluate.transcribe(model, self.network.pieces, [m for m, _ in clips], prepare=self.network.prepare)
-            pairs = [(self.spelling.words(t), self.spelling.words(g)) for (_, t), g in zip(clips, guesses)]
-            words, wrong = sum(len(t.split()) for t, _ in pairs), sum(evaluate.errors(t, g) for t, g in pairs)
-            out[name] = {"words": words, "errors": wrong, "rate": round(100 * wrong / max(1, words), 2)}
-        return out
-
-
 def state_folder(a, network):
     """NEW_FOLDER.training, new or of the same run."""
     folder = a.out.rstrip("/") + ".training"
-    facts = {k: getattr(a, k) for k in SAME} | {"base": digest(network.base), "replay": a.replay, "general": a.general}
-    facts |= {k: digest(getattr(a, k)) for k in ("manifest", "judge") if getattr(a, k)}
+    facts = {k: getattr(a, k) for k in SAME} | {"base": publish.digest(network.base), "replay": a.replay, "general": a.general}
+    facts |= {k: publish.digest(getattr(a, k)) for k in ("manifest", "judge") if getattr(a, k)}
     path = f"{folder}/settings.json"
     if os.path.exists(path):
         with open(path) as f:
@@ -207,48 +131,17 @@ def state_folder(a, network):
     return folder
 
 
-def pooled(rates):
-    general = [r for name, r in rates.items() if name != "judge"]
-    return 100 * sum(r["errors"] for r in general) / max(1, sum(r["words"] for r in general)) if general else 0.0
-
-
-def verdict(a, before, after):
-    """None if the new model is better, else a sentence."""
-    old, new = before["judge"], after["judge"]
-    if new["errors"] >= old["errors"]:
-        return f"the new model is not better: {percent(new['rate'])} word errors on the corrections kept back, before {percent(old['rate'])}"
-    if pooled(after) - pooled(before) > a.max_rise:
-        return (f"the new model is worse on general speech: {percent(pooled(after))} word errors, before {percent(pooled(before))}; "
-                f"more than --max-rise {a.max_rise:g} allows")
-    return None
-
-
-def card(a, network, made, data, rates, run, onnx):
-    """The new model's card: that of the old one, with a name and a note of what it was made of."""
-    old = network.card.get("name") or os.path.splitext(os.path.basename(network.base))[0]
-    root = network.card.get("finetuned", {}).get("root", old)
-    name = a.name or "-".join(filter(None, (root, f"project{a.project}" if a.project else "", digest(onnx)[:6])))
-    learn, judge = data.counts["learn"], (rates[0]["judge"], rates[1]["judge"])
-    note = {"root": root, "from": old, "base_sha256": digest(network.base), "project": a.project or "",
-            "clips": learn["clips"], "hours": learn["hours"], "before": rates[0], "after": rates[1],
-            "settings": {k: getattr(a, k) for k in SAME + ("blend",)}, "hours_passed": round(run.hours, 2), "steps": run.opt.steps}
-    source = (f"{old} (SHA-256 {digest(network.base)}), fine-tuned by models/train/finetune.py on {learn['clips']} corrected clips "
-              f"({learn['hours'] * 60:.1f} minutes); word errors on other recordings {percent(judge[0]['rate'])} before, "
-              f"{percent(judge[1]['rate'])} after")
-    return made | {"name": name, "source": source, "finetuned": note}
-
-
 def blended(weights, start, blend):
     return {n: start[n].float().cpu() * (1 - blend) + w.float().cpu() * blend for n, w in weights.items()}
 
 
-def finetune(a, stop):
+def finetune(a, stop, out):
     asr_backend = publish.program(a.asr_backend)
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     network = networks.open_network(a.model, a.device, a.precision, a.dropout, a.seed)
     folder = state_folder(a, network)
-    data = Data(a, network, folder)
+    data = Data(a, network, folder, say)
     data.make()
     if not os.path.exists(f"{folder}/before.json"):
         with open(f"{folder}/before.json.part", "w") as f:
@@ -275,10 +168,11 @@ def finetune(a, stop):
         made = network.export(blended(weights, start, a.blend), work, a.name or "finetuned")
         after = data.rates(evaluate.OnnxModel(work))
         say("after: " + ", ".join(f"{n} {percent(r['rate'])} (before {percent(before[n]['rate'])})" for n, r in after.items()))
-        fault = verdict(a, before, after)
-        facts = card(a, network, made, data, (before, after), run, f"{work}/model.onnx")
+        fault = publish.verdict(a, before, after)
+        settings = {k: getattr(a, k) for k in (*SAME, "blend")}
+        facts = publish.card(a, network, made, data.counts, (before, after), run, f"{work}/model.onnx", settings)
         if not fault or a.keep:
-            publish.write_card(work, facts, digest)
+            publish.write_card(work, facts)
             publish.verify(asr_backend, work)
             publish.place(work, a.out)
     shutil.rmtree(folder)
@@ -286,7 +180,7 @@ def finetune(a, stop):
               "minutes": round(run.minutes, 1), "user_minutes": round(run.user / 60, 1), "parts": data.counts,
               "before": before, "after": after}
     if a.json:
-        print(json.dumps(result), flush=True)
+        print(json.dumps(result), file=out, flush=True)
     if fault:
         say(fault + ("; written all the same (--keep)" if a.keep else "; nothing was written"))
         return NOT_BETTER
@@ -295,9 +189,10 @@ def finetune(a, stop):
 
 
 def main(argv=None):
-    a, stop = options(argv), Stop()
+    a, stop, out = options(argv), Stop(), sys.stdout
     try:
-        return finetune(a, stop)
+        with contextlib.redirect_stdout(sys.stderr):    # NeMo prints; the result alone goes to standard output
+            return finetune(a, stop, out)
     except Unusable as e:
         print(f"finetune.py: {e}", file=sys.stderr)
         return 1

@@ -154,7 +154,7 @@ class Nemo:
         self.model.save_to(f"{folder}/checkpoint.nemo")
         run = subprocess.run([sys.executable, f"{EXPORT}/export.py", f"{folder}/checkpoint.nemo", f"{folder}/export", "--head", "ctc",
                               "--name", name, "--language", self.card.get("language", ""), "--licence", self.card.get("licence", "")],
-                             stdout=sys.stderr)
+                             stdout=2)      # what it says is progress, not the result
         if run.returncode:
             raise Unusable("the new checkpoint cannot be exported; models/export/export.py says why above")
         for file in os.listdir(f"{folder}/export"):

@@ -1,5 +1,6 @@
-"""A new model folder: verified by the program, then renamed into place in one step."""
+"""A new model folder: whether it is worth writing, its card, verified by the program, renamed into place in one step."""
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import sys
 import tempfile
 
 from corrections import Unusable
+from material import percent, pooled
 
 SUFFIX = ".exe" if os.name == "nt" else ""
 
@@ -23,6 +25,38 @@ def program(given):
     return os.path.abspath(found)
 
 
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def verdict(a, before, after):
+    """None if the new model is better, else a sentence."""
+    old, new = before["judge"], after["judge"]
+    if new["errors"] >= old["errors"]:
+        return f"the new model is not better: {percent(new['rate'])} word errors on the corrections kept back, before {percent(old['rate'])}"
+    if pooled(after) - pooled(before) > a.max_rise:
+        return (f"the new model is worse on general speech: {percent(pooled(after))} word errors, before {percent(pooled(before))}; "
+                f"more than --max-rise {a.max_rise:g} allows")
+    return None
+
+
+def card(a, network, made, counts, rates, run, onnx, settings):
+    """The new model's card: made, what its export says, with a name and a note of what it was made of. counts: clips and hours
+    of each part; rates: those before and after; settings: what of the options goes into the note."""
+    old = network.card.get("name") or os.path.splitext(os.path.basename(network.base))[0]
+    root = network.card.get("finetuned", {}).get("root", old)
+    name = a.name or "-".join(filter(None, (root, f"project{a.project}" if a.project else "", digest(onnx)[:6])))
+    learn, judge = counts["learn"], (rates[0]["judge"], rates[1]["judge"])
+    note = {"root": root, "from": old, "base_sha256": digest(network.base), "project": a.project or "",
+            "clips": learn["clips"], "hours": learn["hours"], "before": rates[0], "after": rates[1],
+            "settings": settings, "hours_passed": round(run.hours, 2), "steps": run.opt.steps}
+    source = (f"{old} (SHA-256 {digest(network.base)}), fine-tuned by models/train/finetune.py on {learn['clips']} corrected clips "
+              f"({learn['hours'] * 60:.1f} minutes); word errors on other recordings {percent(judge[0]['rate'])} before, "
+              f"{percent(judge[1]['rate'])} after")
+    return made | {"name": name, "source": source, "finetuned": note}
+
+
 @contextlib.contextmanager
 def folder(out):
     """A temporary folder beside out, on the same file system; removed if it was not renamed."""
@@ -36,11 +70,11 @@ def folder(out):
         shutil.rmtree(work, ignore_errors=True)
 
 
-def write_card(work, card, digest):
+def write_card(work, facts):
     """model.json with the digests of all other files."""
     names = sorted(n for n in os.listdir(work) if n != "model.json")
     with open(f"{work}/model.json", "w", encoding="utf-8") as f:
-        json.dump(card | {"sha256": {n: digest(f"{work}/{n}") for n in names}}, f, indent=1, ensure_ascii=False)
+        json.dump(facts | {"sha256": {n: digest(f"{work}/{n}") for n in names}}, f, indent=1, ensure_ascii=False)
         f.write("\n")
 
 

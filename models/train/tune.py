@@ -119,6 +119,7 @@ class Run:
         eval_norms(network.net)
         clock, user, saved = time.monotonic(), user_seconds(), time.monotonic()
         reported, losses = time.monotonic(), []
+        self.say(f"training passes {plan.hours:.1f} hours of audio, {100 * plan.share:.0f} % of it replay")
         while self.done() < 1:
             for x, labels, _ in source.batches(mix, plan.budget * 100, pool=8):
                 loss = network.loss(x, labels)
@@ -129,7 +130,7 @@ class Run:
                 self.hours += x.shape[0] * x.shape[1] / 360000
                 self.minutes, self.user = self.minutes + (now - clock) / 60, self.user + spent - user
                 clock, user = now, spent
-                losses.append(float(loss))
+                losses.append(loss.item())
                 if self.stopping():
                     self.save()
                     raise Stopped
