@@ -56,7 +56,7 @@ def options(argv=None):
     data.add_argument("--replay", nargs="+", default=[], help="speech that is mixed in, so that the model does not forget")
     data.add_argument("--share", type=float, default=0.5, help="of replay in the audio that is passed")
     data.add_argument("--general", nargs="+", default=[], help="speech on which the new model may not be worse")
-    data.add_argument("--max-rise", type=float, default=1.0, help="by how many points the error on all of --general may rise")
+    data.add_argument("--max-rise", type=float, default=1.0, help="by how many points the error on a set of --general may rise")
     data.add_argument("--longest", type=float, default=30, help="seconds; longer clips are left out")
     run = ap.add_argument_group("training")
     run.add_argument("--freeze", default="none", help="none; N: subsampling and the first N layers; encoder: all but the head")
@@ -69,7 +69,8 @@ def options(argv=None):
     run.add_argument("--dropout", type=float, default=0.1, help="of our own models; NeMo checkpoints have their own")
     run.add_argument("--decay", type=float, default=0.02)
     run.add_argument("--ema", type=float, default=0.99, help="of the average over the weights of the last steps, which is exported")
-    run.add_argument("--blend", type=float, default=1.0, help="1: the trained weights; 0.7: with three parts in ten of the old ones")
+    run.add_argument("--blend", default="auto", help="part of the trained weights in the exported ones, 0..1; the rest are the old "
+                                                     "ones. auto: as much as --general allows in steps of 0.1; 1 without it")
     run.add_argument("--seed", type=int, default=1)
     run.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
     run.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
@@ -83,7 +84,9 @@ def options(argv=None):
     for flag, value in (("--manifest", a.manifest), ("--out", a.out)):
         if not value:
             ap.error(f"{flag} is missing, and so is ASR_BACKEND_{flag[2:].upper()}")
-    if not 0 <= a.share < 1 or not 0 < a.held_out < 1 or not 0 < a.blend <= 1:
+    with contextlib.suppress(ValueError):
+        a.blend = float(a.blend)
+    if not 0 <= a.share < 1 or not 0 < a.held_out < 1 or a.blend != "auto" and not (isinstance(a.blend, float) and 0 < a.blend <= 1):
         ap.error("--share, --held-out and --blend are parts of one")
     if os.path.lexists(a.out):
         ap.error(f"{a.out} exists; a new model gets a new folder")
@@ -135,6 +138,20 @@ def blended(weights, start, blend):
     return {n: start[n].float().cpu() * (1 - blend) + w.float().cpu() * blend for n, w in weights.items()}
 
 
+def largest_blend(a, network, data, weights, start, before):
+    """The most tenths of the trained weights with which no set of --general gets worse than --max-rise allows. The corrections
+    kept back have no say, so they still judge the result. One tenth if none will do: the verdict then falls on it."""
+    if a.blend != "auto":
+        return a.blend
+    low, high = 1, 10
+    while a.general and low < high:
+        part = 10 if high == 10 and low == 1 else (low + high + 1) // 2
+        rise = publish.rise(before, data.rates(network.with_weights(blended(weights, start, part / 10)), judge=False))
+        say(f"with {part / 10:g} of the trained weights the error on general speech rises by at most {rise:.1f} points")
+        low, high = (part, high) if rise <= a.max_rise else (low, part - 1)
+    return high / 10
+
+
 def finetune(a, stop, out):
     asr_backend = publish.program(a.asr_backend)
     torch.set_num_threads(a.threads)
@@ -164,12 +181,13 @@ def finetune(a, stop, out):
     weights = run.train()
     stop.training = False
     say(f"trained for {run.minutes:.1f} minutes, {run.user / 60:.1f} minutes of user time")
+    blend = largest_blend(a, network, data, weights, start, before)
     with publish.folder(a.out) as work:
-        made = network.export(blended(weights, start, a.blend), work, a.name or "finetuned")
+        made = network.export(blended(weights, start, blend), work, a.name or "finetuned")
         after = data.rates(evaluate.OnnxModel(work))
         say("after: " + ", ".join(f"{n} {percent(r['rate'])} (before {percent(before[n]['rate'])})" for n, r in after.items()))
         fault = publish.verdict(a, before, after)
-        settings = {k: getattr(a, k) for k in (*SAME, "blend")}
+        settings = {k: getattr(a, k) for k in SAME} | {"blend": blend}
         facts = publish.card(a, network, made, data.counts, (before, after), run, f"{work}/model.onnx", settings)
         if not fault or a.keep:
             publish.write_card(work, facts)
@@ -177,7 +195,7 @@ def finetune(a, stop, out):
             publish.place(work, a.out)
     shutil.rmtree(folder)
     result = {"model": None if fault and not a.keep else os.path.abspath(a.out), "name": facts["name"], "better": not fault, "why_not": fault,
-              "minutes": round(run.minutes, 1), "user_minutes": round(run.user / 60, 1), "parts": data.counts,
+              "minutes": round(run.minutes, 1), "user_minutes": round(run.user / 60, 1), "blend": blend, "parts": data.counts,
               "before": before, "after": after}
     if a.json:
         print(json.dumps(result), file=out, flush=True)

@@ -57,26 +57,21 @@ class Data:
             raise Unusable(f"nothing is left of {what}")
         return folder
 
-    def sets(self):
-        """{set: [(log-mel, text)]}: the corrections kept back first."""
+    def sets(self, judge):
+        """{set: [(log-mel, text)]} of general speech, and with judge, first, of the corrections kept back."""
         out = {}
-        for i, folder in enumerate([self.judge, *self.general]):
+        for folder in [self.judge] * judge + self.general:
             store = Store(folder, self.network.mels)
             for clip in store.clips:
-                out.setdefault("judge" if i == 0 else clip.set, []).append((store.frames(clip), clip.text))
+                out.setdefault("judge" if folder == self.judge else clip.set, []).append((store.frames(clip), clip.text))
         return out
 
-    def rates(self, model):
+    def rates(self, model, judge=True):
         """model: with ids and blank. -> {set: {"words", "errors", "rate": percent}}"""
         out = {}
-        for name, clips in self.sets().items():
+        for name, clips in self.sets(judge).items():
             guesses = evaluate.transcribe(model, self.network.pieces, [m for m, _ in clips], prepare=self.network.prepare)
             pairs = [(self.spelling.words(t), self.spelling.words(g)) for (_, t), g in zip(clips, guesses)]
             words, wrong = sum(len(t.split()) for t, _ in pairs), sum(evaluate.errors(t, g) for t, g in pairs)
             out[name] = {"words": words, "errors": wrong, "rate": round(100 * wrong / max(1, words), 2)}
         return out
-
-
-def pooled(rates):
-    general = [r for name, r in rates.items() if name != "judge"]
-    return 100 * sum(r["errors"] for r in general) / max(1, sum(r["words"] for r in general)) if general else 0.0

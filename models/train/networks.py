@@ -2,7 +2,8 @@
 
 Both have: mels; pieces, a SentencePiece model; blank; net, the module with all weights; layers and head, for freezing;
 prepare(log-mel [T,B]) -> features; log_mel(samples [N]) -> float32 [T,B]; loss(features [B,T,M], labels) to minimise; ids, for
-evaluate.transcribe, with the weights it came with; export(weights, folder, name), which writes a model folder.
+evaluate.transcribe, with the weights it came with; with_weights(weights), the same with others; export(weights, folder, name),
+which writes a model folder.
 """
 import contextlib
 import json
@@ -83,6 +84,10 @@ class Ours:
     def loss(self, x, labels):
         return ctc(self.net(x.to(self.device, self.dtype), self.drop)[0], labels, self.blank)
 
+    def with_weights(self, weights):
+        """A model for evaluate.transcribe with these weights in place of the trained ones."""
+        return evaluate.TorchModel(self.shape, self.start | weights)
+
     def export(self, weights, folder, name):
         """weights: {name: tensor} of what was trained. Writes model.onnx and all the model's other files but its card, and
         returns the card."""
@@ -145,12 +150,15 @@ class Nemo:
         lengths = torch.tensor([len(t) for t in labels], device=self.device)
         return self.criterion(log_probs=logp.float(), targets=targets, input_lengths=rows, target_lengths=lengths)
 
+    def with_weights(self, weights):
+        """As Ours.with_weights; the network itself."""
+        self.model.load_state_dict(weights, strict=False)
+        self.model.eval()
+        return self
+
     def export(self, weights, folder, name):
         """As Ours.export. The folder also gets checkpoint.nemo, so that it can be fine-tuned again."""
-        for p in self.model.parameters():
-            p.data = p.data.float()
-        self.model.load_state_dict({n: w.float() for n, w in weights.items()}, strict=False)
-        self.model.eval().cpu()
+        self.with_weights(weights).model.cpu()
         self.model.save_to(f"{folder}/checkpoint.nemo")
         run = subprocess.run([sys.executable, f"{EXPORT}/export.py", f"{folder}/checkpoint.nemo", f"{folder}/export", "--head", "ctc",
                               "--name", name, "--language", self.card.get("language", ""), "--licence", self.card.get("licence", "")],

@@ -172,11 +172,30 @@ def test_a_run_that_was_ended_continues(command, tmp_path):
 def test_general_speech_may_not_become_worse():
     class options:
         max_rise = 1.0
-    before = {"judge": {"words": 100, "errors": 50, "rate": 50.0}, "a": {"words": 100, "errors": 20}, "b": {"words": 100, "errors": 30}}
-    after = {"judge": {"words": 100, "errors": 30, "rate": 30.0}, "a": {"words": 100, "errors": 25}, "b": {"words": 100, "errors": 27}}
-    assert publish.verdict(options, before, after) is None      # both together rose by one point
-    after["b"]["errors"] = 28
-    assert "worse on general speech" in publish.verdict(options, before, after)
+    def rates(judge, a, b):
+        return {n: {"words": 1000, "errors": r * 10, "rate": r} for n, r in (("judge", judge), ("a", a), ("b", b))}
+    assert publish.verdict(options, rates(50, 20, 30), rates(30, 21, 20)) is None
+    assert "worse on general speech" in publish.verdict(options, rates(50, 20, 30), rates(30, 22, 20))
+    assert "not better" in publish.verdict(options, rates(50, 20, 30), rates(50, 20, 20))
+
+
+@pytest.mark.parametrize("allowed, tenths", [(10, 10), (7.2, 7), (3.1, 3), (0.5, 1)])
+def test_as_much_of_the_new_weights_is_taken_as_general_speech_allows(allowed, tenths):
+    """A model whose error on general speech rises by a point with every tenth."""
+    class options:
+        blend, general, max_rise = "auto", ["x"], allowed
+
+    class both:
+        def with_weights(self, weights):
+            return weights["w"]
+
+        def rates(self, w, judge):
+            assert not judge
+            return {"x": {"rate": 20 + 10 * float(w)}}
+    part = finetune.largest_blend(options, both(), both(), {"w": torch.ones(1)}, {"w": torch.zeros(1)}, {"x": {"rate": 20}})
+    assert part == tenths / 10
+    options.blend = 0.25
+    assert finetune.largest_blend(options, both(), both(), {}, {}, {}) == 0.25
 
 
 MAKE_NEMO = """
