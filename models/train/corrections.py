@@ -41,9 +41,9 @@ class Line:
 
 
 def recording(line, path):
-    """The line's field "recording" if it has one, else the task in the name of a clip, else the file."""
+    """The line's field "recording" if it has one, else the task in the name of a clip, else the path."""
     named = CLIP.match(os.path.splitext(os.path.basename(path))[0])
-    return str(line.get("recording") or (f"task {named[1]}" if named else os.path.basename(path)))
+    return str(line.get("recording") or (f"task {named[1]}" if named else os.path.abspath(path)))
 
 
 def read_manifest(path):

@@ -152,26 +152,25 @@ def largest_blend(a, network, data, weights, start, before):
     return high / 10
 
 
-def finetune(a, stop, out):
-    asr_backend = publish.program(a.asr_backend)
-    torch.set_num_threads(a.threads)
-    torch.manual_seed(a.seed)
-    network = networks.open_network(a.model, a.device, a.precision, a.dropout, a.seed)
-    folder = state_folder(a, network)
-    data = Data(a, network, folder, say)
-    data.make()
-    if not os.path.exists(f"{folder}/before.json"):
-        with open(f"{folder}/before.json.part", "w") as f:
+def error_rates_before(data, network, folder):
+    """Those of the old model; computed once for a run."""
+    path = f"{folder}/before.json"
+    if not os.path.exists(path):
+        with open(path + ".part", "w") as f:
             json.dump(data.rates(network), f)
-        os.rename(f"{folder}/before.json.part", f"{folder}/before.json")
-    with open(f"{folder}/before.json") as f:
+        os.rename(path + ".part", path)
+    with open(path) as f:
         before = json.load(f)
     say("before: " + ", ".join(f"{n} {percent(r['rate'])} of {r['words']} words" for n, r in before.items()))
     if before["judge"]["words"] < 300:
         say("warning: the corrections kept back have few words, so their error rates say little")
-    if not a.replay:
+    if not data.replay:
         say("warning: without --replay the model may forget other speakers and other words")
-    start = {n: p.detach().clone() for n, p in network.net.state_dict().items()}
+    return before
+
+
+def train(a, stop, network, data, folder):
+    """-> the run, and {name: trained weights}."""
     say(f"{tune.freeze(network, a.freeze)}, on {a.device} in {a.precision if network.dtype == torch.bfloat16 else 'float32'}")
     hours = a.passes * data.counts["learn"]["hours"] / (1 - a.share)
     run = tune.Run(network, [data.learn, *data.replay], tune.Plan(
@@ -180,7 +179,23 @@ def finetune(a, stop, out):
     stop.training = True
     weights = run.train()
     stop.training = False
+    if stop.asked:
+        raise tune.Stopped
     say(f"trained for {run.minutes:.1f} minutes, {run.user / 60:.1f} minutes of user time")
+    return run, weights
+
+
+def finetune(a, stop, out):
+    asr_backend = publish.program(a.asr_backend)
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(a.seed)
+    network = networks.open_network(a.model, a.device, a.precision, a.dropout, a.seed)
+    folder = state_folder(a, network)
+    data = Data(a, network, folder, say)
+    data.make()
+    before = error_rates_before(data, network, folder)
+    start = {n: p.detach().clone() for n, p in network.net.state_dict().items()}
+    run, weights = train(a, stop, network, data, folder)
     blend = largest_blend(a, network, data, weights, start, before)
     with publish.folder(a.out) as work:
         made = network.export(blended(weights, start, blend), work, a.name or "finetuned")
@@ -211,7 +226,7 @@ def main(argv=None):
     try:
         with contextlib.redirect_stdout(sys.stderr):    # NeMo prints; the result alone goes to standard output
             return finetune(a, stop, out)
-    except Unusable as e:
+    except (Unusable, OSError) as e:
         print(f"finetune.py: {e}", file=sys.stderr)
         return 1
     except tune.Stopped:

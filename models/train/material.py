@@ -38,6 +38,12 @@ class Data:
 
     def any(self, name, path):
         if os.path.exists(f"{path}/clips.tsv"):
+            if not self.spelling.plain:
+                raise Unusable(f"{path} has texts in plain lower case, which this model does not write; give a manifest instead")
+            try:
+                Store(path, self.network.mels)
+            except ValueError as e:
+                raise Unusable(str(e)) from e
             return path
         return self.one(name, path, corrections.read_manifest(path))
 

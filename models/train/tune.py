@@ -31,8 +31,8 @@ class Plan:
     save: float         # minutes between checkpoints
 
 
-class Stopped(Exception):
-    """Somebody asked the run to end; a checkpoint is written."""
+class Stopped(BaseException):
+    """Somebody asked the run to end. No part of the run may take it for a failure of its own."""
 
 
 def freeze(network, wanted):
