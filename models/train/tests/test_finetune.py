@@ -52,7 +52,7 @@ def test_weights_go_through_pytorch_and_back_unchanged(ours, tmp_path):
 
 
 def test_a_model_of_another_exporter_is_refused(tmp_path):
-    """Its weights have no names that tell where they belong."""
+    """Its weights have no names that say where they belong."""
     model = onnx.load(f"{DEFAULT}/model.onnx")
     del model.graph.initializer[40:]
     onnx.save(model, tmp_path / "model.onnx")
