@@ -325,7 +325,10 @@ func (r *Recordings) fetch(ctx context.Context, rec *Recording, downloaded func(
 
 // knowledge returns what is known of the language of a project, of which only the version is given.
 func (r *Recordings) knowledge(ctx context.Context, rec *Recording, k *transcribe.Knowledge) (*transcribe.Knowledge, error) {
-	if k == nil || r.learnt == nil {
+	if k == nil || k.Lexicon != nil || len(k.Phrases) > 0 {
+		return k, nil
+	}
+	if r.learnt == nil {
 		return nil, nil
 	}
 	out, err := r.learnt.Open(ctx, rec.ProjectID, k.Version)
