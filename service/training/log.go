@@ -80,13 +80,19 @@ func (o *commandLog) Write(p []byte) (int, error) {
 
 // divide keeps a part of a line that has no end. Its last bytes wait: they may begin a secret.
 func (o *commandLog) divide() {
-	line := o.scrub(o.line)
-	wait := 0
+	at := len(o.line)
 	if len(o.secrets) > 0 {
-		wait = min(len(o.secrets[0])-1, len(line), longLine/2)
+		at = max(at-len(o.secrets[0])+1, 1)
 	}
-	o.keep(line[:len(line)-wait])
-	o.line = append(o.line[:0], line[len(line)-wait:]...)
+	for i := 0; i < len(o.secrets); i++ {
+		s := o.secrets[i]
+		from := max(at-len(s)+1, 0)
+		if n := bytes.Index(o.line[from:min(at+len(s)-1, len(o.line))], []byte(s)); n >= 0 && from+n > 0 {
+			at, i = from+n, -1 // before it, where others may lie
+		}
+	}
+	o.keep(o.scrub(o.line[:at]))
+	o.line = append(o.line[:0], o.line[at:]...)
 }
 
 func (o *commandLog) scrub(line []byte) []byte {

@@ -19,9 +19,10 @@ const niceness = 10
 
 // command is a command line that is run in a process group of its own.
 type command struct {
-	line string
-	env  []string
-	out  io.Writer // standard output and standard error
+	line  string
+	env   []string
+	out   io.Writer     // standard output and standard error
+	grace time.Duration // between SIGTERM and SIGKILL
 }
 
 // run runs the command until it ends. When ctx ends, all of its process group get SIGTERM, and SIGKILL
@@ -66,9 +67,9 @@ func (c *command) run(ctx context.Context) error {
 	group := cmd.Process.Pid
 	select {
 	case err = <-ended:
-		end(group)
+		c.end(group)
 	case <-ctx.Done():
-		end(group)
+		c.end(group)
 		<-ended
 		err = context.Cause(ctx)
 	}
@@ -80,14 +81,14 @@ func (c *command) run(ctx context.Context) error {
 }
 
 // end ends a process group. It returns when nobody is left.
-func end(group int) {
+func (c *command) end(group int) {
 	for start, sent := time.Now(), syscall.Signal(0); alive(group); time.Sleep(50 * time.Millisecond) {
 		switch {
 		case sent == 0:
 			sent = unix.SIGTERM
-		case sent == unix.SIGTERM && time.Since(start) > grace:
+		case sent == unix.SIGTERM && time.Since(start) > c.grace:
 			sent = unix.SIGKILL
-		case sent == unix.SIGKILL && time.Since(start) > 2*grace:
+		case sent == unix.SIGKILL && time.Since(start) > 2*c.grace+time.Second:
 			return // one that waits for a disk ends later
 		default:
 			continue

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,7 +61,8 @@ func (t *Training) gone(project int64, created time.Time) bool {
 	return !ok || job.Cancelled || !job.Created.Equal(created)
 }
 
-// tidy removes the folders of runs of a project but one, and what belongs to them.
+// tidy removes the folders of runs of a project but one, and what belongs to them: processes, the state
+// of the command, and a model that it has not made to its end.
 func (t *Training) tidy(project int64, but string) {
 	if !t.On() {
 		return
@@ -75,6 +77,9 @@ func (t *Training) tidy(project int64, but string) {
 		of := filepath.Join(folder, e.Name())
 		if out, errOut := os.ReadFile(filepath.Join(of, fileOut)); errOut == nil {
 			err = errors.Join(err, os.RemoveAll(string(out)+stateSuffix))
+			if _, errMade := os.Stat(filepath.Join(of, fileMade)); errMade != nil {
+				err = errors.Join(err, os.RemoveAll(string(out))) // it may not be whole
+			}
 		}
 		err = errors.Join(err, os.RemoveAll(of))
 	}
@@ -137,7 +142,7 @@ func (t *Training) train(ctx context.Context, project int64, created time.Time, 
 		return reason, err
 	}
 	out := filepath.Join(t.ModelsDir, fmt.Sprintf("%s-p%d-%.6s", base.name, project, projects.Fingerprint(created, base.identity, f.digest)))
-	if reason, err := t.make(ctx, project, base, f, folder, out); err != nil || reason != "" {
+	if reason, err := t.make(ctx, p, base, f, folder, out); err != nil || reason != "" {
 		return reason, err
 	}
 	run.Model = filepath.Base(out)
@@ -181,21 +186,21 @@ func (t *Training) present(ctx context.Context, p *projects.Project, folder stri
 var errTimeout = errors.New("it took too long")
 
 // make runs the command, unless it has made the model in an earlier attempt.
-func (t *Training) make(ctx context.Context, project int64, base *present, f *files, folder, out string) (reason string, err error) {
-	made := filepath.Join(folder, fileMade)
+func (t *Training) make(ctx context.Context, p *projects.Project, base *present, f *files, folder, out string) (reason string, err error) {
+	project, made := p.ID, filepath.Join(folder, fileMade)
 	if before, err := os.ReadFile(made); err == nil && string(before) == out && isFolder(out) {
 		return "", nil
 	}
 	if err := errors.Join(os.MkdirAll(t.ModelsDir, 0o777), os.RemoveAll(out), write(filepath.Join(folder, fileOut), []byte(out))); err != nil {
 		return "", err
 	}
-	o := newLog(t.logFile(project), t.Secrets)
+	o := newLog(t.logFile(project), append(slices.Clone(t.Secrets), p.Password))
 	t.setOutput(project, o)
 	defer t.setOutput(project, nil)
 	t.log.Info("training begins", "project", project, "model", base.key.String(), "new", filepath.Base(out))
 	timed, cancel := context.WithTimeoutCause(ctx, t.Timeout, errTimeout)
 	defer cancel()
-	c := &command{line: t.Command, env: environment(project, base.folder, f, out), out: o}
+	c := &command{line: t.Command, env: environment(project, base.folder, f, out), out: o, grace: grace}
 	err = c.run(timed)
 	killLeft(t.folder(project))
 	if closing := o.close(); closing != nil {
@@ -211,7 +216,8 @@ func (t *Training) make(ctx context.Context, project int64, base *present, f *fi
 	case ended && status == statusMade:
 		return fmt.Sprintf("the training command has ended, but has not made the folder that %s names", variableOut), nil
 	case ended && status == statusNotBetter:
-		return fmt.Sprintf("the training command says that the new model is not better (exit status %d)", statusNotBetter), nil
+		reason = fmt.Sprintf("the training command says that the new model is not better (exit status %d)", statusNotBetter)
+		return reason, write(made, []byte("not better")) // it is not judged, and stays if it is there
 	case errors.Is(err, errTimeout):
 		reason = fmt.Sprintf("the training command was ended after %v, see --train-timeout", t.Timeout)
 	default:
@@ -220,7 +226,7 @@ func (t *Training) make(ctx context.Context, project int64, base *present, f *fi
 	if last := lastLines(o.String(), 1); len(last) > 0 {
 		reason += "; its last line: " + last[0]
 	}
-	return reason, os.RemoveAll(out) // it may not be whole
+	return reason, nil
 }
 
 func isFolder(path string) bool {
