@@ -186,7 +186,7 @@ func (s *State) made(v Version, out *learn.Outcome, gone []string, earlier map[s
 		}
 	}
 	if same != nil && !v.TakenUp {
-		same.Annotations = v.Annotations
+		same.Annotations, same.Texts = v.Annotations, v.Texts
 		return
 	}
 	if same != nil {
