@@ -257,6 +257,12 @@ func (r *Recognizer) Bias(phrases *beam.Phrases) (*beam.Bias, error) {
 // Transducer reports whether texts are those of a transducer, for which there is no search.
 func (r *Recognizer) Transducer() bool { return r.transducer != nil }
 
+// WholeRows reports whether the model writes whole rows anyway, so that candidates cost next to nothing. A
+// GPU that only writes what greedy texts need does not: it has other, smaller batches for whole rows.
+func (r *Recognizer) WholeRows() bool {
+	return r.transducer == nil && len(r.workers) > 0 && r.workers[0].usual == r.workers[0].wide
+}
+
 // Aligns reports whether given texts can be found in recordings: the model has a CTC head.
 func (r *Recognizer) Aligns() bool { return r.transducer == nil || r.contract.Names.Head != "" }
 

@@ -34,6 +34,9 @@ type Request struct {
 	// Search, if set, gets every row with its candidates once and in order; see ctc.Candidates. The
 	// arguments are valid during the call. An error ends the recognition.
 	Search func(channel int, row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, sure float32) error
+	// Candidates makes Save get candidates also without a Search, for a search in times to come. On a
+	// GPU this costs more than greedy texts, see Recognizer.WholeRows; a transducer has none.
+	Candidates bool
 	// Bias is what is known of the text of a transducer, see Recognizer.Bias, or nil.
 	Bias *beam.Bias
 	// Load and Save, if set, keep the rows of windows, so that a recognition that is

@@ -125,7 +125,7 @@ func (t *track) start(ctx context.Context, from timeline.Row, n timeline.Frame) 
 	lo := int(from.Frame()-t.base) * bands
 	raw := t.raw[lo : lo+int(n)*bands]
 	w := &window{ctx: ctx, owner: t, priority: t.req.priority(), start: t.origin + from, frames: n,
-		logProbs: t.req.LogProbs != nil, decode: t.decoding != nil, search: t.req.Search != nil, done: make(chan struct{})}
+		logProbs: t.req.LogProbs != nil, decode: t.decoding != nil, search: t.req.Search != nil || t.req.Candidates && t.decoding == nil, done: make(chan struct{})}
 	t.started = true
 	t.result.Windows++
 	rows := timeline.RowsIn(n)

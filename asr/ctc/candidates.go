@@ -107,3 +107,6 @@ func (c *Candidates) Row(i int) (pieces []Candidate, sure float32) {
 
 // From returns those of the rows from number n on. They share the memory of c.
 func (c Candidates) From(n int) Candidates { return Candidates{c.rows[n:], c.all} }
+
+// Slice returns those of the rows [from, to). They share the memory of c.
+func (c Candidates) Slice(from, to int) Candidates { return Candidates{c.rows[from:to:to], c.all} }
