@@ -59,6 +59,7 @@ var (
 	descJobs    = prometheus.NewDesc(namespace+"_jobs", "Jobs, by kind, class and state.", []string{"kind", "class", "state"}, nil)
 	descOldest  = prometheus.NewDesc(namespace+"_oldest_job_seconds", "Age of the job that has been ready for longest, by kind and class.", []string{"kind", "class"}, nil)
 	descStored  = prometheus.NewDesc(namespace+"_store_bytes", "Bytes stored, by bucket.", []string{"bucket"}, nil)
+	descKept    = prometheus.NewDesc(namespace+"_kept_rows_bytes", "Bytes of rows that are kept of recordings that were transcribed.", nil, nil)
 	descFree    = prometheus.NewDesc(namespace+"_store_free_bytes", "Bytes free for the data directory.", nil, nil)
 	descHealthy = prometheus.NewDesc(namespace+"_store_healthy", "1 while jobs can be accepted and stored.", nil, nil)
 	descReady   = prometheus.NewDesc(namespace+"_ready", "1 once a model is loaded and the queue is open.", nil, nil)
@@ -66,7 +67,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *queueCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descJobs, descOldest, descStored, descFree, descHealthy, descReady} {
+	for _, d := range []*prometheus.Desc{descJobs, descOldest, descStored, descKept, descFree, descHealthy, descReady} {
 		out <- d
 	}
 }
@@ -103,6 +104,7 @@ func (c *queueCollector) Collect(out chan<- prometheus.Metric) {
 	for bucket, n := range stats.Bytes {
 		gauge(descStored, float64(n), bucket)
 	}
+	gauge(descKept, float64(stats.Kept))
 	if stats.Free >= 0 {
 		gauge(descFree, float64(stats.Free))
 	}

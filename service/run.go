@@ -82,7 +82,8 @@ func (s *Service) assemble() (err error) {
 	}
 	places, most := o.places()
 	if s.recordings, err = recordings.New(recordings.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Media: o.Media, Client: s.client,
-		Places: places, MostPlaces: most, Parts: partials.New(s.queue, s.projects, s.client, s.log), FFmpeg: o.FFmpeg, Logger: s.log, Registry: o.Registry}); err != nil {
+		Places: places, MostPlaces: most, Parts: partials.New(s.queue, s.projects, s.client, s.log), FFmpeg: o.FFmpeg,
+		NoKeptRows: o.Jobs.KeptWindowBytes < 0, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	s.shutdown.add("downloads", func(context.Context) error { s.recordings.Close(); return nil })

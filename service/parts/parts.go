@@ -9,6 +9,7 @@ package parts
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -28,12 +29,39 @@ func Index(channel int, start timeline.Row) int { return channel<<40 | int(start
 // Stored returns the rows of windows that were stored for a model of a width, none for others.
 func Stored(windows map[int][]byte, width int) func(channel int, start timeline.Row) ctc.Saved {
 	return func(channel int, start timeline.Row) ctc.Saved {
-		rows, err := ctc.ParseSaved(windows[Index(channel, start)], width)
+		data, ok := windows[Index(channel, start)]
+		if !ok {
+			return ctc.Saved{}
+		}
+		rows, err := ctc.ParseSaved(data, width)
 		if err != nil {
 			return ctc.Saved{}
 		}
 		return rows
 	}
+}
+
+// Channel returns the windows of a channel by where they start, given those that were stored for a model
+// of a width. One that cannot be read is an error.
+func Channel(windows map[int][]byte, channel, width int) (map[timeline.Row]ctc.Saved, error) {
+	out := make(map[timeline.Row]ctc.Saved)
+	for index, data := range windows {
+		of, start := place(index)
+		if of != channel {
+			continue
+		}
+		rows, err := ctc.ParseSaved(data, width)
+		if err != nil {
+			return nil, fmt.Errorf("the window at row %d: %w", start, err)
+		}
+		out[start] = rows
+	}
+	return out, nil
+}
+
+// place inverts Index.
+func place(index int) (channel int, start timeline.Row) {
+	return index >> 40, timeline.Row(index & (1<<40 - 1))
 }
 
 // Taker says what becomes of the transcripts. Its zero value takes none.
@@ -115,7 +143,7 @@ func (p *Parts) store(recognized timeline.Sample) error {
 	// those of the recording.
 	var end timeline.Row
 	for index := range stored {
-		channel, start := index>>40, timeline.Row(index&(1<<40-1))
+		channel, start := place(index)
 		if last := start + timeline.Row(len(rows(channel, start).Rows)); last.Sample() <= recognized {
 			end = max(end, last)
 		}

@@ -21,23 +21,30 @@ import (
 // Whoever has fetched them may have the transcript of them, so the model runs over them once:
 // the first job transcribes, the others wait for it and copy.
 
-// content identifies what a version of a transcript is made of: the bytes of a file, and the
-// suffix of its name, at which decoders look. It is empty for a file that may be incomplete.
-func (o *opened) content(ctx context.Context, version string) (string, error) {
+// identify finds out what a transcript is made of: the bytes of a file, and the suffix of its name, at
+// which decoders look. content identifies them for a version of the transcript, and rows, see
+// Summary.Rows, for all versions whose rows are the same. Both are empty for a file that may be
+// incomplete, and rows for a model of which none are kept.
+func (o *opened) identify(ctx context.Context, version string) (content, rows string, err error) {
 	if len(o.Warnings) > 0 {
-		return "", nil
+		return "", "", nil
 	}
 	f, err := os.Open(o.Path)
 	if err != nil {
-		return "", fmt.Errorf("read the recording: %w", err)
+		return "", "", fmt.Errorf("read the recording: %w", err)
 	}
 	defer f.Close()
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n", version, strings.ToLower(filepath.Ext(o.Path)))
-	if _, err := io.Copy(h, reader{ctx, f}); err != nil {
-		return "", fmt.Errorf("read the recording: %w", err)
+	made, file := sha256.New(), sha256.New()
+	both := io.MultiWriter(made, file)
+	fmt.Fprintf(made, "%s\n", version)
+	fmt.Fprintf(both, "%s\n", strings.ToLower(filepath.Ext(o.Path)))
+	if _, err := io.Copy(both, reader{ctx, f}); err != nil {
+		return "", "", fmt.Errorf("read the recording: %w", err)
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	if of := o.transcriber.RowsVersion(); of != "" {
+		rows = of + "-" + hex.EncodeToString(file.Sum(nil)[:16])
+	}
+	return hex.EncodeToString(made.Sum(nil)), rows, nil
 }
 
 // reader ends with its context.

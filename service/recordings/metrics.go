@@ -16,6 +16,7 @@ type metrics struct {
 	audio        prometheus.Counter
 	speed        prometheus.Histogram
 	windows      *prometheus.CounterVec
+	again        prometheus.Counter
 	seams        prometheus.Histogram
 	confidence   prometheus.Histogram
 	unrecognized prometheus.Counter
@@ -40,7 +41,8 @@ func newMetrics(r prometheus.Registerer, p *progress.Progress) *metrics {
 	return &metrics{
 		audio:        counter("audio_seconds_total", "Seconds of audio transcribed."),
 		speed:        histogram("rtfx", "Seconds of audio per second, of each recording, including the download.", prometheus.ExponentialBuckets(1, 2, 14)),
-		windows:      counters("windows_total", "Windows of recordings, by whether they were transcribed or silent.", "outcome"),
+		windows:      counters("windows_total", "Windows of recordings, by whether they were transcribed, silent, or decoded from rows that were kept.", "outcome"),
+		again:        counter("recordings_decoded_again_total", "Recordings decoded again from rows that were kept, without running the model on these."),
 		seams:        histogram("seam_disagreement_ratio", "Share of the rows covered by two neighbouring windows on which they disagree, of each recording.", []float64{0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5}),
 		confidence:   histogram("confidence", "Confidence of each recording.", prometheus.LinearBuckets(0.1, 0.1, 9)),
 		unrecognized: counter("unrecognized_speech_seconds_total", "Seconds of audio as loud as speech for which no words were recognized."),
@@ -51,10 +53,17 @@ func newMetrics(r prometheus.Registerer, p *progress.Progress) *metrics {
 }
 
 // transcribed counts a recording.
-func (m *metrics) transcribed(t *transcript.Transcript, took time.Duration) {
+func (m *metrics) transcribed(t *transcript.Transcript, took time.Duration, w *windows) {
 	m.audio.Add(t.Duration.Seconds())
-	m.speed.Observe(t.Duration.Seconds() / max(took.Seconds(), 1e-3))
-	m.windows.WithLabelValues("transcribed").Add(float64(t.Diagnostics.Windows - t.Diagnostics.WindowsSkipped))
+	kept := 0
+	if w.again() {
+		m.again.Inc()
+		kept = min(w.taken, t.Diagnostics.Windows-t.Diagnostics.WindowsSkipped) // of equal channels one counts
+		m.windows.WithLabelValues("kept").Add(float64(kept))
+	} else {
+		m.speed.Observe(t.Duration.Seconds() / max(took.Seconds(), 1e-3))
+	}
+	m.windows.WithLabelValues("transcribed").Add(float64(t.Diagnostics.Windows - t.Diagnostics.WindowsSkipped - kept))
 	m.windows.WithLabelValues("silent").Add(float64(t.Diagnostics.WindowsSkipped))
 	m.seams.Observe(t.Diagnostics.SeamDisagreement)
 	m.confidence.Observe(t.Confidence)

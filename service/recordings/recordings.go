@@ -42,12 +42,16 @@
 // Hotwords are the case in which such a version comes back soon: a person changes the list of a
 // project, and then changes it back. A request for the version starts the job anew.
 //
+// A version that differs in how rows are decoded, and not in the rows, is decoded from those that the
+// version before has kept; the model does not run. See kept.go.
+//
 // # What others ask for
 //
 //	Enqueue, State      a transcription, and whether it is done
 //	Transcript, Build   its result: as it is, or as results for a project's page
 //	Region              the text between two times, at once
 //	Align               when the words of given texts are said
+//	KeptRows            the rows of a recording that was transcribed, without running the model
 package recordings
 
 import (
@@ -93,6 +97,9 @@ type Options struct {
 
 	Parts parts.Taker // of transcripts of what has been transcribed so far
 
+	// NoKeptRows leaves out that rows are kept for versions to come; see jobs.Options.
+	NoKeptRows bool
+
 	FFmpeg   string // see audio.Options
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // of metrics; nil: not registered
@@ -100,19 +107,20 @@ type Options struct {
 
 // Recordings transcribes recordings. It is safe for concurrent use.
 type Recordings struct {
-	queue    *queue.Queue
-	projects *projects.Registry
-	models   *modelpool.Pool
-	fetcher  *media.Fetcher
-	client   *api.Client // or nil
-	ffmpeg   string
-	log      *slog.Logger
-	parts    parts.Taker
-	metrics  *metrics
-	progress *progress.Progress
-	turns    *turns.Turns
-	workers  int
-	opening  chan struct{} // capacity 1; held by the worker that waits to open a recording
+	queue      *queue.Queue
+	projects   *projects.Registry
+	models     *modelpool.Pool
+	fetcher    *media.Fetcher
+	client     *api.Client // or nil
+	ffmpeg     string
+	log        *slog.Logger
+	parts      parts.Taker
+	noKeptRows bool
+	metrics    *metrics
+	progress   *progress.Progress
+	turns      *turns.Turns
+	workers    int
+	opening    chan struct{} // capacity 1; held by the worker that waits to open a recording
 }
 
 // New returns Recordings, and makes the folder of the cache. The caller closes them.
@@ -120,7 +128,7 @@ func New(o Options) (*Recordings, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, parts: o.Parts, progress: progress.New(o.Places),
+	r := &Recordings{queue: o.Queue, projects: o.Projects, models: o.Models, client: o.Client, ffmpeg: o.FFmpeg, log: o.Logger, parts: o.Parts, noKeptRows: o.NoKeptRows, progress: progress.New(o.Places),
 		turns: turns.New(o.Places), opening: make(chan struct{}, 1)}
 	r.workers = r.turns.Most() + max(o.MostPlaces-max(o.Places, 1), 0)
 	r.metrics = newMetrics(o.Registry, r.progress)
@@ -210,11 +218,19 @@ func (r *Recordings) Enqueue(ctx context.Context, rec Recording, class priority.
 
 // Restart has a transcription made anew that Enqueue has returned, with fresh attempts: one that was
 // given up, one that waits because it failed and, if o says so, one that is done. One that runs
-// goes on.
+// goes on. With Done, the model runs again: rows that other versions of the recording have kept are
+// removed.
 func (r *Recordings) Restart(ctx context.Context, job jobs.Job, o jobs.RestartOptions) (jobs.Job, error) {
 	q, err := r.queue.Get()
 	if err != nil {
 		return jobs.Job{}, err
+	}
+	if o.Done {
+		for _, other := range q.Kept(keptAs(job.Key)) {
+			if other.Key != job.Key && other.Project == job.Project {
+				r.drop(ctx, q, other.Key)
+			}
+		}
 	}
 	if job.State == jobs.Queued && job.Attempts == 0 {
 		return job, nil // it is fresh
@@ -254,6 +270,7 @@ type opened struct {
 	*media.File
 	recognizer  *asr.Recognizer
 	transcriber *transcribe.Transcriber
+	rows        string        // names its rows, see Summary; empty: they are not kept
 	fetched     time.Duration // what fetching took
 	release     func()        // the recognizer
 }
@@ -325,11 +342,11 @@ func (r *Recordings) options(ctx context.Context, rec *Recording) (transcribe.Op
 // Peek asks for the first byte of the recording of a job, given its payload. The error is the
 // one that fetching it would give.
 func (r *Recordings) Peek(ctx context.Context, payload []byte) error {
-	var rec Recording
-	if err := json.Unmarshal(payload, &rec); err != nil {
-		return fmt.Errorf("the job cannot be read: %w", err)
+	rec, err := parseRecording(payload)
+	if err != nil {
+		return err
 	}
-	request, err := r.mediaRequest(ctx, &rec)
+	request, err := r.mediaRequest(ctx, rec)
 	if err == nil {
 		_, err = r.fetcher.Peek(ctx, request, 1)
 	}
@@ -354,11 +371,20 @@ func (r *Recordings) unserved(ctx context.Context, rec *Recording, cause error) 
 	return &NoStorageError{rec.ProjectID, root}
 }
 
+// parseRecording reads the payload of a job.
+func parseRecording(payload []byte) (*Recording, error) {
+	var rec Recording
+	if err := json.Unmarshal(payload, &rec); err != nil {
+		return nil, fmt.Errorf("the job cannot be read: %w", err)
+	}
+	return &rec, nil
+}
+
 // Storage returns what of a storage in Label Studio the recording of a job is in, given its
 // payload; see media.Fetcher.Storage.
 func (r *Recordings) Storage(payload []byte) (root string, ok bool) {
-	var rec Recording
-	if err := json.Unmarshal(payload, &rec); err != nil {
+	rec, err := parseRecording(payload)
+	if err != nil {
 		return "", false
 	}
 	return r.fetcher.Storage(rec.Value)

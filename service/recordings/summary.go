@@ -16,26 +16,38 @@ import (
 // no transcript has to be read for it; jobs of earlier programs have none. A list reads a hundred
 // thousand of them at once, so it is a line of names and numbers:
 //
-//	length_s=90.5 confidence=0.875 speed=31.4
+//	length_s=90.5 confidence=0.875 speed=31.4 rows=16d5e09cf4b8b3c1-0b9e…
 //
 // The names are on users' disks. Unknown ones are passed over.
 type Summary struct {
 	LengthS    float64
 	Confidence float64 // the mean of the words
 	// Speed is in seconds of audio a second, of the attempt that came to the end; 0 for a
-	// transcript that was copied.
+	// transcript that was copied, or decoded from rows that were kept.
 	Speed float64
+	// Rows names the rows that the job keeps, or has kept: their version, see
+	// transcribe.Options.RowsVersion, a hyphen, and the digest of the file. It is empty if it keeps
+	// none.
+	Rows string
 }
 
 // Text writes the line.
 func (s Summary) Text() []byte {
-	return fmt.Appendf(nil, "length_s=%.3f confidence=%.4f speed=%.2f", s.LengthS, s.Confidence, s.Speed)
+	text := fmt.Appendf(nil, "length_s=%.3f confidence=%.4f speed=%.2f", s.LengthS, s.Confidence, s.Speed)
+	if s.Rows != "" {
+		text = append(append(text, " rows="...), s.Rows...)
+	}
+	return text
 }
 
 // ParseSummary reads the summary of a transcription's job; ok is false if there is none.
 func ParseSummary(raw []byte) (s Summary, ok bool) {
 	for field := range bytes.FieldsSeq(raw) {
 		name, number, _ := bytes.Cut(field, []byte("="))
+		if string(name) == "rows" {
+			s.Rows = string(number)
+			continue
+		}
 		x, err := strconv.ParseFloat(string(number), 64)
 		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
 			continue
@@ -52,8 +64,8 @@ func ParseSummary(raw []byte) (s Summary, ok bool) {
 	return s, ok
 }
 
-// note is what is kept with the job of a transcript that was made at a speed.
-func note(t *transcript.Transcript, speed float64) jobs.Note {
+// summary returns that of a transcript that was made at a speed.
+func summary(t *transcript.Transcript, speed float64) Summary {
 	words, sum := 0, 0.0
 	for i := range t.Segments {
 		for _, w := range t.Segments[i].Words {
@@ -64,7 +76,7 @@ func note(t *transcript.Transcript, speed float64) jobs.Note {
 	if words > 0 {
 		s.Confidence = sum / float64(words)
 	}
-	return jobs.Note{Title: t.Source, Summary: s.Text()}
+	return s
 }
 
 // Progress returns how far the transcription of a job is; ok is false if it does not run here.

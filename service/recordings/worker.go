@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/parts"
 	"github.com/asr-backend/asr-backend/service/progress"
-	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
 )
@@ -68,8 +65,11 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	if now := o.transcriber.Version(); now != rec.Version {
 		return &OutdatedError{rec.Version, now}
 	}
-	if job.Content, err = o.content(ctx, rec.Version); err != nil {
+	if job.Content, o.rows, err = o.identify(ctx, rec.Version); err != nil {
 		return err
+	}
+	if r.noKeptRows {
+		o.rows = ""
 	}
 	if job.Content != a.Job().Content {
 		if err := a.Identify(ctx, job.Content); err != nil {
@@ -81,16 +81,17 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 		if t := r.copied(ctx, same); t != nil {
 			t.Source = o.Name
 			r.log.Info("recording transcribed before", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "as", same.Key)
-			return finish(a, t, 0)
+			return finish(a, t, summary(t, 0), nil)
 		}
 	}
 	if wait > 0 {
 		return a.Snooze(wait)
 	}
-	request, err := r.request(ctx, a, o.recognizer)
+	windows, err := r.windows(ctx, q, a, o, job.Content)
 	if err != nil {
 		return err
 	}
+	request := windows.request(o.recognizer)
 	running := r.progress.Begin(job.Key, a.Class(), rec.ProjectID, rec.TaskID, o.Name)
 	running.SetSpeed(o.recognizer.Device().Speed)
 	done := false
@@ -127,15 +128,22 @@ func (r *Recordings) transcribe(ctx context.Context, a *jobs.Attempt[Recording])
 	}
 	t.Source = o.Name
 	t.Diagnostics.Warnings = append(t.Diagnostics.Warnings, o.Warnings...)
-	if err := finish(a, t, running.Speed()); err != nil {
+	again, speed := windows.again(), running.Speed()
+	if again {
+		speed = 0 // it says nothing about the model
+	}
+	if err := finish(a, t, summary(t, speed), windows); err != nil {
 		return err
 	}
-	done = true
-	took := time.Since(start)
-	r.metrics.transcribed(t, took)
-	r.log.Info("recording transcribed", "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "audio_s", t.Duration.Seconds(),
+	r.release(context.WithoutCancel(ctx), q, job) // ctx has ended with the attempt
+	done = !again
+	took, what := time.Since(start), "recording transcribed"
+	if r.metrics.transcribed(t, took, windows); again {
+		what = "recording decoded again from kept rows"
+	}
+	r.log.Info(what, "job", job.Key, "project", rec.ProjectID, "task", rec.TaskID, "file", o.Name, "audio_s", t.Duration.Seconds(),
 		"took_s", took.Seconds(), "fetch_s", o.fetched.Seconds(), "rtfx", t.Duration.Seconds()/max(took.Seconds(), 1e-3), "regions", len(t.Segments),
-		"confidence", t.Confidence, "windows", t.Diagnostics.Windows, "skipped", t.Diagnostics.WindowsSkipped,
+		"confidence", t.Confidence, "windows", t.Diagnostics.Windows, "skipped", t.Diagnostics.WindowsSkipped, "kept", windows.taken,
 		"seam_disagreement", t.Diagnostics.SeamDisagreement, "deliveries", job.Attempts, "warnings", t.Diagnostics.Warnings)
 	return nil
 }
@@ -149,30 +157,15 @@ func (r *Recordings) fetching(key string, rec *Recording) *progress.Arriving {
 	return r.progress.Fetch(key, speed)
 }
 
-// finish ends an attempt with its transcript, which was made at a speed.
-func finish(a *jobs.Attempt[Recording], t *transcript.Transcript, speed float64) error {
+// finish ends an attempt with its transcript and, unless they are nil, keeps the windows.
+func finish(a *jobs.Attempt[Recording], t *transcript.Transcript, s Summary, w *windows) error {
 	result, err := t.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	return a.FinishWith(result, note(t, speed))
-}
-
-// request keeps the rows of windows with the job, so that a crash costs a batch.
-func (r *Recordings) request(ctx context.Context, a *jobs.Attempt[Recording], recognizer *asr.Recognizer) (transcribe.Request, error) {
-	stored, err := a.Windows(ctx)
-	if err != nil {
-		return transcribe.Request{}, err
+	note := jobs.Note{Title: t.Source, Summary: s.Text()}
+	if w != nil {
+		w.keep(&note, s)
 	}
-	var failed atomic.Bool // logged once
-	return transcribe.Request{Request: asr.Request{
-		Priority: a.Job().Class,
-		Load:     parts.Stored(stored, recognizer.Contract().Width),
-		Save: func(channel int, start timeline.Row, rows *ctc.Saved) {
-			err := a.PutWindow(ctx, parts.Index(channel, start), rows.Encode())
-			if err != nil && ctx.Err() == nil && !failed.Swap(true) {
-				r.log.Warn("windows are not stored: a crash would cost more than one", "job", a.Job().Key, "error", err)
-			}
-		},
-	}}, nil
+	return a.FinishWith(result, note)
 }

@@ -54,6 +54,10 @@ type Options struct {
 	// Remote has recordings fetched from Studio with its token, and not read from its folder.
 	Remote  bool
 	Metrics prometheus.Registerer // of recordings; nil: not registered
+	// Observe is called after each run of a model; nil: nobody.
+	Observe func(asr.Run)
+	// NoKeptRows has no rows of recordings kept.
+	NoKeptRows bool
 }
 
 // New returns a fixture that is closed at the end of the test.
@@ -67,7 +71,7 @@ func New(t testing.TB, o Options) *Fixture {
 		o.JobsDir = filepath.Join(dir, "jobs")
 	}
 	f := &Fixture{t: t, Studio: labelstudiotest.New(t, labelstudiotest.Options{})}
-	pool := modelpool.Options{Recognizer: asr.Options{Provider: ort.CPU, Threads: 1}, Open: open(t)}
+	pool := modelpool.Options{Recognizer: asr.Options{Provider: ort.CPU, Threads: 1, Observe: o.Observe}, Open: open(t)}
 	if !o.NoLibrary {
 		oracle.NeedLibrary(t)
 		pool.Library = oracle.Library()
@@ -94,7 +98,8 @@ func New(t testing.TB, o Options) *Fixture {
 		fetch.Server, err = api.New(api.Options{URL: f.Studio.URL, Token: labelstudio.NewSecret(f.Studio.Token)})
 		must()
 	}
-	f.Recordings, err = recordings.New(recordings.Options{Queue: f.Queue, Projects: f.Registry, Models: f.Models, FFmpeg: "off", Media: fetch, Registry: o.Metrics})
+	f.Recordings, err = recordings.New(recordings.Options{Queue: f.Queue, Projects: f.Registry, Models: f.Models, FFmpeg: "off", Media: fetch,
+		NoKeptRows: o.NoKeptRows, Registry: o.Metrics})
 	must()
 	t.Cleanup(func() {
 		f.Recordings.Close()
