@@ -10,7 +10,7 @@
 // # What is compared
 //
 // An annotation is compared with what is predicted for its task in the project's present
-// version, if the recording has been transcribed. Both sides are passages: the texts of
+// version, if the recording has been transcribed in it, else in the last version in which it was. Both sides are passages: the texts of
 // regions or, on a page without regions, the text of the whole recording. An annotation
 // without text says nothing about a prediction and is not kept. One of more than MaxWords words
 // is kept without its texts and with the reason; it does not count.

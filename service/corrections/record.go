@@ -7,8 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/labelconfig"
+	"github.com/asr-backend/asr-backend/service/predictions"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 )
@@ -74,11 +76,19 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 			plans, keys = append(plans, plan), append(keys, c.Recordings.Key(recordings.Of(p, t.ID, value)))
 		}
 	}
+	version := p.Version
 	built, err := c.Recordings.Build(ctx, p, plans, keys, t.Data, nil)
+	if errors.Is(err, recordings.ErrNotTranscribed) {
+		// The version has changed since the task was opened, and may not be made for it any more.
+		var ok bool
+		if keys, version, ok = c.earlier(p, t.ID, keys); ok {
+			built, err = c.Recordings.Build(ctx, p, plans, keys, t.Data, nil)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	out := &Correction{Task: t.ID, Annotation: a.ID, Version: p.Version, At: time.Now().UTC()}
+	out := &Correction{Task: t.ID, Annotation: a.ID, Version: version, At: time.Now().UTC()}
 	out.Transcripts = map[int]string{}
 	for i, plan := range plans {
 		out.Transcripts[plan.Index] = keys[i]
@@ -100,6 +110,32 @@ func (c *Corrections) compare(ctx context.Context, p *projects.Project, t *label
 	out.markUnchanged()
 	out.Outcome = out.outcome(a)
 	return out, nil
+}
+
+// earlier returns the transcriptions of a task in the last version that was made, and the version of
+// the predictions that were built from them; ok is false if there is none. Transcriptions that are
+// there in the present version are among them.
+func (c *Corrections) earlier(p *projects.Project, task int64, keys []string) (_ []string, version string, ok bool) {
+	q, err := c.Queue.Get()
+	if err != nil {
+		return nil, "", false
+	}
+	out := slices.Clone(keys)
+	for i, key := range keys {
+		if job, there := q.Peek(key); there && job.State == jobs.Done {
+			continue
+		}
+		if out[i], ok = c.Recordings.Earlier(p.ID, key); !ok {
+			return nil, "", false
+		}
+	}
+	version = p.Version // if nothing was pushed
+	for push := range q.Jobs(jobs.Filter{Project: projects.Name(p.ID), Kind: predictions.Kind}) {
+		if _, of, v, ok := predictions.ParseKey(push.Key); ok && of == task && slices.Contains(out, push.After) {
+			version = v
+		}
+	}
+	return out, version, true
 }
 
 // RecordAll records all annotations of a project, or with zero of all projects, and forgets

@@ -69,10 +69,13 @@ const mostOpen = 32
 func New(q *queue.Queue) *Store { return &Store{queue: q, open: map[version]*opened{}} }
 
 // Put stores a version under the digest of what it uses, and returns that. A version that uses
-// nothing has no name and is not stored.
+// nothing has no name and is not stored, and one that is there stays as it is.
 func (s *Store) Put(ctx context.Context, project int64, v *learn.Version) (name string, err error) {
 	if name = v.Used.Digest(); name == "" {
 		return "", nil
+	}
+	if _, err := s.Get(ctx, project, name); err == nil {
+		return name, nil // it may be in use, and is not to be missing for a moment
 	}
 	raw, err := json.Marshal(v)
 	if err == nil {

@@ -32,15 +32,20 @@ type team struct {
 	corrections *corrections.Corrections
 	knowledge   *knowledge.Store
 	due         *projects.Due
-	t           *testing.T
+	t           testing.TB
 	texts       []string // what is said in each recording
 	tasks       []labelstudio.Task
-	keys        []string // of the last transcription of each
 }
 
-func newTeam(t *testing.T, recordings int) *team {
+func newTeam(t testing.TB, recordings int) *team {
 	t.Helper()
-	f := &team{Fixture: servicetest.New(t, servicetest.Options{Model: models.EmbeddedName}), t: t, due: projects.NewDue()}
+	return newTeamIn(t, recordings, "")
+}
+
+// newTeamIn returns a team whose queue is in a folder; empty stands for a new one.
+func newTeamIn(t testing.TB, recordings int, dir string) *team {
+	t.Helper()
+	f := &team{Fixture: servicetest.New(t, servicetest.Options{Model: models.EmbeddedName, JobsDir: dir}), t: t, due: projects.NewDue()}
 	f.knowledge = f.Fixture.Knowledge
 	var err error
 	must := func() {
@@ -74,7 +79,6 @@ func newTeam(t *testing.T, recordings int) *team {
 		f.tasks = append(f.tasks, labelstudio.Task{ID: int64(i + 1), Project: 1,
 			Data: labelstudio.Data{"audio": json.RawMessage(fmt.Sprintf("%q", f.Upload(line[name], raw)))}})
 	}
-	f.keys = make([]string, recordings)
 	return f
 }
 
@@ -95,26 +99,34 @@ func (f *team) project() *projects.Project {
 // transcribe transcribes recordings in the present version, and returns their texts.
 func (f *team) transcribe(tasks []int) (texts []string) {
 	f.t.Helper()
-	p := f.project()
 	for _, i := range tasks {
-		value, _ := p.Plans[0].Recording(f.tasks[i].Data)
-		job, err := f.Recordings.Enqueue(f.t.Context(), recordings.Of(p, f.tasks[i].ID, value), priority.Batch)
+		text, err := f.transcribeOne(i)
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		f.keys[i] = job.Key
-		if !job.State.Ended() {
-			if err := f.Work(f.Recordings.Worker()); err != nil {
-				f.t.Fatal(err)
-			}
-		}
-		tr, err := f.Recordings.Transcript(f.t.Context(), 1, job.Key)
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		texts = append(texts, tr.Text())
+		texts = append(texts, text)
 	}
 	return texts
+}
+
+func (f *team) transcribeOne(task int) (string, error) {
+	f.t.Helper()
+	p := f.project()
+	value, _ := p.Plans[0].Recording(f.tasks[task].Data)
+	job, err := f.Recordings.Enqueue(f.t.Context(), recordings.Of(p, f.tasks[task].ID, value), priority.Batch)
+	if err != nil {
+		return "", err
+	}
+	if !job.State.Ended() {
+		if err := f.Work(f.Recordings.Worker()); err != nil {
+			return "", err
+		}
+	}
+	tr, err := f.Recordings.Transcript(f.t.Context(), 1, job.Key)
+	if err != nil {
+		return "", err
+	}
+	return tr.Text(), nil
 }
 
 // correct records what a person makes of the prediction of a task.
@@ -133,7 +145,12 @@ func (f *team) correct(task int, text string) {
 // learn has the project learn and returns the run.
 func (f *team) learn() *learning.Run {
 	f.t.Helper()
-	if _, err := f.Enqueue(f.t.Context(), 1, learning.Asked); err != nil {
+	return f.learnBecause(learning.Asked)
+}
+
+func (f *team) learnBecause(why learning.Trigger) *learning.Run {
+	f.t.Helper()
+	if _, err := f.Enqueue(f.t.Context(), 1, why); err != nil {
 		f.t.Fatal(err)
 	}
 	if err := f.Work(f.Learning.Worker()); err != nil {

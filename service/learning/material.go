@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,42 +43,48 @@ func (l *Learning) corrections(ctx context.Context, project int64) (*material, e
 		task int64
 		plan int
 	}
-	latest := map[place]*corrections.Correction{}
+	type found struct {
+		annotation int64
+		at         time.Time
+		texts      []learn.Correction
+		from       []source
+	}
+	latest := map[place]*found{}
 	for c, err := range l.Corrections.All(ctx, project) {
 		if err != nil {
 			return nil, err
 		}
 		m.corrections++
 		m.there[c.Annotation] = true
-		for _, p := range c.Corrected {
-			at := place{c.Task, p.Plan}
-			if now := latest[at]; now == nil || c.At.After(now.At) || c.At.Equal(now.At) && c.Annotation > now.Annotation {
-				latest[at] = c
+		now := map[int]*found{} // by plan
+		for i := range c.Corrected {
+			p := &c.Corrected[i]
+			f := now[p.Plan]
+			if f == nil {
+				f = &found{annotation: c.Annotation, at: c.At}
+				now[p.Plan] = f
+			}
+			text, from := l.passage(c, p)
+			f.texts, f.from = append(f.texts, text), append(f.from, from)
+		}
+		for plan, f := range now {
+			at := place{c.Task, plan}
+			if before := latest[at]; before == nil || !f.at.Before(before.at) {
+				latest[at] = f
 			}
 		}
 	}
-	seen := map[int64]bool{}
-	for c, err := range l.Corrections.All(ctx, project) {
-		if err != nil {
-			return nil, err
-		}
-		for i := range c.Corrected {
-			p := &c.Corrected[i]
-			if latest[place{c.Task, p.Plan}].Annotation != c.Annotation {
-				continue
-			}
-			if !seen[c.Annotation] {
-				seen[c.Annotation] = true
-				m.annotations = append(m.annotations, c.Annotation)
-			}
-			m.add(l.passage(c, p))
+	places := slices.SortedFunc(maps.Keys(latest), func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.task, b.task), cmp.Compare(a.plan, b.plan))
+	})
+	for _, at := range places {
+		f := latest[at]
+		m.Corrections, m.from = append(m.Corrections, f.texts...), append(m.from, f.from...)
+		if !slices.Contains(m.annotations, f.annotation) {
+			m.annotations = append(m.annotations, f.annotation)
 		}
 	}
 	return m, nil
-}
-
-func (m *material) add(c learn.Correction, s source) {
-	m.Corrections, m.from = append(m.Corrections, c), append(m.from, s)
 }
 
 // passage returns what is learnt from a text of a correction.

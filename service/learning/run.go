@@ -56,6 +56,9 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 	if p.Settings.Learn == projects.LearnOff {
 		return &Run{Reason: `the project does not learn: "learn" is off`}, nil
 	}
+	if unsuited, err := l.unsuited(ctx, p); unsuited != "" || err != nil {
+		return &Run{Reason: unsuited}, err
+	}
 	m, err := l.corrections(ctx, project)
 	if err != nil {
 		return nil, err
@@ -74,9 +77,6 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 	}
 	gone := state.gone(m.there)
 	out, earlier, err := l.candidate(ctx, p, m, before, slices.Contains(gone, current), state)
-	if errors.Is(err, errTransducer) { // nothing to try again before there are other corrections
-		return &Run{Reason: err.Error(), Corrections: m.corrections}, l.Projects.SetLastLearnt(ctx, project, began, m.corrections)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +111,22 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 	return run, l.tidy(ctx, project)
 }
 
+// unsuited says why a project cannot learn with its model; empty if it can.
+func (l *Learning) unsuited(ctx context.Context, p *projects.Project) (string, error) {
+	r, release, err := l.Models.Use(ctx, p.Settings.ModelKey())
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	switch {
+	case !r.Transducer():
+		return "", nil
+	case r.Aligns():
+		return `the text is that of a transducer, for which nothing is learnt; with "decoder": "ctc" in the extra params it is that of the CTC head, for which something is`, nil
+	}
+	return "the text is that of a transducer, for which nothing is learnt", nil
+}
+
 // before returns what is used now, nil for nothing, and its version.
 func (l *Learning) before(ctx context.Context, project int64) (*learn.Version, string, error) {
 	current, err := l.Projects.Learnt(ctx, project)
@@ -124,9 +140,6 @@ func (l *Learning) before(ctx context.Context, project int64) (*learn.Version, s
 	return v, current, err
 }
 
-// errTransducer says why a project does not learn.
-var errTransducer = errors.New(`the project is decoded with a transducer, for which nothing can be learnt yet; "decoder": "ctc" in its extra params chooses the CTC head of a hybrid`)
-
 // candidate makes and judges a candidate. earlier are the errors of versions that are kept on the
 // recordings that judge now.
 func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *material, before *learn.Version, gone bool, state *State) (_ *learn.Outcome, earlier map[string]float64, err error) {
@@ -135,9 +148,6 @@ func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *materi
 		return nil, nil, err
 	}
 	defer release()
-	if r.Transducer() {
-		return nil, nil, errTransducer
-	}
 	general, _ := r.Lexicon()
 	read := rows{l: l, project: p.ID, m: m}
 	o := learn.Options{Vocabulary: r.Bundle().Vocabulary, Search: r.Searching(nil), General: general, Hotwords: p.Transcription.Hotwords,

@@ -60,6 +60,7 @@ func (r *Registry) Forget(ctx context.Context, project int64) error {
 	maps.DeleteFunc(r.values, func(k valueKey, _ value) bool { return k.project == project })
 	delete(r.written, project)
 	r.mu.Unlock()
+	r.noteLearnt(project, "")
 	if err := unlist(ctx, q, project); err != nil {
 		return fmt.Errorf("forget project %d: %w", project, err)
 	}

@@ -8,13 +8,31 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // Recorded names the recording of a transcription within its project, given the key of the job: the
 // same in all versions. It is empty for an empty key.
 func Recorded(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
+
+// Earlier returns the key of the last transcription of a recording in another version that is done
+// and kept, given the key of one; ok is false if there is none.
+func (r *Recordings) Earlier(project int64, key string) (earlier string, ok bool) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return "", false
+	}
+	var ended time.Time
+	for job := range q.Jobs(jobs.Filter{Project: projects.Name(project), Kind: Kind, States: []jobs.State{jobs.Done}}) {
+		if job.Key != key && Recorded(job.Key) == Recorded(key) && job.Ended.After(ended) {
+			earlier, ok, ended = job.Key, true, job.Ended
+		}
+	}
+	return earlier, ok
+}
 
 // Length returns how long the recording of a transcription is, given the key of the job, if that is
 // done and kept.

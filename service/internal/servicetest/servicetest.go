@@ -127,7 +127,7 @@ func open(t testing.TB) func(name, variant string) (*asr.Bundle, error) {
 func (f *Fixture) Take(kind string) (*jobs.Lease, error) {
 	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Minute)
 	f.t.Cleanup(cancel)
-	return f.Jobs.Take(ctx, kind, priority.Batch)
+	return f.Jobs.Take(ctx, kind, priority.Background)
 }
 
 // Upload puts a recording where the uploads of project 1 are and returns its address.
