@@ -56,8 +56,15 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 	if p.Settings.Learn == projects.LearnOff {
 		return &Run{Reason: `the project does not learn: "learn" is off`}, nil
 	}
-	if unsuited, err := l.unsuited(ctx, p); unsuited != "" || err != nil {
-		return &Run{Reason: unsuited}, err
+	if unsuited, err := l.unsuited(ctx, p); err != nil {
+		return nil, err
+	} else if unsuited != "" {
+		news, err := l.Corrections.News(ctx, project, began)
+		if err != nil {
+			return nil, err
+		}
+		// Else it would be tried again every few seconds.
+		return &Run{Reason: unsuited, Corrections: news.Corrections}, l.Projects.SetLastLearnt(ctx, project, began, news.Corrections)
 	}
 	m, err := l.corrections(ctx, project)
 	if err != nil {
