@@ -9,21 +9,24 @@ import (
 	"github.com/asr-backend/asr-backend/service/internal/servicetest"
 )
 
-// Nothing can be learnt for a transducer. That is said once for the corrections there are, which are
-// not new any more: else it would be found out again every few seconds.
-func TestATransducerLearnsNothing(t *testing.T) {
+// For a transducer phrases are learnt. To judge them, recordings are transcribed anew.
+func TestATransducerIsJudgedByTranscribing(t *testing.T) {
 	oracle.NeedLibrary(t)
-	f := newTeamWith(t, 1, servicetest.Options{Model: filepath.Join("..", "..", "transducer", "tdt", "sherpa")})
-	f.transcribe(to(1))
-	f.correct(0, f.texts[0])
-	if r, err := f.Report(t.Context(), 1); err != nil || r.New != 1 {
-		t.Fatalf("%+v, %v", r, err)
+	f := newTeamWith(t, 4, servicetest.Options{Model: filepath.Join("..", "..", "transducer", "tdt", "sherpa")})
+	f.transcribe(to(4))
+	for i := range 4 {
+		f.correct(i, f.texts[i])
 	}
 	run := f.learn()
-	if run.TakenUp || !strings.Contains(run.Reason, "transducer") || run.Corrections != 1 {
-		t.Errorf("%+v", run)
+	if !strings.Contains(run.Reason, "word error rate") || run.Corrections != 4 {
+		t.Fatalf("%+v", run)
 	}
-	if r, err := f.Report(t.Context(), 1); err != nil || r.New != 0 || r.Corrections != 1 || r.Learning {
-		t.Errorf("%+v, %v", r, err)
+	state, err := f.State(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := state.Versions[len(state.Versions)-1]
+	if v.Phrases == 0 || v.Judgement.Passages == 0 || v.Judgement.Candidate.Words == 0 || v.Judgement.General.Words == 0 {
+		t.Errorf("%+v", v)
 	}
 }
