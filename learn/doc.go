@@ -28,6 +28,9 @@
 // with what the present one would be without the recordings that judge. The errors are those of a
 // search in rows of the acoustic model that are kept: no model of speech runs.
 //
+// A transducer has no such rows. Its text is found by a greedy search, which only phrases help, so
+// these alone are learnt for it, and some minutes of the recordings that judge are transcribed anew.
+//
 // # What is left out
 //
 // Clean says what of a text counts: text in [], <> and {} is markup, and what is left of an empty

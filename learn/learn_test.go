@@ -225,6 +225,28 @@ func TestWhatCannotBeJudged(t *testing.T) {
 	}
 }
 
+// Where there are no rows, passages are transcribed with what is known, and only phrases are learnt.
+func TestATransducerLearnsPhrases(t *testing.T) {
+	p := newProject(t)
+	p.works(20)
+	o := Options{Vocabulary: p.v, Transcribe: func(_ context.Context, i int, k *Knowledge) (string, error) {
+		for _, phrase := range k.Expected() {
+			if phrase.Text == "velmora" {
+				return p.said[i], nil
+			}
+		}
+		return p.all[i].Predicted, nil
+	}}
+	out := p.learn(Material{}, o)
+	if k := &out.Candidate.Used; !out.TakeUp || len(k.Model) > 0 || k.Phrases[0].Text != "velmora" || out.Tuned || out.Judgement.Candidate.Rate() != 0 {
+		t.Errorf("%s; %+v", out.Reason, k)
+	}
+	o.Transcribe = func(context.Context, int, *Knowledge) (string, error) { return "", errors.New("the recording is gone") }
+	if _, err := Learn(t.Context(), &Material{Corrections: p.all}, o); err == nil {
+		t.Error("a recording that cannot be transcribed is no error")
+	}
+}
+
 func TestAVersionIsNamedAfterWhatChangesTexts(t *testing.T) {
 	base := Knowledge{Model: []byte("m"), Part: 0.3, Phrases: []Phrase{{"Velmora", 2, 1}}, PhraseWeight: 1.5}
 	same := base

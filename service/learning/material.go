@@ -16,6 +16,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/corrections"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/timeline"
+	"github.com/asr-backend/asr-backend/transcribe"
 )
 
 // material is what a project learns from.
@@ -58,14 +59,20 @@ func (l *Learning) corrections(ctx context.Context, project int64) (*material, e
 		m.there[c.Annotation] = true
 		now := map[int]*found{} // by plan
 		for i := range c.Corrected {
-			p := &c.Corrected[i]
+			p := &passage{Passage: c.Corrected[i], predicted: predicted(c.Predicted, &c.Corrected[i])}
 			f := now[p.Plan]
 			if f == nil {
 				f = &found{annotation: c.Annotation, at: c.At}
 				now[p.Plan] = f
 			}
-			text, from := l.passage(c, p)
-			f.texts, f.from = append(f.texts, text), append(f.from, from)
+			parts, err := l.divide(ctx, project, c, p)
+			if err != nil {
+				return nil, err
+			}
+			for _, part := range parts {
+				text, from := l.passage(c, part)
+				f.texts, f.from = append(f.texts, text), append(f.from, from)
+			}
 		}
 		for plan, f := range now {
 			at := place{c.Task, plan}
@@ -87,10 +94,16 @@ func (l *Learning) corrections(ctx context.Context, project int64) (*material, e
 	return m, nil
 }
 
+// passage is a text that a person wrote, and what was predicted in its place.
+type passage struct {
+	corrections.Passage
+	predicted string
+}
+
 // passage returns what is learnt from a text of a correction.
-func (l *Learning) passage(c *corrections.Correction, p *corrections.Passage) (learn.Correction, source) {
+func (l *Learning) passage(c *corrections.Correction, p *passage) (learn.Correction, source) {
 	key := c.Transcripts[p.Plan]
-	out := learn.Correction{Recording: recordings.Recorded(key), Wrote: p.Text, Predicted: predicted(c.Predicted, p)}
+	out := learn.Correction{Recording: recordings.Recorded(key), Wrote: p.Text, Predicted: p.predicted}
 	if out.Recording == "" {
 		out.Recording = fmt.Sprintf("task %d", c.Task)
 	}
@@ -164,4 +177,19 @@ func (r *rows) read(ctx context.Context, correction int) (*learn.Rows, error) {
 		kept = kept.Cut(max(s.from-edge, kept.First), min(s.to+edge, kept.End()))
 	}
 	return &learn.Rows{Blanks: kept.Blanks, Candidates: kept.Candidates}, nil
+}
+
+// transcribing returns what finds the text of a passage with a model that no search is for.
+func (m *material) transcribing(r *recordings.Recordings) func(context.Context, int, *learn.Knowledge) (string, error) {
+	return func(ctx context.Context, correction int, k *learn.Knowledge) (string, error) {
+		s := m.from[correction]
+		if s.transcription == "" {
+			return "", nil
+		}
+		known := &transcribe.Knowledge{Version: k.Digest(), Phrases: k.Expected()}
+		if known.Version == "" {
+			known = nil
+		}
+		return r.Passage(ctx, s.transcription, s.channel, s.from.Duration(), s.to.Duration(), known)
+	}
 }

@@ -56,16 +56,6 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 	if p.Settings.Learn == projects.LearnOff {
 		return &Run{Reason: `the project does not learn: "learn" is off`}, nil
 	}
-	if unsuited, err := l.unsuited(ctx, p); err != nil {
-		return nil, err
-	} else if unsuited != "" {
-		news, err := l.Corrections.News(ctx, project, began)
-		if err != nil {
-			return nil, err
-		}
-		// Else it would be tried again every few seconds.
-		return &Run{Reason: unsuited, Corrections: news.Corrections}, l.Projects.SetLastLearnt(ctx, project, began, news.Corrections)
-	}
 	m, err := l.corrections(ctx, project)
 	if err != nil {
 		return nil, err
@@ -118,22 +108,6 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 	return run, l.tidy(ctx, project)
 }
 
-// unsuited says why a project cannot learn with its model; empty if it can.
-func (l *Learning) unsuited(ctx context.Context, p *projects.Project) (string, error) {
-	r, release, err := l.Models.Use(ctx, p.Settings.ModelKey())
-	if err != nil {
-		return "", err
-	}
-	defer release()
-	switch {
-	case !r.Transducer():
-		return "", nil
-	case r.Aligns():
-		return `the text is that of a transducer, for which nothing is learnt; with "decoder": "ctc" in the extra params it is that of the CTC head, for which something is`, nil
-	}
-	return "the text is that of a transducer, for which nothing is learnt", nil
-}
-
 // before returns what is used now, nil for nothing, and its version.
 func (l *Learning) before(ctx context.Context, project int64) (*learn.Version, string, error) {
 	current, err := l.Projects.Learnt(ctx, project)
@@ -155,10 +129,15 @@ func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *materi
 		return nil, nil, err
 	}
 	defer release()
-	general, _ := r.Lexicon()
+	o := learn.Options{Vocabulary: r.Bundle().Vocabulary, Hotwords: p.Transcription.Hotwords, Before: before, Gone: gone}
+	if r.Transducer() {
+		o.Transcribe = m.transcribing(l.Recordings)
+		out, err := learn.Learn(ctx, &m.Material, o)
+		return out, nil, err
+	}
 	read := rows{l: l, project: p.ID, m: m}
-	o := learn.Options{Vocabulary: r.Bundle().Vocabulary, Search: r.Searching(nil), General: general, Hotwords: p.Transcription.Hotwords,
-		Rows: read.read, Before: before, Gone: gone}
+	o.Search, o.Rows = r.Searching(nil), read.read
+	o.General, _ = r.Lexicon()
 	var names []string
 	for _, v := range state.Versions {
 		if v.Kept {

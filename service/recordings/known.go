@@ -2,16 +2,23 @@ package recordings
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
+	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/transcribe"
+	"github.com/asr-backend/asr-backend/transcript"
 )
 
 // Recorded names the recording of a transcription within its project, given the key of the job: the
@@ -47,6 +54,42 @@ func (r *Recordings) Length(key string) (time.Duration, bool) {
 	}
 	s, ok := ParseSummary(job.Summary)
 	return time.Duration(s.LengthS * float64(time.Second)), ok
+}
+
+// Passage transcribes a part of the recording of a transcription, given the key of the job, as its
+// project does now but for what is known of its language. An end of 0 stands for that of the recording.
+func (r *Recordings) Passage(ctx context.Context, key string, channel int, start, end time.Duration, k *transcribe.Knowledge) (string, error) {
+	q, err := r.queue.Get()
+	if err != nil {
+		return "", err
+	}
+	job, err := q.Get(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	var rec Recording
+	if err := json.Unmarshal(job.Payload, &rec); err != nil {
+		return "", fmt.Errorf("the job cannot be read: %w", err)
+	}
+	options, err := r.options(ctx, &rec)
+	if err != nil {
+		return "", err
+	}
+	options.Knowledge = k
+	o, err := r.open(ctx, &rec, options, nil)
+	if err != nil {
+		return "", err
+	}
+	defer o.close()
+	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path, Name: o.Name},
+		transcribe.Request{Request: asr.Request{Priority: priority.Background}, Start: start, End: end})
+	if err != nil {
+		return "", err
+	}
+	if options.Channels == audio.Split {
+		t.Segments = slices.DeleteFunc(t.Segments, func(s transcript.Segment) bool { return s.Channel != channel })
+	}
+	return t.Text(), nil
 }
 
 // Text fetches a file of up to most bytes as a project does its recordings: from where the project
