@@ -70,7 +70,7 @@ func TestVersionsOfWhatIsGoneAreNotKept(t *testing.T) {
 	s := &State{}
 	s.then(made("a", true, 1), nil)
 	s.then(made("b", true, 1, 2), nil)
-	gone := s.gone(map[int64]bool{1: true, 3: true})
+	gone := s.gone(&material{there: map[int64]bool{1: true, 3: true}})
 	if !slices.Equal(gone, []string{"b"}) {
 		t.Fatalf("gone: %v", gone)
 	}
@@ -79,9 +79,9 @@ func TestVersionsOfWhatIsGoneAreNotKept(t *testing.T) {
 		t.Errorf("kept %v", got)
 	}
 	// What is found again without what is gone may stay: it has nothing of it.
-	gone = s.gone(map[int64]bool{1: true})
+	gone = s.gone(&material{there: map[int64]bool{1: true}})
 	s.then(made("c", false, 1), nil, gone...)
-	if got := kept(s); !slices.Equal(got, []string{"a", "c"}) || len(s.gone(map[int64]bool{1: true})) > 0 {
+	if got := kept(s); !slices.Equal(got, []string{"a", "c"}) || len(s.gone(&material{there: map[int64]bool{1: true}})) > 0 {
 		t.Errorf("kept %v", got)
 	}
 }
