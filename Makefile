@@ -124,10 +124,12 @@ lint:
 # The Python environment for training, exporting and validating models: 7 GB, created once.
 MODEL_VENV := .cache/.venv-model
 
-# Compare the program with NVIDIA's NeMo, and test the export of models.
+# Compare the program with NVIDIA's NeMo, and test the export of models and their fine-tuning.
 validate: build
 	models/env.sh $(MODEL_VENV)
-	OMP_NUM_THREADS=1 ASR_BACKEND=$(CURDIR)/bin/asr-backend $(MODEL_VENV)/bin/python -m pytest -p no:cacheprovider -W ignore -q models
+	for tests in models/export models/train; do \
+		OMP_NUM_THREADS=1 ASR_BACKEND=$(CURDIR)/bin/asr-backend $(MODEL_VENV)/bin/python -m pytest -p no:cacheprovider -W ignore -q $$tests || exit 1; \
+	done
 
 # Train a model for two minutes, export it, verify it and transcribe with it. SPEECH is a
 # folder of training data.

@@ -13,6 +13,7 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/overview"
 	"github.com/asr-backend/asr-backend/service/progress"
+	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/service/statuspage"
 )
@@ -118,7 +119,7 @@ func (s *Service) gather(ctx context.Context, a asked) Status {
 		a.query.Limit = mostListed(len(ids), a.project != 0)
 	}
 	all := make([]*ProjectStatus, len(ids))
-	parallel.For(len(ids), mostReaders, func(i int) { all[i] = s.projectStatus(ctx, q, ids[i], a) })
+	parallel.For(len(ids), mostReaders, func(i int) { all[i] = s.projectStatus(ctx, q, ids[i], a, len(ids) == 1) })
 	for _, p := range all {
 		if a.project == 0 && !a.deleted && left(p) {
 			out.Deleted++
@@ -135,12 +136,18 @@ func left(p *ProjectStatus) bool {
 	return !p.Missing.IsZero() && p.Attention == 0 && c[overview.Waiting]+c[overview.Transcribing]+c[overview.ToBePushed] == 0
 }
 
-// projectStatus gathers what is known of a project and of those of its tasks that are asked for.
-// q is nil while there is no queue.
-func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, a asked) *ProjectStatus {
+// projectStatus gathers what is known of a project and of those of its tasks that are asked for,
+// and more of one that is alone. q is nil while there is no queue.
+func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, a asked, alone bool) *ProjectStatus {
 	out := &ProjectStatus{ID: id, Title: s.projects.Title(ctx, id), URL: s.links().Project(id), Missing: s.projects.Missing(ctx, id)}
 	out.Problem, _ = s.problems.Of(id)
-	s.describe(ctx, out)
+	p, err := s.projects.Show(ctx, id)
+	if err == nil { // else its problem says why
+		s.describe(ctx, out, p)
+	} else {
+		p = nil
+	}
+	out.Learning = s.learnt(ctx, id, p, alone)
 	if s.reconciler != nil {
 		if look, ok := s.reconciler.Last(id); ok {
 			out.Reconciled = &look
@@ -167,12 +174,8 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, a 
 	return out
 }
 
-// describe says what is served for a project, as far as its configuration can be read.
-func (s *Service) describe(ctx context.Context, out *ProjectStatus) {
-	p, err := s.projects.Show(ctx, out.ID)
-	if err != nil {
-		return // its problem says why
-	}
+// describe says what is served for a project.
+func (s *Service) describe(ctx context.Context, out *ProjectStatus, p *projects.Project) {
 	out.Version = p.Version
 	out.Decoding = s.models.DecodedBy(p.Settings.ModelKey(), len(p.Settings.Hotwords))
 	for _, plan := range p.Plans {

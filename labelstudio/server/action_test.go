@@ -6,8 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
@@ -74,5 +76,58 @@ func TestActionsAreTakenFromWhoMayAndFromNoOtherSite(t *testing.T) {
 		if _, err := server.New(server.Options{Model: model{}, Actions: map[string]http.Handler{path: nil}}); err == nil {
 			t.Errorf("%s was accepted", path)
 		}
+	}
+}
+
+// A private route may be a pattern, such as that of one project.
+func TestPrivateRoutesMayBePatterns(t *testing.T) {
+	var routes []string
+	options := server.Options{
+		Private: map[string]http.Handler{"/projects/:id": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "asked for ", r.URL.Path)
+		})},
+		Observe: func(route string, _ int, _ time.Duration) { routes = append(routes, route) },
+	}
+	open := start(t, options)
+	options.User, options.Password = "u", labelstudio.NewSecret("p")
+	closed := start(t, options)
+	for name, c := range map[string]struct {
+		b            *server.Server
+		method, path string
+		password     string
+		status       int
+		want, allow  string
+	}{
+		"a project":              {b: closed, method: "GET", path: "/projects/7", password: "p", status: 200, want: "asked for /projects/7"},
+		"a slash at the end":     {b: closed, method: "GET", path: "/projects/7/", password: "p", status: 200, want: "asked for /projects/7"},
+		"another case":           {b: closed, method: "GET", path: "/Projects/7", password: "p", status: 200, want: "asked for"},
+		"what is no number":      {b: closed, method: "GET", path: "/projects/x", password: "p", status: 200, want: "asked for /projects/x"},
+		"not changed by POST":    {b: closed, method: "POST", path: "/projects/7", password: "p", status: 405, want: "takes GET only", allow: "GET"},
+		"not deleted":            {b: closed, method: "DELETE", path: "/projects/7", password: "p", status: 405, want: "takes GET only", allow: "GET"},
+		"the list of all":        {b: closed, method: "GET", path: "/projects", password: "p", status: 404, want: "no such route"},
+		"below a project":        {b: closed, method: "GET", path: "/projects/7/tasks", password: "p", status: 404, want: "no such route"},
+		"a POST below a project": {b: closed, method: "POST", path: "/projects/7/tasks", password: "p", status: 404, want: "no such route"},
+		"a route that begins so": {b: closed, method: "GET", path: "/projects7", password: "p", status: 404, want: "no such route"},
+		"no password":            {b: closed, method: "GET", path: "/projects/7", status: 401},
+		"a POST without":         {b: closed, method: "POST", path: "/projects/7", status: 401},
+		"nobody has a password":  {b: open, method: "GET", path: "/projects/7", password: "p", status: 403, want: "set a user and a password"},
+	} {
+		r := httptest.NewRequest(c.method, c.path, nil)
+		if c.password != "" {
+			r.SetBasicAuth("u", c.password)
+		}
+		w, body := send(t, c.b, r)
+		if w.StatusCode != c.status || !strings.Contains(body, c.want) || w.Header.Get("Allow") != c.allow {
+			t.Errorf("%s: %d %q, Allow %q; want %d %q", name, w.StatusCode, body, w.Header.Get("Allow"), c.status, c.want)
+		}
+	}
+	// Metrics have one name for all projects, since numbers of projects would be labels without end.
+	for _, route := range routes {
+		if strings.ContainsAny(route, "7x") {
+			t.Errorf("the route %q is counted", route)
+		}
+	}
+	if !slices.Contains(routes, "/projects/:id") {
+		t.Errorf("routes %q", routes)
 	}
 }

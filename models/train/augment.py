@@ -98,10 +98,10 @@ def telephone(power, rng):
 
 def mask(mel, rng, strength):
     """SpecAugment on normalised features, in place: masks hold the mean, zero."""
-    t = len(mel)
+    t, bands = mel.shape
     for _ in range(2):
         width = int(rng.integers(0, int(27 * strength) + 1))
-        at = int(rng.integers(0, MELS - width + 1))
+        at = int(rng.integers(0, bands - width + 1))
         mel[:, at:at + width] = 0
     for _ in range(int(round(t / 100 * 0.8 * strength)) + 1):
         width = int(rng.integers(0, 30))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import augment
-from features import normalise
+from features import MELS, normalise
 from store import Store
 
 
@@ -23,10 +23,10 @@ class Mix:
 
 
 class Source:
-    def __init__(self, stores, weights, encode, lexicon, seed, limit=None):
+    def __init__(self, stores, weights, encode, lexicon, seed, limit=None, bands=MELS, prepare=normalise):
         """stores: folders; weights: share of clips each gets; encode: text -> ids; lexicon: {word: phone codes}, or empty
-        where no phones are wanted."""
-        self.stores = [Store(f) for f in stores]
+        where no phones are wanted; prepare: log-mel [T, bands] -> what the network takes."""
+        self.stores, self.prepare = [Store(f, bands) for f in stores], prepare
         if limit:
             for s in self.stores:
                 s.clips = s.clips[:limit]
@@ -111,8 +111,9 @@ class Source:
             if rng.random() < 0.15 * mix.strength:
                 other, _ = self.draw(mix)
                 babble = other[np.arange(frames) % len(other)].astype(np.float32)
-            mel = augment.distort(mel, rng, mix.strength, babble)
-        mel = normalise(mel.astype(np.float32, copy=False))
+            # The bands of warps and curves are those of MELS.
+            mel = augment.distort(mel, rng, mix.strength, babble) if mel.shape[1] == MELS else mel
+        mel = self.prepare(mel.astype(np.float32, copy=False))
         return augment.mask(mel, rng, mix.strength) if mix.strength else mel
 
     def batches(self, mix, budget, pool=24):

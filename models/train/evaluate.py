@@ -74,7 +74,7 @@ class OnnxModel:
 
     def ids(self, features):
         frames = np.array([len(f) for f in features])
-        x = np.zeros((len(features), 80, frames.max()), np.float32)
+        x = np.zeros((len(features), features[0].shape[1], frames.max()), np.float32)
         for i, f in enumerate(features):
             x[i, :, :len(f)] = f.T
         best = self.session.run(None, {"audio_signal": x, "length": frames})[0].argmax(-1)
@@ -95,14 +95,14 @@ def windows(mel):
     return out
 
 
-def transcribe(model, pieces, mels, budget=6000):
+def transcribe(model, pieces, mels, budget=6000, prepare=normalise):
     """list of log-mel [T,80] -> texts; windows of similar length go together."""
     todo = [(i, w) for i, mel in enumerate(mels) for w in windows(mel)]
     order = sorted(range(len(todo)), key=lambda k: todo[k][1][1])
     ids, at = [None] * len(todo), 0
     while at < len(order):
         group = order[at:at + max(1, budget // todo[order[at]][1][1])]
-        features = [normalise(np.asarray(mels[i][start:start + size], np.float32))
+        features = [prepare(np.asarray(mels[i][start:start + size], np.float32))
                     for i, (start, size, _, _) in (todo[k] for k in group)]
         for k, rows in zip(group, model.ids(features)):
             ids[k] = rows[todo[k][1][2]:][:todo[k][1][3]]

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 
 import numpy as np
 import onnx
@@ -37,10 +38,8 @@ class Exported(nn.Module):
         return self.decoder(outs[-1]).log_softmax(-1)
 
 
-def calibrate(net, work, batches=60):
+def calibrate(net, source, batches=60):
     """Batch norm statistics over training audio for these very weights."""
-    stores = [f"{work}/human/train"]
-    source = Source(stores, [1], load_piece_model(f"{work}/tokenizer").encode, {}, 7)
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm1d)]
     for m in norms:
         m.reset_running_stats()
@@ -82,12 +81,23 @@ def read_weights(path):
     return out
 
 
+def shape_of(weights, mels=80):
+    """{parameter name: tensor} of an exported model -> its Shape."""
+    first, head = "encoder.layers.0.", weights["decoder.decoder_layers.0.weight"]
+    return Shape(vocab=head.shape[0] - 1, width=head.shape[1], mels=mels,
+                 layers=1 + max(int(n.split(".")[2]) for n in weights if n.startswith("encoder.layers.")),
+                 heads=weights[first + "self_attn.pos_bias_u"].shape[0],
+                 channels=weights["encoder.pre_encode.conv.0.weight"].shape[0],
+                 kernel=weights[first + "conv.depthwise_conv.weight"].shape[2],
+                 expansion=weights[first + "feed_forward1.linear1.weight"].shape[0] // head.shape[1])
+
+
 def compare(path, net):
     """Largest log-probability difference between ONNX Runtime and PyTorch, over lengths and in a padded batch."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     wrapped, worst = Exported(net).eval(), 0.0
     gen = torch.Generator().manual_seed(3)
-    x = torch.randn(2, 80, 777, generator=gen)
+    x = torch.randn(2, net.shape.mels, 777, generator=gen)
     for frames in (1, 8, 9, 64, 257, 777):
         length = torch.tensor([frames])
         part = x[:1, :, :frames].contiguous()
@@ -98,6 +108,27 @@ def compare(path, net):
         worst = max(worst, float(np.abs(got - want).max()))
         both = session.run(None, {"audio_signal": x.numpy(), "length": np.array([frames, 777])})[0]
         worst = max(worst, float(np.abs(both[0, :got.shape[1]] - got[0]).max()))
+    return worst
+
+
+def write(net, path):
+    """The network as path, with float16 weights, which the network then has too. Returns the largest difference of a
+    log-probability between the file and the network; AssertionError where it is more than 1e-3."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")     # about slices that stay as they are
+        torch.onnx.export(Exported(net).eval(), (torch.randn(1, net.shape.mels, 256), torch.tensor([256])), path,
+                          dynamo=False, opset_version=17, do_constant_folding=False, input_names=["audio_signal", "length"],
+                          output_names=["logprobs"], dynamic_axes={"audio_signal": {0: "B", 2: "T"}, "length": {0: "B"},
+                                                                   "logprobs": {0: "B", 1: "R"}})
+    model = onnx.load(path)
+    halve(model.graph)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    for p in list(net.parameters()) + list(net.buffers()):
+        if p.numel() >= 64:
+            p.data = p.data.half().float()
+    worst = compare(path, net)
+    assert worst < 1e-3, worst
     return worst
 
 
@@ -115,23 +146,10 @@ def main():
     net = build(Shape(**state["shape"]))
     mean = {name: torch.stack([s["mean"][name] for s in states]).mean(0) for name in state["mean"]}
     net.load_state_dict(mean | state["buffers"], strict=False)
-    calibrate(net, a.work)
+    calibrate(net, Source([f"{a.work}/human/train"], [1], load_piece_model(f"{a.work}/tokenizer").encode, {}, 7))
     os.makedirs(a.out, exist_ok=True)
     path = f"{a.out}/model.onnx"
-    torch.onnx.export(Exported(net).eval(), (torch.randn(1, 80, 256), torch.tensor([256])), path, dynamo=False,
-                      opset_version=17, do_constant_folding=False, input_names=["audio_signal", "length"],
-                      output_names=["logprobs"], dynamic_axes={"audio_signal": {0: "B", 2: "T"}, "length": {0: "B"},
-                                                               "logprobs": {0: "B", 1: "R"}})
-    model = onnx.load(path)
-    halve(model.graph)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-    # The network as stored: float16 weights.
-    for p in list(net.parameters()) + list(net.buffers()):
-        if p.numel() >= 64:
-            p.data = p.data.half().float()
-    worst = compare(path, net)
-    assert worst < 1e-3, worst
+    worst = write(net, path)
     for name in ("tokenizer.model", "tokens.txt"):
         shutil.copyfile(f"{a.work}/tokenizer/{name}", f"{a.out}/{name}")
     with open(path, "rb") as f:

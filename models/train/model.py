@@ -46,7 +46,7 @@ class Dropout:
     def mask(self, x, scale=1.0):
         """Random factors 0 or scale / (1 - p), shaped and typed like x."""
         if scale not in self.tapes:
-            self.tapes[scale] = (self.tape * scale).to(x.dtype)
+            self.tapes[scale] = (self.tape * scale).to(x.device, x.dtype)
         at = self.rng.randrange(self.tape.numel() - x.numel())
         return self.tapes[scale][at:at + x.numel()].view(x.shape)
 
@@ -116,7 +116,7 @@ class Subsampling(nn.Module):
 
 def mask_of(lengths, size, dtype):
     """[B] lengths -> [B,size], 1 inside and 0 beyond."""
-    return (torch.arange(size)[None] < lengths[:, None]).to(dtype)
+    return (torch.arange(size, device=lengths.device)[None] < lengths[:, None]).to(dtype)
 
 
 class FeedForward(nn.Module):
@@ -259,10 +259,10 @@ class Layer(nn.Module):
         return self.norm_out(x)
 
 
-def positions(rows, width, dtype):
+def positions(rows, width, dtype, device=None):
     """[2*rows-1, width] sinusoids for relative distances rows-1 ... -(rows-1)."""
-    at = torch.arange(rows - 1, -rows, -1, dtype=torch.float32)[:, None]
-    freq = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * -(math.log(10000.0) / width))
+    at = torch.arange(rows - 1, -rows, -1, dtype=torch.float32, device=device)[:, None]
+    freq = torch.exp(torch.arange(0, width, 2, dtype=torch.float32, device=device) * -(math.log(10000.0) / width))
     return torch.stack([torch.sin(at * freq), torch.cos(at * freq)], -1).flatten(1).to(dtype)
 
 
@@ -277,7 +277,7 @@ class Encoder(nn.Module):
         """x [B,T,mels], frames [B] int64 or None when no clip is padded -> the outputs [B,R,D] of all layers."""
         x = self.pre_encode(x, frames)
         r = x.shape[1]
-        pos = positions(r, self.width, x.dtype)
+        pos = positions(r, self.width, x.dtype, x.device)
         mask = bias = None
         if frames is not None:
             mask = mask_of(rows_of(frames), r, x.dtype)

@@ -16,19 +16,9 @@ import torch
 from nemo.collections.asr.models import EncDecCTCModelBPE
 from omegaconf import OmegaConf
 
-from export import read_weights
+from export import read_weights, shape_of
 from features import log_mel, normalise
 from model import rows_of
-
-
-def shape_of(weights):
-    """Network sizes from the shapes of its weights (layer names give the depth)."""
-    layers = 1 + max(int(n.split(".")[2]) for n in weights if n.startswith("encoder.layers."))
-    hidden, width = weights["encoder.layers.0.feed_forward1.linear1.weight"].shape
-    return {"layers": layers, "width": width, "expansion": hidden // width,
-            "heads": weights["encoder.layers.0.self_attn.pos_bias_u"].shape[0],
-            "kernel": weights["encoder.layers.0.conv.depthwise_conv.weight"].shape[2],
-            "channels": weights["encoder.pre_encode.conv.0.weight"].shape[0]}
 
 
 def config(s, tokenizer):
@@ -42,11 +32,11 @@ def config(s, tokenizer):
             "n_fft": 512, "log": True, "frame_splicing": 1, "dither": 1e-5, "pad_to": 0, "pad_value": 0.0},
         "encoder": {
             "_target_": "nemo.collections.asr.modules.ConformerEncoder", "feat_in": 80, "feat_out": -1,
-            "n_layers": s["layers"], "d_model": s["width"], "use_bias": True, "subsampling": "dw_striding",
-            "subsampling_factor": 8, "subsampling_conv_channels": s["channels"], "causal_downsampling": False,
-            "ff_expansion_factor": s["expansion"], "self_attention_model": "rel_pos", "n_heads": s["heads"],
+            "n_layers": s.layers, "d_model": s.width, "use_bias": True, "subsampling": "dw_striding",
+            "subsampling_factor": 8, "subsampling_conv_channels": s.channels, "causal_downsampling": False,
+            "ff_expansion_factor": s.expansion, "self_attention_model": "rel_pos", "n_heads": s.heads,
             "att_context_size": [-1, -1], "att_context_style": "regular", "xscaling": True, "untie_biases": True,
-            "pos_emb_max_len": 5000, "conv_kernel_size": s["kernel"], "conv_norm_type": "batch_norm",
+            "pos_emb_max_len": 5000, "conv_kernel_size": s.kernel, "conv_norm_type": "batch_norm",
             "conv_context_size": None, "dropout": 0.1, "dropout_pre_encoder": 0.1, "dropout_emb": 0.0,
             "dropout_att": 0.1},
         "decoder": {"_target_": "nemo.collections.asr.modules.ConvASRDecoder", "feat_in": None, "num_classes": -1,

@@ -25,13 +25,17 @@ def is_matrix(name, p):
 
 class Flat:
     """Parameters of a network as flat groups: matrices (equal shapes side by side), other weights, biases, norms (float32
-    in the network too)."""
+    in the network too). Those that need no gradient are left alone, but for their type."""
 
     def __init__(self, net, dtype=torch.bfloat16):
         norms = norm_names(net)
-        params = dict(net.named_parameters())
+        for n, p in net.named_parameters():
+            if not p.requires_grad and n not in norms:
+                p.data = p.data.to(dtype)
+        params = {n: p for n, p in net.named_parameters() if p.requires_grad}
         matrices = [n for n, p in params.items() if is_matrix(n, p)]
         rest = [n for n in params if n not in norms and n not in set(matrices)]
+        empty = torch.zeros(0, device=next(net.parameters()).device)
         self.groups = (sorted(matrices, key=lambda n: tuple(params[n].shape)),
                        [n for n in rest if params[n].dim() > 1 and "pos_bias" not in n],
                        [n for n in rest if params[n].dim() == 1 or "pos_bias" in n],
@@ -39,7 +43,7 @@ class Flat:
         self.shapes = {n: p.shape for n, p in params.items()}
         self.master, self.work, self.grads = [], [], []
         for names, kind in zip(self.groups, (dtype, dtype, dtype, torch.float32)):
-            master = torch.cat([params[n].data.reshape(-1) for n in names]).float()
+            master = torch.cat([params[n].data.reshape(-1) for n in names]).float() if names else empty
             work = master if kind == torch.float32 else master.to(kind)
             grad = torch.zeros_like(work)
             for n, at, size in self.places(names):

@@ -90,11 +90,11 @@ def mix_at(a, grown):
 def ctc(logits, labels, blank):
     """Mean loss per label. logits [B,R,V+1] of any dtype, labels: lists of ids."""
     lengths = torch.tensor([len(t) for t in labels])
-    flat = torch.tensor([i for t in labels for i in t])
+    flat = torch.tensor([i for t in labels for i in t], device=logits.device)
     rows = torch.full((logits.shape[0],), logits.shape[1])
     lp = logits.float().log_softmax(-1).transpose(0, 1)
     loss = F.ctc_loss(lp, flat, rows, lengths, blank=blank, reduction="sum", zero_infinity=True)
-    return loss / lengths.sum()
+    return loss / int(lengths.sum())
 
 
 def save(path, flat, opt, net, hours, since, a, full=True):

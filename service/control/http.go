@@ -15,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/internal/jsonerr"
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/internal/back"
 	"github.com/asr-backend/asr-backend/service/overview"
 )
 
@@ -131,10 +132,8 @@ func (c *Control) act(w http.ResponseWriter, r *http.Request, action Action) {
 		refuse(w, http.StatusBadRequest, err)
 	case err != nil:
 		refuse(w, http.StatusServiceUnavailable, err)
-	case form.Has("return"):
-		// Relative, since a proxy may serve this under a path of its own.
-		w.Header().Set("Location", ".."+back(form.Get("return")))
-		w.WriteHeader(http.StatusSeeOther)
+	case form.Has(back.Field):
+		back.To(w, Route+"/"+string(action), form.Get(back.Field))
 	default:
 		answer(w, http.StatusOK, report)
 	}
@@ -178,16 +177,6 @@ func ParseForm(form url.Values) (s Selection, err error) {
 		return s, fmt.Errorf("force: %q is neither true nor false", text)
 	}
 	return s, nil
-}
-
-// back returns where a form leads back to: a place of the status page, and nowhere else.
-func back(to string) string {
-	const page = "/status"
-	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Path != page {
-		return page
-	}
-	return (&url.URL{Path: page, RawQuery: u.Query().Encode(), Fragment: u.Fragment}).String()
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

@@ -2,7 +2,6 @@ package control
 
 import (
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/service/overview"
@@ -47,32 +46,6 @@ func TestSelectionsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
-// A form leads back to the status page, whatever a page of somebody else wrote into it.
-func TestFormsLeadBackToTheStatusPageOnly(t *testing.T) {
-	for to, want := range map[string]string{
-		"/status":                          "/status",
-		"/status?project=3&state=failed":   "/status?project=3&state=failed",
-		"/status?search=a+b#tasks":         "/status?search=a+b#tasks",
-		"":                                 "/status",
-		"//evil.example/status":            "/status",
-		"https://evil.example/status":      "/status",
-		"/status/../corrections?project=1": "/status",
-		"/\\evil.example":                  "/status",
-		"status":                           "/status",
-		"/status\r\nSet-Cookie: x=y":       "/status",
-		"/status?x=\r\nSet-Cookie:%20x=y":  "/status",
-		"javascript:alert(1)":              "/status",
-	} {
-		got := back(to)
-		if got != want {
-			t.Errorf("%q leads to %q, want %q", to, got, want)
-		}
-		if strings.ContainsAny(got, "\r\n") {
-			t.Errorf("%q has a line break", got)
-		}
-	}
-}
-
 func TestReportsAreBounded(t *testing.T) {
 	r := &Report{Counts: map[string]int{}}
 	for i := range int64(MaxListed + 10) {
@@ -100,7 +73,6 @@ func FuzzParseJSON(f *testing.F) {
 
 func FuzzParseForm(f *testing.F) {
 	f.Add("task=1&state=failed&return=/status?project=1")
-	f.Add("return=//evil.example")
 	f.Fuzz(func(t *testing.T, raw string) {
 		form, err := url.ParseQuery(raw)
 		if err != nil {
@@ -108,10 +80,6 @@ func FuzzParseForm(f *testing.F) {
 		}
 		if s, err := ParseForm(form); err == nil {
 			_ = s.check()
-		}
-		to, err := url.Parse(".." + back(form.Get("return")))
-		if err != nil || to.Host != "" || to.Scheme != "" || to.Path != "../status" {
-			t.Errorf("%q leads to %v, %v", form.Get("return"), to, err)
 		}
 	})
 }

@@ -45,8 +45,14 @@ type Store struct {
 	queue *queue.Queue
 
 	mu   sync.Mutex // guards the fields below
-	open map[version]*transcribe.Knowledge
+	open map[version]*opened
 	used []version // of open, the one used longest ago first
+}
+
+// opened is a version in memory.
+type opened struct {
+	ready *transcribe.Knowledge
+	used  learn.Knowledge // without its model
 }
 
 // version names a version.
@@ -60,7 +66,7 @@ type version struct {
 const mostOpen = 32
 
 // New returns a Store.
-func New(q *queue.Queue) *Store { return &Store{queue: q, open: map[version]*transcribe.Knowledge{}} }
+func New(q *queue.Queue) *Store { return &Store{queue: q, open: map[version]*opened{}} }
 
 // Put stores a version under the digest of what it uses, and returns that. A version that uses
 // nothing has no name and is not stored, and one that is there stays as it is.
@@ -74,6 +80,7 @@ func (s *Store) Put(ctx context.Context, project int64, v *learn.Version) (name 
 	raw, err := json.Marshal(v)
 	if err == nil {
 		err = s.put(ctx, project, keyVersion+name, raw)
+		s.close(version{project, name}) // how often its phrases were said may differ
 	}
 	if err != nil {
 		return "", fmt.Errorf("store what project %d has learnt: %w", project, err)
@@ -96,9 +103,7 @@ func (s *Store) Get(ctx context.Context, project int64, name string) (*learn.Ver
 
 // Delete drops a version, if there is one.
 func (s *Store) Delete(ctx context.Context, project int64, name string) error {
-	s.mu.Lock()
-	delete(s.open, version{project, name})
-	s.mu.Unlock()
+	s.close(version{project, name})
 	if err := s.remove(ctx, project, keyVersion+name); err != nil {
 		return fmt.Errorf("drop version %s of what project %d has learnt: %w", name, project, err)
 	}
@@ -129,6 +134,23 @@ func (s *Store) Versions(ctx context.Context, project int64) ([]string, error) {
 
 // Open returns a version in the form that recordings are transcribed with. It is read once.
 func (s *Store) Open(ctx context.Context, project int64, name string) (*transcribe.Knowledge, error) {
+	o, err := s.read(ctx, project, name)
+	if err != nil {
+		return nil, err
+	}
+	return o.ready, nil
+}
+
+// Used returns what a version uses, without its language model. It is read once.
+func (s *Store) Used(ctx context.Context, project int64, name string) (*learn.Knowledge, error) {
+	o, err := s.read(ctx, project, name)
+	if err != nil {
+		return nil, err
+	}
+	return &o.used, nil
+}
+
+func (s *Store) read(ctx context.Context, project int64, name string) (*opened, error) {
 	key := version{project, name}
 	s.mu.Lock()
 	known := s.open[key]
@@ -140,8 +162,9 @@ func (s *Store) Open(ctx context.Context, project int64, name string) (*transcri
 	if err != nil {
 		return nil, err
 	}
-	k := &transcribe.Knowledge{Version: name, Part: v.Used.Part, Phrases: v.Used.Expected()}
-	if k.Lexicon, err = v.Used.Lexicon(); err != nil {
+	o := &opened{ready: &transcribe.Knowledge{Version: name, Part: v.Used.Part, Phrases: v.Used.Expected()}, used: v.Used}
+	o.used.Model = nil
+	if o.ready.Lexicon, err = v.Used.Lexicon(); err != nil {
 		return nil, fmt.Errorf("version %s of what project %d has learnt: %w", name, project, err)
 	}
 	s.mu.Lock()
@@ -153,8 +176,16 @@ func (s *Store) Open(ctx context.Context, project int64, name string) (*transcri
 			s.used = s.used[1:]
 		}
 	}
-	s.open[key] = k
-	return k, nil
+	s.open[key] = o
+	return o, nil
+}
+
+// close forgets a version in memory.
+func (s *Store) close(v version) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, v)
+	s.used = slices.DeleteFunc(s.used, func(u version) bool { return u == v })
 }
 
 // name is a project's name in the queue.

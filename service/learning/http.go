@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"path"
 	"slices"
@@ -13,8 +12,9 @@ import (
 	"strings"
 
 	"github.com/asr-backend/asr-backend/internal/hint"
-	"github.com/asr-backend/asr-backend/internal/jsonerr"
+	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/learn"
+	"github.com/asr-backend/asr-backend/service/internal/back"
 	"github.com/asr-backend/asr-backend/service/knowledge"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/wer"
@@ -30,17 +30,6 @@ const (
 	RouteProject  = "/projects/:id"     // GET: a Report
 )
 
-// Order is the body of a request.
-type Order struct {
-	// Project may also be given in the address: /learn?project=7.
-	Project int64    `json:"project"`
-	Name    string   `json:"name,omitempty"` // of a text
-	Text    string   `json:"text,omitempty"`
-	Version string   `json:"version,omitempty"` // to go back to
-	Remove  []string `json:"remove,omitempty"`  // phrases
-	Restore []string `json:"restore,omitempty"`
-}
-
 // Report is what GET /projects/7 answers.
 type Report struct {
 	Project int64  `json:"project"`
@@ -50,9 +39,14 @@ type Report struct {
 	PredictionVersion string `json:"model_version,omitempty"`
 	Learnt            string `json:"learnt"`
 	Learns            bool   `json:"learns"`
-	Learning          bool   `json:"learning"` // a run is under way or waits
-	Corrections       int    `json:"corrections"`
-	New               int    `json:"new_corrections"` // since the last run
+	// Chosen is the version that the settings of the project choose, whatever is learnt.
+	Chosen   string `json:"chosen,omitempty"`
+	Learning bool   `json:"learning"` // a run is under way or waits
+	// Problem is why the latest attempt at a run failed, and Hint what to do about it.
+	Problem     string `json:"problem,omitempty"`
+	Hint        string `json:"hint,omitempty"`
+	Corrections int    `json:"corrections"`
+	New         int    `json:"new_corrections"` // since the last run
 	// Part is that of the language model of the project's texts.
 	Part         float32        `json:"part,omitempty"`
 	PhraseWeight float32        `json:"phrase_weight,omitempty"`
@@ -74,37 +68,25 @@ func (l *Learning) Actions() map[string]http.Handler {
 		Route: l.start, RouteText: l.text, RouteRollback: l.rollback, RouteForget: l.forget, RoutePhrases: l.phrases,
 	} {
 		out[route] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			o, err := l.order(r)
+			o, form, err := parseOrder(r)
+			if err == nil {
+				err = l.connected(r.Context(), o.Project)
+			}
 			var done string
 			if err == nil {
 				done, err = do(r.Context(), o)
 			}
-			if err != nil {
+			switch {
+			case err != nil:
 				refuse(w, err)
-				return
+			case form.Has(back.Field):
+				back.To(w, route, form.Get(back.Field))
+			default:
+				answer(w, http.StatusOK, Done{o.Project, done})
 			}
-			answer(w, http.StatusOK, Done{o.Project, done})
 		})
 	}
 	return out
-}
-
-// order reads the body of a request.
-func (l *Learning) order(r *http.Request) (*Order, error) {
-	raw, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, wrong(http.StatusBadRequest, "the body broke off")
-	}
-	o := &Order{}
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, o); err != nil {
-			return nil, wrong(http.StatusBadRequest, `want JSON such as {"project": 7}: %w`, jsonerr.Explain(err))
-		}
-	}
-	if text := r.URL.Query().Get("project"); text != "" {
-		o.Project, _ = strconv.ParseInt(text, 10, 64) // what is no number is no project
-	}
-	return o, l.connected(r.Context(), o.Project)
 }
 
 // requestError is an error that whoever asked can mend.
@@ -141,10 +123,7 @@ func (l *Learning) start(ctx context.Context, o *Order) (string, error) {
 
 func (l *Learning) text(ctx context.Context, o *Order) (string, error) {
 	if o.Text == "" {
-		if err := l.Knowledge.DeleteText(ctx, o.Project, o.Name); err != nil {
-			return "", err
-		}
-		return o.Name + " is dropped; what was learnt from it goes with the next run", nil
+		return l.drop(ctx, o)
 	}
 	text, err := plain(o.Name, []byte(o.Text))
 	if err != nil {
@@ -158,6 +137,20 @@ func (l *Learning) text(ctx context.Context, o *Order) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s is kept: %d words", o.Name, len(wer.Normalize(text))), nil
+}
+
+func (l *Learning) drop(ctx context.Context, o *Order) (string, error) {
+	texts, err := l.Knowledge.Texts(ctx, o.Project)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := texts[o.Name]; !ok {
+		return "", wrong(http.StatusNotFound, "the project has no text %.100q; GET /projects/%d lists those it has", o.Name, o.Project)
+	}
+	if err := l.Knowledge.DeleteText(ctx, o.Project, o.Name); err != nil {
+		return "", err
+	}
+	return o.Name + " is dropped; what was learnt from it goes with the next run", nil
 }
 
 func (l *Learning) rollback(ctx context.Context, o *Order) (string, error) {
@@ -193,12 +186,21 @@ func (l *Learning) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, report)
 }
 
+// refuse answers with an error in the form of the service's other routes.
 func refuse(w http.ResponseWriter, err error) {
-	status := http.StatusServiceUnavailable
+	status, detail := http.StatusServiceUnavailable, err.Error()
 	if asked, ok := errors.AsType[*requestError](err); ok {
 		status = asked.status
+	} else if errors.Is(err, jobs.ErrClosed) {
+		detail = "the service is stopping"
 	}
-	answer(w, status, map[string]any{"status": status, "detail": err.Error(), "hint": hint.Of(err)})
+	if advice := hint.Of(err); advice != "" {
+		detail += "; " + advice
+	}
+	answer(w, status, struct {
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{status, detail})
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

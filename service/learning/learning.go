@@ -130,6 +130,9 @@ func (j learnJob) Project() string { return projects.Name(j.ProjectID) }
 // Key implements jobs.Args.
 func (j learnJob) Key() string { return Kind + "/" + projects.Name(j.ProjectID) }
 
+// reviveAfter is when a run that was given up is tried again by itself.
+const reviveAfter = time.Hour
+
 // Enqueue makes a project learn soon. One that learns just now does so again if it was asked for by
 // a person. It reports whether a job was made.
 func (l *Learning) Enqueue(ctx context.Context, project int64, why Trigger) (bool, error) {
@@ -138,14 +141,14 @@ func (l *Learning) Enqueue(ctx context.Context, project int64, why Trigger) (boo
 		return false, err
 	}
 	args := learnJob{project, why}
-	class := priority.Background
+	class, revive := priority.Background, reviveAfter
 	if why == Asked {
-		class = priority.Interactive
+		class, revive = priority.Interactive, time.Nanosecond
 		if err := l.change(ctx, project, func(s *State) { s.RolledBack = false }); err != nil {
 			return false, err
 		}
 	}
-	job, created, err := jobs.Insert(ctx, q, args, jobs.InsertOptions{Class: class, Title: fmt.Sprintf("project %d", project), ReviveAfter: time.Second})
+	job, created, err := jobs.Insert(ctx, q, args, jobs.InsertOptions{Class: class, Title: fmt.Sprintf("project %d", project), ReviveAfter: revive})
 	switch {
 	case err != nil || created:
 	case job.State == jobs.Done: // killed before the record was removed

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/learn"
 	"github.com/asr-backend/asr-backend/service/knowledge"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/wer"
@@ -16,11 +17,14 @@ import (
 
 // Report returns what people may want to know of how a project learns.
 func (l *Learning) Report(ctx context.Context, project int64) (*Report, error) {
-	out := &Report{Project: project, Title: l.Projects.Title(ctx, project), Learns: true}
+	out := &Report{Project: project, Title: l.Projects.Title(ctx, project), Learns: true, Phrases: []learn.Phrase{}}
 	if p, err := l.Projects.Show(ctx, project); err == nil {
 		out.PredictionVersion, out.Learns = p.Version, p.Settings.Learn != projects.LearnOff
 		if k := p.Transcription.Knowledge; k != nil {
 			out.Learnt = k.Version
+		}
+		if l := p.Settings.Learn; l != "" && l != projects.LearnOn && l != projects.LearnOff {
+			out.Chosen = l
 		}
 	}
 	state, err := l.State(ctx, project)
@@ -40,14 +44,17 @@ func (l *Learning) Report(ctx context.Context, project int64) (*Report, error) {
 	if q, err := l.Queue.Get(); err == nil {
 		job, ok := q.Peek(learnJob{ProjectID: project}.Key())
 		out.Learning = ok && (job.State == jobs.Queued || job.State == jobs.Running)
+		if ok && job.State != jobs.Done {
+			out.Problem, out.Hint = job.Reason, job.Hint
+		}
 	}
 	if out.Learnt != "" {
-		v, err := l.Knowledge.Get(ctx, project, out.Learnt)
+		used, err := l.Knowledge.Used(ctx, project, out.Learnt)
 		if err != nil && !errors.Is(err, knowledge.ErrNone) {
 			return nil, err
 		}
 		if err == nil {
-			out.Part, out.PhraseWeight, out.Phrases = v.Used.Part, v.Used.PhraseWeight, v.Used.Phrases
+			out.Part, out.PhraseWeight, out.Phrases = used.Part, used.PhraseWeight, used.Phrases
 		}
 	}
 	out.Texts, err = l.Knowledge.Texts(ctx, project)
@@ -61,6 +68,15 @@ func (l *Learning) Rollback(ctx context.Context, project int64, to string) (stri
 	if err != nil {
 		return "", err
 	}
+	if p, err := l.Projects.Show(ctx, project); err == nil {
+		switch chosen := p.Settings.Learn; chosen {
+		case "", projects.LearnOn:
+		case projects.LearnOff:
+			return "", wrong(http.StatusConflict, `the project uses nothing that it has learnt: "learn" is off in its extra params, or --learn in the service`)
+		default:
+			return "", wrong(http.StatusConflict, `version %s is chosen by "learn" in the extra params of the project; take it out of them, or name another there`, chosen)
+		}
+	}
 	current, err := l.Projects.Learnt(ctx, project)
 	if err != nil {
 		return "", err
@@ -73,14 +89,7 @@ func (l *Learning) Rollback(ctx context.Context, project int64, to string) (stri
 	case current == "":
 		return "", wrong(http.StatusConflict, "the project uses nothing that it has learnt")
 	default:
-		for _, v := range state.Versions {
-			if v.Version == current {
-				break
-			}
-			if v.Kept {
-				to = v.Version
-			}
-		}
+		to = state.before(current)
 	}
 	if err := l.change(ctx, project, func(s *State) { s.RolledBack = true }); err != nil {
 		return "", err

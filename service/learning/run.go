@@ -2,11 +2,13 @@ package learning
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/learn"
+	"github.com/asr-backend/asr-backend/service/knowledge"
 	"github.com/asr-backend/asr-backend/service/projects"
 )
 
@@ -80,8 +82,11 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 		run.TakenUp, run.Reason = false, out.Reason+"; it is not taken up, as a person went back to, or chose, another version"
 	}
 	version := Version{At: began, Corrections: m.corrections, Recordings: out.Recordings, Words: out.Words, Documents: out.Documents, Phrases: len(out.Candidate.Used.Phrases),
-		TakenUp: run.TakenUp, Reason: run.Reason, Judgement: out.Judgement, Judged: out.Judgement.Candidate.Rate(), Annotations: m.annotations}
-	if version.Version = out.Candidate.Used.Digest(); run.TakenUp {
+		TakenUp: run.TakenUp, Reason: run.Reason, Judgement: out.Judgement, Judged: out.Judgement.Candidate.Rate(), JudgedOn: out.Judgement.Passages, Annotations: m.annotations}
+	if version.Version = out.Candidate.Used.Digest(); version.Version == "" {
+		version.Judged = out.Judgement.General.Rate() // a candidate that was dropped was judged
+	}
+	if run.TakenUp {
 		if _, err := l.Knowledge.Put(ctx, project, &out.Candidate); err != nil {
 			return nil, err
 		}
@@ -110,6 +115,9 @@ func (l *Learning) before(ctx context.Context, project int64) (*learn.Version, s
 		return nil, "", err
 	}
 	v, err := l.Knowledge.Get(ctx, project, current)
+	if errors.Is(err, knowledge.ErrNone) {
+		return nil, current, nil // nothing is used, as it is not there
+	}
 	return v, current, err
 }
 
@@ -162,19 +170,28 @@ func (s *State) gone(there map[int64]bool) []string {
 	return out
 }
 
-// made notes a version that was made.
+// made notes a version that was made. One that is kept already, and was found again, stays as it
+// is, with what it would be made of now.
 func (s *State) made(v Version, out *learn.Outcome, gone []string, earlier map[string]float64) {
 	s.Substitutions = out.Substitutions
+	same := s.find(v.Version)
 	for i := range s.Versions {
 		old := &s.Versions[i]
 		if rate, ok := earlier[old.Version]; ok && old.Kept {
-			old.Judged = rate
+			old.Judged, old.JudgedOn = rate, v.JudgedOn
 		}
-		if slices.Contains(gone, old.Version) || old.Version == v.Version {
+		if old != same && slices.Contains(gone, old.Version) {
 			old.Kept = false
 		}
 	}
-	if n := len(s.Versions); n > 0 && !v.TakenUp && s.Versions[n-1].Version == v.Version && !s.Versions[n-1].Kept {
+	if same != nil && !v.TakenUp {
+		same.Annotations = v.Annotations
+		return
+	}
+	if same != nil {
+		same.Kept = false // it is kept as v
+	}
+	if n := len(s.Versions); n > 0 && !v.TakenUp && s.Versions[n-1].Version == v.Version && !s.Versions[n-1].TakenUp {
 		s.Versions = s.Versions[:n-1] // the same candidate again
 	}
 	s.Versions = append(s.Versions, v)

@@ -43,9 +43,11 @@ type Version struct {
 	TakenUp bool   `json:"taken_up"`
 	Reason  string `json:"reason"`
 	// Judgement is that of the run that made it. Judged is the word error rate on the recordings
-	// that judge, of the last run in which it was kept.
+	// that judge, of the last run in which it was kept, and JudgedOn how many passages these had; 0
+	// stands for a version that was never judged.
 	Judgement learn.Judgement `json:"judgement"`
 	Judged    float64         `json:"judged_word_error_rate"`
+	JudgedOn  int             `json:"judged_passages"`
 	// Kept says that it can be gone back to.
 	Kept bool `json:"kept"`
 	// Annotations are those that it was made of.
@@ -143,4 +145,19 @@ func (s *State) find(version string) *Version {
 		}
 	}
 	return nil
+}
+
+// before returns the version that was used before another one, as far as it is kept; empty for none.
+func (s *State) before(version string) string {
+	last := ""
+	for _, v := range s.Versions {
+		if !v.Kept {
+			continue
+		}
+		if v.Version == version {
+			return last
+		}
+		last = v.Version
+	}
+	return last
 }

@@ -45,6 +45,11 @@ func openLearnt(file string) learnt {
 
 // Learnt returns the version of what a project has learnt and uses now, empty for nothing.
 func (r *Registry) Learnt(ctx context.Context, project int64) (string, error) {
+	return r.learntWithin(ctx, project, fresh)
+}
+
+// learntWithin is Learnt for a value that may be in memory for so long.
+func (r *Registry) learntWithin(ctx context.Context, project int64, age time.Duration) (string, error) {
 	if project == 0 {
 		return "", nil // a request made by hand
 	}
@@ -61,7 +66,7 @@ func (r *Registry) Learnt(ctx context.Context, project int64) (string, error) {
 			return "", context.Cause(ctx)
 		}
 	}
-	text, ok, err := r.Get(ctx, project, keyLearnt)
+	text, ok, err := r.get(ctx, project, keyLearnt, age)
 	if err != nil {
 		return "", err
 	}
@@ -115,13 +120,17 @@ func (r *Registry) noteLearnt(project int64, version string) {
 // Knowledge names what is known of the language of recordings of a project with such settings; it is
 // nil for nothing, and has nothing but its version.
 func (r *Registry) Knowledge(ctx context.Context, project int64, s *Settings) (*transcribe.Knowledge, error) {
+	return r.knowledge(ctx, project, s, fresh)
+}
+
+func (r *Registry) knowledge(ctx context.Context, project int64, s *Settings, age time.Duration) (*transcribe.Knowledge, error) {
 	version := s.Learn
 	switch s.Learn {
 	case LearnOff:
 		return nil, nil
 	case "", LearnOn:
 		var err error
-		if version, err = r.Learnt(ctx, project); err != nil {
+		if version, err = r.learntWithin(ctx, project, age); err != nil {
 			return nil, err
 		}
 	}
@@ -142,7 +151,17 @@ type lastLearnt struct {
 
 // LastLearnt returns when a project learnt last, and how many corrections it had then.
 func (r *Registry) LastLearnt(ctx context.Context, project int64) (time.Time, int, error) {
-	text, ok, err := r.Get(ctx, project, keyLastLearnt)
+	return r.lastLearnt(ctx, project, fresh)
+}
+
+// ShowLastLearnt is LastLearnt for a page, as Show is: a run of another process may be missing for a
+// minute.
+func (r *Registry) ShowLastLearnt(ctx context.Context, project int64) (time.Time, int, error) {
+	return r.lastLearnt(ctx, project, shown)
+}
+
+func (r *Registry) lastLearnt(ctx context.Context, project int64, age time.Duration) (time.Time, int, error) {
+	text, ok, err := r.get(ctx, project, keyLastLearnt, age)
 	var last lastLearnt
 	if err != nil || !ok {
 		return last.At, 0, err

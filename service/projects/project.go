@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
@@ -86,6 +87,11 @@ func (p *Project) Check() error {
 // NotServedError where they can correct it, unless it wraps one of ctx, which bounds the reading
 // of a model that is met for the first time.
 func (r *Registry) Resolve(ctx context.Context, p *labelstudio.Project) (*Project, error) {
+	return r.resolve(ctx, p, fresh)
+}
+
+// resolve is Resolve with what the project has learnt, which may be in memory for so long.
+func (r *Registry) resolve(ctx context.Context, p *labelstudio.Project, age time.Duration) (*Project, error) {
 	settings, err := ParseSettings(p.ExtraParams, r.options.Defaults)
 	if err != nil {
 		return nil, &NotServedError{p.ID, err}
@@ -100,7 +106,7 @@ func (r *Registry) Resolve(ctx context.Context, p *labelstudio.Project) (*Projec
 		out.Why = p.ConfigErr.Error()
 	}
 	out.Transcription = settings.Transcription(out.Split(), r.options.FFmpeg)
-	if out.Transcription.Knowledge, err = r.Knowledge(ctx, p.ID, &settings); err != nil {
+	if out.Transcription.Knowledge, err = r.knowledge(ctx, p.ID, &settings, age); err != nil {
 		return nil, err
 	}
 	out.TranscriptVersion = out.Transcription.Version(id)
@@ -213,7 +219,7 @@ func (r *Registry) Show(ctx context.Context, id int64) (*Project, error) {
 	if err := p.LoadExtraParams(ctx); err != nil {
 		return nil, err
 	}
-	return r.Resolve(ctx, p)
+	return r.resolve(ctx, p, shown)
 }
 
 // glance is a Registry whose values may be older.

@@ -90,3 +90,11 @@ func grouped(n int) string {
 	}
 	return b.String()
 }
+
+// count writes how many of a thing there are.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return grouped(n) + " " + thing + "s"
+}

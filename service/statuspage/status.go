@@ -82,6 +82,8 @@ type ProjectStatus struct {
 	// Reconciled is the last look for tasks that no event announced.
 	Reconciled *reconcile.Look `json:"reconciled,omitempty"`
 	ErrorsBy   []VersionRate   `json:"word_error_rates,omitempty"`
+	// Learning is what the project has learnt; nil: that is not known.
+	Learning *Learning `json:"learning,omitempty"`
 	// Missing is since when Label Studio does not know the project; zero: it does.
 	Missing time.Time `json:"missing_since,omitzero"`
 }

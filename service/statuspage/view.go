@@ -179,7 +179,7 @@ type headed struct{ URL, Text, Order, Class string }
 
 var parsed = template.Must(template.New("status").Funcs(template.FuncMap{
 	"ago": ago, "stamp": stamp, "percent": percent, "share": share, "done": done, "seconds": seconds, "left": left, "times": times,
-	"clock": timeline.Clock, "grouped": grouped, "grouped64": func(n int64) string { return grouped(int(n)) },
+	"clock": timeline.Clock, "count": count, "grouped": grouped, "grouped64": func(n int64) string { return grouped(int(n)) },
 	"title": func(p any) string {
 		switch p := p.(type) {
 		case *ProjectStatus:
