@@ -12,7 +12,7 @@
 //	defer l.Release()
 //	windows, err := l.Windows(ctx)           // stored by earlier attempts
 //	l.PutWindow(ctx, i, part)                // a crash costs one window at most
-//	l.Finish(ctx, result)                    // or Fail, or Retry
+//	l.Finish(ctx, result)                    // or Fail, or Retry; FinishWith may keep the windows
 //	...
 //	job, err := q.Wait(ctx, key)             // job.State is Done or Discarded
 //	result, err := q.Result(ctx, key)

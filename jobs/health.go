@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -264,8 +265,14 @@ func (q *Queue) restoreWindows(ctx context.Context) error {
 	return q.makeWindows(ctx)
 }
 
-// readAll returns an error if a window result that the server counts cannot be read.
-func (q *Queue) readAll(ctx context.Context, subjects map[string]uint64) error {
+// readAll returns an error if a window result that the server counts cannot be read. What is kept of done
+// jobs may be a hundred thousand of them, so a watch reads them in one go first. It does not show, or
+// waits for ever at, what the server cannot read; that is asked for by itself.
+func (q *Queue) readAll(ctx context.Context, all map[string]uint64) error {
+	subjects := maps.Clone(all)
+	if err := q.readStream(ctx, subjects); err != nil {
+		return err
+	}
 	prefix := len(q.subject(bucketWindows, ""))
 	for subject := range subjects {
 		actx, cancel := q.attempt(ctx)
@@ -282,6 +289,40 @@ func (q *Queue) readAll(ctx context.Context, subjects map[string]uint64) error {
 		}
 	}
 	return nil
+}
+
+// readStall is how long readStream waits for the next window result.
+const readStall = 2 * time.Second
+
+// readStream takes out the subjects of window results that a watch shows.
+func (q *Queue) readStream(ctx context.Context, subjects map[string]uint64) error {
+	wctx, stop := context.WithCancel(ctx)
+	defer stop()
+	w, err := q.windows.WatchAll(wctx)
+	if err != nil {
+		return q.answer(ctx, err)
+	}
+	defer func() {
+		_ = w.Stop()
+		for range w.Updates() { // see watchOnce
+		}
+	}()
+	stall := time.NewTimer(readStall)
+	defer stall.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-stall.C:
+			return nil
+		case e, ok := <-w.Updates():
+			if !ok || e == nil {
+				return nil
+			}
+			stall.Reset(readStall)
+			delete(subjects, q.subject(bucketWindows, e.Key()))
+		}
+	}
 }
 
 func (q *Queue) makeWindows(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
+	"github.com/asr-backend/asr-backend/internal/npy"
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/tones"
 	"github.com/asr-backend/asr-backend/models"
@@ -111,5 +112,35 @@ func TestRowsVersionsChangeWithWhatChangesRows(t *testing.T) {
 	}
 	if v := (transcribe.Options{}).RowsVersion(asr.Options{}.Identity(transducer, "model", "")); v != "" {
 		t.Errorf("a transducer has the version %q", v)
+	}
+}
+
+// BenchmarkKeptCandidates shows what it costs to keep candidates of rows that no search looks at, a row.
+func BenchmarkKeptCandidates(b *testing.B) {
+	rows, err := npy.Read(oracle.Data(b, "align", "librispeech.npy"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	width, data := rows.Shape[1], rows.Float32()
+	blank, measure := ctc.Piece(width-1), ctc.NewMeasure(width)
+	for _, keep := range []bool{false, true} {
+		b.Run(fmt.Sprint("candidates=", keep), func(b *testing.B) {
+			var s ctc.Saved
+			n, bytes := 0, 0
+			for b.Loop() {
+				s = ctc.Saved{}
+				for i := range rows.Shape[0] {
+					logProbs := data[i*width:][:width]
+					row := ctc.Summarize(logProbs, blank, measure)
+					if s.Rows = append(s.Rows, row); keep {
+						s.Candidates.Append(logProbs, row, blank, measure)
+					}
+				}
+				n, bytes = n+len(s.Rows), bytes+len(s.Encode())
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/row")
+			b.ReportMetric(float64(bytes)/float64(n), "bytes/row")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }

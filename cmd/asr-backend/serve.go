@@ -17,6 +17,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/models"
@@ -36,6 +37,7 @@ type serveCommand struct {
 	Channels  string        `help:"Channels to transcribe: mix, split, or a channel number, counted from 0. Default: split where the labelling configuration shows channels separately, else mix." default:"" placeholder:"CHANNELS" group:"Recordings"`
 	Partial   time.Duration `help:"Store a prediction of what has been transcribed so far for recordings longer than this, until all of it is. 0s: never." default:"0s" group:"Recordings"`
 	CacheSize int64         `help:"Maximum size of the cache of downloaded recordings, in megabytes." default:"20480" min:"1" max:"1000000000" group:"Recordings"`
+	KeepRows  int64         `help:"Maximum size of what is kept of transcribed recordings so that new hotwords, another language model or other regions need no new run of the model, in megabytes. 0: keep nothing." default:"1024" min:"0" max:"1000000" group:"Recordings"`
 	MaxFile   int64         `help:"Maximum size of a recording, in megabytes." default:"8192" min:"1" max:"1000000000" group:"Recordings"`
 	FFmpeg    string        `help:"Path to ffmpeg, which decodes the formats that are not built in; \"off\" never runs it." name:"ffmpeg" default:"" group:"Recordings"`
 
@@ -124,6 +126,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	if err != nil {
 		return service.Options{}, &cli.UsageError{Err: err}
 	}
+	c.keepRows(&jobStore)
 	variant, recognizer := c.modelFlags.options()
 	recognizer.Decoding = c.decoding()
 	wait := c.PredictWait
@@ -162,6 +165,17 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 		return service.Options{}, &cli.UsageError{Err: err}
 	}
 	return o, nil
+}
+
+// keepRows limits the rows that are kept. Jobs under way have as much room beside them as by default.
+func (c *serveCommand) keepRows(o *jobs.Options) {
+	o.KeptWindowBytes = c.KeepRows << 20
+	if c.KeepRows == 0 {
+		o.KeptWindowBytes = -1
+	}
+	if more := o.KeptWindowBytes - jobs.DefaultKeptWindows; more > 0 {
+		o.WindowBytes = jobs.DefaultWindowBytes + more
+	}
 }
 
 // jobSource returns the address of a Label Studio as the job store keeps it: host, port and

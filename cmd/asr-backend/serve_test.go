@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/jobs"
+
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 )
@@ -57,5 +59,27 @@ func TestFlagsOfNATSReachTheQueue(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"old:8080", "public.example.org"}, o.Jobs.Aliases); d != "" {
 		t.Errorf("aliases, want (-), got (+):\n%s", d)
+	}
+}
+
+func TestKeptRowsHaveRoomBesideJobsUnderWay(t *testing.T) {
+	for flag, want := range map[string]jobs.Options{
+		"--keep-rows=1024": {KeptWindowBytes: 1 << 30}, // nothing changes in a store of an earlier version
+		"--keep-rows=1":    {KeptWindowBytes: 1 << 20},
+		"--keep-rows=0":    {KeptWindowBytes: -1},
+		"--keep-rows=5120": {KeptWindowBytes: 5 << 30, WindowBytes: 8 << 30},
+	} {
+		var c serveCommand
+		parser, err := kong.New(&c, kong.Vars{"data_dir": t.TempDir()}, kong.Writers(io.Discard, io.Discard))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse([]string{flag}); err != nil {
+			t.Fatal(err)
+		}
+		o, err := c.options(streams{err: os.Stderr})
+		if err != nil || o.Jobs.KeptWindowBytes != want.KeptWindowBytes || o.Jobs.WindowBytes != want.WindowBytes {
+			t.Errorf("%s: %d of %d bytes, %v", flag, o.Jobs.KeptWindowBytes, o.Jobs.WindowBytes, err)
+		}
 	}
 }

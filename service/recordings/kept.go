@@ -55,7 +55,7 @@ func (r *Recordings) windows(ctx context.Context, q *jobs.Queue, a *jobs.Attempt
 	}
 	if before := a.Job().Content; before == "" || before == content || len(stored) == 0 {
 		w.rows = o.rows
-	} else { // they cannot be distinguished from those of this attempt
+	} else { // some would stay beside those of this attempt
 		stored = nil
 	}
 	w.stored = parts.Stored(stored, w.width)

@@ -251,6 +251,37 @@ func TestWindowsThatAreMissingOrDamagedAreRun(t *testing.T) {
 	}
 }
 
+// A recording that is being decoded again goes on after a crash, from rows of its own and those that are
+// still kept.
+func TestDecodingAgainIsTakenUpAfterACrash(t *testing.T) {
+	k := newKeeping(t, servicetest.Options{})
+	value := k.Upload("a.wav", tones.Recording{Seconds: 60}.WAV())
+	first, _, _ := k.result(k.set(""), value)
+	kept, _, err := k.Jobs.Windows(t.Context(), first)
+	if err != nil || len(kept) < 3 {
+		t.Fatalf("%d windows are kept, %v", len(kept), err)
+	}
+	key := k.enqueue(recordings.Of(k.set(`{"hotwords":["one four"]}`), 10, value)).Key
+	l, err := k.Fixture.Take(recordings.Kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.PutWindow(t.Context(), 240, kept[240]); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	_, got, ran := k.resultOf(key)
+	if ran != 0 || k.keeps(key) != len(kept) || k.keeps(first) != 0 {
+		t.Errorf("%d windows were run, %d are kept", ran, k.keeps(key))
+	}
+	k.restart(key)
+	if _, want, _ := k.resultOf(key); string(got) != string(want) {
+		t.Error("the transcript differs")
+	}
+}
+
 func TestKeptRowsAreThoseThatASearchGets(t *testing.T) {
 	k := newKeeping(t, servicetest.Options{})
 	value := k.Upload("a.wav", tones.Stereo(tones.Recording{Seconds: 60}, tones.Recording{Seconds: 60, First: 2}))

@@ -42,12 +42,16 @@
 // Hotwords are the case in which such a version comes back soon: a person changes the list of a
 // project, and then changes it back. A request for the version starts the job anew.
 //
+// A version that differs in how rows are decoded, and not in the rows, is decoded from those that the
+// version before has kept; the model does not run. See kept.go.
+//
 // # What others ask for
 //
 //	Enqueue, State      a transcription, and whether it is done
 //	Transcript, Build   its result: as it is, or as results for a project's page
 //	Region              the text between two times, at once
 //	Align               when the words of given texts are said
+//	KeptRows            the rows of a recording that was transcribed, without running the model
 package recordings
 
 import (
