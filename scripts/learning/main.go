@@ -3,7 +3,10 @@
 // the word errors in the second half, of all words and of the project's own: those of glossary.txt
 // that the first half has.
 //
-//	go run ./scripts/learning
+//	go run ./scripts/learning [-splits 60]
+//
+// The names of recordings say which of them judge and which tune. With -splits it learns as often
+// with other names, and prints what that changes.
 //
 // make.py makes the recordings.
 package main
@@ -31,13 +34,17 @@ import (
 	"github.com/asr-backend/asr-backend/wer"
 )
 
-type options struct{ data, model, library string }
+type options struct {
+	data, model, library string
+	splits               int
+}
 
 func main() {
 	var o options
 	flag.StringVar(&o.data, "data", "testdata/learning", "folder with the recordings, index.tsv and glossary.txt")
 	flag.StringVar(&o.model, "model", models.DefaultName, "name or path of the model")
 	flag.StringVar(&o.library, "library", os.Getenv("ASR_BACKEND_ONNXRUNTIME"), "ONNX Runtime library")
+	flag.IntVar(&o.splits, "splits", 0, "how often to learn with other recordings that judge")
 	flag.Parse()
 	if err := run(context.Background(), &o); err != nil {
 		fmt.Fprintln(os.Stderr, "learning:", err)
@@ -73,7 +80,7 @@ func run(ctx context.Context, o *options) (err error) {
 	if err := recognize(ctx, o.data, r, all); err != nil {
 		return err
 	}
-	return measure(ctx, o.data, r, all)
+	return measure(ctx, o, r, all)
 }
 
 // readIndex reads the list of recordings.
@@ -138,8 +145,8 @@ func decode(s *beam.Search, v *ctc.Vocabulary, rows *learn.Rows) string {
 	return v.TokenText(append(tokens, d.Best()...))
 }
 
-func measure(ctx context.Context, folder string, r *asr.Recognizer, all []recording) error {
-	glossary, err := readGlossary(folder)
+func measure(ctx context.Context, o *options, r *asr.Recognizer, all []recording) error {
+	glossary, err := readGlossary(o.data)
 	if err != nil {
 		return err
 	}
@@ -150,9 +157,10 @@ func measure(ctx context.Context, folder string, r *asr.Recognizer, all []record
 	for i := range all[:half] {
 		m.Corrections = append(m.Corrections, learn.Correction{Recording: all[i].name, Wrote: all[i].text, Predicted: decode(search, v, &all[i].rows)})
 	}
+	lo := learn.Options{Vocabulary: v, Search: search, General: general,
+		Rows: func(_ context.Context, i int) (*learn.Rows, error) { return &all[i].rows, nil }}
 	began := time.Now()
-	out, err := learn.Learn(ctx, &m, learn.Options{Vocabulary: v, Search: search, General: general,
-		Rows: func(_ context.Context, i int) (*learn.Rows, error) { return &all[i].rows, nil }})
+	out, err := learn.Learn(ctx, &m, lo)
 	if err != nil {
 		return err
 	}
@@ -181,17 +189,60 @@ func measure(ctx context.Context, folder string, r *asr.Recognizer, all []record
 		name   string
 		search *beam.Search
 	}{{"default", search}, {"glossary as hotwords", search.WithPhrases(phrases)}, {"learnt", learnt}} {
-		fmt.Printf("| %s | %s |\n", s.name, count(all[half:], own, func(rec *recording) string { return decode(s.search, v, &rec.rows) }))
+		total, owned := count(all[half:], own, func(rec *recording) string { return decode(s.search, v, &rec.rows) })
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s |\n", s.name, total[0], total[1], total[2], owned[0], owned[1], owned[2])
 	}
+	return splits(ctx, o.splits, &m, lo, func(k *learn.Knowledge) (total, owned rate, err error) {
+		s, err := k.SearchWith(search, nil)
+		if err != nil {
+			return rate{}, rate{}, err
+		}
+		a, b := count(all[half:], own, func(rec *recording) string { return decode(s, v, &rec.rows) })
+		return a[0], b[0], nil
+	})
+}
+
+// splits learns several times, with other names of recordings.
+func splits(ctx context.Context, times int, m *learn.Material, o learn.Options, measure func(*learn.Knowledge) (total, owned rate, err error)) error {
+	if times == 0 {
+		return nil
+	}
+	names := make([]string, len(m.Corrections))
+	for i := range names {
+		names[i] = m.Corrections[i].Recording
+	}
+	var totals, owns []float64
+	taken := 0
+	for n := range times {
+		for i := range names {
+			m.Corrections[i].Recording = fmt.Sprintf("%d/%s", n, names[i])
+		}
+		out, err := learn.Learn(ctx, m, o)
+		if err != nil {
+			return err
+		}
+		if out.TakeUp {
+			taken++
+		}
+		total, owned, err := measure(&out.Candidate.Used)
+		if err != nil {
+			return err
+		}
+		totals, owns = append(totals, total.percent()), append(owns, owned.percent())
+	}
+	slices.Sort(totals)
+	slices.Sort(owns)
+	fmt.Printf("\nWith %d other divisions of the corrected recordings %d candidates are taken up; lowest, median and highest error rate of all candidates: %.1f, %.1f and %.1f %% of all words, %.1f, %.1f and %.1f %% of own words.\n",
+		times, taken, totals[0], totals[times/2], totals[times-1], owns[0], owns[times/2], owns[times-1])
 	return nil
 }
 
 // rate counts wrong words. An insertion counts among all words, but not among the project's own.
 type rate struct{ wrong, said int }
 
-func (r rate) String() string {
-	return fmt.Sprintf("%.1f %% of %d", 100*float64(r.wrong)/float64(max(r.said, 1)), r.said)
-}
+func (r rate) percent() float64 { return 100 * float64(r.wrong) / float64(max(r.said, 1)) }
+
+func (r rate) String() string { return fmt.Sprintf("%.1f %% of %d", r.percent(), r.said) }
 
 func (r *rate) add(p wer.Pair) {
 	if p.Said != "" {
@@ -202,9 +253,8 @@ func (r *rate) add(p wer.Pair) {
 	}
 }
 
-// count returns the columns of the table.
-func count(recordings []recording, own map[string]bool, recognized func(*recording) string) string {
-	var all, owned [3]rate // of all kinds, real, synthetic
+// count counts the wrong words: of all kinds of recordings, of real and of synthetic ones.
+func count(recordings []recording, own map[string]bool, recognized func(*recording) string) (all, owned [3]rate) {
 	for i := range recordings {
 		rec := &recordings[i]
 		kinds := []int{0, 1}
@@ -220,7 +270,7 @@ func count(recordings []recording, own map[string]bool, recognized func(*recordi
 			}
 		}
 	}
-	return fmt.Sprintf("%s | %s | %s | %s | %s | %s", all[0], all[1], all[2], owned[0], owned[1], owned[2])
+	return all, owned
 }
 
 // ownWords returns the words of the glossary that recordings have.
