@@ -43,14 +43,14 @@ func learns(t *testing.T, h *house) {
 	t.Logf("as it is: %s", was)
 
 	other, neighbour := f.shares("not learning", f.files[taught-2:taught+2])
-	others := f.backend.settled(t, other, 4, time.Minute)
+	others := f.backend.settled(t, other, 4, 2*time.Minute)
 
 	annotations := make([]int64, taught)
 	for i := range taught {
 		annotations[i] = f.correct(list[i], f.domain.texts[i])
 	}
 	annotated := f.asStored(f.project)[:taught]
-	eventually(t, "the words of corrections are timed", time.Minute, func() bool {
+	eventually(t, "the words of corrections are timed", 2*time.Minute, func() bool {
 		return len(f.backend.lines(t, "words of a correction timed")) == taught
 	})
 	runs, again := f.backend.metric(t, "asr_backend_model_runs_total"), f.backend.metric(t, "asr_backend_recordings_decoded_again_total")
@@ -165,7 +165,7 @@ func (f *team) report() (r learning.Report, raw string) {
 // learnt waits for the end of a run that was asked for with a number of corrections.
 func (f *team) learnt(corrections int) (r learning.Report) {
 	f.t.Helper()
-	eventually(f.t, "the project has learnt", time.Minute, func() bool {
+	eventually(f.t, "the project has learnt", 2*time.Minute, func() bool {
 		r, _ = f.report()
 		return !r.Learning && r.Last != nil && r.Last.Why == learning.Asked && r.Last.Corrections == corrections && r.New == 0
 	})
@@ -201,7 +201,7 @@ func (f *team) asStored(project int64) []task {
 func (f *team) shown(version string) []string {
 	f.t.Helper()
 	var list []task
-	eventually(f.t, "predictions are of version "+version, time.Minute, func() bool {
+	eventually(f.t, "predictions are of version "+version, 2*time.Minute, func() bool {
 		list = f.tasks(f.t, f.project)[taught:]
 		return unsettled(list) == "" && list[0].Predictions[0].Version == version
 	})
