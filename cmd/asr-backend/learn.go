@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,11 +9,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"unicode/utf8"
 
 	"github.com/asr-backend/asr-backend/internal/cli"
-	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/internal/remote"
 	"github.com/asr-backend/asr-backend/internal/visible"
 	"github.com/asr-backend/asr-backend/service/knowledge"
@@ -40,7 +37,7 @@ type learnCommand struct {
 // Help says what the exit statuses mean.
 func (c *learnCommand) Help() string {
 	return "The service must have a user and a password: set BASIC_AUTH_USER and BASIC_AUTH_PASS to them. What was learnt is taken up only if it is not worse on corrections that it was not made of. See doc/learning.md.\n\n" +
-		"Exit status: 0 success, 1 the service refuses or cannot be asked, 2 wrong usage."
+		"Exit status: 0 success, 1 the service refuses or cannot be asked, or a text cannot be read, 2 wrong usage."
 }
 
 // check says what is wrong between flags.
@@ -52,10 +49,12 @@ func (c *learnCommand) check() error {
 		}
 	}
 	switch {
+	case c.Project <= 0:
+		return &cli.UsageError{Err: errors.New("--project is the number of a project, such as 7")}
 	case chosen > 1:
 		return &cli.UsageError{Err: errors.New("--show, --rollback, --forget, --drop and --remove or --restore exclude each other")}
 	case chosen == 1 && len(c.Texts) > 0:
-		return &cli.UsageError{Err: errors.New("texts are to learn from; leave out the flag")}
+		return &cli.UsageError{Err: errors.New("files are texts to learn from; leave them out, or the flag")}
 	case c.To != "" && !c.Rollback:
 		return &cli.UsageError{Err: errors.New("--to is for --rollback")}
 	}
@@ -143,58 +142,4 @@ func (c *learnCommand) show(ctx context.Context, client *remote.Client, out io.W
 		return printJSON(out, r)
 	}
 	return printLearnt(out, &r)
-}
-
-// mostShown is how many phrases and substitutions are printed.
-const mostShown = 30
-
-func printLearnt(out io.Writer, r *learning.Report) error {
-	fmt.Fprintf(out, "Project %d", r.Project)
-	if r.Title != "" {
-		fmt.Fprintf(out, ", %s", visible.Text(r.Title))
-	}
-	fmt.Fprintf(out, ": %s, %d since the last run\n", plural.Count(r.Corrections, "correction"), r.New)
-	switch {
-	case !r.Learns:
-		fmt.Fprintln(out, "It does not learn: learning is off.")
-	case r.Learning:
-		fmt.Fprintln(out, "It learns just now.")
-	}
-	fmt.Fprintf(out, "In use: %s\n", cmp.Or(r.Learnt, "nothing that was learnt"))
-	if l := r.Last; l != nil {
-		fmt.Fprintf(out, "Last run: %s, since %s; %s\n", l.At.Format("2006-01-02 15:04"), l.Why, visible.Text(l.Reason))
-		for reason, n := range l.LeftOut {
-			fmt.Fprintf(out, "  left out: %s with %s\n", plural.Count(n, "passage"), reason)
-		}
-		for name, note := range l.Documents {
-			fmt.Fprintf(out, "  %s: %s\n", visible.Text(name), visible.Text(note))
-		}
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if len(r.Versions) > 0 {
-		fmt.Fprintln(table, "\nVERSION\tMADE\tCORRECTIONS\tPHRASES\tERRORS\tTAKEN UP\tKEPT")
-	}
-	for _, v := range r.Versions {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%.1f %%\t%s\t%s\n", cmp.Or(v.Version, "-"), v.At.Format("2006-01-02 15:04"), v.Corrections, v.Phrases, 100*v.Judged, yes(v.TakenUp), yes(v.Kept))
-	}
-	if len(r.Phrases) > 0 {
-		fmt.Fprintln(table, "\nPHRASE\tMISSED\tSAID")
-	}
-	for _, p := range r.Phrases[:min(len(r.Phrases), mostShown)] {
-		fmt.Fprintf(table, "%s\t%d\t%d\n", visible.Text(p.Text), p.Missed, p.Said)
-	}
-	if len(r.Substitutions) > 0 {
-		fmt.Fprintln(table, "\nRECOGNIZED\tSAID\tTIMES")
-	}
-	for _, s := range r.Substitutions[:min(len(r.Substitutions), mostShown)] {
-		fmt.Fprintf(table, "%s\t%s\t%d\n", cmp.Or(s.Recognized, "-"), cmp.Or(s.Said, "-"), s.Times)
-	}
-	return table.Flush()
-}
-
-func yes(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }

@@ -47,26 +47,63 @@ func (l *Learning) documents(ctx context.Context, p *projects.Project, m *materi
 			left -= len(text)
 		}
 	}
+	before := "" // what was at the address
 	for _, d := range sent {
+		if d.Name == atAddress {
+			before = d.Text
+			continue
+		}
 		add(d.Name, d.Text, nil)
 	}
 	for name, text := range l.inFolder(p.ID) {
 		add(name, text.text, text.err)
 	}
-	if address := p.Settings.TextURL; address != "" {
-		raw, err := l.Recordings.Text(ctx, p.Project, address, knowledge.MostTextBytes)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		name := "text_url"
-		if err == nil {
-			var text string
-			text, err = plain(address, raw)
-			raw = []byte(text)
-		}
-		add(name, string(raw), err)
+	text, err := l.atAddress(ctx, p, before)
+	if text != "" || err != nil {
+		add(atAddress, text, nil)
 	}
-	return nil
+	if err != nil {
+		m.documents[atAddress] = err.Error()
+	}
+	return context.Cause(ctx)
+}
+
+// texts returns the names of the documents that are learnt from.
+func (m *material) texts() (names []string) {
+	for i := range m.Documents {
+		names = append(names, m.Documents[i].Name)
+	}
+	return names
+}
+
+// atAddress is the name of the text at the address in a project's settings. It is kept as others are,
+// so that what was learnt from it stays while the address does not answer.
+const atAddress = "text_url"
+
+// atAddress returns the text at the address in a project's settings, or the one that was there before and
+// why.
+func (l *Learning) atAddress(ctx context.Context, p *projects.Project, before string) (text string, err error) {
+	address := p.Settings.TextURL
+	if address == "" {
+		if before != "" {
+			err = l.Knowledge.DeleteText(ctx, p.ID, atAddress)
+		}
+		return "", err
+	}
+	raw, err := l.Recordings.Text(ctx, p.Project, address, knowledge.MostTextBytes)
+	if err == nil {
+		text, err = plain(address, raw)
+	}
+	if err == nil && text != before {
+		err = l.Knowledge.PutText(ctx, p.ID, atAddress, text)
+	}
+	switch {
+	case err == nil:
+		return text, nil
+	case before == "":
+		return "", err
+	}
+	return before, fmt.Errorf("%w; the text that was there before is learnt from", err)
 }
 
 // file is a file of a project's folder.

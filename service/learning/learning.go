@@ -18,8 +18,8 @@
 //
 // # What is forgotten
 //
-// A correction whose annotation was deleted is gone from the next candidate. Versions that were
-// made of it are dropped with it, those kept for a rollback as well; if one of them is used, the
+// A correction whose annotation was deleted, or a text that was dropped, is gone from the next candidate.
+// Versions that were made of it are dropped with it, those kept for a rollback as well; if one of them is used, the
 // candidate replaces it whatever it is worth (learn.Options.Gone). A project that Label Studio
 // deletes takes everything with it. Nothing of one project is seen by another.
 //

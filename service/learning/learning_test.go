@@ -45,7 +45,12 @@ func newTeam(t testing.TB, recordings int) *team {
 // newTeamIn returns a team whose queue is in a folder; empty stands for a new one.
 func newTeamIn(t testing.TB, recordings int, dir string) *team {
 	t.Helper()
-	f := &team{Fixture: servicetest.New(t, servicetest.Options{Model: models.EmbeddedName, JobsDir: dir}), t: t, due: projects.NewDue()}
+	return newTeamWith(t, recordings, servicetest.Options{Model: models.EmbeddedName, JobsDir: dir})
+}
+
+func newTeamWith(t testing.TB, recordings int, o servicetest.Options) *team {
+	t.Helper()
+	f := &team{Fixture: servicetest.New(t, o), t: t, due: projects.NewDue()}
 	f.knowledge = f.Fixture.Knowledge
 	var err error
 	must := func() {

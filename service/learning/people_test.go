@@ -2,6 +2,10 @@ package learning_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -248,5 +252,52 @@ func TestTextsAreLearntFrom(t *testing.T) {
 	}
 	if len(report.Phrases) == 0 || !slices.Equal(report.Removed, []string{"mantelish"}) {
 		t.Errorf("phrases %v, removed %v", report.Phrases, report.Removed)
+	}
+}
+
+// The text at an address is read anew each time, from where a recording may be read.
+func TestTheTextAtAnAddressIsLearntFrom(t *testing.T) {
+	f := newTeam(t, 1)
+	text, status := "Zendrix gateway\n", http.StatusOK
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
+	}))
+	defer web.Close()
+	set := func(address string) *learning.Run {
+		t.Helper()
+		if err := f.Registry.Set(t.Context(), 1, labelstudio.KeyExtraParams, fmt.Sprintf(`{"text_url":%q}`, address)); err != nil {
+			t.Fatal(err)
+		}
+		return f.learn()
+	}
+	if run := set(web.URL + "/terms.txt"); !run.TakenUp || run.Documents["text_url"] != "read" || !f.knows("zendrix") {
+		t.Fatalf("%+v", run)
+	}
+	text = "Kolvane valve\n"
+	if run := f.learn(); !run.TakenUp || !f.knows("kolvane") {
+		t.Errorf("another text: %+v", run)
+	}
+	status = http.StatusNotFound
+	if run := f.learn(); run.TakenUp || !strings.Contains(run.Documents["text_url"], "404") || !f.knows("kolvane") {
+		t.Errorf("while it is away: %+v", run)
+	}
+	if err := f.Registry.Set(t.Context(), 1, labelstudio.KeyExtraParams, ""); err != nil {
+		t.Fatal(err)
+	}
+	if run := f.learn(); !run.TakenUp || f.knows("kolvane") {
+		t.Errorf("without an address: %+v", run)
+	}
+	for _, address := range []string{"file:///etc/passwd", "terms.txt", "ftp://host/a.txt", "http://"} {
+		if err := f.Registry.Set(t.Context(), 1, labelstudio.KeyExtraParams, fmt.Sprintf(`{"text_url":%q}`, address)); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := f.Registry.Load(t.Context(), 1)
+		if err == nil {
+			_, err = f.Registry.Resolve(t.Context(), loaded)
+		}
+		if err == nil || !strings.Contains(err.Error(), "text_url") {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }

@@ -72,7 +72,7 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 	if err != nil {
 		return nil, err
 	}
-	gone := state.gone(m.there)
+	gone := state.gone(m)
 	out, earlier, err := l.candidate(ctx, p, m, before, slices.Contains(gone, current), state)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 		run.TakenUp, run.Reason = false, out.Reason+"; it is not taken up, as a person went back to, or chose, another version"
 	}
 	version := Version{At: began, Corrections: m.corrections, Recordings: out.Recordings, Words: out.Words, Documents: out.Documents, Phrases: len(out.Candidate.Used.Phrases),
-		TakenUp: run.TakenUp, Reason: run.Reason, Judgement: out.Judgement, Judged: out.Judgement.Candidate.Rate(), JudgedOn: out.Judgement.Passages, Annotations: m.annotations}
+		TakenUp: run.TakenUp, Reason: run.Reason, Judgement: out.Judgement, Judged: out.Judgement.Candidate.Rate(), JudgedOn: out.Judgement.Passages, Annotations: m.annotations, Texts: m.texts()}
 	if version.Version = out.Candidate.Used.Digest(); version.Version == "" {
 		version.Judged = out.Judgement.General.Rate() // a candidate that was dropped was judged
 	}
@@ -159,11 +159,12 @@ func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *materi
 	return out, earlier, nil
 }
 
-// gone returns the versions that were made of annotations which are not there any more.
-func (s *State) gone(there map[int64]bool) []string {
+// gone returns the versions that were made of annotations or texts which are not there any more.
+func (s *State) gone(m *material) []string {
 	var out []string
 	for _, v := range s.Versions {
-		if v.Kept && slices.ContainsFunc(v.Annotations, func(id int64) bool { return !there[id] }) {
+		if v.Kept && (slices.ContainsFunc(v.Annotations, func(id int64) bool { return !m.there[id] }) ||
+			slices.ContainsFunc(v.Texts, func(name string) bool { return m.documents[name] == "" })) {
 			out = append(out, v.Version)
 		}
 	}
@@ -185,7 +186,7 @@ func (s *State) made(v Version, out *learn.Outcome, gone []string, earlier map[s
 		}
 	}
 	if same != nil && !v.TakenUp {
-		same.Annotations = v.Annotations
+		same.Annotations, same.Texts = v.Annotations, v.Texts
 		return
 	}
 	if same != nil {

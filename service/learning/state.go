@@ -50,8 +50,9 @@ type Version struct {
 	JudgedOn  int             `json:"judged_passages"`
 	// Kept says that it can be gone back to.
 	Kept bool `json:"kept"`
-	// Annotations are those that it was made of.
-	Annotations []int64 `json:"annotations,omitempty"`
+	// Annotations and Texts, by name, are those that it was made of.
+	Annotations []int64  `json:"annotations,omitempty"`
+	Texts       []string `json:"texts,omitempty"`
 }
 
 // Run is a run that ended.
@@ -129,7 +130,7 @@ func (s *State) bound() {
 			kept++
 			continue
 		}
-		v.Annotations = nil
+		v.Annotations, v.Texts = nil, nil
 	}
 	for len(s.Versions) > mostVersions {
 		i := slices.IndexFunc(s.Versions, func(v Version) bool { return !v.Kept })

@@ -22,6 +22,8 @@ func (l *Learning) Run(ctx context.Context) {
 				l.log.Warn("it was not found out whether a project has something to learn", "project", id, "error", err)
 				break // the store is away
 			}
+			// The corrections of a project that is looked at for the first time are read.
+			_ = pause.For(ctx, 20*time.Millisecond)
 		}
 	}
 }

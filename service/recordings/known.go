@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -92,22 +90,15 @@ func (r *Recordings) Passage(ctx context.Context, key string, channel int, start
 	return t.Text(), nil
 }
 
-// Text fetches a file of up to most bytes as a project does its recordings: from where the project
-// may, with its credentials.
-func (r *Recordings) Text(ctx context.Context, p *labelstudio.Project, address string, most int64) ([]byte, error) {
-	file, err := r.fetcher.Fetch(ctx, media.Request{Value: address, Project: p.ID, Login: p.Login, Password: p.Password})
+// Text returns a file of up to most bytes as a project gets its recordings: from where the project
+// may, with its credentials. It asks anew each time.
+func (r *Recordings) Text(ctx context.Context, p *labelstudio.Project, address string, most int) ([]byte, error) {
+	g, err := r.fetcher.Peek(ctx, media.Request{Value: address, Project: p.ID, Login: p.Login, Password: p.Password}, most+1)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	f, err := os.Open(file.Path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file.Name, err)
+	if len(g.Head) > most {
+		return nil, fmt.Errorf("%s has more than %d MB", g.Name, most>>20)
 	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(raw)) > most {
-		err = fmt.Errorf("%s has more than %d MB", file.Name, most>>20)
-	}
-	return raw, err
+	return g.Head, nil
 }
