@@ -325,7 +325,7 @@ func TestKeptRowsAreThoseThatASearchGets(t *testing.T) {
 		}
 	}
 	// Those of a part, for which the model runs: some more on either side, and in the middle the same
-	// but for what it hears around.
+	// but for the sound around them.
 	computed, err := k.RowsOf(t.Context(), p, key, 1, 300, 400)
 	if err != nil {
 		t.Fatal(err)
