@@ -131,11 +131,11 @@ func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *materi
 	defer release()
 	o := learn.Options{Vocabulary: r.Bundle().Vocabulary, Hotwords: p.Transcription.Hotwords, Before: before, Gone: gone}
 	if r.Transducer() {
-		o.Transcribe = m.transcribing(l.Recordings)
+		o.Transcribe = m.transcribing(l.Recordings, p)
 		out, err := learn.Learn(ctx, &m.Material, o)
 		return out, nil, err
 	}
-	read := rows{l: l, project: p.ID, m: m}
+	read := rows{l: l, project: p, m: m, log: l.log, left: computed}
 	o.Search, o.Rows = r.Searching(nil), read.read
 	o.General, _ = r.Lexicon()
 	var names []string
