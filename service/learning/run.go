@@ -39,7 +39,20 @@ func (l *Learning) work(ctx context.Context, a *jobs.Attempt[learnJob]) error {
 		return err
 	}
 	l.Queue.Discard(ctx, a.Job().Key) // so that it is made anew
-	return nil
+	return l.again(ctx, a.Args.ProjectID)
+}
+
+// again makes a project learn once more if somebody asked for that while it learnt.
+func (l *Learning) again(ctx context.Context, project int64) error {
+	state, err := l.State(ctx, project)
+	if err != nil || !state.Again {
+		return err
+	}
+	if err := l.change(ctx, project, func(s *State) { s.Again = false }); err != nil {
+		return err
+	}
+	_, err = l.Enqueue(ctx, project, Asked)
+	return err
 }
 
 // learn makes a candidate of what a project has, and takes it up if it is better.
