@@ -42,8 +42,14 @@ func (l *Learning) work(ctx context.Context, a *jobs.Attempt[learnJob]) error {
 	return l.again(ctx, a.Args.ProjectID)
 }
 
+// askingAgain bounds how long the store may take to note that a project learns once more.
+const askingAgain = 10 * time.Second
+
 // again makes a project learn once more if somebody asked for that while it learnt.
 func (l *Learning) again(ctx context.Context, project int64) error {
+	// That of the attempt has ended with it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askingAgain)
+	defer cancel()
 	state, err := l.State(ctx, project)
 	if err != nil || !state.Again {
 		return err
