@@ -169,7 +169,7 @@ var labelStudios = []string{
 
 func variablesExist(t *testing.T, p *program) {
 	t.Helper()
-	source := sources(t, ".go")
+	source := sources(t, ".go", ".py")
 	texts := pages(t)
 	for _, path := range []string{"deploy/example.env", "deploy/alerts.yml", "docker-compose.yml", "docker-compose.cpu.yml", "Dockerfile.cuda", "internal/scaffold/deployment/asr-backend.service"} {
 		texts[path] = read(t, path)

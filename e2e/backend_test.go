@@ -28,6 +28,7 @@ type backend struct {
 	name    string
 	args    []string
 	env     []string
+	login   object // what a connection to it needs beside its address
 	process *process
 }
 
@@ -35,6 +36,7 @@ type backend struct {
 type serving struct {
 	token   string
 	library string   // path of ONNX Runtime; empty is that of the tests
+	signed  bool     // who asks needs a password, which operations on jobs and on what was learnt do
 	args    []string // more flags
 }
 
@@ -45,7 +47,11 @@ func (h *house) serve(t *testing.T, name string, o serving) *backend {
 	if o.library == "" {
 		o.library = oracle.Library()
 	}
-	b := &backend{house: h, name: name, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	b := &backend{house: h, name: name, url: fmt.Sprintf("http://127.0.0.1:%d", port), login: object{}}
+	if o.signed {
+		b.login = object{"auth_method": "BASIC_AUTH", "basic_auth_user": operator, "basic_auth_pass": secret}
+		o.args = append([]string{"--basic-user", operator, "--basic-password", secret, "--open-route", "/webhook,/health,/ready"}, o.args...)
+	}
 	b.args = append([]string{"serve", "--host", "127.0.0.1", "--port", fmt.Sprint(port), "--data-dir", filepath.Join(h.dir, name),
 		"--provider", "cpu", "--log-format", "json", "--allow-host", "127.0.0.1"}, o.args...)
 	b.env = append(cleanEnv("ASR_BACKEND_", "LABEL_STUDIO_", "PORT"), "LABEL_STUDIO_URL="+h.url, "LABEL_STUDIO_API_KEY="+o.token, "ASR_BACKEND_ONNXRUNTIME="+o.library)
@@ -68,7 +74,12 @@ func (b *backend) kill() { b.process.end(syscall.SIGKILL) }
 // get reads a page of the backend.
 func (b *backend) get(t *testing.T, path string) (int, []byte) {
 	t.Helper()
-	w, err := http.Get(b.url + path)
+	r, err := http.NewRequest("GET", b.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth(operator, secret) // ignored by one that needs none
+	w, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b.process.tail())
 	}

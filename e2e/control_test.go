@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,27 +17,19 @@ const operator, secret = "operator", "a-password-of-tests"
 // jobs runs `asr-backend jobs`, which must succeed, and reads what it prints as JSON.
 func (b *backend) jobs(t *testing.T, out any, args ...string) {
 	t.Helper()
-	cmd := exec.Command(b.house.program, append([]string{"jobs", "--url", b.url}, append(args, "--json")...)...)
-	cmd.Env = append(cleanEnv("ASR_BACKEND_", "LABEL_STUDIO_", "PORT"), "BASIC_AUTH_USER="+operator, "BASIC_AUTH_PASS="+secret)
-	raw, err := cmd.Output()
-	if err == nil {
-		err = json.Unmarshal(raw, out)
-	}
-	if err != nil {
-		t.Fatalf("%v: %v\n%s\n%s", args, err, raw, b.process.tail())
+	raw := b.command(t, "jobs", append(args, "--json")...)
+	if err := json.Unmarshal(raw, out); err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, raw)
 	}
 }
 
 // controls cancels a long recording while it is transcribed, kills the backend, and retries it.
 func controls(t *testing.T, h *house) {
 	address := speaks(t, 8*time.Minute)
-	b := h.serve(t, "controlled", serving{token: legacy, args: []string{"--threads", "1", "--recordings", "1",
-		"--basic-user", operator, "--basic-password", secret, "--open-route", "/webhook,/health,/ready"}})
+	b := h.serve(t, "controlled", serving{token: legacy, signed: true, args: []string{"--threads", "1", "--recordings", "1"}})
 	b.ready(t)
 	p := h.project(t, "controlled", template(t, "asr-using-segments"))
-	var c connection
-	h.call(t, "POST", "/api/ml", object{"url": b.url, "title": "Speech recognition", "project": p,
-		"auth_method": "BASIC_AUTH", "basic_auth_user": operator, "basic_auth_pass": secret}, &c)
+	c := h.connect(t, p, b)
 	h.add(t, p, object{"audio": address + "/long.wav"})
 	id := fmt.Sprint(h.tasks(t, p)[0].ID)
 	show := func() (d control.Detail) { b.jobs(t, &d, "show", id); return d }

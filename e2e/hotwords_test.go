@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,18 +9,6 @@ import (
 
 	"github.com/asr-backend/asr-backend/internal/oracle"
 )
-
-// reconnect does what Validate and Save does with other extra params of a connection.
-func (s *studio) reconnect(t *testing.T, c connection, project int64, b *backend, params object) connection {
-	t.Helper()
-	path := fmt.Sprintf("/api/ml/%d", c.ID)
-	s.call(t, "PATCH", path, object{"url": b.url, "title": "Speech recognition", "project": project, "is_interactive": true, "extra_params": params}, nil)
-	s.call(t, "GET", path, nil, &c)
-	if c.State != "CO" || c.Version == "" {
-		t.Fatalf("after Validate and Save with %v: %+v", params, c)
-	}
-	return c
-}
 
 // expectsHotwords changes the hotwords of a project that has its prediction: the task gets a new one
 // with them, and once nothing is expected any more the text is what it was.

@@ -39,6 +39,7 @@ func TestLabelStudio(t *testing.T) {
 		{"the hotwords of a project change", expectsHotwords},
 		{"a project chooses the decoder of a hybrid", choosesDecoders},
 		{"Start Training prepares the tasks there are", trains},
+		{"a project learns from corrections", learns},
 		{"every template", templates},
 		{"the program makes projects", creates},
 		{"both kinds of token", tokens},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -123,13 +124,31 @@ func (s *studio) connect(t *testing.T, project int64, b *backend) connection {
 // connectWith is connect with extra params.
 func (s *studio) connectWith(t *testing.T, project int64, b *backend, params object) connection {
 	t.Helper()
-	var c connection
-	s.call(t, "POST", "/api/ml", object{"url": b.url, "title": "Speech recognition", "project": project, "is_interactive": true, "extra_params": params}, &c)
-	s.call(t, "GET", fmt.Sprintf("/api/ml/%d", c.ID), nil, &c)
-	if c.State != "CO" || c.Version == "" {
-		t.Fatalf("after Validate and Save: %+v", c)
+	return s.save(t, "POST", "/api/ml", project, b, params)
+}
+
+// reconnect does what Validate and Save does with other extra params of a connection.
+func (s *studio) reconnect(t *testing.T, c connection, project int64, b *backend, params object) connection {
+	t.Helper()
+	return s.save(t, "PATCH", fmt.Sprintf("/api/ml/%d", c.ID), project, b, params)
+}
+
+func (s *studio) save(t *testing.T, method, path string, project int64, b *backend, params object) (c connection) {
+	t.Helper()
+	body := object{"url": b.url, "title": "Speech recognition", "project": project, "is_interactive": true, "extra_params": params}
+	maps.Copy(body, b.login)
+	s.call(t, method, path, body, &c)
+	if c = s.connectionOf(t, c); c.State != "CO" || c.Version == "" {
+		t.Fatalf("after Validate and Save with %v: %+v", params, c)
 	}
 	return c
+}
+
+// connectionOf returns a connection as it is now.
+func (s *studio) connectionOf(t *testing.T, c connection) (now connection) {
+	t.Helper()
+	s.call(t, "GET", fmt.Sprintf("/api/ml/%d", c.ID), nil, &now)
+	return now
 }
 
 // upload imports a file as a task, under a name.

@@ -20,7 +20,8 @@ async function call(method, path, body) {
     body: form ? body : body && JSON.stringify(body),
   });
   if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${(await reply.text()).slice(0, 300)}`);
-  return reply.status === 204 ? null : reply.json();
+  const text = await reply.text();
+  return text ? JSON.parse(text) : null;
 }
 
 // until asks again and again, for so many seconds, until there is an answer.
@@ -30,6 +31,59 @@ async function until(what, seconds, ask) {
     if (answer) return answer;
   }
   throw new Error(`not within ${seconds} s: ${what}`);
+}
+
+// learning has half of a project's recordings corrected, and photographs another one before and after.
+async function learning(page) {
+  const set = new URL('../learning/', import.meta.url);
+  const [head, ...lines] = (await readFile(new URL('index.tsv', set), 'utf8')).trim().split('\n').map(l => l.split('\t'));
+  const [file, text] = ['file', 'text'].map(c => head.indexOf(c));
+  const whole = `<View>
+  <Audio name="audio" value="$audio" decoder="ffmpeg"/>
+  <TextArea name="transcription" toName="audio" rows="4" editable="true"/>
+</View>`;
+  const { id: team } = await call('POST', '/api/projects', { title: 'Calls and notes', label_config: whole });
+  try {
+    const { id: model } = await call('POST', '/api/ml', { url: backend, project: team, title: 'asr-backend', is_interactive: true });
+    const form = new FormData();
+    for (const line of lines) {
+      const name = line[file].replace('.opus', '.ogg');
+      form.append(name, new Blob([await readFile(new URL(line[file], set))]), name);
+    }
+    await call('POST', `/api/projects/${team}/import`, form);
+    const tasks = async () => (await call('GET', `/api/tasks?project=${team}&fields=all&page_size=100`)).tasks.map(t => ({ ...t, number: +/(\d+)\.ogg$/.exec(t.data.audio)[1] }));
+    const predicted = await until('all predictions', 600, async () => {
+      const all = await tasks();
+      return all.length === lines.length && all.every(t => t.predictions.length) && all;
+    });
+    const shown = predicted.find(t => t.number === 22);
+    const photograph = async name => {
+      await page.setViewportSize({ width: 1100, height: 640 });
+      await page.goto(`${studio}/projects/${team}/data`);
+      await page.getByText('Submitted annotations').first().waitFor();
+      await page.goto(`${studio}/projects/${team}/data?task=${shown.id}`);
+      await page.waitForFunction(() => window.Htx?.annotationStore?.selected && document.querySelector('canvas') && !/Initializing|Decoding|Loading/.test(document.body.innerText));
+      await page.waitForTimeout(3000); // the waveform is drawn
+      await page.locator('.lsf-main-view, .lsf-main-content, [class*="main-view"]').first().screenshot({ path: `${out}/${name}.png` });
+    };
+    await photograph('learning-before');
+    for (const t of predicted.filter(t => t.number <= lines.length / 2)) {
+      const result = t.predictions[0].result.map(i => i.type === 'textarea' ? { ...i, value: { ...i.value, text: [lines[t.number - 1][text]] } } : i);
+      await call('POST', `/api/tasks/${t.id}/annotations/`, { result, parent_prediction: t.predictions[0].id, lead_time: 60 });
+    }
+    await call('POST', `/api/ml/${model}/train`, {});
+    await until('a prediction with what was learnt', 120, async () => {
+      const [p] = (await tasks()).find(t => t.id === shown.id).predictions;
+      return p && p.model_version !== shown.predictions[0].model_version;
+    });
+    await photograph('learning-after');
+    await page.setViewportSize({ width: 1000, height: 900 });
+    await page.goto(`${backend}/status?project=${team}`);
+    for (const summary of await page.locator('#learning summary').all()) await summary.click();
+    await page.locator('#learning').screenshot({ path: `${out}/learning-status.png` });
+  } finally {
+    await call('DELETE', `/api/projects/${team}/`);
+  }
 }
 
 await mkdir(out, { recursive: true });
@@ -122,6 +176,7 @@ try {
   await page.setViewportSize({ width: 360, height: 740 });
   await page.screenshot({ path: `${out}/status-page-phone.png` });
   console.log(`${said.length} regions with their texts are on the page`);
+  await learning(page);
 } finally {
   await browser.close();
   await call('DELETE', `/api/projects/${project}/`);

@@ -19,6 +19,7 @@ mkdir -p "$browser/scripts" "$browser/samples"
 # Node looks for packages beside the script that asks for them.
 cp "$root/scripts/screenshots.mjs" "$browser/scripts/"
 cp "$root/samples/reading.opus" "$browser/samples/"
+cp -r "$root/testdata/learning" "$browser/"
 
 log=$browser/demo.log
 : >"$log"

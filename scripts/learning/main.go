@@ -1,9 +1,14 @@
 // Command learning measures what a project learns from corrections: it recognizes the recordings of
 // testdata/learning, takes the texts of the first half as corrections, learns from them, and counts
-// the word errors in the second half, of all words and of the project's own words that the first
-// half has.
+// the word errors in the second half, of all words and of the project's own: those of glossary.txt
+// that the first half has.
 //
-//	go run ./scripts/learning
+//	go run ./scripts/learning [-splits 60]
+//
+// The names of recordings say which of them judge and which tune. With -splits it learns as often
+// with other names, and prints what that changes.
+//
+// make.py makes the recordings.
 package main
 
 import (
@@ -29,13 +34,17 @@ import (
 	"github.com/asr-backend/asr-backend/wer"
 )
 
-type options struct{ data, model, library string }
+type options struct {
+	data, model, library string
+	splits               int
+}
 
 func main() {
 	var o options
 	flag.StringVar(&o.data, "data", "testdata/learning", "folder with the recordings, index.tsv and glossary.txt")
 	flag.StringVar(&o.model, "model", models.DefaultName, "name or path of the model")
 	flag.StringVar(&o.library, "library", os.Getenv("ASR_BACKEND_ONNXRUNTIME"), "ONNX Runtime library")
+	flag.IntVar(&o.splits, "splits", 0, "how often to learn with other recordings that judge")
 	flag.Parse()
 	if err := run(context.Background(), &o); err != nil {
 		fmt.Fprintln(os.Stderr, "learning:", err)
@@ -45,8 +54,8 @@ func main() {
 
 // recording is one of the set.
 type recording struct {
-	name, text string
-	rows       learn.Rows
+	name, kind, text string
+	rows             learn.Rows
 }
 
 func run(ctx context.Context, o *options) (err error) {
@@ -64,47 +73,64 @@ func run(ctx context.Context, o *options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	all, err := recognize(ctx, o.data, r)
+	all, err := readIndex(o.data)
 	if err != nil {
 		return err
 	}
-	return measure(ctx, o.data, r, all)
+	if err := recognize(ctx, o.data, r, all); err != nil {
+		return err
+	}
+	return measure(ctx, o, r, all)
 }
 
-func recognize(ctx context.Context, folder string, r *asr.Recognizer) ([]recording, error) {
+// readIndex reads the list of recordings.
+func readIndex(folder string) ([]recording, error) {
 	f, err := os.Open(filepath.Join(folder, "index.tsv"))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	table := csv.NewReader(f)
-	table.Comma, table.LazyQuotes, table.FieldsPerRecord = '\t', true, -1
+	table.Comma = '\t'
 	lines, err := table.ReadAll()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("index.tsv: %w", err)
 	}
-	file, text := slices.Index(lines[0], "file"), slices.Index(lines[0], "text")
-	if file < 0 || text < 0 {
-		return nil, errors.New("index.tsv has no columns file and text")
+	file, kind, text := slices.Index(lines[0], "file"), slices.Index(lines[0], "kind"), slices.Index(lines[0], "text")
+	if min(file, kind, text) < 0 {
+		return nil, errors.New("index.tsv has no columns file, kind and text")
 	}
 	var all []recording
 	for _, line := range lines[1:] {
-		rec := recording{name: line[file], text: line[text]}
-		stream, err := audio.Open(ctx, filepath.Join(folder, rec.name), audio.Options{})
+		all = append(all, recording{name: line[file], kind: line[kind], text: line[text]})
+	}
+	return all, nil
+}
+
+// readGlossary reads the phrases of the glossary.
+func readGlossary(folder string) ([]string, error) {
+	raw, err := os.ReadFile(filepath.Join(folder, "glossary.txt"))
+	return strings.Split(strings.TrimSpace(string(raw)), "\n"), err
+}
+
+// recognize computes the rows of recordings.
+func recognize(ctx context.Context, folder string, r *asr.Recognizer, all []recording) error {
+	for i := range all {
+		rows := &all[i].rows
+		stream, err := audio.Open(ctx, filepath.Join(folder, all[i].name), audio.Options{})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		_, err = r.Recognize(ctx, stream, asr.Request{Search: func(_ int, _ timeline.Row, row *ctc.Row, pieces []ctc.Candidate, sure float32) error {
-			rec.rows.Blanks = append(rec.rows.Blanks, row.Blank)
-			rec.rows.Candidates.AppendRow(pieces, sure)
+			rows.Blanks = append(rows.Blanks, row.Blank)
+			rows.Candidates.AppendRow(pieces, sure)
 			return nil
 		}})
 		if err = errors.Join(err, stream.Close()); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, rec)
 	}
-	return all, nil
+	return nil
 }
 
 // decode returns the text that a search finds.
@@ -119,8 +145,8 @@ func decode(s *beam.Search, v *ctc.Vocabulary, rows *learn.Rows) string {
 	return v.TokenText(append(tokens, d.Best()...))
 }
 
-func measure(ctx context.Context, folder string, r *asr.Recognizer, all []recording) error {
-	glossary, err := os.ReadFile(filepath.Join(folder, "glossary.txt"))
+func measure(ctx context.Context, o *options, r *asr.Recognizer, all []recording) error {
+	glossary, err := readGlossary(o.data)
 	if err != nil {
 		return err
 	}
@@ -131,27 +157,24 @@ func measure(ctx context.Context, folder string, r *asr.Recognizer, all []record
 	for i := range all[:half] {
 		m.Corrections = append(m.Corrections, learn.Correction{Recording: all[i].name, Wrote: all[i].text, Predicted: decode(search, v, &all[i].rows)})
 	}
+	lo := learn.Options{Vocabulary: v, Search: search, General: general,
+		Rows: func(_ context.Context, i int) (*learn.Rows, error) { return &all[i].rows, nil }}
 	began := time.Now()
-	out, err := learn.Learn(ctx, &m, learn.Options{Vocabulary: v, Search: search, General: general,
-		Rows: func(_ context.Context, i int) (*learn.Rows, error) { return &all[i].rows, nil }})
+	out, err := learn.Learn(ctx, &m, lo)
 	if err != nil {
 		return err
 	}
 	took := time.Since(began)
 	used := &out.Candidate.Used
-	fmt.Printf("learnt from %d recordings, %d words, in %.1f s; taken up: %v (%s)\n", out.Recordings, out.Words, took.Seconds(), out.TakeUp, out.Reason)
-	fmt.Printf("judged on %d passages: %.1f %% before, %.1f %% after; part %.2f, phrase weight %.2f, tuned %v, %d bytes of language model, %d phrases\n", out.Judgement.Passages,
-		100*out.Judgement.General.Rate(), 100*out.Judgement.Candidate.Rate(), used.Part, used.PhraseWeight, out.Tuned, len(used.Model), len(used.Phrases))
+	fmt.Printf("Learnt from %d recordings, %d words, in %.1f s. Taken up: %v (%s, %d of them).\n", out.Recordings, out.Words, took.Seconds(), out.TakeUp, out.Reason, out.Judgement.Passages)
+	fmt.Printf("Part %.2f, phrase weight %.2f, tuned: %v. Language model: %d bytes; %d phrases:\n", used.Part, used.PhraseWeight, out.Tuned, len(used.Model), len(used.Phrases))
 	for _, p := range used.Phrases {
 		fmt.Printf("%s (%d/%d); ", p.Text, p.Missed, p.Said)
 	}
-	fmt.Println()
-	own := ownWords(string(glossary), all[:half])
+	fmt.Print("\n\n| | words wrong, all | real | synthetic | own words wrong, all | real | synthetic |\n|---|---|---|---|---|---|---|\n")
 	var list []beam.Phrase
-	for line := range strings.Lines(string(glossary)) {
-		if line = strings.TrimSpace(line); line != "" {
-			list = append(list, beam.Phrase{Text: line})
-		}
+	for _, text := range glossary {
+		list = append(list, beam.Phrase{Text: text})
 	}
 	phrases, err := beam.NewPhrases(list)
 	if err != nil {
@@ -161,49 +184,107 @@ func measure(ctx context.Context, folder string, r *asr.Recognizer, all []record
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d own words in the first half\n", len(own))
+	own := ownWords(glossary, all[:half])
 	for _, s := range []struct {
 		name   string
 		search *beam.Search
-	}{{"as it is", search}, {"glossary as hotwords", search.WithPhrases(phrases)}, {"learnt", learnt}} {
-		var errs wer.Errors
-		said, missed, inserted := 0, 0, 0
-		for i := range all[half:] {
-			rec := &all[half+i]
-			want, got := wer.Normalize(rec.text), wer.Normalize(decode(s.search, v, &rec.rows))
-			errs.Add(wer.CompareWords(want, got))
-			for _, p := range wer.Align(want, got) {
-				switch {
-				case own[p.Said]:
-					said++
-					if !p.Right() {
-						missed++
-					}
-				case own[p.Recognised]:
-					inserted++
-				}
-			}
-		}
-		fmt.Printf("%-22s %.1f %% of %d words wrong; own words: %d of %d wrong (%.1f %%), %d written where they were not said\n", s.name, 100*errs.Rate(), errs.Words, missed, said, 100*float64(missed)/float64(max(said, 1)), inserted)
+	}{{"default", search}, {"glossary as hotwords", search.WithPhrases(phrases)}, {"learnt", learnt}} {
+		total, owned := count(all[half:], own, func(rec *recording) string { return decode(s.search, v, &rec.rows) })
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s |\n", s.name, total[0], total[1], total[2], owned[0], owned[1], owned[2])
 	}
+	return splits(ctx, o.splits, &m, lo, func(k *learn.Knowledge) (total, owned rate, err error) {
+		s, err := k.SearchWith(search, nil)
+		if err != nil {
+			return rate{}, rate{}, err
+		}
+		a, b := count(all[half:], own, func(rec *recording) string { return decode(s, v, &rec.rows) })
+		return a[0], b[0], nil
+	})
+}
+
+// splits learns several times, with other names of recordings.
+func splits(ctx context.Context, times int, m *learn.Material, o learn.Options, measure func(*learn.Knowledge) (total, owned rate, err error)) error {
+	if times == 0 {
+		return nil
+	}
+	names := make([]string, len(m.Corrections))
+	for i := range names {
+		names[i] = m.Corrections[i].Recording
+	}
+	var totals, owns []float64
+	taken := 0
+	for n := range times {
+		for i := range names {
+			m.Corrections[i].Recording = fmt.Sprintf("%d/%s", n, names[i])
+		}
+		out, err := learn.Learn(ctx, m, o)
+		if err != nil {
+			return err
+		}
+		if out.TakeUp {
+			taken++
+		}
+		total, owned, err := measure(&out.Candidate.Used)
+		if err != nil {
+			return err
+		}
+		totals, owns = append(totals, total.percent()), append(owns, owned.percent())
+	}
+	slices.Sort(totals)
+	slices.Sort(owns)
+	fmt.Printf("\nWith %d other divisions of the corrected recordings %d candidates are taken up; lowest, median and highest error rate of all candidates: %.1f, %.1f and %.1f %% of all words, %.1f, %.1f and %.1f %% of own words.\n",
+		times, taken, totals[0], totals[times/2], totals[times-1], owns[0], owns[times/2], owns[times-1])
 	return nil
 }
 
+// rate counts wrong words. An insertion counts among all words, but not among the project's own.
+type rate struct{ wrong, said int }
+
+func (r rate) percent() float64 { return 100 * float64(r.wrong) / float64(max(r.said, 1)) }
+
+func (r rate) String() string { return fmt.Sprintf("%.1f %% of %d", r.percent(), r.said) }
+
+func (r *rate) add(p wer.Pair) {
+	if p.Said != "" {
+		r.said++
+	}
+	if !p.Right() {
+		r.wrong++
+	}
+}
+
+// count counts the wrong words: of all kinds of recordings, of real and of synthetic ones.
+func count(recordings []recording, own map[string]bool, recognized func(*recording) string) (all, owned [3]rate) {
+	for i := range recordings {
+		rec := &recordings[i]
+		kinds := []int{0, 1}
+		if rec.kind != "real" {
+			kinds[1] = 2
+		}
+		for _, p := range wer.Align(wer.Normalize(rec.text), wer.Normalize(recognized(rec))) {
+			for _, k := range kinds {
+				all[k].add(p)
+				if own[p.Said] {
+					owned[k].add(p)
+				}
+			}
+		}
+	}
+	return all, owned
+}
+
 // ownWords returns the words of the glossary that recordings have.
-func ownWords(glossary string, all []recording) map[string]bool {
+func ownWords(glossary []string, recordings []recording) map[string]bool {
 	said := map[string]bool{}
-	for i := range all {
-		for _, w := range wer.Normalize(all[i].text) {
+	for i := range recordings {
+		for _, w := range wer.Normalize(recordings[i].text) {
 			said[w] = true
 		}
 	}
 	out := map[string]bool{}
-	for _, w := range wer.Normalize(glossary) {
-		out[w] = said[w]
-	}
-	for w, yes := range out {
-		if !yes {
-			delete(out, w)
+	for _, w := range wer.Normalize(strings.Join(glossary, " ")) {
+		if said[w] {
+			out[w] = true
 		}
 	}
 	return out

@@ -133,6 +133,13 @@ func (c *Correction) reuseTimes(before *Correction) {
 	}
 }
 
+// says reports whether both say the same of the recording.
+func (c *Correction) says(other *Correction) bool {
+	return slices.EqualFunc(c.Corrected, other.Corrected, func(a, b Passage) bool {
+		return a.Text == b.Text && a.Start == b.Start && a.End == b.End && a.Plan == b.Plan && a.Channel == b.Channel
+	})
+}
+
 // showing returns the names of the TextAreas that show a text of the task's data, where the
 // plan put the transcript.
 func showing(c *labelconfig.Config, plan *labelconfig.Plan) []string {

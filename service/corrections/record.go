@@ -60,6 +60,11 @@ func (c *Corrections) record(ctx context.Context, p *projects.Project, t *labels
 	}
 	if before != nil {
 		correction.reuseTimes(before)
+		// An annotation is read again for many reasons. It is news if what it says has changed, or if
+		// somebody has opened it since.
+		if correction.says(before) && correction.Outcome == before.Outcome && !before.At.IsZero() {
+			correction.At = before.At
+		}
 	}
 	if err := c.keep(ctx, p.ID, correction); err != nil {
 		return err

@@ -153,6 +153,8 @@ func (l *Learning) Enqueue(ctx context.Context, project int64, why Trigger) (boo
 	case err != nil || created:
 	case job.State == jobs.Done: // killed before the record was removed
 		_, err = q.Restart(ctx, job.Key, jobs.RestartOptions{Class: class, Done: true})
+	case job.State == jobs.Running && why == Asked:
+		err = l.change(ctx, project, func(s *State) { s.Again = true })
 	case job.Class < class:
 		_, err = q.Raise(ctx, job.Key, class)
 	}

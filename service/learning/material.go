@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/learn"
 	"github.com/asr-backend/asr-backend/service/corrections"
+	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
@@ -178,14 +180,20 @@ const edge timeline.Row = 3
 // rows reads the rows of passages. Those of the recording that was read last are in memory.
 type rows struct {
 	l       *Learning
-	project int64
+	project *projects.Project
 	m       *material
+	log     *slog.Logger
 
 	of   source // whose rows are kept: transcription and channel count
 	kept *asr.KeptRows
+	left timeline.Row // for which the model may run
 }
 
-// read returns the rows of a correction, or nil if they are not kept.
+// computed is for how many rows of a run the model runs, where they are not kept: a transcript may be a
+// copy of another project's, and rows have to make room in time.
+const computed timeline.Row = 11_250 // 15 minutes
+
+// read returns the rows of a correction, or nil if they are not to be had.
 func (r *rows) read(ctx context.Context, correction int) (*learn.Rows, error) {
 	s := r.m.from[correction]
 	if s.transcription == "" {
@@ -203,7 +211,10 @@ func (r *rows) read(ctx context.Context, correction int) (*learn.Rows, error) {
 	}
 	kept := r.kept
 	if kept == nil {
-		return nil, nil
+		var err error
+		if kept, err = r.compute(ctx, correction); kept == nil {
+			return nil, err
+		}
 	}
 	if s.to > 0 {
 		kept = kept.Cut(max(s.from-edge, kept.First), min(s.to+edge, kept.End()))
@@ -211,8 +222,28 @@ func (r *rows) read(ctx context.Context, correction int) (*learn.Rows, error) {
 	return &learn.Rows{Blanks: kept.Blanks, Candidates: kept.Candidates}, nil
 }
 
+// compute runs the model for the rows of a correction. They are nil if there is no room for them, or if
+// the recording cannot be had any more.
+func (r *rows) compute(ctx context.Context, correction int) (*asr.KeptRows, error) {
+	s, length := r.m.from[correction], r.m.Corrections[correction].Length
+	n := timeline.Row(length / timeline.RowDuration)
+	if length <= 0 || n > r.left {
+		return nil, nil
+	}
+	rows, err := r.l.Recordings.RowsOf(ctx, r.project, s.transcription, s.channel, s.from, s.to)
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		r.log.Info("a correction neither tunes nor judges, as there are no rows of its recording", "project", r.project.ID, "job", s.transcription, "error", err)
+		return nil, nil
+	}
+	r.left -= n
+	return rows, nil
+}
+
 // transcribing returns what finds the text of a passage with a model that no search is for.
-func (m *material) transcribing(r *recordings.Recordings) func(context.Context, int, *learn.Knowledge) (string, error) {
+func (m *material) transcribing(r *recordings.Recordings, p *projects.Project) func(context.Context, int, *learn.Knowledge) (string, error) {
 	return func(ctx context.Context, correction int, k *learn.Knowledge) (string, error) {
 		s := m.from[correction]
 		if s.transcription == "" {
@@ -222,6 +253,6 @@ func (m *material) transcribing(r *recordings.Recordings) func(context.Context, 
 		if known.Version == "" {
 			known = nil
 		}
-		return r.Passage(ctx, s.transcription, s.channel, s.from.Duration(), s.to.Duration(), known)
+		return r.Passage(ctx, p, s.transcription, s.channel, s.from.Duration(), s.to.Duration(), known)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/lm"
 	"github.com/asr-backend/asr-backend/service/learning"
@@ -299,5 +300,35 @@ func TestTheTextAtAnAddressIsLearntFrom(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "text_url") {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+// Somebody may ask while the project learns: what they changed is learnt then.
+func TestWhoAsksMeanwhileIsNotForgotten(t *testing.T) {
+	f := newTeam(t, 1)
+	if err := f.knowledge.PutText(t.Context(), 1, "glossary.txt", "Velmora\nZendrix\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Enqueue(t.Context(), 1, learning.Asked); err != nil {
+		t.Fatal(err)
+	}
+	l, err := f.Take(learning.Kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.ChangePhrases(t.Context(), 1, []string{"Zendrix"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Learning.Worker().Work(l.Context(), t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Work(f.Learning.Worker()); err != nil {
+		t.Fatal(err)
+	}
+	if jobs := f.Jobs.List(jobs.Filter{Kind: learning.Kind}); len(jobs) > 0 {
+		t.Errorf("it learns once more: %v", jobs)
 	}
 }

@@ -39,7 +39,26 @@ func (l *Learning) work(ctx context.Context, a *jobs.Attempt[learnJob]) error {
 		return err
 	}
 	l.Queue.Discard(ctx, a.Job().Key) // so that it is made anew
-	return nil
+	return l.again(ctx, a.Args.ProjectID)
+}
+
+// askingAgain bounds how long the store may take to note that a project learns once more.
+const askingAgain = 10 * time.Second
+
+// again makes a project learn once more if somebody asked for that while it learnt.
+func (l *Learning) again(ctx context.Context, project int64) error {
+	// That of the attempt has ended with it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askingAgain)
+	defer cancel()
+	state, err := l.State(ctx, project)
+	if err != nil || !state.Again {
+		return err
+	}
+	if err := l.change(ctx, project, func(s *State) { s.Again = false }); err != nil {
+		return err
+	}
+	_, err = l.Enqueue(ctx, project, Asked)
+	return err
 }
 
 // learn makes a candidate of what a project has, and takes it up if it is better.
@@ -131,11 +150,11 @@ func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *materi
 	defer release()
 	o := learn.Options{Vocabulary: r.Bundle().Vocabulary, Hotwords: p.Transcription.Hotwords, Before: before, Gone: gone}
 	if r.Transducer() {
-		o.Transcribe = m.transcribing(l.Recordings)
+		o.Transcribe = m.transcribing(l.Recordings, p)
 		out, err := learn.Learn(ctx, &m.Material, o)
 		return out, nil, err
 	}
-	read := rows{l: l, project: p.ID, m: m}
+	read := rows{l: l, project: p, m: m, log: l.log, left: computed}
 	o.Search, o.Rows = r.Searching(nil), read.read
 	o.General, _ = r.Lexicon()
 	var names []string

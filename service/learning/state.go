@@ -27,6 +27,8 @@ type State struct {
 	// RolledBack says that a person went back to an earlier version: until somebody asks for a
 	// run, new ones are judged and not taken up.
 	RolledBack bool `json:"rolled_back,omitempty"`
+	// Again says that a person asked for a run while one was under way.
+	Again bool `json:"again,omitempty"`
 }
 
 // Version is what was learnt in a run.

@@ -91,6 +91,8 @@ func TestAProjectLearnsWhenThereIsSomethingToLearn(t *testing.T) {
 	l.Quiet = time.Nanosecond
 	expect("with one more, and no more", Quiet)
 	expect("with nothing new after that", "")
+	correct(4)
+	expect("with an annotation that was read again", "")
 	if err := c.Forget(t.Context(), 1, []labelstudio.Annotation{{ID: 2}}); err != nil {
 		t.Fatal(err)
 	}

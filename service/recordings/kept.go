@@ -10,6 +10,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/modelpool"
 	"github.com/asr-backend/asr-backend/service/parts"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/timeline"
@@ -156,17 +157,18 @@ func (r *Recordings) drop(ctx context.Context, q *jobs.Queue, keys ...string) {
 // KeptRows returns the rows of a channel of a recording as a search takes them, without the recording and
 // without running the model. The key is that of a transcription's job of a project, of whichever
 // version: the rows are those of the version that was made last. Channels count as the model gets them, so
-// that a mixed one is 0. ErrNoRows says that the rows are not kept; the model has to run for them.
-func (r *Recordings) KeptRows(ctx context.Context, project int64, key string, channel int) (*asr.KeptRows, error) {
+// that a mixed one is 0. ErrNoRows says that the rows are not kept, or are those of another model than
+// the project's present one; the model has to run for them.
+func (r *Recordings) KeptRows(ctx context.Context, p *projects.Project, key string, channel int) (*asr.KeptRows, error) {
 	q, err := r.queue.Get()
 	if err != nil {
 		return nil, err
 	}
 	for _, job := range q.Kept(keptAs(key)) {
-		if job.Project != projects.Name(project) {
+		if job.Project != projects.Name(p.ID) {
 			continue
 		}
-		k, err := r.stitch(ctx, q, job, channel)
+		k, err := r.stitch(ctx, q, job, p.Settings.ModelKey(), channel)
 		if err == nil || !errors.Is(err, ErrNoRows) {
 			return k, err
 		}
@@ -174,8 +176,8 @@ func (r *Recordings) KeptRows(ctx context.Context, project int64, key string, ch
 	return nil, ErrNoRows
 }
 
-// stitch returns the rows that a job has kept of a channel.
-func (r *Recordings) stitch(ctx context.Context, q *jobs.Queue, job jobs.Job, channel int) (*asr.KeptRows, error) {
+// stitch returns the rows that a job has kept of a channel, if a model wrote them.
+func (r *Recordings) stitch(ctx context.Context, q *jobs.Queue, job jobs.Job, model modelpool.Key, channel int) (*asr.KeptRows, error) {
 	args, err := q.Get(ctx, job.Key)
 	if jobs.Overtaken(err) {
 		return nil, ErrNoRows
@@ -187,7 +189,10 @@ func (r *Recordings) stitch(ctx context.Context, q *jobs.Queue, job jobs.Job, ch
 	if err != nil {
 		return nil, err
 	}
-	recognizer, release, err := r.models.Use(ctx, rec.Settings.ModelKey())
+	if rec.Settings.ModelKey() != model {
+		return nil, ErrNoRows
+	}
+	recognizer, release, err := r.models.Use(ctx, model)
 	if err != nil {
 		return nil, err
 	}

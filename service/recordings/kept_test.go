@@ -14,6 +14,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/oracle"
 	"github.com/asr-backend/asr-backend/internal/tones"
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/service/internal/servicetest"
@@ -237,7 +238,7 @@ func TestWindowsThatAreMissingOrDamagedAreRun(t *testing.T) {
 	if err := k.Jobs.DropWindows(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := k.KeptRows(t.Context(), 1, first, 0); !errors.Is(err, recordings.ErrNoRows) {
+	if _, err := k.KeptRows(t.Context(), k.set(""), first, 0); !errors.Is(err, recordings.ErrNoRows) {
 		t.Errorf("damaged rows: %v", err)
 	}
 	p := k.set(`{"hotwords":["one four"],"nbest":2}`)
@@ -308,7 +309,7 @@ func TestKeptRowsAreThoseThatASearchGets(t *testing.T) {
 	}
 	for _, of := range []string{firstKey, key, "transcribe/another-version/" + key[strings.LastIndexByte(key, '/')+1:]} {
 		for channel := range 2 {
-			rows, err := k.KeptRows(t.Context(), 1, of, channel)
+			rows, err := k.KeptRows(t.Context(), p, of, channel)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -323,9 +324,33 @@ func TestKeptRowsAreThoseThatASearchGets(t *testing.T) {
 			}
 		}
 	}
+	// Those of a part, for which the model runs: some more on either side, and in the middle the same
+	// but for the sound around them.
+	computed, err := k.RowsOf(t.Context(), p, key, 1, 300, 400)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if computed.First > 300 || computed.End() < 400 || computed.First < 200 || computed.End() > 500 {
+		t.Errorf("rows %d to %d for 300 to 400", computed.First, computed.End())
+	}
+	part := computed.Cut(300, 400)
+	differ := 0
+	for i := range part.Blanks {
+		pieces, sure := part.Candidates.Row(i)
+		if fmt.Sprint(300+timeline.Row(i), part.Blanks[i], pieces, sure) != want[1][300+i] {
+			differ++
+		}
+	}
+	if differ > 0 {
+		t.Errorf("%d of %d rows differ", differ, len(part.Blanks))
+	}
+	otherProject := &projects.Project{Project: &labelstudio.Project{ID: 2}, Settings: p.Settings}
+	otherModel := *p
+	otherModel.Settings.Model = "other"
 	for name, err := range map[string]error{
-		"another project":   second(k.KeptRows(t.Context(), 2, key, 0)),
-		"another recording": second(k.KeptRows(t.Context(), 1, key+"0", 0)),
+		"another project":   second(k.KeptRows(t.Context(), otherProject, key, 0)),
+		"another recording": second(k.KeptRows(t.Context(), p, key+"0", 0)),
+		"another model":     second(k.KeptRows(t.Context(), &otherModel, key, 0)),
 	} {
 		if !errors.Is(err, recordings.ErrNoRows) {
 			t.Errorf("%s: %v", name, err)
@@ -334,7 +359,7 @@ func TestKeptRowsAreThoseThatASearchGets(t *testing.T) {
 	if err := k.Jobs.DropWindows(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := k.KeptRows(t.Context(), 1, key, 0); !errors.Is(err, recordings.ErrNoRows) {
+	if _, err := k.KeptRows(t.Context(), p, key, 0); !errors.Is(err, recordings.ErrNoRows) {
 		t.Errorf("rows that were dropped: %v", err)
 	}
 }
@@ -353,7 +378,7 @@ func TestRowsAreNotKept(t *testing.T) {
 			if all == 0 || k.keeps(key) != 0 || k.Jobs.Stats().Kept != 0 {
 				t.Errorf("of %d windows %d are kept", all, k.keeps(key))
 			}
-			if _, err := k.KeptRows(t.Context(), 1, key, 0); !errors.Is(err, recordings.ErrNoRows) {
+			if _, err := k.KeptRows(t.Context(), k.set(""), key, 0); !errors.Is(err, recordings.ErrNoRows) {
 				t.Errorf("KeptRows: %v", err)
 			}
 			if _, _, ran := k.result(k.set(`{"max_region":3}`), value); ran != all {

@@ -3,18 +3,23 @@ package recordings
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/media"
 	"github.com/asr-backend/asr-backend/priority"
+	"github.com/asr-backend/asr-backend/service/parts"
 	"github.com/asr-backend/asr-backend/service/projects"
+	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
 )
@@ -56,38 +61,83 @@ func (r *Recordings) Length(key string) (time.Duration, bool) {
 
 // Passage transcribes a part of the recording of a transcription, given the key of the job, as its
 // project does now but for what is known of its language. An end of 0 stands for that of the recording.
-func (r *Recordings) Passage(ctx context.Context, key string, channel int, start, end time.Duration, k *transcribe.Knowledge) (string, error) {
+func (r *Recordings) Passage(ctx context.Context, p *projects.Project, key string, channel int, start, end time.Duration, k *transcribe.Knowledge) (string, error) {
+	var text string
+	err := r.again(ctx, p, key, k, func(o *opened, split bool) error {
+		t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path, Name: o.Name},
+			transcribe.Request{Request: asr.Request{Priority: priority.Background}, Start: start, End: end})
+		if err != nil {
+			return err
+		}
+		if split {
+			t.Segments = slices.DeleteFunc(t.Segments, func(s transcript.Segment) bool { return s.Channel != channel })
+		}
+		text = t.Text()
+		return nil
+	})
+	return text, err
+}
+
+// RowsOf returns the rows of a part of a recording's channel as KeptRows does, and some on either side. It
+// runs the model for them. An end of 0 stands for that of the recording.
+func (r *Recordings) RowsOf(ctx context.Context, p *projects.Project, key string, channel int, from, to timeline.Row) (rows *asr.KeptRows, err error) {
+	err = r.again(ctx, p, key, nil, func(o *opened, _ bool) error {
+		width, stored := o.recognizer.Contract().Width, map[int][]byte{}
+		_, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path, Name: o.Name}, transcribe.Request{Start: from.Duration(), End: to.Duration(), Request: asr.Request{
+			Priority: priority.Background, Candidates: true,
+			Save: func(of int, start timeline.Row, rows *ctc.Saved) {
+				if of == channel {
+					stored[parts.Index(of, start)] = rows.Encode()
+				}
+			}}})
+		if err != nil {
+			return err
+		}
+		windows, err := parts.Channel(stored, channel, width)
+		if err != nil || len(windows) == 0 {
+			return errors.Join(err, ErrNoRows) // silence has none
+		}
+		// They start where the part does, and are joined as those of a recording are.
+		first := slices.Min(slices.Collect(maps.Keys(windows)))
+		moved := make(map[timeline.Row]ctc.Saved, len(windows))
+		for start, w := range windows {
+			moved[start-first] = w
+		}
+		if rows, err = o.recognizer.Stitch(moved); err == nil {
+			rows.First += first
+		}
+		return err
+	})
+	return rows, err
+}
+
+// again opens the recording of a transcription, given the key of the job, as its project does now but for
+// what is known of its language.
+func (r *Recordings) again(ctx context.Context, p *projects.Project, key string, k *transcribe.Knowledge, do func(o *opened, split bool) error) error {
 	q, err := r.queue.Get()
 	if err != nil {
-		return "", err
+		return err
 	}
 	job, err := q.Get(ctx, key)
 	if err != nil {
-		return "", err
+		return err
 	}
 	var rec Recording
 	if err := json.Unmarshal(job.Payload, &rec); err != nil {
-		return "", fmt.Errorf("the job cannot be read: %w", err)
+		return fmt.Errorf("the job cannot be read: %w", err)
 	}
+	rec.Settings = p.Settings
 	options, err := r.options(ctx, &rec)
 	if err != nil {
-		return "", err
+		return err
 	}
 	options.Knowledge = k
 	o, err := r.open(ctx, &rec, options, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer o.close()
-	t, err := o.transcriber.Transcribe(ctx, transcribe.Source{Path: o.Path, Name: o.Name},
-		transcribe.Request{Request: asr.Request{Priority: priority.Background}, Start: start, End: end})
-	if err != nil {
-		return "", err
-	}
-	if options.Channels == audio.Split {
-		t.Segments = slices.DeleteFunc(t.Segments, func(s transcript.Segment) bool { return s.Channel != channel })
-	}
-	return t.Text(), nil
+	return do(o, options.Channels == audio.Split)
 }
 
 // Text returns a file of up to most bytes as a project gets its recordings: from where the project
