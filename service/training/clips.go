@@ -73,7 +73,7 @@ func (t *Training) prepare(ctx context.Context, p *projects.Project, v *ctc.Voca
 	if err != nil {
 		return nil, "", err
 	}
-	cut, err := t.cutAll(ctx, p, all, filepath.Join(folder, "clips"), run)
+	cut, err := t.cutAll(ctx, p, all, filepath.Join(folder, clipsFolder), run)
 	if err != nil {
 		return nil, "", err
 	}

@@ -179,6 +179,9 @@ func TestAFailedJudgementIsRepeated(t *testing.T) {
 	if err := f.Work(f.Training.Worker()); err == nil || !strings.Contains(err.Error(), damaged) {
 		t.Fatal(err)
 	}
+	if left, _ := filepath.Glob(filepath.Join(f.dir, "training", "1", "*", "clips")); len(left) > 0 {
+		t.Errorf("the clips are left: %q", left)
+	}
 	if err := f.Registry.SetLearnt(t.Context(), 1, ""); err != nil {
 		t.Fatal(err)
 	}

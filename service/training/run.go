@@ -35,7 +35,8 @@ func (t *Training) work(ctx context.Context, a *jobs.Attempt[trainJob]) error {
 		}
 		return context.Cause(ctx)
 	case err != nil:
-		return err
+		// They are cut anew in the next attempt, if there is one.
+		return errors.Join(err, os.RemoveAll(filepath.Join(t.runFolder(project, created), clipsFolder)))
 	}
 	t.tidy(project, "")
 	run.TookS = time.Since(start).Seconds()
@@ -49,6 +50,11 @@ func (t *Training) work(ctx context.Context, a *jobs.Attempt[trainJob]) error {
 	}
 	t.Queue.Discard(ctx, a.Job().Key) // so that it is made anew
 	return nil
+}
+
+// runFolder has the files of a run, given when its job was made: all attempts have the same.
+func (t *Training) runFolder(project int64, created time.Time) string {
+	return filepath.Join(t.folder(project), created.UTC().Format("20060102-150405.000"))
 }
 
 // gone reports whether a job is not to be run again: a person stopped it, or its project is forgotten.
@@ -92,6 +98,8 @@ func (t *Training) tidy(project int64, but string) {
 const (
 	fileOut  = "out"  // the folder of the new model
 	fileMade = "made" // is there once the command has made it
+
+	clipsFolder = "clips"
 )
 
 // stateSuffix and the folder of the new model are where the command may keep what it needs to
@@ -126,9 +134,8 @@ func (t *Training) train(ctx context.Context, project int64, created time.Time, 
 	case p.Settings.Learn == projects.LearnOff:
 		return `the project does not learn: "learn" is off`, nil
 	}
-	name := created.UTC().Format("20060102-150405.000")
-	folder := filepath.Join(t.folder(project), name)
-	t.tidy(project, name)
+	folder := t.runFolder(project, created)
+	t.tidy(project, filepath.Base(folder))
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
 	}
