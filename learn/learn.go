@@ -136,7 +136,11 @@ func (l *learner) note() {
 func (l *learner) learn(ctx context.Context) (err error) {
 	out := l.out
 	l.all, out.LeftOut = l.passages(l.material.Corrections)
-	l.parts = divide(l.all)
+	names := make([]string, len(l.all))
+	for i := range l.all {
+		names[i] = l.all[i].recording
+	}
+	l.parts = divide(names)
 	l.note()
 	out.Passages, out.Recordings, out.Documents = len(l.all), len(l.parts), len(l.material.Documents)
 	for i := range l.all {

@@ -170,14 +170,13 @@ func TestWhatIsWorseIsNotTakenUp(t *testing.T) {
 	p := newProject(t)
 	p.works(20)
 	good := p.learn(Material{}, p.options(nil))
-	parts := divide(func() (all []passage) {
-		for _, c := range p.all {
-			all = append(all, passage{recording: c.Recording})
-		}
-		return all
-	}())
+	var names []string
+	for _, c := range p.all {
+		names = append(names, c.Recording)
+	}
+	judges := Judges(names)
 	for i := range p.all {
-		if parts[p.all[i].Recording] != toJudge {
+		if !judges[p.all[i].Recording] {
 			p.all[i].Wrote = strings.Repeat("belmora pumb ", 3)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/asr-backend/asr-backend/asr/beam"
+	"github.com/asr-backend/asr-backend/asr/ctc"
 	"github.com/asr-backend/asr-backend/wer"
 )
 
@@ -81,6 +82,22 @@ const (
 	Outside    Reason = "outside the recording"
 	Unwritable Reason = "letters that the model does not have"
 )
+
+// Text is what is said in a passage, as far as its correction counts.
+type Text struct {
+	Correction int    // its index
+	Text       string // without markup
+}
+
+// Texts returns the texts of corrections that count for a model with a vocabulary, in their order,
+// and how many others there are, by reason.
+func Texts(v *ctc.Vocabulary, all []Correction) (out []Text, left map[Reason]int) {
+	passages, left := (&Options{Vocabulary: v}).passages(all)
+	for i := range passages {
+		out = append(out, Text{passages[i].index, passages[i].text})
+	}
+	return out, left
+}
 
 // passage is a correction that counts.
 type passage struct {

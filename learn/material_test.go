@@ -98,12 +98,8 @@ func TestSentencesEndWithTheirStops(t *testing.T) {
 func TestRecordingsStayInTheirPart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z0-9]{1,6}`), 2, 60, rapid.ID).Draw(t, "names")
-		var all []passage
-		for _, n := range names {
-			all = append(all, passage{recording: n})
-		}
 		some := rapid.IntRange(2, len(names)).Draw(t, "some")
-		early, late := divide(all[:some]), divide(all)
+		early, late := divide(names[:some]), divide(names)
 		judges := 0
 		for _, n := range names[:some] {
 			if early[n] == toJudge {
@@ -120,8 +116,16 @@ func TestRecordingsStayInTheirPart(t *testing.T) {
 				}
 			}
 		}
-		slices.Reverse(all)
-		for n, p := range divide(all) {
+		if judging := Judges(names); len(judging) != len(late) {
+			t.Fatalf("%d recordings, %d of which it is known whether they judge", len(late), len(judging))
+		}
+		slices.Reverse(names)
+		for n, judges := range Judges(names) {
+			if late[n] == toJudge != judges {
+				t.Fatalf("%s is for %v, and judges: %v", n, late[n], judges)
+			}
+		}
+		for n, p := range divide(names) {
 			if late[n] != p {
 				t.Fatalf("%s depends on the order of corrections", n)
 			}

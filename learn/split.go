@@ -20,17 +20,26 @@ const (
 // share is one of how many recordings judge, and tune.
 const share = 5
 
+// Judges reports of recordings, given by their names, which judge: those on which a candidate is
+// compared with what is used, and of which no candidate is made. A name may be given more than once.
+func Judges(recordings []string) map[string]bool {
+	out := map[string]bool{}
+	for name, part := range divide(recordings) {
+		out[name] = part == toJudge
+	}
+	return out
+}
+
 // divide returns what each recording is for. With two recordings or more one judges, and with
 // three or more another one tunes.
-func divide(all []passage) map[string]part {
+func divide(names []string) map[string]part {
 	type placed struct {
 		name  string
 		place uint64 // as if drawn at random, and always the same
 	}
 	var recordings []placed
 	parts := map[string]part{}
-	for i := range all {
-		name := all[i].recording
+	for _, name := range names {
 		if _, ok := parts[name]; !ok {
 			parts[name] = toLearn
 			sum := sha256.Sum256([]byte(name))

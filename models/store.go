@@ -237,7 +237,8 @@ func (s *Store) ownEntry(name string) Entry {
 	return e
 }
 
-// own returns the names of the folders in the store.
+// own returns the names of the folders in the store, but for those in which a training command keeps its
+// state beside the model that it makes.
 func (s *Store) own() []string {
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil {
@@ -245,7 +246,7 @@ func (s *Store) own() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") && isFolder(filepath.Join(s.Dir, e.Name())) {
+		if !strings.HasPrefix(e.Name(), ".") && !strings.HasSuffix(e.Name(), ".training") && isFolder(filepath.Join(s.Dir, e.Name())) {
 			names = append(names, e.Name())
 		}
 	}

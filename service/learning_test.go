@@ -108,7 +108,7 @@ func (l *learner) learns() *learning.Report {
 	return now
 }
 
-var learnRoutes = []string{"/learn", "/learn/text", "/learn/rollback", "/learn/forget", "/learn/phrases"}
+var learnRoutes = []string{"/learn", "/learn/text", "/learn/rollback", "/learn/forget", "/learn/phrases", "/learn/train", "/learn/train/stop", "/learn/model"}
 
 // A project learns a glossary, and people take it back in every way there is.
 func TestLearningIsControlledByHTTP(t *testing.T) {

@@ -8,13 +8,16 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/labelstudio/server"
 	"github.com/asr-backend/asr-backend/service/control"
@@ -34,6 +37,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
 	"github.com/asr-backend/asr-backend/service/selection"
+	"github.com/asr-backend/asr-backend/service/training"
 )
 
 // New makes a service. It opens nothing yet but the folder for recordings.
@@ -75,7 +79,7 @@ func (s *Service) assemble() (err error) {
 	s.shutdown.add("job queue", func(context.Context) error { return s.queue.Close() })
 	s.shutdown.add("crash counts", s.stopOrderly)
 	o.Registry.MustRegister(&queueCollector{s.queue, s.Ready})
-	if s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, LearntFile: learnt, Logger: s.log}); err != nil {
+	if s.projects, err = projects.New(projects.Options{Queue: s.queue, Models: s.models, Defaults: o.Defaults, FFmpeg: o.FFmpeg, Canonical: o.CanonicalModel, LearntFile: learnt, Logger: s.log}); err != nil {
 		return err
 	}
 
@@ -105,12 +109,16 @@ func (s *Service) assemble() (err error) {
 		Corrections: s.corrections, Due: s.due, Folder: o.TextsDir, After: o.LearnAfter, Quiet: o.LearnQuiet, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
-	if s.events, err = events.New(events.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Corrections: s.corrections, Learning: s.learning,
+	if s.training, err = training.New(training.Options{Queue: s.queue, Projects: s.projects, Models: s.models, Knowledge: s.knowledge, Recordings: s.recordings,
+		Learning: s.learning, Due: s.due, Client: s.client, Settings: o.Training, FFmpeg: o.FFmpeg, Secrets: o.secrets(), Logger: s.log}); err != nil {
+		return err
+	}
+	if s.events, err = events.New(events.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Corrections: s.corrections, Learning: s.learning, Training: s.training,
 		Due: s.due, Problems: s.problems, Client: s.client, Logger: s.log, Registry: o.Registry}); err != nil {
 		return err
 	}
 	if s.client != nil {
-		s.reconciler, err = reconcile.New(reconcile.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Problems: s.problems, Due: s.due, Client: s.client, Logger: s.log})
+		s.reconciler, err = reconcile.New(reconcile.Options{Queue: s.queue, Projects: s.projects, Predictions: s.predictions, Problems: s.problems, Due: s.due, Client: s.client, Forgotten: s.training.Forget, Logger: s.log})
 		if err != nil {
 			return err
 		}
@@ -131,7 +139,7 @@ func (s *Service) assemble() (err error) {
 	if s.server, err = server.New(server.Options{
 		Model: &model{projects: s.projects, predictions: s.predictions, regions: &interactive.Regions{Projects: s.projects, Recordings: s.recordings, Problems: s.problems, Logger: s.log}, problems: s.problems, due: s.due}, Store: s.projects, Events: s.events, Logger: s.log,
 		User: o.User, Password: o.Password, WebhookSecret: o.WebhookSecret, Open: o.Open, BodyLimit: o.BodyLimit,
-		Ready: s.Ready, Private: map[string]http.Handler{"/corrections": s.corrections, control.Route: s.control, learning.RouteProject: s.learning}, Actions: s.actions(), Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
+		Ready: s.Ready, Private: s.shown(), Actions: s.actions(), Metrics: s.metrics.handler(), Status: http.HandlerFunc(s.serveStatus), Observe: s.metrics.served,
 	}); err != nil {
 		return err
 	}
@@ -139,10 +147,33 @@ func (s *Service) assemble() (err error) {
 	return nil
 }
 
+// secrets are what no command may see, and no log show.
+func (o *Options) secrets() []labelstudio.Secret {
+	out := []labelstudio.Secret{o.LabelStudio.Token, o.Password, o.WebhookSecret}
+	for server := range strings.SplitSeq(o.Jobs.URL, ",") {
+		if u, err := url.Parse(server); err == nil && u.User != nil {
+			password, ok := u.User.Password()
+			if !ok {
+				password = u.User.Username() // a token
+			}
+			out = append(out, labelstudio.NewSecret(password))
+		}
+	}
+	return out
+}
+
+// shown are the routes that show what belongs to people.
+func (s *Service) shown() map[string]http.Handler {
+	out := map[string]http.Handler{"/corrections": s.corrections, control.Route: s.control}
+	maps.Copy(out, s.training.Shown())
+	return out
+}
+
 // actions are the routes that change something.
 func (s *Service) actions() map[string]http.Handler {
 	out := s.control.Actions()
 	maps.Copy(out, s.learning.Actions())
+	maps.Copy(out, s.training.Actions())
 	return out
 }
 

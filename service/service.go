@@ -16,6 +16,7 @@
 //	partials     what there is of a transcript → partial prediction
 //	corrections  annotation → error rate and word times               (job "retime")
 //	learning     corrections → what the project knows                (job "learn")
+//	training     corrections → a model, by a command of the operator (job "train")
 //	events       what Label Studio reports by webhook                 (jobs "event", "annotation")
 //	reconcile    what Label Studio has against what is known here
 //	overview     the state of every task, and queries over them
@@ -70,6 +71,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/service/reconcile"
 	"github.com/asr-backend/asr-backend/service/recordings"
+	"github.com/asr-backend/asr-backend/service/training"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -122,6 +124,8 @@ type Options struct {
 	// learn is in Defaults.
 	LearnAfter int
 	LearnQuiet time.Duration
+	// Training says what trains models of projects; without a command nothing does.
+	Training training.Settings
 	// GiveUp is for how long a recording that cannot be had, or a Label Studio that does
 	// not answer, is tried again; 0 means seven days.
 	GiveUp time.Duration
@@ -169,6 +173,7 @@ type Service struct {
 	corrections *corrections.Corrections
 	knowledge   *knowledge.Store
 	learning    *learning.Learning
+	training    *training.Training
 	events      *events.Events
 	outage      *outage.Watch
 	due         *projects.Due         // projects to be reconciled

@@ -44,6 +44,7 @@ func (s *Service) crews() []crew {
 		{Worker: s.events.AnnotationWorker(), count: 1, model: true},
 		{Worker: s.corrections.Worker(), count: 1, model: true},
 		{Worker: s.learning.Worker(), count: 1, model: true},
+		{Worker: s.training.Worker(), count: 1, model: true},
 	}
 }
 

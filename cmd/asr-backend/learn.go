@@ -16,6 +16,7 @@ import (
 	"github.com/asr-backend/asr-backend/internal/visible"
 	"github.com/asr-backend/asr-backend/service/knowledge"
 	"github.com/asr-backend/asr-backend/service/learning"
+	"github.com/asr-backend/asr-backend/service/training"
 )
 
 // learnCommand asks a running service to learn.
@@ -24,7 +25,11 @@ type learnCommand struct {
 	Texts []string `arg:"" optional:"" name:"FILE" help:"Texts of the project to learn from as well: a glossary with a term per line, an agenda, a script, older transcripts (text or subtitles). The service keeps them." type:"existingfile"`
 
 	Project  int64    `help:"Number of the project in Label Studio." required:"" placeholder:"N" env:"-"`
+	Train    bool     `help:"Also train a model on the corrections, with the --train-command of the service." env:"-"`
 	Show     bool     `help:"Show what the project has learnt, and do nothing." env:"-" group:"Instead of learning"`
+	Log      bool     `help:"Print what the training command has written." env:"-" group:"Instead of learning"`
+	Stop     bool     `help:"Stop the training of a model." env:"-" group:"Instead of learning"`
+	Model    *string  `help:"Use this model in place of the one that the settings name, such as one that was trained earlier; \"\": the one of the settings." placeholder:"NAME" env:"-" group:"Instead of learning"`
 	Rollback bool     `help:"Use the version before the present one, until somebody asks for a new run." env:"-" group:"Instead of learning"`
 	To       string   `help:"The version to go back to with --rollback, as --show lists it." placeholder:"VERSION" env:"-" group:"Instead of learning"`
 	Forget   bool     `help:"Drop all that the project has learnt, and its texts." env:"-" group:"Instead of learning"`
@@ -43,7 +48,7 @@ func (c *learnCommand) Help() string {
 // check says what is wrong between flags.
 func (c *learnCommand) check() error {
 	chosen := 0
-	for _, yes := range []bool{c.Show, c.Rollback, c.Forget, len(c.Drop) > 0, len(c.Remove)+len(c.Restore) > 0} {
+	for _, yes := range []bool{c.Show, c.Log, c.Stop, c.Model != nil, c.Rollback, c.Forget, len(c.Drop) > 0, len(c.Remove)+len(c.Restore) > 0} {
 		if yes {
 			chosen++
 		}
@@ -52,9 +57,11 @@ func (c *learnCommand) check() error {
 	case c.Project <= 0:
 		return &cli.UsageError{Err: errors.New("--project is the number of a project, such as 7")}
 	case chosen > 1:
-		return &cli.UsageError{Err: errors.New("--show, --rollback, --forget, --drop and --remove or --restore exclude each other")}
+		return &cli.UsageError{Err: errors.New("--show, --log, --stop, --model, --rollback, --forget, --drop and --remove or --restore exclude each other")}
 	case chosen == 1 && len(c.Texts) > 0:
 		return &cli.UsageError{Err: errors.New("files are texts to learn from; leave them out, or the flag")}
+	case chosen == 1 && c.Train:
+		return &cli.UsageError{Err: errors.New("--train learns as well, and then trains; leave out the other flag")}
 	case c.To != "" && !c.Rollback:
 		return &cli.UsageError{Err: errors.New("--to is for --rollback")}
 	}
@@ -85,6 +92,12 @@ func (c *learnCommand) Run(ctx context.Context, std streams) error {
 	switch {
 	case c.Show:
 		return c.show(ctx, client, std.out)
+	case c.Log:
+		return c.log(ctx, client, std.out)
+	case c.Stop:
+		return send(training.RouteStop, learning.Order{})
+	case c.Model != nil:
+		return send(training.RouteModel, learning.Order{Model: *c.Model})
 	case c.Rollback:
 		return send(learning.RouteRollback, learning.Order{Version: c.To})
 	case c.Forget:
@@ -105,6 +118,9 @@ func (c *learnCommand) Run(ctx context.Context, std streams) error {
 		if err := send(learning.RouteText, learning.Order{Name: filepath.Base(path), Text: text}); err != nil {
 			return err
 		}
+	}
+	if c.Train {
+		return send(training.Route, learning.Order{})
 	}
 	return send(learning.Route, learning.Order{})
 }
@@ -134,12 +150,15 @@ func readText(path string) (string, error) {
 
 // show prints what a project has learnt.
 func (c *learnCommand) show(ctx context.Context, client *remote.Client, out io.Writer) error {
-	var r learning.Report
+	var r training.Report
 	if err := client.Get(ctx, strings.Replace(learning.RouteProject, ":id", strconv.FormatInt(c.Project, 10), 1), nil, &r); err != nil {
 		return err
 	}
 	if c.JSON {
 		return printJSON(out, r)
 	}
-	return printLearnt(out, &r)
+	if err := printLearnt(out, r.Report); err != nil {
+		return err
+	}
+	return printTraining(out, r.Training)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/asr-backend/asr-backend/labelstudio/api"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/service"
+	"github.com/asr-backend/asr-backend/service/training"
 )
 
 type serveCommand struct {
@@ -53,6 +54,9 @@ type serveCommand struct {
 	Learn      string        `help:"Whether projects learn from what people correct, so that the next predictions know it: on or off. A project can choose otherwise." enum:"on,off" default:"on" group:"Learning"`
 	LearnAfter int           `help:"How many new corrections make a project learn." default:"20" min:"1" group:"Learning"`
 	LearnQuiet time.Duration `help:"How long no correction has come when a project learns from fewer." default:"10m" group:"Learning"`
+
+	TrainCommand string        `help:"Command line for sh that trains a model on the corrections of a project, such as \"python models/train/finetune.py\"; Start Training in Label Studio runs it. See doc/training.md. Default: none." placeholder:"COMMAND" group:"Learning"`
+	TrainTimeout time.Duration `help:"How long the training command may run." default:"12h" group:"Learning"`
 
 	regionFlags
 	modelFlags
@@ -141,6 +145,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 		OpenModel: store.Open, CanonicalModel: models.Canonical, MaxModels: c.MaxModels,
 		Defaults: service.Settings{Model: c.Model, Decoder: asr.Decoder(c.Decoder), Channels: c.Channels, MaxRegion: c.MaxRegion.Seconds(), MinPause: c.MinPause.Seconds(), Sentences: &sentences, Partial: c.Partial.Minutes(), Learn: c.Learn},
 		TextsDir: filepath.Join(c.DataDir, "projects"), LearnAfter: c.LearnAfter, LearnQuiet: c.LearnQuiet,
+		Training:          training.Settings{Command: c.TrainCommand, Timeout: c.TrainTimeout, Folder: filepath.Join(c.DataDir, "training"), ModelsDir: store.Dir},
 		FFmpeg:            c.FFmpeg,
 		LabelStudio:       api.Options{URL: c.LabelStudioURL, Token: c.LabelStudioToken, UserAgent: "asr-backend/" + version},
 		StudioForBrowsers: c.BrowserURL, StudioAliases: c.Alias,

@@ -98,6 +98,14 @@ func (c *Client) Get(ctx context.Context, route string, query url.Values, out an
 	return c.do(ctx, http.MethodGet, u, nil, out)
 }
 
+// Text reads the text of a route.
+func (c *Client) Text(ctx context.Context, route string, query url.Values) (text string, err error) {
+	u := c.base.JoinPath(route)
+	u.RawQuery = query.Encode()
+	err = c.do(ctx, http.MethodGet, u, nil, &text)
+	return text, err
+}
+
 // Post sends JSON to a route and reads the answer into out.
 func (c *Client) Post(ctx context.Context, route string, in, out any) error {
 	raw, err := json.Marshal(in)
@@ -107,6 +115,7 @@ func (c *Client) Post(ctx context.Context, route string, in, out any) error {
 	return c.do(ctx, http.MethodPost, c.base.JoinPath(route), raw, out)
 }
 
+// do reads the answer to a request into out: JSON, or of a *string the text.
 func (c *Client) do(ctx context.Context, method string, u *url.URL, body []byte, out any) error {
 	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
@@ -134,6 +143,10 @@ func (c *Client) do(ctx context.Context, method string, u *url.URL, body []byte,
 	}
 	if w.StatusCode != http.StatusOK {
 		return c.refused(w, raw)
+	}
+	if text, ok := out.(*string); ok {
+		*text = string(raw)
+		return nil
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
 		return &Error{Status: w.StatusCode, What: fmt.Sprintf("the answer of %s is not that of asr-backend", c.base), Advice: "check the address"}

@@ -36,6 +36,9 @@ type Check func(ctx context.Context, s *Subject) ([]finding.Finding, error)
 // Checks returns all checks in their order.
 func Checks() []Check { return []Check{open, files, licence, contract, sample} }
 
+// FileChecks returns those that run no model, and need no Runtime.
+func FileChecks() []Check { return []Check{open, files, licence} }
+
 // Model runs checks on a model and frees what they have opened.
 func Model(ctx context.Context, s *Subject, checks []Check) (findings []finding.Finding, err error) {
 	defer func() {

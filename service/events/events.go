@@ -46,6 +46,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
+	"github.com/asr-backend/asr-backend/service/training"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -58,6 +59,7 @@ type Options struct {
 	Predictions *predictions.Predictions
 	Corrections *corrections.Corrections
 	Learning    *learning.Learning
+	Training    *training.Training
 	Due         *projects.Due
 	Problems    *problems.Log
 	// Client is asked what has happened. Without one, events do nothing.
@@ -78,7 +80,7 @@ type Events struct {
 
 // New returns Events.
 func New(o Options) (*Events, error) {
-	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Corrections == nil || o.Learning == nil || o.Due == nil || o.Problems == nil {
+	if o.Queue == nil || o.Projects == nil || o.Predictions == nil || o.Corrections == nil || o.Learning == nil || o.Training == nil || o.Due == nil || o.Problems == nil {
 		return nil, errors.New("events: Options are incomplete")
 	}
 	if o.Logger == nil {
@@ -255,6 +257,9 @@ func (s *Events) handle(ctx context.Context, n *labelstudio.Notice) (rest *label
 			return nil, err
 		}
 		_, err := s.Learning.Enqueue(ctx, p.ID, learning.Asked)
+		if err == nil && s.Training.On() {
+			_, err = s.Training.Enqueue(ctx, p.ID)
+		}
 		return nil, err
 	}
 	return nil, nil

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/jobs"
@@ -27,10 +24,10 @@ const (
 	RouteRollback = Route + "/rollback" // POST: use the version before, or the one that is named
 	RouteForget   = Route + "/forget"   // POST: drop all that was learnt, and the texts
 	RoutePhrases  = Route + "/phrases"  // POST: remove phrases, or let them be learnt again
-	RouteProject  = "/projects/:id"     // GET: a Report
+	RouteProject  = "/projects/:id"     // GET: a Report, and how the model is trained; see package training
 )
 
-// Report is what GET /projects/7 answers.
+// Report is what GET /projects/7 answers of what was learnt.
 type Report struct {
 	Project int64  `json:"project"`
 	Title   string `json:"title,omitempty"`
@@ -67,26 +64,37 @@ func (l *Learning) Actions() map[string]http.Handler {
 	for route, do := range map[string]func(ctx context.Context, o *Order) (string, error){
 		Route: l.start, RouteText: l.text, RouteRollback: l.rollback, RouteForget: l.forget, RoutePhrases: l.phrases,
 	} {
-		out[route] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			o, form, err := parseOrder(r)
-			if err == nil {
-				err = l.connected(r.Context(), o.Project)
-			}
-			var done string
-			if err == nil {
-				done, err = do(r.Context(), o)
-			}
-			switch {
-			case err != nil:
-				refuse(w, err)
-			case form.Has(back.Field):
-				back.To(w, route, form.Get(back.Field))
-			default:
-				answer(w, http.StatusOK, Done{o.Project, done})
-			}
-		})
+		out[route] = l.Handler(route, do)
 	}
 	return out
+}
+
+// Handler serves a POST route that does something to a project, or to what it has learnt. do gets the
+// order, of a project that is connected, and returns a sentence that says what it did.
+func (l *Learning) Handler(route string, do func(ctx context.Context, o *Order) (string, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o, form, err := parseOrder(r)
+		if err == nil {
+			err = l.Connected(r.Context(), o.Project)
+		}
+		var done string
+		if err == nil {
+			done, err = do(r.Context(), o)
+		}
+		if err == nil && form.Has(back.Field) {
+			back.To(w, route, form.Get(back.Field))
+			return
+		}
+		Respond(w, Done{o.project(), done}, err)
+	})
+}
+
+// project returns the project of an order, which may be nil.
+func (o *Order) project() int64 {
+	if o == nil {
+		return 0
+	}
+	return o.Project
 }
 
 // requestError is an error that whoever asked can mend.
@@ -95,12 +103,15 @@ type requestError struct {
 	error
 }
 
+// Wrong is an error of a request that whoever asked can mend, with the status of the answer.
+func Wrong(status int, format string, args ...any) error { return wrong(status, format, args...) }
+
 func wrong(status int, format string, args ...any) error {
 	return &requestError{status, fmt.Errorf(format, args...)}
 }
 
-// connected returns an error if a project is not served.
-func (l *Learning) connected(ctx context.Context, project int64) error {
+// Connected returns an error for whoever asked if a project is not served.
+func (l *Learning) Connected(ctx context.Context, project int64) error {
 	switch {
 	case project <= 0:
 		return wrong(http.StatusBadRequest, "name a project by its number in Label Studio, such as 7")
@@ -171,19 +182,13 @@ func (l *Learning) phrases(ctx context.Context, o *Order) (string, error) {
 	return "the list is changed; the project learns", nil
 }
 
-// ServeHTTP answers GET /projects/7.
-func (l *Learning) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id, _ := strconv.ParseInt(path.Base(strings.TrimSuffix(r.URL.Path, "/")), 10, 64) // what is no number is no project
-	if err := l.connected(r.Context(), id); err != nil {
-		refuse(w, err)
-		return
-	}
-	report, err := l.Report(r.Context(), id)
+// Respond answers a request: with an error, or else with a value as JSON.
+func Respond(w http.ResponseWriter, v any, err error) {
 	if err != nil {
 		refuse(w, err)
 		return
 	}
-	answer(w, http.StatusOK, report)
+	answer(w, http.StatusOK, v)
 }
 
 // refuse answers with an error in the form of the service's other routes.

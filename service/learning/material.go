@@ -31,8 +31,12 @@ type material struct {
 	documents   map[string]string
 }
 
-// source says where the rows of a passage are.
+// source says where a passage is, and where its rows are.
 type source struct {
+	task       int64
+	plan       int
+	start, end time.Duration // end is 0 for the whole recording
+
 	transcription string // the key of a job
 	channel       int
 	from, to      timeline.Row // to is 0 for the whole recording
@@ -96,6 +100,34 @@ func (l *Learning) corrections(ctx context.Context, project int64) (*material, e
 	return m, nil
 }
 
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// Passage is a text that a person wrote, and where in the recording of a task it lies.
+type Passage struct {
+	learn.Correction
+	Task int64
+	// Plan is which of the recordings that the task shows it is.
+	Plan int
+	// Start and End are where it is said; an End of zero stands for the whole recording.
+	Start, End time.Duration
+	Channel    int // of a page that shows channels apart
+}
+
+// Passages returns the texts that a project learns from. Of several annotations of a task the one
+// recorded last counts.
+func (l *Learning) Passages(ctx context.Context, project int64) ([]Passage, error) {
+	m, err := l.corrections(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Passage, len(m.Corrections))
+	for i, c := range m.Corrections {
+		s := &m.from[i]
+		out[i] = Passage{Correction: c, Task: s.task, Plan: s.plan, Start: s.start, End: s.end, Channel: s.channel}
+	}
+	return out, nil
+}
+
 // passage is a text that a person wrote, and what was predicted in its place.
 type passage struct {
 	corrections.Passage
@@ -109,9 +141,9 @@ func (l *Learning) passage(c *corrections.Correction, p *passage) (learn.Correct
 	if out.Recording == "" {
 		out.Recording = fmt.Sprintf("task %d", c.Task)
 	}
-	s := source{transcription: key, channel: max(p.Channel, 0)}
+	s := source{task: c.Task, plan: p.Plan, start: seconds(p.Start), end: seconds(p.End), transcription: key, channel: max(p.Channel, 0)}
 	if p.End > 0 {
-		out.Length = time.Duration(max(p.End-p.Start, 0) * float64(time.Second))
+		out.Length = max(s.end-s.start, 0)
 		s.from = timeline.Row(math.Floor(p.Start / timeline.RowDuration.Seconds()))
 		s.to = max(timeline.Row(math.Ceil(p.End/timeline.RowDuration.Seconds())), s.from+1)
 	}

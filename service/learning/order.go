@@ -26,6 +26,7 @@ type Order struct {
 	Version string   `json:"version,omitempty"` // to go back to
 	Remove  []string `json:"remove,omitempty"`  // phrases
 	Restore []string `json:"restore,omitempty"`
+	Model   string   `json:"model,omitempty"` // to use; empty: that of the settings
 }
 
 // parseOrder reads a request, whose body is bounded. The form is empty if it has none.
@@ -72,10 +73,10 @@ func parseJSON(raw []byte) (*Order, error) {
 }
 
 func parseForm(form url.Values) (*Order, error) {
-	o := &Order{Name: form.Get("name"), Text: form.Get("text"), Version: form.Get("version"), Remove: form["remove"], Restore: form["restore"]}
+	o := &Order{Name: form.Get("name"), Text: form.Get("text"), Version: form.Get("version"), Remove: form["remove"], Restore: form["restore"], Model: form.Get("model")}
 	for name := range form {
 		switch name {
-		case "name", "text", "version", "remove", "restore", back.Field:
+		case "name", "text", "version", "remove", "restore", "model", back.Field:
 		case "project":
 			o.Project, _ = strconv.ParseInt(form.Get(name), 10, 64) // as above
 		default:

@@ -1,11 +1,13 @@
 package projects_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/asr-backend/asr-backend/labelstudio"
+	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 func TestWhatWasLearntIsPartOfTheVersion(t *testing.T) {
@@ -82,5 +84,32 @@ func TestAForgottenProjectHasLearntNothing(t *testing.T) {
 	defer stop()
 	if v, err := r.Learnt(t.Context(), 3); v != "" || err != nil {
 		t.Errorf("after a restart it has %q, %v", v, err)
+	}
+}
+
+// A trained model is part of the version from the first moment of the process, beside what was learnt.
+func TestATrainedModelIsKnownAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	r, _, stop := registry(t, dir, true)
+	defer stop()
+	trained := projects.Trained{From: "tones", Model: "other"}
+	if err := errors.Join(r.SetLearnt(t.Context(), 1, "0123456789ab"), r.SetTrained(t.Context(), 1, trained), r.SetTrained(t.Context(), 2, trained)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Forget(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, open := range []bool{true, false} {
+		if !open {
+			stop()
+			r, _, stop = registry(t, dir, false)
+			defer stop()
+		}
+		got, err := r.Trained(t.Context(), 1)
+		learnt, errLearnt := r.Learnt(t.Context(), 1)
+		forgotten, errForgotten := r.Trained(t.Context(), 2)
+		if err := errors.Join(err, errLearnt, errForgotten); err != nil || got != trained || learnt != "0123456789ab" || forgotten != (projects.Trained{}) {
+			t.Errorf("queue open: %v: %+v, %s, and of a forgotten project %+v: %v", open, got, learnt, forgotten, err)
+		}
 	}
 }

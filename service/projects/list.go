@@ -60,7 +60,8 @@ func (r *Registry) Forget(ctx context.Context, project int64) error {
 	maps.DeleteFunc(r.values, func(k valueKey, _ value) bool { return k.project == project })
 	delete(r.written, project)
 	r.mu.Unlock()
-	r.noteLearnt(project, "")
+	r.note(project, keyLearnt, "")
+	r.note(project, keyTrained, "")
 	if err := unlist(ctx, q, project); err != nil {
 		return fmt.Errorf("forget project %d: %w", project, err)
 	}

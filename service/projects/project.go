@@ -20,7 +20,10 @@ import (
 // configuration, its settings and the model they choose.
 type Project struct {
 	*labelstudio.Project
-	Settings Settings
+	// Settings are what the project has chosen, but with its trained model in place of ChosenModel,
+	// the one that it has chosen. See Trained.
+	Settings    Settings
+	ChosenModel string
 	// Plans say what is predicted, one for each recording that the page shows. Without
 	// plans nothing is, and Why says why.
 	Plans []*labelconfig.Plan
@@ -96,11 +99,15 @@ func (r *Registry) resolve(ctx context.Context, p *labelstudio.Project, age time
 	if err != nil {
 		return nil, &NotServedError{p.ID, err}
 	}
-	id, err := r.options.Models.Identity(ctx, settings.ModelKey())
+	chosen, err := r.use(ctx, p.ID, &settings, age)
 	if err != nil {
 		return nil, err
 	}
-	out := &Project{Project: p, Settings: settings}
+	id, err := r.options.Models.Identity(ctx, settings.ModelKey())
+	if err != nil {
+		return nil, explain(err, p.ID, chosen, &settings)
+	}
+	out := &Project{Project: p, Settings: settings, ChosenModel: chosen}
 	out.Plans, out.Why = p.Config.Plans(settings.plans())
 	if p.ConfigErr != nil {
 		out.Why = p.ConfigErr.Error()

@@ -50,8 +50,10 @@ type Options struct {
 	// Defaults are the settings of projects that choose nothing.
 	Defaults Settings
 	FFmpeg   string // see audio.Options
-	// LearntFile notes which versions of what they have learnt projects use, for the moments
-	// before the queue is open; empty: these are waited for.
+	// Canonical returns the one name of a model that has several; nil: each name is a model.
+	Canonical func(name string) string
+	// LearntFile notes which versions of what they have learnt projects use, and which trained
+	// models, for the moments before the queue is open; empty: these are waited for.
 	LearntFile string
 	Logger     *slog.Logger
 }
@@ -71,7 +73,7 @@ type Registry struct {
 	// configBytes is the size of the texts of configs.
 	configBytes int
 	written     map[int64]Written // by project, as far as known here
-	learnt      learnt
+	noted       early
 	made        time.Time
 }
 
@@ -100,7 +102,7 @@ func New(o Options) (*Registry, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{options: o, log: o.Logger, values: map[valueKey]value{}, configs: map[string]parsed{}, written: map[int64]Written{}, changed: make(chan struct{}, 1), learnt: openLearnt(o.LearntFile), made: time.Now()}, nil
+	return &Registry{options: o, log: o.Logger, values: map[valueKey]value{}, configs: map[string]parsed{}, written: map[int64]Written{}, changed: make(chan struct{}, 1), noted: openEarly(o.LearntFile), made: time.Now()}, nil
 }
 
 // Name is a project's name in the queue.

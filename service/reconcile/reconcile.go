@@ -61,7 +61,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/queue"
 )
 
-// Options are what a Reconciler is made of. All but Logger are required.
+// Options are what a Reconciler is made of. All but Forgotten and Logger are required.
 type Options struct {
 	Queue       *queue.Queue
 	Projects    *projects.Registry
@@ -69,7 +69,9 @@ type Options struct {
 	Problems    *problems.Log
 	Due         *projects.Due
 	Client      *api.Client
-	Logger      *slog.Logger // nil: no log
+	// Forgotten is called with a project of which everything was dropped; nil: nobody.
+	Forgotten func(project int64)
+	Logger    *slog.Logger // nil: no log
 }
 
 // Reconciler looks through projects. It is safe for concurrent use.

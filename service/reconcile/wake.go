@@ -33,6 +33,9 @@ func (r *Reconciler) forget(ctx context.Context, q *jobs.Queue, project int64) e
 	if err := r.Projects.Forget(ctx, project); err != nil {
 		return err
 	}
+	if r.Forgotten != nil {
+		r.Forgotten(project)
+	}
 	r.Problems.ForgetProject(project)
 	r.mu.Lock()
 	delete(r.known, project)

@@ -287,6 +287,28 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	if o.Knowledge, err = r.knowledge(ctx, rec, o.Knowledge); err != nil {
 		return nil, err
 	}
+	file, err := r.fetch(ctx, rec, downloaded)
+	if err != nil {
+		return nil, err
+	}
+	out := &opened{File: file, fetched: time.Since(start)}
+	if out.recognizer, out.release, err = r.models.Use(ctx, rec.Settings.ModelKey()); err != nil {
+		file.Close()
+		return nil, err
+	}
+	if out.transcriber, err = transcribe.New(out.recognizer, o); err != nil {
+		out.close()
+		return nil, err
+	}
+	return out, nil
+}
+
+// Fetch fetches a recording as its project does. The caller closes the file.
+func (r *Recordings) Fetch(ctx context.Context, rec Recording) (*media.File, error) {
+	return r.fetch(ctx, &rec, nil)
+}
+
+func (r *Recordings) fetch(ctx context.Context, rec *Recording, downloaded func(have, total int64)) (*media.File, error) {
 	request, err := r.mediaRequest(ctx, rec)
 	if err != nil {
 		return nil, err
@@ -302,16 +324,7 @@ func (r *Recordings) open(ctx context.Context, rec *Recording, o transcribe.Opti
 	if err != nil {
 		return nil, r.unserved(ctx, rec, err)
 	}
-	out := &opened{File: file, fetched: time.Since(start)}
-	if out.recognizer, out.release, err = r.models.Use(ctx, rec.Settings.ModelKey()); err != nil {
-		file.Close()
-		return nil, err
-	}
-	if out.transcriber, err = transcribe.New(out.recognizer, o); err != nil {
-		out.close()
-		return nil, err
-	}
-	return out, nil
+	return file, nil
 }
 
 // knowledge returns what is known of the language of a project, of which only the version is given.

@@ -5,6 +5,8 @@ package servicetest
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -53,6 +55,7 @@ type Options struct {
 	NoLibrary bool
 	Model     string // of projects; empty: the toy model "tones"
 	JobsDir   string // of the queue; empty: a new one
+	ModelsDir string // has further models; empty: there are none
 	// Remote has recordings fetched from Studio with its token, and not read from its folder.
 	Remote  bool
 	Metrics prometheus.Registerer // of recordings; nil: not registered
@@ -73,7 +76,7 @@ func New(t testing.TB, o Options) *Fixture {
 		o.JobsDir = filepath.Join(dir, "jobs")
 	}
 	f := &Fixture{t: t, Studio: labelstudiotest.New(t, labelstudiotest.Options{})}
-	pool := modelpool.Options{Recognizer: asr.Options{Provider: ort.CPU, Threads: 1, Observe: o.Observe}, Open: open(t)}
+	pool := modelpool.Options{Recognizer: asr.Options{Provider: ort.CPU, Threads: 1, Observe: o.Observe}, Open: open(t, o.ModelsDir)}
 	if !o.NoLibrary {
 		oracle.NeedLibrary(t)
 		pool.Library = oracle.Library()
@@ -113,14 +116,28 @@ func New(t testing.TB, o Options) *Fixture {
 	return f
 }
 
-// open opens the toy models of testdata and the model that is part of the program.
-func open(t testing.TB) func(name, variant string) (*asr.Bundle, error) {
+// open opens the toy models of testdata, the model that is part of the program, and those of a folder.
+func open(t testing.TB, more string) func(name, variant string) (*asr.Bundle, error) {
 	return func(name, variant string) (*asr.Bundle, error) {
 		if name == models.EmbeddedName {
 			return models.Open(name, variant)
 		}
-		return asr.OpenBundle(oracle.Data(t, "models", "toys", name), variant)
+		if more != "" {
+			if path := filepath.Join(more, name); exists(path) {
+				return asr.OpenBundle(path, variant)
+			}
+		}
+		path := filepath.Join(oracle.Data(t, "models", "toys"), name)
+		if !exists(path) {
+			return nil, &asr.ModelError{Model: name, Err: fs.ErrNotExist}
+		}
+		return asr.OpenBundle(path, variant)
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Take takes the next job of a kind.
