@@ -35,6 +35,7 @@ from corrections import Unusable
 from material import Data, percent
 
 NOT_BETTER = 3
+STEPS = 20      # in which --blend auto looks for the largest part
 DEFAULT_MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "default")
 # Settings that make another run: its state cannot be continued with other values.
 SAME = ("freeze", "share", "passes", "minutes", "rate", "warm", "batch", "strength", "dropout", "decay", "ema", "seed",
@@ -70,7 +71,7 @@ def options(argv=None):
     run.add_argument("--decay", type=float, default=0.02)
     run.add_argument("--ema", type=float, default=0.99, help="of the average over the weights of the last steps, which is exported")
     run.add_argument("--blend", default="auto", help="part of the trained weights in the exported ones, 0..1; the rest are the old "
-                                                     "ones. auto: as much as --general allows in steps of 0.1; 1 without it")
+                                                     "ones. auto: as much as --general allows in steps of 0.05; 1 without it")
     run.add_argument("--seed", type=int, default=1)
     run.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
     run.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
@@ -139,17 +140,17 @@ def blended(weights, start, blend):
 
 
 def largest_blend(a, network, data, weights, start, before):
-    """The most tenths of the trained weights with which no set of --general gets worse than --max-rise allows. The corrections
-    kept back have no say, so they still judge the result. One tenth if none will do: the verdict then falls on it."""
+    """The largest part of the trained weights with which no set of --general gets worse than --max-rise allows. The corrections
+    kept back have no say, so they still judge the result. One step if none will do: the verdict then falls on it."""
     if a.blend != "auto":
         return a.blend
-    low, high = 1, 10
+    low, high = 1, STEPS
     while a.general and low < high:
-        part = 10 if high == 10 and low == 1 else (low + high + 1) // 2
-        rise = publish.rise(before, data.rates(network.with_weights(blended(weights, start, part / 10)), judge=False))
-        say(f"with {part / 10:g} of the trained weights the error on general speech rises by at most {rise:.1f} points")
+        part = STEPS if high == STEPS and low == 1 else (low + high + 1) // 2
+        rise = publish.rise(before, data.rates(network.with_weights(blended(weights, start, part / STEPS)), judge=False))
+        say(f"with {part / STEPS:g} of the trained weights the error on general speech rises by at most {rise:.2f} points")
         low, high = (part, high) if rise <= a.max_rise else (low, part - 1)
-    return high / 10
+    return high / STEPS
 
 
 def error_rates_before(data, network, folder):

@@ -179,8 +179,8 @@ def test_general_speech_may_not_become_worse():
     assert "not better" in publish.verdict(options, rates(50, 20, 30), rates(50, 20, 20))
 
 
-@pytest.mark.parametrize("allowed, tenths", [(10, 10), (7.2, 7), (3.1, 3), (0.5, 1)])
-def test_as_much_of_the_new_weights_is_taken_as_general_speech_allows(allowed, tenths):
+@pytest.mark.parametrize("allowed, part", [(10, 1), (7.2, 0.7), (3.6, 0.35), (0.2, 0.05)])
+def test_as_much_of_the_new_weights_is_taken_as_general_speech_allows(allowed, part):
     """A model whose error on general speech rises by a point with every tenth."""
     class options:
         blend, general, max_rise = "auto", ["x"], allowed
@@ -192,8 +192,8 @@ def test_as_much_of_the_new_weights_is_taken_as_general_speech_allows(allowed, t
         def rates(self, w, judge):
             assert not judge
             return {"x": {"rate": 20 + 10 * float(w)}}
-    part = finetune.largest_blend(options, both(), both(), {"w": torch.ones(1)}, {"w": torch.zeros(1)}, {"x": {"rate": 20}})
-    assert part == tenths / 10
+    got = finetune.largest_blend(options, both(), both(), {"w": torch.ones(1)}, {"w": torch.zeros(1)}, {"x": {"rate": 20}})
+    assert got == part
     options.blend = 0.25
     assert finetune.largest_blend(options, both(), both(), {}, {}, {}) == 0.25
 
