@@ -35,9 +35,10 @@ from corrections import Unusable
 from material import Data, percent
 
 NOT_BETTER = 3
+STEPS = 20      # in which --blend auto looks for the largest part
 DEFAULT_MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "default")
 # Settings that make another run: its state cannot be continued with other values.
-SAME = ("freeze", "share", "passes", "minutes", "rate", "warm", "batch", "strength", "dropout", "decay", "ema", "seed",
+SAME = ("freeze", "share", "runs", "passes", "minutes", "rate", "warm", "batch", "strength", "dropout", "decay", "ema", "seed",
         "held_out", "longest", "device", "precision")
 
 
@@ -50,6 +51,8 @@ def options(argv=None):
     ap.add_argument("--out", default=env("ASR_BACKEND_OUT"), help="folder to create")
     ap.add_argument("--project", default=env("ASR_BACKEND_PROJECT"), help="goes into the new model's name")
     ap.add_argument("--name", help="of the new model; default: the old name, the project, and digits of its digest")
+    ap.add_argument("--language", help="BCP 47 tag, for a .nemo file, which does not say")
+    ap.add_argument("--licence", help="SPDX identifier, likewise")
     data = ap.add_argument_group("data")
     data.add_argument("--judge", default=env("ASR_BACKEND_JUDGE"), help="manifest of corrections that are not learned from")
     data.add_argument("--held-out", type=float, default=0.2, help="without --judge: part of the corrections, by length")
@@ -60,8 +63,10 @@ def options(argv=None):
     data.add_argument("--longest", type=float, default=30, help="seconds; longer clips are left out")
     run = ap.add_argument_group("training")
     run.add_argument("--freeze", default="none", help="none; N: subsampling and the first N layers; encoder: all but the head")
-    run.add_argument("--passes", type=float, default=30, help="over the corrections")
-    run.add_argument("--minutes", type=float, default=1e6, help="end earlier, after so many minutes of training")
+    run.add_argument("--runs", type=int, default=2, help="from the old weights, each with another order and augmentation; their mean "
+                                                         "makes fewer errors than each")
+    run.add_argument("--passes", type=float, default=12, help="of each run over the corrections")
+    run.add_argument("--minutes", type=float, default=1e6, help="end earlier, after so many minutes of training in all")
     run.add_argument("--rate", type=float, default=3e-4, help="learning rate at its highest")
     run.add_argument("--warm", type=float, default=0.1, help="part of the run in which the learning rate rises")
     run.add_argument("--batch", type=float, default=60, help="seconds of audio")
@@ -70,7 +75,7 @@ def options(argv=None):
     run.add_argument("--decay", type=float, default=0.02)
     run.add_argument("--ema", type=float, default=0.99, help="of the average over the weights of the last steps, which is exported")
     run.add_argument("--blend", default="auto", help="part of the trained weights in the exported ones, 0..1; the rest are the old "
-                                                     "ones. auto: as much as --general allows in steps of 0.1; 1 without it")
+                                                     "ones. auto: as much as --general allows in steps of 0.05; 1 without it")
     run.add_argument("--seed", type=int, default=1)
     run.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
     run.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
@@ -125,7 +130,7 @@ def state_folder(a, network):
             same = json.load(f) == facts
         if same:
             return folder
-        if os.path.exists(f"{folder}/checkpoint.pt"):
+        if os.path.exists(f"{folder}/checkpoint0.pt"):
             raise Unusable(f"{folder} holds a run with other settings, data or model; remove it to start over")
         shutil.rmtree(folder)
     os.makedirs(folder, exist_ok=True)
@@ -139,17 +144,17 @@ def blended(weights, start, blend):
 
 
 def largest_blend(a, network, data, weights, start, before):
-    """The most tenths of the trained weights with which no set of --general gets worse than --max-rise allows. The corrections
-    kept back have no say, so they still judge the result. One tenth if none will do: the verdict then falls on it."""
+    """The largest part of the trained weights with which no set of --general gets worse than --max-rise allows. The corrections
+    kept back have no say, so they still judge the result. One step if none will do: the verdict then falls on it."""
     if a.blend != "auto":
         return a.blend
-    low, high = 1, 10
+    low, high = 1, STEPS
     while a.general and low < high:
-        part = 10 if high == 10 and low == 1 else (low + high + 1) // 2
-        rise = publish.rise(before, data.rates(network.with_weights(blended(weights, start, part / 10)), judge=False))
-        say(f"with {part / 10:g} of the trained weights the error on general speech rises by at most {rise:.1f} points")
+        part = STEPS if high == STEPS and low == 1 else (low + high + 1) // 2
+        rise = publish.rise(before, data.rates(network.with_weights(blended(weights, start, part / STEPS)), judge=False))
+        say(f"with {part / STEPS:g} of the trained weights the error on general speech rises by at most {rise:.2f} points")
         low, high = (part, high) if rise <= a.max_rise else (low, part - 1)
-    return high / 10
+    return high / STEPS
 
 
 def error_rates_before(data, network, folder):
@@ -169,20 +174,27 @@ def error_rates_before(data, network, folder):
     return before
 
 
-def train(a, stop, network, data, folder):
-    """-> the run, and {name: trained weights}."""
-    say(f"{tune.freeze(network, a.freeze)}, on {a.device} in {a.precision if network.dtype == torch.bfloat16 else 'float32'}")
+def train(a, stop, data, folder):
+    """-> facts about all runs, and {name: the mean of their weights}."""
     hours = a.passes * data.counts["learn"]["hours"] / (1 - a.share)
-    run = tune.Run(network, [data.learn, *data.replay], tune.Plan(
-        share=a.share, hours=hours, minutes=a.minutes, rate=a.rate, warm=a.warm, budget=a.batch, strength=a.strength, decay=a.decay,
-        ema=a.ema, clip=1.0, seed=a.seed, save=a.save), f"{folder}/checkpoint.pt", say, lambda: stop.asked)
-    stop.training = True
-    weights = run.train()
-    stop.training = False
-    if stop.asked:
-        raise tune.Stopped
-    say(f"trained for {run.minutes:.1f} minutes, {run.user / 60:.1f} minutes of user time")
-    return run, weights
+    facts, mean = {"hours_passed": 0.0, "steps": 0, "minutes": 0.0, "user_minutes": 0.0}, {}
+    for i in range(a.runs):
+        network = networks.open_network(a.model, a.device, a.precision, a.dropout, a.seed + i)
+        frozen = tune.freeze(network, a.freeze)
+        say(f"run {i + 1} of {a.runs}: {frozen}, on {a.device} in {a.precision if network.dtype == torch.bfloat16 else 'float32'}")
+        run = tune.Run(network, [data.learn, *data.replay], tune.Plan(
+            share=a.share, hours=hours, minutes=a.minutes / a.runs, rate=a.rate, warm=a.warm, budget=a.batch, strength=a.strength,
+            decay=a.decay, ema=a.ema, clip=1.0, seed=a.seed + i, save=a.save), f"{folder}/checkpoint{i}.pt", say, lambda: stop.asked)
+        stop.training = True
+        weights = run.train()
+        stop.training = False
+        if stop.asked:
+            raise tune.Stopped
+        mean = {n: mean.get(n, 0) + w.float().cpu() / a.runs for n, w in weights.items()}
+        for k, v in zip(facts, (run.hours, run.opt.steps, run.minutes, run.user / 60)):
+            facts[k] = round(facts[k] + v, 2)
+    say(f"trained for {facts['minutes']:.1f} minutes, {facts['user_minutes']:.1f} minutes of user time")
+    return facts, mean
 
 
 def finetune(a, stop, out):
@@ -190,12 +202,13 @@ def finetune(a, stop, out):
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     network = networks.open_network(a.model, a.device, a.precision, a.dropout, a.seed)
+    network.card |= {k: v for k, v in (("language", a.language), ("licence", a.licence)) if v}
     folder = state_folder(a, network)
     data = Data(a, network, folder, say)
     data.make()
     before = error_rates_before(data, network, folder)
     start = {n: p.detach().clone() for n, p in network.net.state_dict().items()}
-    run, weights = train(a, stop, network, data, folder)
+    passed, weights = train(a, stop, data, folder)
     blend = largest_blend(a, network, data, weights, start, before)
     with publish.folder(a.out) as work:
         made = network.export(blended(weights, start, blend), work, a.name or "finetuned")
@@ -203,15 +216,14 @@ def finetune(a, stop, out):
         say("after: " + ", ".join(f"{n} {percent(r['rate'])} (before {percent(before[n]['rate'])})" for n, r in after.items()))
         fault = publish.verdict(a, before, after)
         settings = {k: getattr(a, k) for k in SAME} | {"blend": blend}
-        facts = publish.card(a, network, made, data.counts, (before, after), run, f"{work}/model.onnx", settings)
+        facts = publish.card(a, network, made, data.counts, (before, after), passed | {"settings": settings}, f"{work}/model.onnx")
         if not fault or a.keep:
             publish.write_card(work, facts)
             publish.verify(asr_backend, work)
             publish.place(work, a.out)
     shutil.rmtree(folder)
     result = {"model": None if fault and not a.keep else os.path.abspath(a.out), "name": facts["name"], "better": not fault, "why_not": fault,
-              "minutes": round(run.minutes, 1), "user_minutes": round(run.user / 60, 1), "blend": blend, "parts": data.counts,
-              "before": before, "after": after}
+              "blend": blend, "parts": data.counts, "before": before, "after": after} | passed
     if a.json:
         print(json.dumps(result), file=out, flush=True)
     if fault:

@@ -45,16 +45,15 @@ def verdict(a, before, after):
     return None
 
 
-def card(a, network, made, counts, rates, run, onnx, settings):
+def card(a, network, made, counts, rates, passed, onnx):
     """The new model's card: made, what its export says, with a name and a note of what it was made of. counts: clips and hours
-    of each part; rates: those before and after; settings: what of the options goes into the note."""
+    of each part; rates: those before and after; passed: what else goes into the note."""
     old = network.card.get("name") or os.path.splitext(os.path.basename(network.base))[0]
     root = network.card.get("finetuned", {}).get("root", old)
     name = a.name or "-".join(filter(None, (root, f"project{a.project}" if a.project else "", digest(onnx)[:6])))
     learn, judge = counts["learn"], (rates[0]["judge"], rates[1]["judge"])
     note = {"root": root, "from": old, "base_sha256": digest(network.base), "project": a.project or "",
-            "clips": learn["clips"], "hours": learn["hours"], "before": rates[0], "after": rates[1],
-            "settings": settings, "hours_passed": round(run.hours, 2), "steps": run.opt.steps}
+            "clips": learn["clips"], "hours": learn["hours"], "before": rates[0], "after": rates[1]} | passed
     source = (f"{old} (SHA-256 {digest(network.base)}), fine-tuned by models/train/finetune.py on {learn['clips']} corrected clips "
               f"({learn['hours'] * 60:.1f} minutes); word errors on other recordings {percent(judge[0]['rate'])} before, "
               f"{percent(judge[1]['rate'])} after")

@@ -32,7 +32,7 @@ def command(manifest, tmp_path, program):
     read = spoken("librispeech", 35)
     learn, judge = manifest("learn.jsonl", read[:3]), manifest("judge.jsonl", read[-4:])
     return ["--model", DEFAULT, "--manifest", learn, "--judge", judge, "--out", str(tmp_path / "new"), "--asr-backend", program,
-            "--device", "cpu", "--batch", "10", "--json"]
+            "--device", "cpu", "--batch", "10", "--runs", "1", "--json"]
 
 
 def rows(folder):
@@ -122,6 +122,30 @@ def test_a_folder_that_the_program_refuses_is_never_seen(command, tmp_path):
     assert not [n for n in os.listdir(tmp_path) if n.startswith((".new", "new")) and n != "new.training"]
 
 
+def test_several_runs_are_averaged(manifest, tmp_path, monkeypatch):
+    """Of runs that end with weights 1 and 2 the mean is 1.5."""
+    class network:
+        dtype = torch.float32
+
+    class run:
+        hours, minutes, user = 1.0, 2.0, 60.0
+        opt = type("opt", (), {"steps": 5})
+
+        def __init__(self, network, folders, plan, *_):
+            self.plan = plan
+
+        def train(self):
+            return {"w": torch.full((2,), float(self.plan.seed))}
+    monkeypatch.setattr(networks, "open_network", lambda *_: network)
+    monkeypatch.setattr(tune, "freeze", lambda *_: "")
+    monkeypatch.setattr(tune, "Run", run)
+    data = type("data", (), {"learn": "", "replay": [], "counts": {"learn": {"hours": 1}}})
+    a = finetune.options(["--manifest", "-", "--out", str(tmp_path / "x"), "--runs", "2"])
+    facts, mean = finetune.train(a, type("stop", (), {"asked": 0}), data, "")
+    assert mean["w"].tolist() == [1.5, 1.5]
+    assert facts == {"hours_passed": 2, "steps": 10, "minutes": 4, "user_minutes": 2}
+
+
 def test_without_the_program_nothing_begins(command, tmp_path, capsys):
     command[command.index("--asr-backend") + 1] = str(tmp_path / "nowhere")
     assert finetune.main(command) == 1
@@ -154,7 +178,7 @@ def test_a_run_that_was_ended_continues(command, tmp_path):
     run.send_signal(signal.SIGTERM)
     said = run.communicate(timeout=120)[1]
     assert run.returncode == 143 and "the same command continues" in said
-    state = torch.load(tmp_path / "new.training" / "checkpoint.pt", weights_only=False)
+    state = torch.load(tmp_path / "new.training" / "checkpoint0.pt", weights_only=False)
     assert state["hours"] > 0
     run = subprocess.Popen([sys.executable, f"{TRAIN}/finetune.py", *command], stderr=subprocess.PIPE, text=True)
     for line in run.stderr:
@@ -164,7 +188,7 @@ def test_a_run_that_was_ended_continues(command, tmp_path):
         pytest.fail("it began again")
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=120)
-    assert torch.load(tmp_path / "new.training" / "checkpoint.pt", weights_only=False)["hours"] >= state["hours"]
+    assert torch.load(tmp_path / "new.training" / "checkpoint0.pt", weights_only=False)["hours"] >= state["hours"]
     changed = subprocess.run([sys.executable, f"{TRAIN}/finetune.py", *command, "--rate", "1e-4"], stderr=subprocess.PIPE, text=True)
     assert changed.returncode == 1 and "other settings" in changed.stderr
 
@@ -179,8 +203,8 @@ def test_general_speech_may_not_become_worse():
     assert "not better" in publish.verdict(options, rates(50, 20, 30), rates(50, 20, 20))
 
 
-@pytest.mark.parametrize("allowed, tenths", [(10, 10), (7.2, 7), (3.1, 3), (0.5, 1)])
-def test_as_much_of_the_new_weights_is_taken_as_general_speech_allows(allowed, tenths):
+@pytest.mark.parametrize("allowed, part", [(10, 1), (7.2, 0.7), (3.6, 0.35), (0.2, 0.05)])
+def test_as_much_of_the_new_weights_is_taken_as_general_speech_allows(allowed, part):
     """A model whose error on general speech rises by a point with every tenth."""
     class options:
         blend, general, max_rise = "auto", ["x"], allowed
@@ -192,8 +216,8 @@ def test_as_much_of_the_new_weights_is_taken_as_general_speech_allows(allowed, t
         def rates(self, w, judge):
             assert not judge
             return {"x": {"rate": 20 + 10 * float(w)}}
-    part = finetune.largest_blend(options, both(), both(), {"w": torch.ones(1)}, {"w": torch.zeros(1)}, {"x": {"rate": 20}})
-    assert part == tenths / 10
+    got = finetune.largest_blend(options, both(), both(), {"w": torch.ones(1)}, {"w": torch.zeros(1)}, {"x": {"rate": 20}})
+    assert got == part
     options.blend = 0.25
     assert finetune.largest_blend(options, both(), both(), {}, {}, {}) == 0.25
 
