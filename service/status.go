@@ -148,6 +148,9 @@ func (s *Service) projectStatus(ctx context.Context, q *jobs.Queue, id int64, a 
 		p = nil
 	}
 	out.Learning = s.learnt(ctx, id, p, alone)
+	if alone {
+		out.Training = s.trained(ctx, id)
+	}
 	if s.reconciler != nil {
 		if look, ok := s.reconciler.Last(id); ok {
 			out.Reconciled = &look

@@ -5,6 +5,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/statuspage"
+	"github.com/asr-backend/asr-backend/service/training"
 )
 
 // learnt says what a project has learnt, nil if that cannot be read. p is the project, or nil if its
@@ -41,6 +42,18 @@ func (s *Service) learnt(ctx context.Context, id int64, p *projects.Project, alo
 	}
 	if detail.Substitutions = nil; !s.controlled() { // what people wrote needs authentication
 		detail.Phrases, detail.Removed = nil, nil
+	}
+	return out
+}
+
+// trained returns how the model of a project is trained, or nil if there is nothing to say.
+func (s *Service) trained(ctx context.Context, id int64) *training.Status {
+	out, err := s.training.Status(ctx, id)
+	if err != nil || !out.On && out.Model == "" && len(out.Runs) == 0 {
+		return nil // what cannot be read now is shown a moment later
+	}
+	if !s.controlled() {
+		out.Log = nil // a command may write what people wrote
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/learn"
 	"github.com/asr-backend/asr-backend/service/learning"
+	"github.com/asr-backend/asr-backend/service/training"
 )
 
 // Learning is how a project learns from what people correct.
@@ -43,6 +44,14 @@ func (v *View) Learning() *Learning {
 		return nil
 	}
 	return v.Alone.Learning
+}
+
+// Training is that of the one project of the page, nil without.
+func (v *View) Training() *training.Status {
+	if v.Alone == nil {
+		return nil
+	}
+	return v.Alone.Training
 }
 
 // mostPhrases is how many the page lists: it is fetched again and again.

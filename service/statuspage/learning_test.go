@@ -42,12 +42,14 @@ func learnt() *statuspage.View {
 }
 
 // section is what a reader sees of what was learnt.
-func section(t *testing.T, n *html.Node) string {
+func section(t *testing.T, n *html.Node) string { return sectionOf(t, n, "learning") }
+
+func sectionOf(t *testing.T, n *html.Node, id string) string {
 	t.Helper()
 	var find func(n *html.Node) *html.Node
 	find = func(n *html.Node) *html.Node {
 		for _, a := range n.Attr {
-			if n.Data == "section" && a.Key == "id" && a.Val == "learning" {
+			if n.Data == "section" && a.Key == "id" && a.Val == id {
 				return n
 			}
 		}
@@ -60,7 +62,7 @@ func section(t *testing.T, n *html.Node) string {
 	}
 	found := find(n)
 	if found == nil {
-		t.Fatal("nothing is shown of learning")
+		t.Fatalf("there is no section %s", id)
 	}
 	return strings.Join(strings.Fields(text(found)), " ")
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/asr-backend/asr-backend/service/problems"
 	"github.com/asr-backend/asr-backend/service/progress"
 	"github.com/asr-backend/asr-backend/service/reconcile"
+	"github.com/asr-backend/asr-backend/service/training"
 )
 
 // Status is what /status says. Programs read it: fields may be added, and none changes its name or
@@ -84,6 +85,9 @@ type ProjectStatus struct {
 	ErrorsBy   []VersionRate   `json:"word_error_rates,omitempty"`
 	// Learning is what the project has learnt; nil: that is not known.
 	Learning *Learning `json:"learning,omitempty"`
+	// Training is how the model of the one project of the page is trained; nil where no command is set and
+	// none has run.
+	Training *training.Status `json:"training,omitempty"`
 	// Missing is since when Label Studio does not know the project; zero: it does.
 	Missing time.Time `json:"missing_since,omitzero"`
 }
