@@ -121,6 +121,7 @@ func TestTheLastTextIsTimed(t *testing.T) {
 		a := w.Annotate(ids[0], written("x", 0.6, 2.2, "one"))
 		time.Sleep(10 * time.Second) // while it is transcribed
 		w.UpdateAnnotation(a, written("x", 0.6, 2.2, "two"))
+		time.Sleep(time.Millisecond) // events of one moment count as one
 		w.UpdateAnnotation(a, written("x", 0.6, 2.2, "one two"))
 		w.timed(p, a, "one 1.0, two 1.8")
 		b := w.Annotate(ids[0], written("x", 0.6, 2.2, "one"))
