@@ -106,14 +106,7 @@ func writeCard(folder string, card any) error {
 	if err != nil {
 		return err
 	}
-	f, err := atomicfile.Create(filepath.Join(folder, cardName))
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(append(raw, '\n')); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Commit()
+	return atomicfile.WriteFile(filepath.Join(folder, cardName), append(raw, '\n'))
 }
 
 // readCard reads the card in a folder. A folder without one gives an empty card.

@@ -12,7 +12,7 @@ import (
 // configuration cannot be read. Only of one that is alone is everything read; others that have
 // nothing to learn from have nil.
 func (s *Service) learnt(ctx context.Context, id int64, p *projects.Project, alone bool) *statuspage.Learning {
-	out := &statuspage.Learning{Learns: p == nil || p.Settings.Learn != projects.LearnOff}
+	out := &statuspage.Learning{Learns: p == nil || p.Settings.Learns()}
 	if p != nil && p.Transcription.Knowledge != nil {
 		out.Learnt = p.Transcription.Knowledge.Version
 	}

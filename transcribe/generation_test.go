@@ -71,8 +71,8 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// writeTones writes what the whole program makes of a recording, in milliseconds.
-func writeTones(t *testing.T, w *bytes.Buffer) {
+// toy returns the toy model, which is closed at the end of the test.
+func toy(t *testing.T) *asr.Recognizer {
 	t.Helper()
 	oracle.NeedLibrary(t)
 	bundle, err := asr.OpenBundle(oracle.Data(t, "models", "toys", "tones"), "")
@@ -83,11 +83,18 @@ func writeTones(t *testing.T, w *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return r
+}
+
+// writeTones writes what the whole program makes of a recording, in milliseconds.
+func writeTones(t *testing.T, w *bytes.Buffer) {
+	t.Helper()
+	r := toy(t)
 	recording := tones.Recording{Seconds: 35}
 	source := transcribe.Source{Reader: bytes.NewReader(recording.WAV()), Name: "tones"}
 	tr, err := transcribe.New(r, transcribe.Options{})

@@ -22,20 +22,7 @@ import (
 // As TestAGenerationHasOneOutput, for rows that are kept: the toy model's, and what is kept of the
 // log-probabilities of a trained model.
 func TestRowsOfAGenerationAreTheSame(t *testing.T) {
-	oracle.NeedLibrary(t)
-	bundle, err := asr.OpenBundle(oracle.Data(t, "models", "toys", "tones"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := asr.New(t.Context(), library, bundle, asr.Options{Provider: ort.CPU, Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	r := toy(t)
 	var got bytes.Buffer
 	write := func(row timeline.Row, best ctc.Piece, pieces []ctc.Candidate) {
 		if fmt.Fprintf(&got, "%d: %d", row, best); len(pieces) > 0 {
@@ -48,7 +35,7 @@ func TestRowsOfAGenerationAreTheSame(t *testing.T) {
 	}
 	fmt.Fprintln(&got, "# The toy model on a recording of tones.")
 	source := transcribe.Source{Reader: bytes.NewReader(tones.Recording{Seconds: 35}.WAV()), Name: "tones"}
-	_, err = on(t, r, transcribe.Options{}).Transcribe(t.Context(), source, transcribe.Request{Request: asr.Request{
+	_, err := on(t, r, transcribe.Options{}).Transcribe(t.Context(), source, transcribe.Request{Request: asr.Request{
 		Search: func(_ int, row timeline.Row, r *ctc.Row, pieces []ctc.Candidate, _ float32) error {
 			write(row, r.Best, pieces)
 			return nil

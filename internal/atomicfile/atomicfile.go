@@ -90,6 +90,19 @@ func (f *File) Close() error {
 	return errors.Join(f.f.Close(), os.Remove(f.f.Name()))
 }
 
+// WriteFile replaces the file at path by data in one step.
+func WriteFile(path string, data []byte) error {
+	f, err := Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
 // SyncFolder writes a rename in a folder to the disk. Some file systems cannot, which is no
 // error.
 func SyncFolder(path string) error {

@@ -78,15 +78,7 @@ func Write(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.Commit()
+	return atomicfile.WriteFile(path, data)
 }
 
 // Read reads a file that Write wrote, as Decode does. Errors of opening and reading it are

@@ -12,10 +12,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/asr-backend/asr-backend/internal/hint"
 	"github.com/asr-backend/asr-backend/internal/jsonerr"
-	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/service/internal/back"
+	"github.com/asr-backend/asr-backend/service/internal/reply"
 	"github.com/asr-backend/asr-backend/service/overview"
 )
 
@@ -48,45 +47,45 @@ func (c *Control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	query, err := overview.ParseQuery(values)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, err)
+		reply.Error(w, http.StatusBadRequest, err)
 		return
 	}
 	ids := c.Projects.List(r.Context())
 	if values.Get("project") != "" {
 		id, err := number(values.Get("project"))
 		if err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Errorf("project=%w", err))
+			reply.Error(w, http.StatusBadRequest, fmt.Errorf("project=%w", err))
 			return
 		}
 		if !slices.Contains(ids, id) {
-			refuse(w, http.StatusNotFound, fmt.Errorf("project %d is not connected", id))
+			reply.Error(w, http.StatusNotFound, fmt.Errorf("project %d is not connected", id))
 			return
 		}
 		ids = []int64{id}
 	}
 	q, err := c.queue(r.Context())
 	if err != nil {
-		refuse(w, http.StatusServiceUnavailable, err)
+		reply.Error(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	page := c.Overview.Query(r.Context(), q, ids, query)
-	answer(w, http.StatusOK, List{page.Tasks, page.Total, page.Counts, page.Attention})
+	reply.JSON(w, http.StatusOK, List{page.Tasks, page.Total, page.Counts, page.Attention})
 }
 
 func (c *Control) show(w http.ResponseWriter, r *http.Request, text string) {
 	id, err := number(text)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, fmt.Errorf("task=%w", err))
+		reply.Error(w, http.StatusBadRequest, fmt.Errorf("task=%w", err))
 		return
 	}
 	detail, ok, err := c.Of(r.Context(), id)
 	switch {
 	case err != nil:
-		refuse(w, http.StatusServiceUnavailable, err)
+		reply.Error(w, http.StatusServiceUnavailable, err)
 	case !ok:
-		refuse(w, http.StatusNotFound, fmt.Errorf("task %d is not known: nobody has asked for it, or it belongs to a project that is not connected", id))
+		reply.Error(w, http.StatusNotFound, fmt.Errorf("task %d is not known: nobody has asked for it, or it belongs to a project that is not connected", id))
 	default:
-		answer(w, http.StatusOK, detail)
+		reply.JSON(w, http.StatusOK, detail)
 	}
 }
 
@@ -105,7 +104,7 @@ func (c *Control) act(w http.ResponseWriter, r *http.Request, action Action) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // one that cannot be read is none
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, errors.New("the body broke off"))
+		reply.Error(w, http.StatusBadRequest, errors.New("the body broke off"))
 		return
 	}
 	var s Selection
@@ -118,24 +117,24 @@ func (c *Control) act(w http.ResponseWriter, r *http.Request, action Action) {
 			s, err = ParseForm(form)
 		}
 	default:
-		refuse(w, http.StatusUnsupportedMediaType, errors.New("send application/json or application/x-www-form-urlencoded"))
+		reply.Error(w, http.StatusUnsupportedMediaType, errors.New("send application/json or application/x-www-form-urlencoded"))
 		return
 	}
 	if err != nil {
-		refuse(w, http.StatusBadRequest, err)
+		reply.Error(w, http.StatusBadRequest, err)
 		return
 	}
 	report, err := c.Do(r.Context(), action, s)
 	var selection *SelectionError
 	switch {
 	case errors.As(err, &selection):
-		refuse(w, http.StatusBadRequest, err)
+		reply.Error(w, http.StatusBadRequest, err)
 	case err != nil:
-		refuse(w, http.StatusServiceUnavailable, err)
+		reply.Error(w, http.StatusServiceUnavailable, err)
 	case form.Has(back.Field):
 		back.To(w, Route+"/"+string(action), form.Get(back.Field))
 	default:
-		answer(w, http.StatusOK, report)
+		reply.JSON(w, http.StatusOK, report)
 	}
 }
 
@@ -177,27 +176,4 @@ func ParseForm(form url.Values) (s Selection, err error) {
 		return s, fmt.Errorf("force: %q is neither true nor false", text)
 	}
 	return s, nil
-}
-
-func answer(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	_ = e.Encode(v) // the client is gone, and nobody is left to read an error
-}
-
-// refuse answers with an error in the form of the service's other routes.
-func refuse(w http.ResponseWriter, status int, err error) {
-	detail := err.Error()
-	if advice := hint.Of(err); advice != "" {
-		detail += "; " + advice
-	}
-	if status == http.StatusServiceUnavailable && errors.Is(err, jobs.ErrClosed) {
-		detail = "the service is stopping"
-	}
-	answer(w, status, struct {
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{status, detail})
 }

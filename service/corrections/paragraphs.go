@@ -39,11 +39,7 @@ const (
 // showParagraphs writes the text of a correction to its task's Paragraphs. Whole is its
 // transcript if it is a text of the whole recording.
 func (c *Corrections) showParagraphs(ctx context.Context, project int64, index int, correction *Correction, whole *transcript.Transcript) error {
-	loaded, err := c.Projects.Load(ctx, project)
-	if err != nil {
-		return err
-	}
-	p, err := c.Projects.Resolve(ctx, loaded)
+	p, err := c.Projects.Present(ctx, project)
 	if err != nil || c.Client == nil || index >= len(p.Plans) {
 		return err
 	}

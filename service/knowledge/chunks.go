@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 
 	"github.com/asr-backend/asr-backend/jobs"
+	"github.com/asr-backend/asr-backend/service/projects"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -31,7 +32,7 @@ func (s *Store) values(project int64) (jobs.Values, error) {
 	if err != nil {
 		return jobs.Values{}, err
 	}
-	return q.Values(name(project)), nil
+	return q.Values(projects.Name(project)), nil
 }
 
 func nth(key string, n int) string { return fmt.Sprintf("%s/%d", key, n) }

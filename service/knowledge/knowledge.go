@@ -29,7 +29,6 @@ import (
 	"sync"
 
 	"github.com/asr-backend/asr-backend/learn"
-	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/service/queue"
 	"github.com/asr-backend/asr-backend/transcribe"
 )
@@ -187,6 +186,3 @@ func (s *Store) close(v version) {
 	delete(s.open, v)
 	s.used = slices.DeleteFunc(s.used, func(u version) bool { return u == v })
 }
-
-// name is a project's name in the queue.
-func name(project int64) string { return projects.Name(project) }

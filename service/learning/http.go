@@ -2,18 +2,15 @@ package learning
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 
-	"github.com/asr-backend/asr-backend/internal/hint"
-	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/learn"
 	"github.com/asr-backend/asr-backend/service/internal/back"
+	"github.com/asr-backend/asr-backend/service/internal/reply"
 	"github.com/asr-backend/asr-backend/service/knowledge"
-	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/wer"
 )
 
@@ -81,20 +78,15 @@ func (l *Learning) Handler(route string, do func(ctx context.Context, o *Order) 
 		if err == nil {
 			done, err = do(r.Context(), o)
 		}
-		if err == nil && form.Has(back.Field) {
+		switch {
+		case err != nil:
+			Respond(w, nil, err)
+		case form.Has(back.Field):
 			back.To(w, route, form.Get(back.Field))
-			return
+		default:
+			Respond(w, Done{o.Project, done}, nil)
 		}
-		Respond(w, Done{o.project(), done}, err)
 	})
-}
-
-// project returns the project of an order, which may be nil.
-func (o *Order) project() int64 {
-	if o == nil {
-		return 0
-	}
-	return o.Project
 }
 
 // requestError is an error that whoever asked can mend.
@@ -104,9 +96,7 @@ type requestError struct {
 }
 
 // Wrong is an error of a request that whoever asked can mend, with the status of the answer.
-func Wrong(status int, format string, args ...any) error { return wrong(status, format, args...) }
-
-func wrong(status int, format string, args ...any) error {
+func Wrong(status int, format string, args ...any) error {
 	return &requestError{status, fmt.Errorf(format, args...)}
 }
 
@@ -114,17 +104,17 @@ func wrong(status int, format string, args ...any) error {
 func (l *Learning) Connected(ctx context.Context, project int64) error {
 	switch {
 	case project <= 0:
-		return wrong(http.StatusBadRequest, "name a project by its number in Label Studio, such as 7")
+		return Wrong(http.StatusBadRequest, "name a project by its number in Label Studio, such as 7")
 	case !slices.Contains(l.Projects.List(ctx), project):
-		return wrong(http.StatusNotFound, "project %d is not connected", project)
+		return Wrong(http.StatusNotFound, "project %d is not connected", project)
 	}
 	return nil
 }
 
 func (l *Learning) start(ctx context.Context, o *Order) (string, error) {
 	p, err := l.Projects.Show(ctx, o.Project)
-	if err == nil && p.Settings.Learn == projects.LearnOff {
-		return "", wrong(http.StatusConflict, `the project does not learn: "learn" is off in its extra params, or --learn in the service`)
+	if err == nil && !p.Settings.Learns() {
+		return "", Wrong(http.StatusConflict, `the project does not learn: "learn" is off in its extra params, or --learn in the service`)
 	}
 	if _, err := l.Enqueue(ctx, o.Project, Asked); err != nil {
 		return "", err
@@ -138,11 +128,11 @@ func (l *Learning) text(ctx context.Context, o *Order) (string, error) {
 	}
 	text, err := plain(o.Name, []byte(o.Text))
 	if err != nil {
-		return "", wrong(http.StatusBadRequest, "%s: %w", o.Name, err)
+		return "", Wrong(http.StatusBadRequest, "%s: %w", o.Name, err)
 	}
 	err = l.Knowledge.PutText(ctx, o.Project, o.Name, text)
 	if refused, ok := errors.AsType[knowledge.RefusedError](err); ok {
-		return "", wrong(http.StatusBadRequest, "%w", refused)
+		return "", Wrong(http.StatusBadRequest, "%w", refused)
 	}
 	if err != nil {
 		return "", err
@@ -156,7 +146,7 @@ func (l *Learning) drop(ctx context.Context, o *Order) (string, error) {
 		return "", err
 	}
 	if _, ok := texts[o.Name]; !ok {
-		return "", wrong(http.StatusNotFound, "the project has no text %.100q; GET /projects/%d lists those it has", o.Name, o.Project)
+		return "", Wrong(http.StatusNotFound, "the project has no text %.100q; GET /projects/%d lists those it has", o.Name, o.Project)
 	}
 	if err := l.Knowledge.DeleteText(ctx, o.Project, o.Name); err != nil {
 		return "", err
@@ -174,7 +164,7 @@ func (l *Learning) forget(ctx context.Context, o *Order) (string, error) {
 
 func (l *Learning) phrases(ctx context.Context, o *Order) (string, error) {
 	if len(o.Remove)+len(o.Restore) == 0 {
-		return "", wrong(http.StatusBadRequest, `want phrases, as in {"project": 7, "remove": ["a phrase"]}`)
+		return "", Wrong(http.StatusBadRequest, `want phrases, as in {"project": 7, "remove": ["a phrase"]}`)
 	}
 	if err := l.ChangePhrases(ctx, o.Project, o.Remove, o.Restore); err != nil {
 		return "", err
@@ -184,34 +174,13 @@ func (l *Learning) phrases(ctx context.Context, o *Order) (string, error) {
 
 // Respond answers a request: with an error, or else with a value as JSON.
 func Respond(w http.ResponseWriter, v any, err error) {
-	if err != nil {
-		refuse(w, err)
+	if err == nil {
+		reply.JSON(w, http.StatusOK, v)
 		return
 	}
-	answer(w, http.StatusOK, v)
-}
-
-// refuse answers with an error in the form of the service's other routes.
-func refuse(w http.ResponseWriter, err error) {
-	status, detail := http.StatusServiceUnavailable, err.Error()
+	status := http.StatusServiceUnavailable
 	if asked, ok := errors.AsType[*requestError](err); ok {
 		status = asked.status
-	} else if errors.Is(err, jobs.ErrClosed) {
-		detail = "the service is stopping"
 	}
-	if advice := hint.Of(err); advice != "" {
-		detail += "; " + advice
-	}
-	answer(w, status, struct {
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{status, detail})
-}
-
-func answer(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	_ = e.Encode(v) // the client is gone
+	reply.Error(w, status, err)
 }

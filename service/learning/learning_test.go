@@ -90,11 +90,7 @@ func newTeamWith(t testing.TB, recordings int, o servicetest.Options) *team {
 // project returns the project as it is.
 func (f *team) project() *projects.Project {
 	f.t.Helper()
-	loaded, err := f.Registry.Load(f.t.Context(), 1)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	p, err := f.Registry.Resolve(f.t.Context(), loaded)
+	p, err := f.Registry.Present(f.t.Context(), 1)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"math"
 	"slices"
@@ -100,8 +99,6 @@ func (l *Learning) corrections(ctx context.Context, project int64) (*material, e
 	return m, nil
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
 // Passage is a text that a person wrote, and where in the recording of a task it lies.
 type Passage struct {
 	learn.Correction
@@ -141,7 +138,7 @@ func (l *Learning) passage(c *corrections.Correction, p *passage) (learn.Correct
 	if out.Recording == "" {
 		out.Recording = fmt.Sprintf("task %d", c.Task)
 	}
-	s := source{task: c.Task, plan: p.Plan, start: seconds(p.Start), end: seconds(p.End), transcription: key, channel: max(p.Channel, 0)}
+	s := source{task: c.Task, plan: p.Plan, start: timeline.FromSeconds(p.Start), end: timeline.FromSeconds(p.End), transcription: key, channel: max(p.Channel, 0)}
 	if p.End > 0 {
 		out.Length = max(s.end-s.start, 0)
 		s.from = timeline.Row(math.Floor(p.Start / timeline.RowDuration.Seconds()))
@@ -182,7 +179,6 @@ type rows struct {
 	l       *Learning
 	project *projects.Project
 	m       *material
-	log     *slog.Logger
 
 	of   source // whose rows are kept: transcription and channel count
 	kept *asr.KeptRows
@@ -235,7 +231,7 @@ func (r *rows) compute(ctx context.Context, correction int) (*asr.KeptRows, erro
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:
-		r.log.Info("a correction neither tunes nor judges, as there are no rows of its recording", "project", r.project.ID, "job", s.transcription, "error", err)
+		r.l.log.Info("a correction neither tunes nor judges, as there are no rows of its recording", "project", r.project.ID, "job", s.transcription, "error", err)
 		return nil, nil
 	}
 	r.left -= n

@@ -34,13 +34,13 @@ func parseOrder(r *http.Request) (o *Order, form url.Values, err error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // one that cannot be read is none
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, nil, wrong(http.StatusBadRequest, "the body broke off")
+		return nil, nil, Wrong(http.StatusBadRequest, "the body broke off")
 	}
 	o = &Order{}
 	switch {
 	case len(raw) == 0:
 	case !utf8.Valid(raw): // encoding/json would replace what it cannot read
-		return nil, nil, wrong(http.StatusBadRequest, "the body is not UTF-8; save the text as UTF-8")
+		return nil, nil, Wrong(http.StatusBadRequest, "the body is not UTF-8; save the text as UTF-8")
 	case kind == "application/json":
 		o, err = parseJSON(raw)
 	case kind == "application/x-www-form-urlencoded":
@@ -48,10 +48,10 @@ func parseOrder(r *http.Request) (o *Order, form url.Values, err error) {
 			o, err = parseForm(form)
 		}
 	default:
-		return nil, nil, wrong(http.StatusUnsupportedMediaType, "send application/json or application/x-www-form-urlencoded")
+		return nil, nil, Wrong(http.StatusUnsupportedMediaType, "send application/json or application/x-www-form-urlencoded")
 	}
 	if err != nil {
-		return nil, nil, wrong(http.StatusBadRequest, "%w", err)
+		return nil, nil, Wrong(http.StatusBadRequest, "%w", err)
 	}
 	if text := r.URL.Query().Get("project"); text != "" {
 		o.Project, _ = strconv.ParseInt(text, 10, 64) // what is no number is no project

@@ -11,7 +11,6 @@ import (
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/learn"
 	"github.com/asr-backend/asr-backend/service/knowledge"
-	"github.com/asr-backend/asr-backend/service/projects"
 	"github.com/asr-backend/asr-backend/wer"
 )
 
@@ -19,12 +18,9 @@ import (
 func (l *Learning) Report(ctx context.Context, project int64) (*Report, error) {
 	out := &Report{Project: project, Title: l.Projects.Title(ctx, project), Learns: true, Phrases: []learn.Phrase{}}
 	if p, err := l.Projects.Show(ctx, project); err == nil {
-		out.PredictionVersion, out.Learns = p.Version, p.Settings.Learn != projects.LearnOff
+		out.PredictionVersion, out.Learns, out.Chosen = p.Version, p.Settings.Learns(), p.Settings.Chosen()
 		if k := p.Transcription.Knowledge; k != nil {
 			out.Learnt = k.Version
-		}
-		if l := p.Settings.Learn; l != "" && l != projects.LearnOn && l != projects.LearnOff {
-			out.Chosen = l
 		}
 	}
 	state, err := l.State(ctx, project)
@@ -69,12 +65,11 @@ func (l *Learning) Rollback(ctx context.Context, project int64, to string) (stri
 		return "", err
 	}
 	if p, err := l.Projects.Show(ctx, project); err == nil {
-		switch chosen := p.Settings.Learn; chosen {
-		case "", projects.LearnOn:
-		case projects.LearnOff:
-			return "", wrong(http.StatusConflict, `the project uses nothing that it has learnt: "learn" is off in its extra params, or --learn in the service`)
-		default:
-			return "", wrong(http.StatusConflict, `version %s is chosen by "learn" in the extra params of the project; take it out of them, or name another there`, chosen)
+		switch chosen := p.Settings.Chosen(); {
+		case !p.Settings.Learns():
+			return "", Wrong(http.StatusConflict, `the project uses nothing that it has learnt: "learn" is off in its extra params, or --learn in the service`)
+		case chosen != "":
+			return "", Wrong(http.StatusConflict, `version %s is chosen by "learn" in the extra params of the project; take it out of them, or name another there`, chosen)
 		}
 	}
 	current, err := l.Projects.Learnt(ctx, project)
@@ -84,10 +79,10 @@ func (l *Learning) Rollback(ctx context.Context, project int64, to string) (stri
 	switch {
 	case to != "":
 		if state.find(to) == nil {
-			return "", wrong(http.StatusNotFound, "version %q is not kept; GET /projects/%d lists those that are", to, project)
+			return "", Wrong(http.StatusNotFound, "version %q is not kept; GET /projects/%d lists those that are", to, project)
 		}
 	case current == "":
-		return "", wrong(http.StatusConflict, "the project uses nothing that it has learnt")
+		return "", Wrong(http.StatusConflict, "the project uses nothing that it has learnt")
 	default:
 		to = state.before(current)
 	}

@@ -64,15 +64,11 @@ func (l *Learning) again(ctx context.Context, project int64) error {
 // learn makes a candidate of what a project has, and takes it up if it is better.
 func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run, error) {
 	began := time.Now().UTC()
-	loaded, err := l.Projects.Load(ctx, project)
+	p, err := l.Projects.Present(ctx, project)
 	if err != nil {
 		return nil, err
 	}
-	p, err := l.Projects.Resolve(ctx, loaded)
-	if err != nil {
-		return nil, err
-	}
-	if p.Settings.Learn == projects.LearnOff {
+	if !p.Settings.Learns() {
 		return &Run{Reason: `the project does not learn: "learn" is off`}, nil
 	}
 	m, err := l.corrections(ctx, project)
@@ -92,12 +88,12 @@ func (l *Learning) learn(ctx context.Context, project int64, why Trigger) (*Run,
 		return nil, err
 	}
 	gone := state.gone(m)
-	out, earlier, err := l.candidate(ctx, p, m, before, slices.Contains(gone, current), state)
+	out, earlier, err := l.candidate(ctx, p, m, before, current, slices.Contains(gone, current), state)
 	if err != nil {
 		return nil, err
 	}
 	run := &Run{Reason: out.Reason, Corrections: m.corrections, Passages: out.Passages, LeftOut: out.LeftOut, Documents: m.documents, TakenUp: out.TakeUp}
-	if out.TakeUp && !slices.Contains(gone, current) && why != Asked && (state.RolledBack || p.Settings.Learn != "" && p.Settings.Learn != projects.LearnOn) {
+	if out.TakeUp && !slices.Contains(gone, current) && why != Asked && (state.RolledBack || p.Settings.Chosen() != "") {
 		run.TakenUp, run.Reason = false, out.Reason+"; it is not taken up, as a person went back to, or chose, another version"
 	}
 	version := Version{At: began, Corrections: m.corrections, Recordings: out.Recordings, Words: out.Words, Documents: out.Documents, Phrases: len(out.Candidate.Used.Phrases),
@@ -140,9 +136,9 @@ func (l *Learning) before(ctx context.Context, project int64) (*learn.Version, s
 	return v, current, err
 }
 
-// candidate makes and judges a candidate. earlier are the errors of versions that are kept on the
+// candidate makes and judges a candidate. before is what is used now, of the version current; earlier are the errors of versions that are kept on the
 // recordings that judge now.
-func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *material, before *learn.Version, gone bool, state *State) (_ *learn.Outcome, earlier map[string]float64, err error) {
+func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *material, before *learn.Version, current string, gone bool, state *State) (_ *learn.Outcome, earlier map[string]float64, err error) {
 	r, release, err := l.Models.Use(ctx, p.Settings.ModelKey())
 	if err != nil {
 		return nil, nil, err
@@ -154,12 +150,12 @@ func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *materi
 		out, err := learn.Learn(ctx, &m.Material, o)
 		return out, nil, err
 	}
-	read := rows{l: l, project: p, m: m, log: l.log, left: computed}
+	read := rows{l: l, project: p, m: m, left: computed}
 	o.Search, o.Rows = r.Searching(nil), read.read
 	o.General, _ = r.Lexicon()
 	var names []string
 	for _, v := range state.Versions {
-		if v.Kept {
+		if v.Kept && (before == nil || v.Version != current) { // that one is judged as before
 			kept, err := l.Knowledge.Get(ctx, p.ID, v.Version)
 			if err != nil {
 				continue // it cannot be gone back to; tidy drops it
@@ -172,6 +168,9 @@ func (l *Learning) candidate(ctx context.Context, p *projects.Project, m *materi
 		return nil, nil, err
 	}
 	earlier = map[string]float64{}
+	if before != nil && out.Judgement.Passages > 0 {
+		earlier[current] = out.Judgement.Before.Rate()
+	}
 	for i, e := range out.Judgement.Earlier {
 		earlier[names[i]] = e.Rate()
 	}

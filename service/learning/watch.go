@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/internal/pause"
-	"github.com/asr-backend/asr-backend/service/projects"
 )
 
 // lookEvery is how often it is looked whether projects have something to learn.
@@ -49,7 +48,7 @@ func (l *Learning) look(ctx context.Context, project int64) error {
 	default:
 		return nil
 	}
-	if p, err := l.Projects.Show(ctx, project); err != nil || p.Settings.Learn == projects.LearnOff {
+	if p, err := l.Projects.Show(ctx, project); err != nil || !p.Settings.Learns() {
 		return nil // nothing can be predicted for it now either
 	}
 	_, err = l.Enqueue(ctx, project, why)

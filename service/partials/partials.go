@@ -53,7 +53,7 @@ func New(q *queue.Queue, p *projects.Registry, client *api.Client, log *slog.Log
 // after returns from which length on recordings of a project get partial predictions; 0 means that
 // none does.
 func (s *partials) after(ctx context.Context, project int64) time.Duration {
-	p, err := s.project(ctx, project)
+	p, err := s.projects.Present(ctx, project)
 	if err != nil || len(p.Plans) != 1 {
 		return 0
 	}
@@ -64,21 +64,13 @@ func (s *partials) after(ctx context.Context, project int64) time.Duration {
 	return time.Duration(p.Settings.Partial * float64(time.Minute))
 }
 
-func (s *partials) project(ctx context.Context, id int64) (*projects.Project, error) {
-	loaded, err := s.projects.Load(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return s.projects.Resolve(ctx, loaded)
-}
-
 // put stores what a job has transcribed so far in the tasks that wait for it.
 func (s *partials) put(ctx context.Context, project int64, job string, t *transcript.Transcript) error {
 	q, err := s.queue.Get()
 	if err != nil {
 		return err
 	}
-	p, err := s.project(ctx, project)
+	p, err := s.projects.Present(ctx, project)
 	if err != nil || len(p.Plans) != 1 || p.Settings.Partial <= 0 {
 		return err // the project was changed meanwhile
 	}

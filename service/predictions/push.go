@@ -24,11 +24,7 @@ func (s *Predictions) push(ctx context.Context, a *jobs.Attempt[push]) error {
 		return fmt.Errorf("ask Label Studio: %w", s.NoClient)
 	}
 	args := &a.Args
-	loaded, err := s.Projects.Load(ctx, args.ProjectID)
-	if err != nil {
-		return err
-	}
-	p, err := s.Projects.Resolve(ctx, loaded)
+	p, err := s.Projects.Present(ctx, args.ProjectID)
 	if err != nil {
 		return err
 	}

@@ -34,11 +34,11 @@ func (r *Registry) Knowledge(ctx context.Context, project int64, s *Settings) (*
 }
 
 func (r *Registry) knowledge(ctx context.Context, project int64, s *Settings, age time.Duration) (*transcribe.Knowledge, error) {
-	version := s.Learn
-	switch s.Learn {
-	case LearnOff:
+	if !s.Learns() {
 		return nil, nil
-	case "", LearnOn:
+	}
+	version := s.Chosen()
+	if version == "" {
 		var err error
 		if version, err = r.early(ctx, project, keyLearnt, age); err != nil {
 			return nil, err

@@ -199,6 +199,15 @@ func (r *Registry) Load(ctx context.Context, id int64) (*labelstudio.Project, er
 	return p, p.LoadExtraParams(ctx)
 }
 
+// Present returns a project as it was last seen, resolved.
+func (r *Registry) Present(ctx context.Context, id int64) (*Project, error) {
+	loaded, err := r.Load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r.Resolve(ctx, loaded)
+}
+
 // Hotwords gives settings that are kept without their hotwords those that the project has now, and
 // which of what was learnt is used.
 func (r *Registry) Hotwords(ctx context.Context, id int64, s *Settings) error {

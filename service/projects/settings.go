@@ -90,6 +90,17 @@ const (
 	LearnOff = "off"
 )
 
+// Learns reports whether the project learns from its corrections, and uses what it has learnt.
+func (s *Settings) Learns() bool { return s.Learn != LearnOff }
+
+// Chosen returns the version of what was learnt that the settings choose, or empty.
+func (s *Settings) Chosen() string {
+	if s.Learn == LearnOn || s.Learn == LearnOff {
+		return ""
+	}
+	return s.Learn
+}
+
 var learntVersion = regexp.MustCompile(`^[0-9a-f]{12}$`)
 
 // Values of Settings.Repredict.
@@ -183,7 +194,7 @@ func (s *Settings) Validate() error {
 	if err := s.validateHotwords(); err != nil {
 		return err
 	}
-	if s.Learn != "" && s.Learn != LearnOn && s.Learn != LearnOff && !learntVersion.MatchString(s.Learn) {
+	if v := s.Chosen(); v != "" && !learntVersion.MatchString(v) {
 		return fmt.Errorf("learn: %q; want %q, %q or a version of twelve hex digits that was learnt", s.Learn, LearnOn, LearnOff)
 	}
 	if err := checkTextURL(s.TextURL); err != nil {

@@ -31,11 +31,7 @@ func (r *Recordings) refetch(ctx context.Context, rec *Recording, cause error) (
 	if !errors.Is(cause, media.ErrNotKept) || r.client == nil {
 		return nil, cause
 	}
-	loaded, err := r.projects.Load(ctx, rec.ProjectID)
-	if err != nil {
-		return nil, err
-	}
-	p, err := r.projects.Resolve(ctx, loaded)
+	p, err := r.projects.Present(ctx, rec.ProjectID)
 	if err != nil {
 		return nil, err
 	}

@@ -28,22 +28,21 @@ var ErrNoRows = errors.New("the rows of the recording are not kept")
 
 // keptAs is the name under which the jobs of all versions of a recording keep its rows, given the key
 // of one; see jobs.Note.
-func keptAs(key string) string { return Kind + "/" + key[strings.LastIndexByte(key, '/')+1:] }
+func keptAs(key string) string { return Kind + "/" + Recorded(key) }
 
 // windows are those of a recording under way: what earlier attempts have stored, what other versions
 // have kept, and what the model writes.
 type windows struct {
-	r       *Recordings
-	a       *jobs.Attempt[Recording]
-	ctx     context.Context
-	width   int
-	rows    string // names the rows, see Summary; empty: they are not kept
-	stored  func(channel int, start timeline.Row) ctc.Saved
-	kept    map[int][]byte // of another version
-	from    string         // the key of its job
-	failed  atomic.Bool    // to store one
-	taken   int            // from kept
-	written int            // by the model
+	r      *Recordings
+	a      *jobs.Attempt[Recording]
+	ctx    context.Context
+	width  int
+	rows   string // names the rows, see Summary; empty: they are not kept
+	stored func(channel int, start timeline.Row) ctc.Saved
+	kept   map[int][]byte // of another version
+	from   string         // the key of its job
+	failed atomic.Bool    // to store one
+	taken  int            // from kept
 }
 
 // windows returns those of a recording that was opened. content is that of an earlier attempt, or
@@ -103,7 +102,6 @@ func (w *windows) request(recognizer *asr.Recognizer) transcribe.Request {
 			return rows
 		},
 		Save: func(channel int, start timeline.Row, rows *ctc.Saved) {
-			w.written++
 			w.put(parts.Index(channel, start), rows.Encode())
 		},
 	}}

@@ -2,7 +2,6 @@ package recordings
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -122,17 +121,17 @@ func (r *Recordings) again(ctx context.Context, p *projects.Project, key string,
 	if err != nil {
 		return err
 	}
-	var rec Recording
-	if err := json.Unmarshal(job.Payload, &rec); err != nil {
-		return fmt.Errorf("the job cannot be read: %w", err)
+	rec, err := parseRecording(job.Payload)
+	if err != nil {
+		return err
 	}
 	rec.Settings = p.Settings
-	options, err := r.options(ctx, &rec)
+	options, err := r.options(ctx, rec)
 	if err != nil {
 		return err
 	}
 	options.Knowledge = k
-	o, err := r.open(ctx, &rec, options, nil)
+	o, err := r.open(ctx, rec, options, nil)
 	if err != nil {
 		return err
 	}

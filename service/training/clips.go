@@ -106,24 +106,12 @@ func (t *Training) prepare(ctx context.Context, p *projects.Project, v *ctc.Voca
 		return nil, fmt.Sprintf("there are %d clips to learn from; at least %d are needed", run.Learn, leastLearn), nil
 	}
 	for path, content := range map[string][]byte{f.learn: learning.Bytes(), f.judge: judging.Bytes()} {
-		if err := write(path, content); err != nil {
+		if err := atomicfile.WriteFile(path, content); err != nil {
 			return nil, "", fmt.Errorf("write a manifest: %w", err)
 		}
 	}
 	f.digest = projects.Fingerprint(learning.String(), judging.String())
 	return f, "", nil
-}
-
-func write(path string, content []byte) error {
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.Write(content); err != nil {
-		return err
-	}
-	return f.Commit()
 }
 
 // spoken returns the passages that can be trained with, by recording.

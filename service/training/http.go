@@ -48,7 +48,7 @@ func (t *Training) start(ctx context.Context, o *learning.Order) (string, error)
 		return "", learning.Wrong(http.StatusConflict, "the service trains no models: it was started without --train-command")
 	}
 	p, err := t.Projects.Show(ctx, o.Project)
-	if err == nil && p.Settings.Learn == projects.LearnOff {
+	if err == nil && !p.Settings.Learns() {
 		return "", learning.Wrong(http.StatusConflict, `the project does not learn: "learn" is off in its extra params, or --learn in the service`)
 	}
 	if _, err := t.Learning.Enqueue(ctx, o.Project, learning.Asked); err != nil {
@@ -76,11 +76,7 @@ var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // choose has a project use a model in place of the one that its settings name, or the latter again.
 func (t *Training) choose(ctx context.Context, o *learning.Order) (string, error) {
-	loaded, err := t.Projects.Load(ctx, o.Project)
-	if err != nil {
-		return "", err
-	}
-	p, err := t.Projects.Resolve(ctx, loaded)
+	p, err := t.Projects.Present(ctx, o.Project)
 	gone, ok := errors.AsType[*projects.TrainedModelError](err) // which is a reason to choose another
 	if err != nil && !ok {
 		return "", err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/atomicfile"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/models"
 	"github.com/asr-backend/asr-backend/service/modelpool"
@@ -118,11 +119,7 @@ type present struct {
 // train trains a model of a project, and takes it up if it is not worse. The reason says how that ended.
 // An error may end with time.
 func (t *Training) train(ctx context.Context, project int64, created time.Time, run *Run) (reason string, err error) {
-	loaded, err := t.Projects.Load(ctx, project)
-	if err != nil {
-		return "", err
-	}
-	p, err := t.Projects.Resolve(ctx, loaded)
+	p, err := t.Projects.Present(ctx, project)
 	if err != nil {
 		return "", err
 	}
@@ -131,7 +128,7 @@ func (t *Training) train(ctx context.Context, project int64, created time.Time, 
 		return "the service has no --train-command any more", nil
 	case t.Client == nil:
 		return "recordings are cut with LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, which are not set", nil
-	case p.Settings.Learn == projects.LearnOff:
+	case !p.Settings.Learns():
 		return `the project does not learn: "learn" is off`, nil
 	}
 	folder := t.runFolder(project, created)
@@ -198,7 +195,7 @@ func (t *Training) make(ctx context.Context, p *projects.Project, base *present,
 	if before, err := os.ReadFile(made); err == nil && string(before) == out && isFolder(out) {
 		return "", nil
 	}
-	if err := errors.Join(os.MkdirAll(t.ModelsDir, 0o777), os.RemoveAll(out), write(filepath.Join(folder, fileOut), []byte(out))); err != nil {
+	if err := errors.Join(os.MkdirAll(t.ModelsDir, 0o777), os.RemoveAll(out), atomicfile.WriteFile(filepath.Join(folder, fileOut), []byte(out))); err != nil {
 		return "", err
 	}
 	o := newLog(t.logFile(project), append(slices.Clone(t.Secrets), p.Password))
@@ -219,12 +216,12 @@ func (t *Training) make(ctx context.Context, p *projects.Project, base *present,
 	status, ended := exitStatus(err)
 	switch {
 	case ended && status == statusMade && isFolder(out):
-		return "", write(made, []byte(out))
+		return "", atomicfile.WriteFile(made, []byte(out))
 	case ended && status == statusMade:
 		return fmt.Sprintf("the training command has ended, but has not made the folder that %s names", variableOut), nil
 	case ended && status == statusNotBetter:
 		reason = fmt.Sprintf("the training command says that the new model is not better (exit status %d)", statusNotBetter)
-		return reason, write(made, []byte("not better")) // it is not judged, and stays if it is there
+		return reason, atomicfile.WriteFile(made, []byte("not better")) // it is not judged, and stays if it is there
 	case errors.Is(err, errTimeout):
 		reason = fmt.Sprintf("the training command was ended after %v, see --train-timeout", t.Timeout)
 	default:

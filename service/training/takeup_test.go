@@ -188,11 +188,7 @@ func TestATrainedModelThatIsGone(t *testing.T) {
 	if err := f.Registry.SetTrained(t.Context(), 1, projects.Trained{From: "tones", Model: "tones-p1-0123ab"}); err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := f.Registry.Load(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = f.Registry.Resolve(t.Context(), loaded)
+	_, err := f.Registry.Present(t.Context(), 1)
 	var gone *projects.TrainedModelError
 	if !errors.As(err, &gone) || !strings.Contains(err.Error(), "tones-p1-0123ab") || !strings.Contains(gone.Hint(), `--project 1 --model ""`) {
 		t.Fatalf("%v", err)

@@ -90,11 +90,7 @@ func (f *site) record(recordings, regions int) {
 
 func (f *site) project() *projects.Project {
 	f.t.Helper()
-	loaded, err := f.Registry.Load(f.t.Context(), 1)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	p, err := f.Registry.Resolve(f.t.Context(), loaded)
+	p, err := f.Registry.Present(f.t.Context(), 1)
 	if err != nil {
 		f.t.Fatal(err)
 	}
