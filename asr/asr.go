@@ -128,26 +128,25 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	if err := r.contract.signature(signature, &r.bundle.Card, r.vocabulary, r.bundle.second); err != nil {
 		return &ModelError{r.bundle.Card.Name, err}
 	}
-	cpu, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
-	if err != nil {
-		return &ModelError{r.bundle.Card.Name, err}
-	}
-	if err := r.check(ctx, rt, cpu); err != nil {
-		return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
-	}
 	if r.contract.Encoder {
 		if err := r.loadTransducer(rt); err != nil {
-			return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
+			return &ModelError{r.bundle.Card.Name, err}
 		}
 	}
 	r.window.Rows = min(r.window.Rows, r.contract.MaxRows)
-	if r.contract.RawFeatures {
-		r.prepare = mel.Transpose
+	return r.place(ctx, rt, source, o)
+}
+
+// open loads a graph on the CPU and checks it.
+func (r *Recognizer) open(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (*ort.Session, error) {
+	s, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
+	if err != nil {
+		return nil, &ModelError{r.bundle.Card.Name, err}
 	}
-	if r.bank, err = mel.NewBank(r.contract.Bands); err != nil {
-		return errors.Join(err, cpu.Close())
+	if err := r.check(ctx, rt, s); err != nil {
+		return nil, errors.Join(&ModelError{r.bundle.Card.Name, err}, s.Close())
 	}
-	return r.place(ctx, rt, source, cpu, o)
+	return s, nil
 }
 
 // check probes the loaded model.
@@ -159,7 +158,15 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 	if err := r.contract.metadata(meta); err != nil {
 		return err
 	}
-	r.probed, err = r.contract.probe(ctx, rt, s)
+	r.contract.Unnormalised = false
+	if r.probed, err = r.contract.probe(ctx, rt, s); err != nil {
+		return err
+	}
+	r.window.Rows = min(r.window.Rows, r.contract.MaxRows) // the graph may say less than the card
+	if r.contract.RawFeatures {
+		r.prepare = mel.Transpose
+	}
+	r.bank, err = mel.NewBank(r.contract.Bands)
 	return err
 }
 
@@ -227,6 +234,11 @@ type Options struct {
 	Background bool
 	// Window is the geometry of runs; zero means DefaultWindow.
 	Window Window
+	// AsExported lets a CPU run the graph as it was exported, to compare with.
+	AsExported bool
+	// Cache is a folder for optimized graphs of models whose own folder cannot be written; with empty,
+	// such models run as they were exported.
+	Cache string
 	// Decoding says how texts are found.
 	Decoding Decoding
 	// Observe, if set, is called after every batch, from the worker's goroutine.

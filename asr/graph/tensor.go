@@ -15,6 +15,8 @@ import (
 // The types of elements.
 const (
 	typeFloat   = 1
+	typeUint8   = 2
+	typeInt8    = 3
 	typeInt64   = 7
 	typeBool    = 9
 	typeFloat16 = 10
