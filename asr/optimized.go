@@ -57,49 +57,63 @@ func (r *Recognizer) optimize(ctx context.Context, rt *ort.Runtime, source ort.S
 	if n := r.window.Rows; n > mostOptimizedRows {
 		return ort.Source{}, fmt.Errorf("windows of %d rows are too long: position encodings of %d are kept at most", n, mostOptimizedRows)
 	}
-	if r.bundle.Dir == "" { // the program's own tests compare it
-		m, err := graph.Parse(source.Data)
-		if err != nil {
-			return ort.Source{}, err
-		}
-		data, err := r.writeOptimized(m, fastconformer.Options{Rows: r.window.Rows})
-		return ort.Source{Path: source.Path, Data: data}, err
+	stamp, err := r.stampOptimized()
+	if err != nil {
+		return ort.Source{}, err
 	}
-	stamp := optimized{Version: optimizedVersion, Rows: r.window.Rows, Files: map[string]string{}}
-	for _, name := range []string{r.bundle.Graph, r.bundle.Graph + ".data", strings.TrimSuffix(r.bundle.Graph, ".onnx") + ".weights"} {
-		s, err := filestamp.Of(filepath.Join(r.bundle.Dir, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return ort.Source{}, err
-		}
-		stamp.Files[name] = s
-	}
-	var errs []error
-	for _, folder := range r.optimizedFolders(o) {
+	folders := r.optimizedFolders(o)
+	for _, folder := range folders {
 		path := filepath.Join(folder, r.bundle.Graph)
 		if found, err := stamp.find(path); found {
 			return ort.Source{Path: path}, err
 		}
 	}
-	for _, folder := range r.optimizedFolders(o) {
+	var errs []error
+	for _, folder := range folders {
 		path, err := r.keepOptimized(ctx, rt, source, stamp, folder, o)
 		if !errors.Is(err, errNotWritable) {
 			return ort.Source{Path: path}, err
 		}
 		errs = append(errs, err)
 	}
-	return ort.Source{}, errors.Join(errs...)
+	if r.bundle.Dir != "" {
+		return ort.Source{}, errors.Join(errs...)
+	}
+	data, err := r.writeOptimized(fastconformer.Options{Rows: r.window.Rows}, stamp)
+	return ort.Source{Path: source.Path, Data: data}, err
+}
+
+// stampOptimized returns the stamp of a graph that is made now.
+func (r *Recognizer) stampOptimized() (optimized, error) {
+	stamp := optimized{Version: optimizedVersion, Rows: r.window.Rows, Files: map[string]string{}}
+	if r.bundle.Dir == "" {
+		stamp.Files[r.bundle.Graph] = r.identity.Digest
+		return stamp, nil
+	}
+	for _, name := range []string{r.bundle.Graph, r.bundle.Graph + ".data", strings.TrimSuffix(r.bundle.Graph, ".onnx") + ".weights"} {
+		s, err := filestamp.Of(filepath.Join(r.bundle.Dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return stamp, err
+		}
+		stamp.Files[name] = s
+	}
+	return stamp, nil
 }
 
 // optimizedFolders returns where an optimized graph may lie: beside the model, and where that cannot be
 // written, in the folder of the options.
-func (r *Recognizer) optimizedFolders(o Options) []string {
-	folders := []string{filepath.Join(r.bundle.Dir, OptimizedDir)}
+func (r *Recognizer) optimizedFolders(o Options) (folders []string) {
+	id := r.identity.Digest
+	if r.bundle.Dir != "" {
+		folders = append(folders, filepath.Join(r.bundle.Dir, OptimizedDir))
+		path := sha256.Sum256([]byte(r.bundle.Dir))
+		id = hex.EncodeToString(path[:])
+	}
 	if o.Cache != "" {
-		id := sha256.Sum256([]byte(r.bundle.Dir))
-		folders = append(folders, filepath.Join(o.Cache, "optimized", hex.EncodeToString(id[:8])))
+		folders = append(folders, filepath.Join(o.Cache, "optimized", id[:16]))
 	}
 	return folders
 }
@@ -151,7 +165,7 @@ func (r *Recognizer) keepOptimized(ctx context.Context, rt *ort.Runtime, source 
 	if errors.Is(refused, errNotWritable) {
 		return "", refused
 	}
-	if refused == nil {
+	if refused == nil && r.bundle.Dir != "" { // those inside the program are compared by its tests
 		debug.FreeOSMemory() // the weights passed through memory of ours
 		refused = r.compareOptimized(ctx, rt, source, ort.Source{Path: path}, o)
 	}
@@ -178,33 +192,20 @@ func (r *Recognizer) optimizedWeights() string { return r.bundle.Graph + ".data"
 
 // makeOptimized writes the graph and its weights.
 func (r *Recognizer) makeOptimized(stamp optimized, path string) (err error) {
-	m, closer, err := graph.Open(filepath.Join(r.bundle.Dir, r.bundle.Graph))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closer.Close()) }()
-	meta, err := m.Metadata()
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(stamp)
-	if err != nil {
-		return err
-	}
-	meta[optimizedKey] = string(text)
 	weights, err := os.Create(filepath.Join(filepath.Dir(path), r.optimizedWeights()))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotWritable, err)
 	}
 	defer func() { err = errors.Join(err, weights.Close()) }()
 	full := &noteError{file: weights}
-	data, err := r.writeOptimized(m, fastconformer.Options{Rows: stamp.Rows, Beside: full, BesideName: r.optimizedWeights(), Metadata: meta})
+	data, err := r.writeOptimized(fastconformer.Options{Rows: stamp.Rows, Beside: full, BesideName: r.optimizedWeights()}, stamp)
 	if full.err != nil {
 		return fmt.Errorf("%w: %w", errNotWritable, full.err)
 	}
 	if err != nil {
 		return err
 	}
+	// Without Sync, a power cut could leave a file of zeros.
 	if err := errors.Join(weights.Sync(), os.WriteFile(path, data, 0o666)); err != nil {
 		return fmt.Errorf("%w: %w", errNotWritable, err)
 	}
@@ -235,8 +236,21 @@ func (r *Recognizer) dropOptimized(made ort.Source) error {
 	return nil
 }
 
-// writeOptimized writes the graph of a model.
-func (r *Recognizer) writeOptimized(m *graph.Model, o fastconformer.Options) ([]byte, error) {
+// writeOptimized writes the graph of a model, with the metadata of the export and a stamp.
+func (r *Recognizer) writeOptimized(o fastconformer.Options, stamp optimized) (_ []byte, err error) {
+	text, err := json.Marshal(stamp)
+	if err != nil {
+		return nil, err
+	}
+	m, closer, err := r.bundle.graph()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	if o.Metadata, err = m.Metadata(); err != nil {
+		return nil, err
+	}
+	o.Metadata[optimizedKey] = string(text)
 	_, outputs, err := m.Values()
 	if err != nil {
 		return nil, err

@@ -29,6 +29,9 @@ func (e *Encoder) Write(o Options) ([]byte, error) {
 		return nil, errors.New("fastconformer: windows of no rows")
 	}
 	w := &writer{Builder: graph.Builder{Beside: o.Beside, BesideName: o.BesideName}, e: e, rows: int(o.Rows)}
+	if o.Beside == nil {
+		w.Grow(4*(e.weights()+2*w.rows*e.Width) + 1<<20)
+	}
 	w.Input(e.Features)
 	w.Input(e.Lengths)
 	x := w.subsampling()
@@ -43,6 +46,25 @@ func (e *Encoder) Write(o Options) ([]byte, error) {
 		return nil, fmt.Errorf("fastconformer: %w", w.failed)
 	}
 	return w.Bytes(o.Metadata)
+}
+
+// weights returns how many the large matrices have.
+func (e *Encoder) weights() int {
+	n := e.subsampling.out.weights.Len()
+	for i := range e.layers {
+		l := &e.layers[i]
+		a := &l.attention
+		for _, m := range []*linear{&l.first.linear[0], &l.first.linear[1], &l.second.linear[0], &l.second.linear[1],
+			&a.q, &a.k, &a.v, &a.positions, &a.out, &l.pointwise[0], &l.pointwise[1]} {
+			n += m.weights.Len()
+		}
+	}
+	for _, out := range e.Outputs {
+		if out.head != nil {
+			n += out.head.weights.Len()
+		}
+	}
+	return n
 }
 
 // writer is the state of Write. Rows of a batch stand one below another, [batch·rows width].

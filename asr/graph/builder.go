@@ -20,7 +20,9 @@ type Builder struct {
 	Beside     io.Writer
 	BesideName string
 
-	fields  []field
+	// graph is the message so far, after room for its tag and length. It is written once, since weights
+	// are most of it.
+	graph   []byte
 	made    int               // values
 	small   map[string]string // short constants that are there already, by what they hold
 	written int64             // bytes beside
@@ -60,13 +62,24 @@ func IntsAttribute(name string, v ...int64) Attribute {
 	return appendInt(a, attributeKind, kindInts)
 }
 
+// graphRoom is that of the tag and length of the graph.
+const graphRoom = 16
+
+// field adds a field of the graph.
+func (b *Builder) field(number protowire.Number, body []byte) {
+	if b.graph == nil {
+		b.graph = make([]byte, graphRoom)
+	}
+	b.graph = appendMessage(b.graph, number, body)
+}
+
 // Input adds an input of the graph, whose open dimensions are -1.
-func (b *Builder) Input(v Value) { b.fields = append(b.fields, newField(graphInput, v.body())) }
+func (b *Builder) Input(v Value) { b.field(graphInput, v.body()) }
 
 // Output makes an output of the graph of a value, which gets its name.
 func (b *Builder) Output(from string, v Value) {
 	b.add(node{inputs: []string{from}, outputs: []string{v.Name}, op: "Identity"})
-	b.fields = append(b.fields, newField(graphOutput, v.body()))
+	b.field(graphOutput, v.body())
 }
 
 // Node adds an operation of one output, and returns what it makes. The name is for messages and profiles.
@@ -92,7 +105,7 @@ func (b *Builder) Nodes(domain, op, name string, inputs []string, outputs int, a
 	return n.outputs
 }
 
-func (b *Builder) add(n node) { b.fields = append(b.fields, n.field()) }
+func (b *Builder) add(n node) { b.field(graphNode, n.body()) }
 
 func (b *Builder) name(like string) string {
 	b.made++
@@ -149,7 +162,20 @@ func (b *Builder) constant(name string, kind uint64, raw []byte, dims []int) str
 		t.data, t.beside = nil, place{b.BesideName, b.written, int64(len(raw))}
 		b.written += int64(len(raw))
 	}
-	b.fields = append(b.fields, newField(graphInitializer, t.body()))
+	data := t.data
+	t.data = nil
+	if head := t.body(); t.beside.file != "" {
+		b.field(graphInitializer, head)
+	} else { // the data is copied once
+		if b.graph == nil {
+			b.graph = make([]byte, graphRoom)
+		}
+		head = protowire.AppendTag(head, tensorRaw, protowire.BytesType)
+		head = protowire.AppendVarint(head, uint64(len(data)))
+		b.graph = protowire.AppendTag(b.graph, graphInitializer, protowire.BytesType)
+		b.graph = protowire.AppendVarint(b.graph, uint64(len(head)+len(data)))
+		b.graph = append(append(b.graph, head...), data...)
+	}
 	if short != "" {
 		if b.small == nil {
 			b.small = map[string]string{}
@@ -159,7 +185,14 @@ func (b *Builder) constant(name string, kind uint64, raw []byte, dims []int) str
 	return t.name
 }
 
-// Bytes returns the file, with metadata of the given keys and values.
+// Grow makes room for so many bytes of nodes and weights.
+func (b *Builder) Grow(n int) {
+	if b.graph == nil {
+		b.graph = make([]byte, graphRoom, graphRoom+n)
+	}
+}
+
+// Bytes returns the file, with metadata of the given keys and values, and ends the Builder.
 func (b *Builder) Bytes(metadata map[string]string) ([]byte, error) {
 	const (
 		modelIR       = 1
@@ -170,19 +203,24 @@ func (b *Builder) Bytes(metadata map[string]string) ([]byte, error) {
 	if b.err != nil {
 		return nil, fmt.Errorf("graph: write weights: %w", b.err)
 	}
-	m := Model{fields: append([]field{newField(graphName, []byte("fastconformer"))}, b.fields...)}
-	m.before = appendMessage(appendInt(nil, modelIR, builderIR), modelProducer, []byte("asr-backend"))
+	b.field(graphName, []byte("fastconformer"))
+	size := len(b.graph) - graphRoom
+	head := protowire.AppendVarint(protowire.AppendTag(nil, modelGraph, protowire.BytesType), uint64(size))
+	out := b.graph[graphRoom-len(head):]
+	copy(out, head)
+	out = appendMessage(appendInt(out, modelIR, builderIR), modelProducer, []byte("asr-backend"))
 	for _, domain := range []string{"", Microsoft} {
 		version := uint64(builderOpset)
 		if domain != "" {
 			version = 1
 		}
-		m.after = appendMessage(m.after, modelOpset, appendInt(appendMessage(nil, 1, []byte(domain)), 2, version))
+		out = appendMessage(out, modelOpset, appendInt(appendMessage(nil, 1, []byte(domain)), 2, version))
 	}
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		m.after = appendMessage(m.after, modelMetadata, appendMessage(appendMessage(nil, 1, []byte(key)), 2, []byte(metadata[key])))
+		out = appendMessage(out, modelMetadata, appendMessage(appendMessage(nil, 1, []byte(key)), 2, []byte(metadata[key])))
 	}
-	return m.Bytes(), nil
+	b.graph = nil
+	return out, nil
 }
 
 // body returns the ValueInfoProto.

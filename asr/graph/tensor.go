@@ -125,6 +125,9 @@ func (t *tensor) body() (body []byte) {
 	}
 	body = appendInt(body, tensorKind, t.kind)
 	body = appendMessage(body, tensorName, []byte(t.name))
+	if t.beside.file == "" && t.data == nil {
+		return body
+	}
 	if t.beside.file == "" {
 		return appendMessage(body, tensorRaw, t.data)
 	}
