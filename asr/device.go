@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/fastconformer"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/parallel"
 )
@@ -89,6 +90,8 @@ func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Sou
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case err != nil && o.Weights.quantized() != fastconformer.Full && o.Weights != r.contract.Precision:
+			return &ModelError{r.bundle.Card.Name, fmt.Errorf("it does not run in %s: %w", o.Weights, err)}
 		case err != nil:
 			exported = err.Error()
 		default:
@@ -106,6 +109,9 @@ func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Sou
 		if cpu, err = r.open(ctx, rt, source, o); err != nil {
 			return err
 		}
+	}
+	if o.Weights.quantized() != fastconformer.Full {
+		r.contract.Precision = o.Weights
 	}
 	r.sessions = append(r.sessions, cpu)
 	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision, AsExported: exported}
