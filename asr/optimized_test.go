@@ -74,8 +74,8 @@ func TestAnOptimizedGraphIsKeptBesideTheModel(t *testing.T) {
 		t.Error("it was not made again for other files")
 	}
 	left, err := os.ReadDir(filepath.Join(dir, asr.OptimizedDir))
-	if err != nil || len(left) != 2 {
-		t.Errorf("the folder holds %v, %v, want a graph and its weights", left, err)
+	if err != nil || len(left) != 3 {
+		t.Errorf("the folder holds %v, %v, want a graph, its weights and a note", left, err)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestOtherModelsRunAsExported(t *testing.T) {
 
 // The rows of real speech with the embedded model are those of the export, and with weights of 8 bits
 // those that it is sure of.
-func TestOptimizedGraphsHearTheSame(t *testing.T) {
+func TestOptimizedGraphsWriteTheSameRows(t *testing.T) {
 	oracle.NeedLibrary(t)
 	b, err := asr.OpenBundleFS(models.Default(), "")
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/asr-backend/asr-backend/asr"
@@ -57,8 +56,7 @@ func (f *modelFlags) options() (variant string, o asr.Options) {
 		o.Weights = p
 	}
 	o = asr.Options{Weights: o.Weights, Device: f.Device, TF32: f.Precision == "tf32", Threads: f.Threads, Batch: f.Batch, MemoryLimit: f.GPUMemory << 20}
-	if folder, err := os.UserCacheDir(); err == nil { // else digests are computed and graphs optimized each time
-		o.Cache = filepath.Join(folder, "asr-backend")
+	if o.Cache = userCache(); o.Cache != "" { // else digests are computed and graphs optimized each time
 		o.Digests = &digests.Cache{Path: filepath.Join(o.Cache, "model-digests.json")}
 	}
 	if f.Provider != "auto" {
