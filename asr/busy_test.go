@@ -35,7 +35,7 @@ func TestNoWorkerIsIdleWhileFilesWait(t *testing.T) {
 
 func folderOfShortFiles(t *testing.T, dir string, workers int) {
 	const files, length = 100, 4 * timeline.SampleRate
-	r := asr.NewSimulated(t, workers)
+	r := asr.NewSimulated(t, workers, asr.DefaultWindow)
 	defer r.End()
 	inputs := &cli.Recordings{Several: true}
 	for i := range files {

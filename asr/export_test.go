@@ -21,7 +21,7 @@ type Simulated struct {
 }
 
 // NewSimulated returns a Recognizer with so many workers. The caller calls End.
-func NewSimulated(t *testing.T, workers int) *Simulated {
+func NewSimulated(t testing.TB, workers int, w Window) *Simulated {
 	bank, err := mel.NewBank(80)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +30,7 @@ func NewSimulated(t *testing.T, workers int) *Simulated {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Recognizer{contract: Contract{Bands: 80, Width: 2, MaxRows: MaxRows}, vocabulary: vocabulary, bank: bank, window: DefaultWindow,
+	r := &Recognizer{contract: Contract{Bands: 80, Width: 2, MaxRows: MaxRows}, vocabulary: vocabulary, bank: bank, window: w,
 		device: Device{Provider: ort.CPU, Batch: 1}, melWorkers: 1, prepare: mel.Normalize, seed: maphash.MakeSeed()}
 	r.employ(workers, false)
 	s := &Simulated{Recognizer: r, finish: make(chan struct{})}
@@ -49,6 +49,17 @@ func (s *Simulated) work() {
 		for _, w := range batch {
 			w.output = output{Saved: ctc.Saved{Rows: silentRows(timeline.RowsIn(w.frames), s.vocabulary.Blank())}}
 			(&worker{room: s.room}).finish(w)
+		}
+	}
+}
+
+// FinishAll lets workers finish their windows until stop is closed.
+func (s *Simulated) FinishAll(stop <-chan struct{}) {
+	for {
+		select {
+		case s.finish <- struct{}{}:
+		case <-stop:
+			return
 		}
 	}
 }
