@@ -37,6 +37,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ import (
 	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/asr/transducer"
+	"github.com/asr-backend/asr-backend/internal/digests"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -83,17 +85,11 @@ func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	digest, err := b.Digest()
+	identity, err := o.Identify(b)
 	if err != nil {
 		return nil, err
 	}
-	words := ""
-	if l := o.Decoding.LanguageModel(b); l != nil {
-		if words, err = l.Digest(); err != nil {
-			return nil, err
-		}
-	}
-	rec := &Recognizer{bundle: b, identity: o.Identity(b, digest, words), vocabulary: b.Vocabulary, window: o.Window, melWorkers: o.Threads, seed: maphash.MakeSeed(), prepare: mel.Normalize}
+	rec := &Recognizer{bundle: b, identity: identity, vocabulary: b.Vocabulary, window: o.Window, melWorkers: o.Threads, seed: maphash.MakeSeed(), prepare: mel.Normalize}
 	if rec.decoder, err = newDecoder(b, &o.Decoding); err != nil {
 		return nil, err
 	}
@@ -128,26 +124,25 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	if err := r.contract.signature(signature, &r.bundle.Card, r.vocabulary, r.bundle.second); err != nil {
 		return &ModelError{r.bundle.Card.Name, err}
 	}
-	cpu, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
-	if err != nil {
-		return &ModelError{r.bundle.Card.Name, err}
-	}
-	if err := r.check(ctx, rt, cpu); err != nil {
-		return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
-	}
 	if r.contract.Encoder {
 		if err := r.loadTransducer(rt); err != nil {
-			return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
+			return &ModelError{r.bundle.Card.Name, err}
 		}
 	}
 	r.window.Rows = min(r.window.Rows, r.contract.MaxRows)
-	if r.contract.RawFeatures {
-		r.prepare = mel.Transpose
+	return r.place(ctx, rt, source, o)
+}
+
+// open loads a graph on the CPU and checks it.
+func (r *Recognizer) open(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (*ort.Session, error) {
+	s, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
+	if err != nil {
+		return nil, &ModelError{r.bundle.Card.Name, err}
 	}
-	if r.bank, err = mel.NewBank(r.contract.Bands); err != nil {
-		return errors.Join(err, cpu.Close())
+	if err := r.check(ctx, rt, s); err != nil {
+		return nil, errors.Join(&ModelError{r.bundle.Card.Name, err}, s.Close())
 	}
-	return r.place(ctx, rt, source, cpu, o)
+	return s, nil
 }
 
 // check probes the loaded model.
@@ -159,7 +154,20 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 	if err := r.contract.metadata(meta); err != nil {
 		return err
 	}
-	r.probed, err = r.contract.probe(ctx, rt, s)
+	r.contract.Unnormalised = false
+	if r.probed, err = r.contract.probe(ctx, rt, s); err != nil {
+		return err
+	}
+	if r.contract.Padding = false; meta[optimizedKey] == "" { // an optimized graph has no masks
+		if err := r.contract.probePadding(ctx, rt, s); err != nil {
+			return err
+		}
+	}
+	r.window.Rows = min(r.window.Rows, r.contract.MaxRows) // the graph may say less than the card
+	if r.contract.RawFeatures {
+		r.prepare = mel.Transpose
+	}
+	r.bank, err = mel.NewBank(r.contract.Bands)
 	return err
 }
 
@@ -227,6 +235,13 @@ type Options struct {
 	Background bool
 	// Window is the geometry of runs; zero means DefaultWindow.
 	Window Window
+	// AsExported lets a CPU run the graph as it was exported, to compare with.
+	AsExported bool
+	// Cache is a folder for optimized graphs of models whose own folder cannot be written; with empty,
+	// such models run as they were exported.
+	Cache string
+	// Digests remembers digests of models, if it is set.
+	Digests *digests.Cache
 	// Decoding says how texts are found.
 	Decoding Decoding
 	// Observe, if set, is called after every batch, from the worker's goroutine.
@@ -257,6 +272,32 @@ type Identity struct {
 	Beam int    `json:",omitempty"`
 	// Transducer is what the text of a transducer depends on beside its files.
 	Transducer string `json:",omitempty"`
+}
+
+// Identify returns the identity of a bundle that New would load with these options. It reads the files of
+// the bundle, unless o.Digests knows them.
+func (o Options) Identify(b *Bundle) (Identity, error) {
+	var files []string
+	if b.Dir != "" {
+		for _, name := range b.DigestFiles() {
+			files = append(files, filepath.Join(b.Dir, name))
+		}
+	}
+	digest, err := o.Digests.Get(filepath.Join(b.Dir, b.Graph), files, b.Digest)
+	if err != nil {
+		return Identity{}, err
+	}
+	words := ""
+	if l := o.Decoding.LanguageModel(b); l != nil {
+		files = nil
+		if l.Path != "" {
+			files = []string{l.Path}
+		}
+		if words, err = o.Digests.Get(l.Path, files, l.Digest); err != nil {
+			return Identity{}, err
+		}
+	}
+	return o.Identity(b, digest, words), nil
 }
 
 // Identity returns the identity of a bundle that New would load with these options. The digests

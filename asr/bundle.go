@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/graph"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/timeline"
 )
@@ -247,6 +248,19 @@ func (b *Bundle) sourceOf(graph string) (ort.Source, error) {
 		return ort.Source{}, fmt.Errorf("read graph: %w", err)
 	}
 	return ort.Source{Data: data}, nil
+}
+
+// graph reads the graph. The caller closes it once nothing of it is used.
+func (b *Bundle) graph() (*graph.Model, io.Closer, error) {
+	if b.Dir != "" {
+		return graph.Open(filepath.Join(b.Dir, b.Graph))
+	}
+	data, err := fs.ReadFile(b.files, b.Graph)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read graph: %w", err)
+	}
+	m, err := graph.Parse(data)
+	return m, io.NopCloser(nil), err
 }
 
 // size returns how many bytes the weights have.

@@ -31,8 +31,8 @@ type Device struct {
 	Workers   int // runs side by side
 	Batch     int
 	Precision Precision
-	// AsExported says why a GPU runs the graph as it was exported, with nodes on the CPU; empty
-	// if the graph was rewritten for it, and on a CPU.
+	// AsExported says why the graph runs as it was exported, which is slower: on a GPU with nodes on
+	// the CPU. It is empty if the graph was rewritten for the device.
 	AsExported string
 	// Masked says why a GPU runs full windows with the masks of padded ones; empty if it has a graph
 	// without masks for them, and on a CPU.
@@ -60,19 +60,18 @@ const mostRuns = 8
 // other work on the machine better; see doc/performance.md.
 func (o *Options) sessionThreads() int { return (o.Threads + mostRuns - 1) / mostRuns }
 
-// place puts the model on the device that o asks for. It takes over the CPU session,
-// which has been used to check the model.
-func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Source, cpu *ort.Session, o Options) error {
+// place puts the model on the device that o asks for.
+func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) error {
 	if o.Provider == ort.CPU {
-		return r.useCPU(rt, cpu, o)
+		return r.useCPU(ctx, rt, source, o)
 	}
-	err := r.useCUDA(ctx, rt, source, cpu, o)
+	err := r.tryCUDA(ctx, rt, source, o)
 	if err == nil {
-		return cpu.Close()
+		return nil
 	}
 	err = errors.Join(err, r.release())
 	if o.Provider == ort.CUDA || !errors.Is(err, ort.ErrCUDA) || ctx.Err() != nil {
-		return errors.Join(err, cpu.Close())
+		return err
 	}
 	d := Device{Reason: "no NVIDIA GPU here"}
 	if ort.GPUHere() {
@@ -81,15 +80,41 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 			d.Reason, d.Hint = e.Error(), e.Hint
 		}
 	}
-	err = r.useCPU(rt, cpu, o)
+	err = r.useCPU(ctx, rt, source, o)
 	r.device.Reason, r.device.Hint = d.Reason, d.Hint
 	return err
 }
 
-// useCPU lets workers share the session.
-func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error {
-	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision}
+// useCPU lets workers share a session of the optimized graph, or of the export.
+func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) error {
+	var cpu *ort.Session
+	exported := "that was asked for"
+	if !o.AsExported {
+		exported = ""
+		made, err := r.optimize(ctx, rt, source, o)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			exported = err.Error()
+		default:
+			if cpu, err = r.open(ctx, rt, made, o); err != nil {
+				exported = err.Error()
+				err = r.dropOptimized(made)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if cpu == nil {
+		var err error
+		if cpu, err = r.open(ctx, rt, source, o); err != nil {
+			return err
+		}
+	}
 	r.sessions = append(r.sessions, cpu)
+	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision, AsExported: exported}
 	workers := max(o.Threads/o.sessionThreads(), 1)
 	r.device.Speed = r.probed * float64(workers)
 	var l lane
@@ -100,6 +125,19 @@ func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error 
 	return r.addWorkers(rt, worker{threads: 1, usual: &l, wide: &l}, workers, o)
 }
 
+// tryCUDA puts the model on a GPU if there is one. The export on the CPU is what the GPU is compared with.
+func (r *Recognizer) tryCUDA(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (err error) {
+	if err := rt.CheckCUDA(o.Device); err != nil {
+		return err
+	}
+	cpu, err := r.open(ctx, rt, source, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cpu.Close()) }()
+	return r.useCUDA(ctx, rt, source, cpu, o)
+}
+
 // cudaWorkers is how many workers share a GPU: while it computes for one, the other reads rows
 // and fills its buffers.
 const cudaWorkers = 2
@@ -107,9 +145,6 @@ const cudaWorkers = 2
 // useCUDA loads a session for each size of a batch, since every shape of its own keeps a
 // convolution plan of its own. It tries a graph made for the device first.
 func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.Source, cpu *ort.Session, o Options) error {
-	if err := rt.CheckCUDA(o.Device); err != nil {
-		return err
-	}
 	if r.contract.Precision == INT8 {
 		// Its quantised operators have no kernels on a GPU: all data would go to and fro.
 		return &ort.CUDAError{Err: fmt.Errorf("%s is an int8 model, which is slower on a GPU than on a CPU", r.bundle.Card.Name), Hint: "take the full model"}

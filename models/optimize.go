@@ -79,7 +79,7 @@ func (s *Store) Optimize(ctx context.Context, rt *ort.Runtime, model string) (_ 
 
 // makeHalf writes the graph to a folder and compares it with the full one.
 func makeHalf(ctx context.Context, rt *ort.Runtime, bundle *asr.Bundle, folder string) (d asr.Difference, err error) {
-	full, err := asr.New(ctx, rt, bundle, asr.Options{Provider: ort.CPU})
+	full, err := asr.New(ctx, rt, bundle, asr.Options{Provider: ort.CPU, AsExported: true})
 	if err != nil {
 		return d, err
 	}
@@ -96,7 +96,7 @@ func makeHalf(ctx context.Context, rt *ort.Runtime, bundle *asr.Bundle, folder s
 	if err != nil {
 		return d, err
 	}
-	half, err := asr.New(ctx, rt, halved, asr.Options{Provider: ort.CPU})
+	half, err := asr.New(ctx, rt, halved, asr.Options{Provider: ort.CPU, AsExported: true})
 	if err != nil {
 		return d, err
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/digests"
 	"github.com/asr-backend/asr-backend/models"
 )
 
@@ -51,6 +54,10 @@ func (f *modelFlags) options() (variant string, o asr.Options) {
 		variant = "fp16"
 	}
 	o = asr.Options{Device: f.Device, TF32: f.Precision == "tf32", Threads: f.Threads, Batch: f.Batch, MemoryLimit: f.GPUMemory << 20}
+	if folder, err := os.UserCacheDir(); err == nil { // else digests are computed and graphs optimized each time
+		o.Cache = filepath.Join(folder, "asr-backend")
+		o.Digests = &digests.Cache{Path: filepath.Join(o.Cache, "model-digests.json")}
+	}
 	if f.Provider != "auto" {
 		o.Provider = ort.Provider(f.Provider)
 	}

@@ -90,7 +90,7 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil
 	}
-	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU, Decoding: asr.Decoding{LM: asr.LMNone}})
+	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU, AsExported: true, Decoding: asr.Decoding{LM: asr.LMNone}})
 	if refused, ok := errors.AsType[*asr.ModelError](err); ok {
 		return []finding.Finding{{Check: "contract", Status: finding.Failure, Detail: refused.Err.Error(), Hint: "see doc/models.md for what a model must be"}}, nil
 	}
