@@ -341,8 +341,8 @@ func (o *Options) validate() error {
 	if o.Window == (Window{}) {
 		o.Window = DefaultWindow
 	}
-	if w := o.Window; w.Context < 1 || w.step() < 1 || w.Rows > MaxRows {
-		return fmt.Errorf("asr: window of %d rows with %d rows of context: the context must be at least 1 and less than half, and the window at most %d rows", w.Rows, w.Context, MaxRows)
+	if w := o.Window; w.Context < 1 || w.step() < 1 || w.Rows > MaxRows || w.Last < 0 || w.Last > w.Rows {
+		return fmt.Errorf("asr: window of %d rows with %d rows of context, and the last one of at least %d: the context must be at least 1 and less than half, and the window at most %d rows", w.Rows, w.Context, w.Last, MaxRows)
 	}
 	switch o.Provider {
 	case "", ort.CPU, ort.CUDA:

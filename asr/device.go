@@ -31,6 +31,7 @@ type Device struct {
 	// its workers were as fast as one alone. It is not exact on a CPU; 0 if it is not known.
 	Speed     float64
 	Threads   int
+	Workers   int // runs side by side
 	Batch     int
 	Precision Precision
 	// AsExported says why the graph runs as it was exported, which is slower: on a GPU with nodes on
@@ -41,13 +42,18 @@ type Device struct {
 	Masked string
 }
 
-// Recordings is how many recordings have to be read at once to keep the device busy.
+// Recordings is how many recordings have to be under way at once to keep the device busy, even if each
+// is only one window long: on a CPU one for each window of a run, and as many again that are read, or
+// whose text is searched for, meanwhile.
 func (d Device) Recordings() int {
 	if d.Provider == ort.CUDA {
 		return d.Threads
 	}
-	return d.Batch
+	return roundsAhead * d.Workers * d.Batch
 }
+
+// roundsAhead is for how many runs of all workers there is work in memory: the one under way and the next.
+const roundsAhead = 2
 
 // mostRuns bounds how many runs share the cores, since each needs memory of its own.
 const mostRuns = 8
@@ -345,10 +351,8 @@ func (r *Recognizer) addWorkers(rt *ort.Runtime, w worker, workers int, o Option
 	w.runtime, w.contract, w.window, w.observe = rt, &r.contract, r.window, o.Observe
 	w.provider = r.device.Provider
 	w.blank, w.measure = r.vocabulary.Blank(), ctc.NewMeasure(r.vocabulary.Width())
-	r.maxInFlight = 2 * workers * r.device.Batch
-	r.room = newRoom(r.maxInFlight)
+	r.employ(workers, w.fixed && r.contract.Padding)
 	w.room = r.room
-	r.queue = newQueue(w.fixed && r.contract.Padding)
 	for range workers {
 		one := w
 		r.workers = append(r.workers, &one)
@@ -357,6 +361,15 @@ func (r *Recognizer) addWorkers(rt *ort.Runtime, w worker, workers int, o Option
 		}
 	}
 	return nil
+}
+
+// employ makes what workers take their windows from. Mixed says that one run may hold windows of several
+// lengths.
+func (r *Recognizer) employ(workers int, mixed bool) {
+	r.device.Workers = workers
+	r.maxInFlight = roundsAhead * workers * r.device.Batch
+	r.room = newRoom(r.maxInFlight)
+	r.queue = newQueue(mixed)
 }
 
 // allocate makes the buffers of all sizes.
