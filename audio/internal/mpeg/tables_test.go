@@ -81,6 +81,14 @@ func TestVectorAndPlainArithmeticGiveTheSameBits(t *testing.T) {
 			multiplyGo(b, x, m)
 			same("multiply", a, b)
 		}
+		var in [slots][subbands]float32
+		for t := range in {
+			copy(in[t][:], noise(subbands))
+		}
+		var p, q [slots * synthVector]float32
+		vectors(&p, &in, &synthMatrix)
+		vectorsGo(&q, &in, &synthMatrix)
+		same("vectors", p[:], q[:])
 		v := noise(16 * synthVector)
 		var a, b [32]float32
 		weigh(&a, v, &synthWindow)
