@@ -24,11 +24,11 @@ import (
 	"log"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/marked"
 	"github.com/asr-backend/asr-backend/models"
 )
 
@@ -129,29 +129,14 @@ func (o *options) output(tables map[string]*bytes.Buffer) error {
 		}
 		return nil
 	}
+	written := map[string][]byte{}
+	for name, table := range tables {
+		written[name] = table.Bytes()
+	}
 	for _, path := range strings.Split(o.write, ",") {
-		if err := replace(path, tables); err != nil {
+		if err := marked.Write(path, written); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// table finds what stands between the marks of a table.
-var table = regexp.MustCompile(`(?s)(<!-- (\w+) -->\n).*?(<!-- end -->)`)
-
-// replace writes tables into a file.
-func replace(path string, tables map[string]*bytes.Buffer) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	text = table.ReplaceAllFunc(text, func(old []byte) []byte {
-		m := table.FindSubmatch(old)
-		if t, ok := tables[string(m[2])]; ok {
-			return bytes.Join([][]byte{m[1], bytes.TrimSpace(t.Bytes()), []byte("\n"), m[3]}, nil)
-		}
-		return old
-	})
-	return os.WriteFile(path, text, 0o644)
 }

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/scripts/gpu/fullsize"
+	"github.com/asr-backend/asr-backend/scripts/gpu/fullsize/model"
 )
 
 // addProgram builds the program and the check.
@@ -141,42 +141,16 @@ func addFull(ctx context.Context, o options, stage string) error {
 			return err
 		}
 	}
-	if raw, err = fullsize.Fill(recipe); err != nil {
-		return err
-	}
-	path := filepath.Join(made, "model.onnx")
-	if err := os.WriteFile(path, raw, 0o644); err != nil {
-		return err
-	}
-	rows, width, err := speechRows(ctx, o, made)
+	library, err := ort.Open(o.runtime)
 	if err != nil {
 		return err
 	}
-	if raw, err = fullsize.Calibrate(raw, rows, width); err != nil {
+	raw, err = model.Make(ctx, library, recipe, made)
+	if err = errors.Join(err, library.Close()); err != nil {
 		return err
 	}
 	if recipe, err = fullsize.KeepHead(recipe, raw); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(to, "recipe.onnx"), recipe, 0o644)
-}
-
-// speechRows returns the rows of a model on the CPU, and their width.
-func speechRows(ctx context.Context, o options, folder string) (rows []float32, width int, err error) {
-	library, err := ort.Open(o.runtime)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer func() { err = errors.Join(err, library.Close()) }()
-	bundle, err := asr.OpenBundle(folder, "")
-	if err != nil {
-		return nil, 0, err
-	}
-	r, err := asr.New(ctx, library, bundle, asr.Options{Provider: ort.CPU, AsExported: true})
-	if err != nil {
-		return nil, 0, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	rows, err = r.SpeechRows(ctx, library)
-	return rows, r.Contract().Width, err
 }
