@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/models"
+	fullmodel "github.com/asr-backend/asr-backend/scripts/gpu/fullsize/model"
+)
+
+// model is one that is measured.
+type model struct {
+	name   string
+	path   string // or name, of models.Open
+	random bool   // its text means nothing
+}
+
+const (
+	fullSize      = "full size"
+	embedded      = "embedded"
+	tinyStandsFor = "tiny" // in place of full size, with -quick
+)
+
+// models returns those that are measured.
+func (b *bench) models(ctx context.Context) ([]model, error) {
+	full, name := filepath.Join(b.cache, "full"), fullSize
+	make := b.makeFull
+	if b.quick {
+		full, name = filepath.Join(b.work, "tiny"), tinyStandsFor
+		make = b.copyTiny
+	}
+	if err := make(ctx, full); err != nil {
+		return nil, fmt.Errorf("make %s: %w", full, err)
+	}
+	return []model{{name, full, true}, {name: embedded, path: models.DefaultName}}, nil
+}
+
+// copyTiny copies the tiny model of the tests, beside which optimized graphs are written.
+func (b *bench) copyTiny(_ context.Context, to string) error {
+	if _, err := os.Stat(to); err == nil {
+		return nil
+	}
+	if err := os.Mkdir(to, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"model.onnx", "tokens.txt"} {
+		if err := copyFile(filepath.Join(b.root, "testdata/models/tiny-random", name), filepath.Join(to, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeFull makes the model of full size, unless it is there.
+func (b *bench) makeFull(ctx context.Context, to string) error {
+	from := filepath.Join(b.root, "testdata/models/full")
+	recipe, err := os.ReadFile(filepath.Join(from, "recipe.onnx"))
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(recipe)
+	stamp, want := filepath.Join(to, "recipe.sha256"), hex.EncodeToString(sum[:])
+	if got, err := os.ReadFile(stamp); err == nil && string(got) == want {
+		return nil
+	}
+	fmt.Fprintf(b.log, "making a model of full size in %s\n", to)
+	if err := errors.Join(os.RemoveAll(to), os.MkdirAll(to, 0o755)); err != nil {
+		return err
+	}
+	if err := copyFile(filepath.Join(from, "tokens.txt"), filepath.Join(to, "tokens.txt")); err != nil {
+		return err
+	}
+	if _, err := fullmodel.Make(ctx, b.runtime, recipe, to); err != nil {
+		return err
+	}
+	return os.WriteFile(stamp, []byte(want), 0o644)
+}
+
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
+}
+
+// variant is a way to run a model on the CPU.
+type variant struct {
+	name string
+	set  func(*asr.Options)
+}
+
+const (
+	export    = "export"
+	optimized = "optimized"
+	int8s     = "int8"
+	careful   = "int8-careful"
+)
+
+// variants returns all ways, the first of which is what the others are compared with.
+func variants() []variant {
+	return []variant{
+		{export, func(o *asr.Options) { o.AsExported = true }},
+		{optimized, func(*asr.Options) {}},
+		{int8s, func(o *asr.Options) { o.Weights = asr.INT8 }},
+		{careful, func(o *asr.Options) { o.Weights = asr.INT8Careful }},
+	}
+}
+
+// exact reports whether a variant has to give the same text as the export.
+func (v variant) exact() bool { return v.name == export || v.name == optimized }
+
+// open loads a model. The caller closes it.
+func (b *bench) open(ctx context.Context, m model, v variant, threads int, d asr.Decoding) (*asr.Recognizer, error) {
+	return open(ctx, b.runtime, m.path, b.cache, v, threads, d)
+}
+
+func open(ctx context.Context, runtime *ort.Runtime, path, cache string, v variant, threads int, d asr.Decoding) (*asr.Recognizer, error) {
+	bundle, err := models.Open(path, "")
+	if err != nil {
+		return nil, err
+	}
+	o := asr.Options{Provider: ort.CPU, Threads: threads, Cache: cache, Decoding: d}
+	v.set(&o)
+	r, err := asr.New(ctx, runtime, bundle, o)
+	if err != nil {
+		return nil, err
+	}
+	if why := r.Device().AsExported; why != "" && !o.AsExported {
+		return nil, errors.Join(fmt.Errorf("%s runs as it was exported: %s", v.name, why), r.Close())
+	}
+	return r, nil
+}
+
+// opened are the variants of a model, loaded.
+type opened struct {
+	variants    []variant
+	recognizers []*asr.Recognizer
+}
+
+// openAll loads all variants of a model. The caller closes them.
+func (b *bench) openAll(ctx context.Context, m model, threads int) (_ *opened, err error) {
+	all := &opened{variants: variants()}
+	for _, v := range all.variants {
+		r, err := b.open(ctx, m, v, threads, asr.Decoding{})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s, %s: %w", m.name, v.name, err), all.close())
+		}
+		all.recognizers = append(all.recognizers, r)
+	}
+	return all, nil
+}
+
+func (o *opened) close() error {
+	var errs []error
+	for _, r := range o.recognizers {
+		errs = append(errs, r.Close())
+	}
+	return errors.Join(errs...)
+}
