@@ -20,7 +20,7 @@ func bare(ctx context.Context, b *bench, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "| model | runs side by side | graph | ms of CPU a window | %s |\n|---|---|---|---|---|---|---|---|\n", ratioColumns)
 	for _, m := range all {
-		for _, threads := range []int{1, 2} {
+		for _, threads := range b.threads(m) {
 			if err := b.bareOf(ctx, w, m, threads); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
@@ -53,7 +53,7 @@ func (b *bench) bareOf(ctx context.Context, w io.Writer, m model, threads int) (
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	runs = append(runs, contender{floor, here(p.run)})
-	times, err := inTurns(ctx, b.roundsOf(9), runs)
+	times, err := b.inTurns(ctx, 9, runs)
 	if err != nil {
 		return err
 	}

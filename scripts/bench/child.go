@@ -30,7 +30,7 @@ type childTask struct {
 func (b *bench) memoryOf(ctx context.Context, m model, v variant, threads int) (int64, error) {
 	length := 2 * time.Minute
 	if b.quick {
-		length = 30 * time.Second
+		length = 3 * time.Second
 	}
 	path, err := b.speechFile(ctx, "memory.wav", length)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 func folder(ctx context.Context, b *bench, w io.Writer) error {
 	files := 200
 	if b.quick {
-		files = 20
+		files = 4
 	}
 	many, one := filepath.Join(b.work, "many"), filepath.Join(b.work, "one")
 	if err := b.shortFiles(ctx, many, files); err != nil {
@@ -37,7 +37,7 @@ func folder(ctx context.Context, b *bench, w io.Writer) error {
 			return took{all.cpu - start.cpu, all.wall - start.wall}, err
 		}})
 	}
-	times, err := inTurns(ctx, b.roundsOf(7), runs)
+	times, err := b.inTurns(ctx, 7, runs)
 	if err != nil {
 		return err
 	}

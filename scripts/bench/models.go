@@ -42,6 +42,14 @@ func (b *bench) models(ctx context.Context) ([]model, error) {
 	return []model{{name, full, true}, {name: embedded, path: models.DefaultName}}, nil
 }
 
+// threads are the numbers of threads that a model is run with.
+func (b *bench) threads(m model) []int {
+	if b.quick && !m.random {
+		return []int{2}
+	}
+	return []int{1, 2}
+}
+
 // copyTiny copies the tiny model of the tests, beside which optimized graphs are written.
 func (b *bench) copyTiny(_ context.Context, to string) error {
 	if _, err := os.Stat(to); err == nil {

@@ -38,7 +38,7 @@ func peers(ctx context.Context, b *bench, w io.Writer) error {
 	}
 	length := 2 * time.Minute
 	if b.quick {
-		length = 30 * time.Second
+		length = 5 * time.Second
 	}
 	path, err := b.speechFile(ctx, "peers.wav", length)
 	if err != nil {
@@ -46,7 +46,7 @@ func peers(ctx context.Context, b *bench, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "| model | threads | program | ms of CPU a second of sound | %s |\n|---|---|---|---|---|---|---|---|\n", ratioColumns)
 	for _, m := range all {
-		for _, threads := range []int{1, 2} {
+		for _, threads := range b.threads(m) {
 			if err := b.peersOf(ctx, w, python, m, threads, path, length); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
@@ -88,7 +88,7 @@ func (b *bench) peersOf(ctx context.Context, w io.Writer, python string, m model
 	for _, name := range []string{"onnx-asr", "sherpa-onnx"} {
 		runs = append(runs, contender{name, func(context.Context) (took, error) { return p.run(name) }})
 	}
-	times, err := inTurns(ctx, b.roundsOf(rounds(m)), runs)
+	times, err := b.inTurns(ctx, rounds(m), runs)
 	if err != nil {
 		return err
 	}

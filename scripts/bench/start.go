@@ -35,7 +35,7 @@ func start(ctx context.Context, b *bench, w io.Writer) error {
 			runs = append(runs, contender{m.name + " " + precision, b.command("--model", m.path, "--precision", precision, path)})
 		}
 	}
-	times, err := inTurns(ctx, b.roundsOf(7), runs)
+	times, err := b.inTurns(ctx, 7, runs)
 	if err != nil {
 		return err
 	}

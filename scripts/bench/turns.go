@@ -28,21 +28,28 @@ func here(run func(context.Context) error) func(context.Context) (took, error) {
 	}
 }
 
-// inTurns runs all contenders in each round, in the opposite order in every second one, and returns what
-// they took, in the order of the contenders. A round before the first warms up.
-func inTurns(ctx context.Context, rounds int, all []contender) ([][]took, error) {
+// inTurns runs all contenders in so many rounds, or what -rounds says, in the opposite order in every second
+// one, and returns what they took, in the order of the contenders. A round before the first warms up.
+func (b *bench) inTurns(ctx context.Context, rounds int, all []contender) ([][]took, error) {
+	warm := 1
+	if b.rounds > 0 {
+		rounds = b.rounds
+	}
+	if b.quick {
+		rounds, warm = 1, 0
+	}
 	times := make([][]took, len(all))
 	order := make([]int, len(all))
 	for i := range order {
 		order[i] = i
 	}
-	for round := range rounds + 1 {
+	for round := range warm + rounds {
 		for _, i := range order {
 			t, err := all[i].run(ctx)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", all[i].name, err)
 			}
-			if round > 0 {
+			if round >= warm {
 				times[i] = append(times[i], t)
 			}
 		}
@@ -106,15 +113,4 @@ func quantile(values []float64, q float64) float64 {
 // least is the shortest of times.
 func least(times []took, of func(took) time.Duration) float64 {
 	return slices.Min(seconds(times, of))
-}
-
-// roundsOf returns how many rounds a comparison has that needs n.
-func (b *bench) roundsOf(n int) int {
-	switch {
-	case b.rounds > 0:
-		return b.rounds
-	case b.quick:
-		return 1
-	}
-	return n
 }

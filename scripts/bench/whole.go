@@ -23,7 +23,7 @@ func whole(ctx context.Context, b *bench, w io.Writer) error {
 	}
 	length := 5 * time.Minute
 	if b.quick {
-		length = 40 * time.Second
+		length = 5 * time.Second
 	}
 	path, err := b.speechFile(ctx, "whole.wav", length)
 	if err != nil {
@@ -31,7 +31,7 @@ func whole(ctx context.Context, b *bench, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "| model | threads | graph | times real time | %s | words other than the export's | peak memory |\n|---|---|---|---|---|---|---|---|---|---|\n", ratioColumns)
 	for _, m := range all {
-		for _, threads := range []int{1, 2} {
+		for _, threads := range b.threads(m) {
 			if err := b.wholeOf(ctx, w, m, threads, path, length); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
@@ -59,7 +59,7 @@ func (b *bench) wholeOf(ctx context.Context, w io.Writer, m model, threads int, 
 			return err
 		})}
 	}
-	times, err := inTurns(ctx, b.roundsOf(rounds(m)), runs)
+	times, err := b.inTurns(ctx, rounds(m), runs)
 	if err != nil {
 		return err
 	}
