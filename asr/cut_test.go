@@ -61,8 +61,7 @@ func TestTheLastWindowIsNoLongerThanItNeedsToBe(t *testing.T) {
 	for _, c := range []struct {
 		length timeline.Sample
 		want   string
-	}{
-	} {
+	}{} {
 		if got := fmt.Sprint(cut(t, asr.DefaultWindow, c.length)); got != c.want {
 			t.Errorf("%v: windows %s, want %s", c.length.Duration(), got, c.want)
 		}
