@@ -1,12 +1,13 @@
 #!/bin/sh
-# Make the Python environment that the tests compare with: test-env.sh FOLDER
+# Make the Python environment that the tests compare with: test-env.sh FOLDER [REQUIREMENTS]
 #
-# It is made again when testdata/requirements.txt has changed.
+# It is made again when the requirements, which are those of the tests by default, have changed.
 set -eu
 
 env=$1
 root=$(cd "$(dirname "$0")/.." && pwd)
-wanted=$(sha256sum "$root/testdata/requirements.txt" | cut -d' ' -f1)
+requirements=${2:-$root/testdata/requirements.txt}
+wanted=$(sha256sum "$requirements" | cut -d' ' -f1)
 if [ "$(cat "$env/requirements.sum" 2>/dev/null)" = "$wanted" ]; then exit 0; fi
 
 make_venv() { rm -rf "$env" && python3 -m venv "$env"; }
@@ -18,6 +19,6 @@ if ! make_venv; then
 		exit 1
 	}
 fi
-echo "installing what the tests compare with into $env" >&2
-"$env/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$root/testdata/requirements.txt"
+echo "installing $requirements into $env" >&2
+"$env/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$requirements"
 echo "$wanted" >"$env/requirements.sum"

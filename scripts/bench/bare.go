@@ -42,7 +42,7 @@ func (b *bench) bareOf(ctx context.Context, w io.Writer, m model, threads int) (
 			return err
 		}
 		defer func() { err = errors.Join(err, one.Close()) }()
-		runs = append(runs, contender{loaded.variants[i].name, here(func(ctx context.Context) error {
+		runs = append(runs, contender{m.variants[i].name, here(func(ctx context.Context) error {
 			_, err := one.Run(ctx)
 			return err
 		})})
@@ -53,7 +53,7 @@ func (b *bench) bareOf(ctx context.Context, w io.Writer, m model, threads int) (
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	runs = append(runs, contender{floor, here(p.run)})
-	times, err := b.inTurns(ctx, 9, runs)
+	times, err := b.inTurns(ctx, 1, 9, runs)
 	if err != nil {
 		return err
 	}

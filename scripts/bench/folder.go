@@ -29,15 +29,15 @@ func folder(ctx context.Context, b *bench, w io.Writer) error {
 	var runs []contender
 	for _, threads := range []int{1, 2} {
 		runs = append(runs, contender{fmt.Sprint(threads), func(ctx context.Context) (took, error) {
-			all, err := b.commandWith(threads, many)(ctx)
+			all, err := b.command(threads, many)(ctx)
 			if err != nil {
 				return took{}, err
 			}
-			start, err := b.commandWith(threads, one)(ctx)
+			start, err := b.command(threads, one)(ctx)
 			return took{all.cpu - start.cpu, all.wall - start.wall}, err
 		}})
 	}
-	times, err := b.inTurns(ctx, 7, runs)
+	times, err := b.inTurns(ctx, 1, 7, runs)
 	if err != nil {
 		return err
 	}

@@ -74,6 +74,7 @@ type bench struct {
 	options
 	runtime *ort.Runtime
 	work    string    // temporary folder
+	all     []model   // that are measured, once they are there
 	log     io.Writer // what is under way, and what is left out
 }
 

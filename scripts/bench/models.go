@@ -20,6 +20,8 @@ type model struct {
 	name   string
 	path   string // or name, of models.Open
 	random bool   // its text means nothing
+	// variants are the ways to run it, the first of which is what the others are compared with.
+	variants []variant
 }
 
 const (
@@ -28,8 +30,11 @@ const (
 	tinyStandsFor = "tiny" // in place of full size, with -quick
 )
 
-// models returns those that are measured.
+// models returns those that are measured: of full size and embedded.
 func (b *bench) models(ctx context.Context) ([]model, error) {
+	if b.all != nil {
+		return b.all, nil
+	}
 	full, name := filepath.Join(b.cache, "full"), fullSize
 	make := b.makeFull
 	if b.quick {
@@ -39,7 +44,35 @@ func (b *bench) models(ctx context.Context) ([]model, error) {
 	if err := make(ctx, full); err != nil {
 		return nil, fmt.Errorf("make %s: %w", full, err)
 	}
-	return []model{{name, full, true}, {name: embedded, path: models.DefaultName}}, nil
+	all := []model{{name: name, path: full, random: true}, {name: embedded, path: models.DefaultName}}
+	for i := range all {
+		var err error
+		if all[i].variants, err = b.usable(ctx, all[i]); err != nil {
+			return nil, err
+		}
+	}
+	b.all = all
+	return all, nil
+}
+
+// usable returns the ways to run a model, and makes the graphs that are kept. With 8 bits, a model that
+// computes something else is refused, as one of random weights can be. That is then left out.
+func (b *bench) usable(ctx context.Context, m model) (usable []variant, err error) {
+	for _, v := range variants() {
+		r, err := b.open(ctx, m, v, 1, asr.Decoding{LM: asr.LMNone})
+		if refused, ok := errors.AsType[*asr.ModelError](err); ok && !v.exact() {
+			fmt.Fprintf(b.log, "%s, %s: left out: %v\n", m.name, v.name, refused)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", m.name, v.name, err)
+		}
+		if err := r.Close(); err != nil {
+			return nil, err
+		}
+		usable = append(usable, v)
+	}
+	return usable, nil
 }
 
 // threads are the numbers of threads that a model is run with.
@@ -103,6 +136,8 @@ func copyFile(from, to string) error {
 type variant struct {
 	name string
 	set  func(*asr.Options)
+	// precision is the flag of the command that asks for it, or empty.
+	precision string
 }
 
 const (
@@ -115,10 +150,10 @@ const (
 // variants returns all ways, the first of which is what the others are compared with.
 func variants() []variant {
 	return []variant{
-		{export, func(o *asr.Options) { o.AsExported = true }},
-		{optimized, func(*asr.Options) {}},
-		{int8s, func(o *asr.Options) { o.Weights = asr.INT8 }},
-		{careful, func(o *asr.Options) { o.Weights = asr.INT8Careful }},
+		{export, func(o *asr.Options) { o.AsExported = true }, ""},
+		{optimized, func(*asr.Options) {}, "fp32"},
+		{int8s, func(o *asr.Options) { o.Weights = asr.INT8 }, "int8"},
+		{careful, func(o *asr.Options) { o.Weights = asr.INT8Careful }, "int8-careful"},
 	}
 }
 
@@ -148,15 +183,12 @@ func open(ctx context.Context, runtime *ort.Runtime, path, cache string, v varia
 }
 
 // opened are the variants of a model, loaded.
-type opened struct {
-	variants    []variant
-	recognizers []*asr.Recognizer
-}
+type opened struct{ recognizers []*asr.Recognizer }
 
 // openAll loads all variants of a model. The caller closes them.
 func (b *bench) openAll(ctx context.Context, m model, threads int) (_ *opened, err error) {
-	all := &opened{variants: variants()}
-	for _, v := range all.variants {
+	all := &opened{}
+	for _, v := range m.variants {
 		r, err := b.open(ctx, m, v, threads, asr.Decoding{})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s, %s: %w", m.name, v.name, err), all.close())

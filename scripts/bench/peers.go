@@ -67,7 +67,7 @@ func (b *bench) peersOf(ctx context.Context, w io.Writer, python string, m model
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	var runs []contender
-	for _, v := range variants() {
+	for _, v := range m.variants {
 		if v.name != optimized && v.name != int8s {
 			continue
 		}
@@ -88,7 +88,7 @@ func (b *bench) peersOf(ctx context.Context, w io.Writer, python string, m model
 	for _, name := range []string{"onnx-asr", "sherpa-onnx"} {
 		runs = append(runs, contender{name, func(context.Context) (took, error) { return p.run(name) }})
 	}
-	times, err := b.inTurns(ctx, rounds(m), runs)
+	times, err := b.inTurns(ctx, 1, rounds(m), runs)
 	if err != nil {
 		return err
 	}

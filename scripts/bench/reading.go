@@ -60,7 +60,7 @@ func reading(ctx context.Context, b *bench, w io.Writer) error {
 		if _, err := output(run(append(args, path)...)); err != nil {
 			return err
 		}
-		times, err := b.inTurns(ctx, 7, []contender{
+		times, err := b.inTurns(ctx, 1, 7, []contender{
 			{"ffmpeg", func(context.Context) (took, error) {
 				t, _, err := timed(run("-threads", "1", "-filter_threads", "1", "-i", path, "-map", "0:a:0", "-ac", "1", "-ar", "16000", "-c:a", "pcm_f32le", "-f", "null", "-"))
 				return t, err

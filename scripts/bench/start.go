@@ -29,13 +29,16 @@ func start(ctx context.Context, b *bench, w io.Writer) error {
 	type row struct{ model, precision string }
 	var rows []row
 	var runs []contender
-	for _, m := range []model{all[1], all[0]} {
-		for _, precision := range []string{"fp32", "int8"} {
-			rows = append(rows, row{m.name, precision})
-			runs = append(runs, contender{m.name + " " + precision, b.command("--model", m.path, "--precision", precision, path)})
+	for _, m := range all {
+		for _, v := range m.variants {
+			if v.name != optimized && v.name != int8s {
+				continue
+			}
+			rows = append(rows, row{m.name, v.precision})
+			runs = append(runs, contender{m.name + ", " + v.precision, b.command(2, "--model", m.path, "--precision", v.precision, path)})
 		}
 	}
-	times, err := b.inTurns(ctx, 7, runs)
+	times, err := b.inTurns(ctx, 1, 7, runs)
 	if err != nil {
 		return err
 	}
@@ -57,12 +60,8 @@ func modelSize(root string) string {
 	return fmt.Sprint(s.Size()>>20, " MB")
 }
 
-// command runs the program's command transcribe with two threads, with nothing else of this machine's user.
-func (b *bench) command(args ...string) func(context.Context) (took, error) {
-	return b.commandWith(2, args...)
-}
-
-func (b *bench) commandWith(threads int, args ...string) func(context.Context) (took, error) {
+// command runs the program's command transcribe, with a cache of its own.
+func (b *bench) command(threads int, args ...string) func(context.Context) (took, error) {
 	return func(ctx context.Context) (took, error) {
 		to, err := os.MkdirTemp(b.work, "out-")
 		if err != nil {

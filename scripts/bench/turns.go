@@ -29,14 +29,14 @@ func here(run func(context.Context) error) func(context.Context) (took, error) {
 }
 
 // inTurns runs all contenders in so many rounds, or what -rounds says, in the opposite order in every second
-// one, and returns what they took, in the order of the contenders. A round before the first warms up.
-func (b *bench) inTurns(ctx context.Context, rounds int, all []contender) ([][]took, error) {
-	warm := 1
+// one, and returns what they took, in the order of the contenders. Rounds that warm up come before and do
+// not count.
+func (b *bench) inTurns(ctx context.Context, warm, rounds int, all []contender) ([][]took, error) {
 	if b.rounds > 0 {
 		rounds = b.rounds
 	}
 	if b.quick {
-		rounds, warm = 1, 0
+		warm, rounds = 0, 1
 	}
 	times := make([][]took, len(all))
 	order := make([]int, len(all))

@@ -46,24 +46,24 @@ func (b *bench) wholeOf(ctx context.Context, w io.Writer, m model, threads int, 
 		return err
 	}
 	defer func() { err = errors.Join(err, loaded.close()) }()
-	runs := make([]contender, len(loaded.variants))
+	runs := make([]contender, len(m.variants))
 	texts := make([][]string, len(runs))
 	for i, r := range loaded.recognizers {
 		t, err := newTranscriber(r)
 		if err != nil {
 			return err
 		}
-		runs[i] = contender{loaded.variants[i].name, here(func(ctx context.Context) error {
+		runs[i] = contender{m.variants[i].name, here(func(ctx context.Context) error {
 			text, err := t.text(ctx, path)
 			texts[i] = strings.Fields(text)
 			return err
 		})}
 	}
-	times, err := b.inTurns(ctx, rounds(m), runs)
+	times, err := b.inTurns(ctx, 0, rounds(m), runs)
 	if err != nil {
 		return err
 	}
-	for i, v := range loaded.variants {
+	for i, v := range m.variants {
 		memory, err := b.memoryOf(ctx, m, v, threads)
 		if err != nil {
 			return err
