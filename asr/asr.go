@@ -45,6 +45,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/fastconformer"
 	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/asr/transducer"
@@ -224,6 +225,10 @@ type Options struct {
 	Device int
 	// TF32 lets a GPU multiply with less precision, see ort.SessionOptions.
 	TF32 bool
+	// Weights is INT8 or INT8Careful to let a CPU multiply with 8 bits; empty means FP32. A model of another
+	// structure than that of a FastConformer cannot, which is an error. Not for a GPU: with empty
+	// Provider, the CPU is taken.
+	Weights Precision
 	// MemoryLimit bounds the memory taken on the GPU, in bytes, but for some hundred MB of
 	// CUDA's own; 0 means no bound.
 	MemoryLimit int64
@@ -266,7 +271,9 @@ type Identity struct {
 	Digest string // see Bundle.Digest
 	Window Window
 	TF32   bool
-	Shift  time.Duration // the model's constant, see Card
+	// Weights are those of products of 8 bits: their precision, and how many bits they have on this machine.
+	Weights string        `json:",omitempty"`
+	Shift   time.Duration // the model's constant, see Card
 	// LM is the language model's digest, with its weights, and Beam the width of a search, if
 	// it is not the default.
 	LM   string `json:",omitempty"`
@@ -308,6 +315,9 @@ func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 		o.Window = DefaultWindow
 	}
 	id := Identity{Name: b.Card.Name, Digest: digest, Window: o.Window, TF32: o.TF32, Shift: b.Card.WordShift()}
+	if o.Weights.quantized() != fastconformer.Full {
+		id.Weights = fmt.Sprint(o.Weights, " ", quantizedBits())
+	}
 	if o.Decoding.Beam != beam.DefaultWidth {
 		id.Beam = o.Decoding.Beam
 	}
@@ -339,6 +349,19 @@ func (o *Options) validate() error {
 	case "", ort.CPU, ort.CUDA:
 	default:
 		return fmt.Errorf("asr: provider %q; want %q or %q", o.Provider, ort.CPU, ort.CUDA)
+	}
+	switch o.Weights {
+	case "", FP32:
+	case INT8, INT8Careful:
+		if o.Provider == ort.CUDA {
+			return fmt.Errorf("asr: %s is for CPUs; want fp32, tf32 or fp16 on a GPU", o.Weights)
+		}
+		o.Provider = ort.CPU
+		if o.Batch > 1 {
+			return fmt.Errorf("asr: batch of %d windows; in %s, a window's rows follow from all of its batch, so that it has to be 1", o.Batch, o.Weights)
+		}
+	default:
+		return fmt.Errorf("asr: weights in %s; want %s, %s or %s", o.Weights, FP32, INT8, INT8Careful)
 	}
 	if err := o.Decoding.Check(); err != nil {
 		return fmt.Errorf("asr: %w", err)

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/fastconformer"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/parallel"
 )
@@ -21,8 +22,10 @@ type Device struct {
 	// Reason says why the GPU is not used although nothing forbids it, and Hint what can be done.
 	Reason, Hint string
 	// Difference is the largest distance between log-probabilities of GPU and CPU on the
-	// speech that was compared at start; 0 on a CPU.
+	// speech that was compared at start; on a CPU, of the optimized graph and the export when it was made.
 	Difference float64
+	// Graph is the file that a CPU runs; empty if it is in memory.
+	Graph string
 	// Speed is how many seconds of audio the device alone computes in a second: a GPU by the
 	// largest batch that was compared, a CPU by the longest run that checked the model, as if all
 	// its workers were as fast as one alone. It is not exact on a CPU; 0 if it is not known.
@@ -88,13 +91,16 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 // useCPU lets workers share a session of the optimized graph, or of the export.
 func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) error {
 	var cpu *ort.Session
+	difference, file := 0.0, source.Path
 	exported := "that was asked for"
 	if !o.AsExported {
 		exported = ""
-		made, err := r.optimize(ctx, rt, source, o)
+		made, d, err := r.optimize(ctx, rt, source, o)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case err != nil && o.Weights.quantized() != fastconformer.Full && o.Weights != r.contract.Precision:
+			return &ModelError{r.bundle.Card.Name, fmt.Errorf("it does not run in %s: %w", o.Weights, err)}
 		case err != nil:
 			exported = err.Error()
 		default:
@@ -105,6 +111,9 @@ func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Sou
 			if err != nil {
 				return err
 			}
+			if cpu != nil {
+				difference, file = d, made.Path
+			}
 		}
 	}
 	if cpu == nil {
@@ -113,8 +122,11 @@ func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Sou
 			return err
 		}
 	}
+	if o.Weights.quantized() != fastconformer.Full {
+		r.contract.Precision = o.Weights
+	}
 	r.sessions = append(r.sessions, cpu)
-	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision, AsExported: exported}
+	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision, AsExported: exported, Difference: difference, Graph: file}
 	workers := max(o.Threads/o.sessionThreads(), 1)
 	r.device.Speed = r.probed * float64(workers)
 	var l lane

@@ -18,6 +18,10 @@ type Options struct {
 	// graph; else they are in the graph, which can have 2 GB.
 	Beside     io.Writer
 	BesideName string
+	// Precision says which products have weights of 8 bits.
+	Precision Precision
+	// Bits are those of such weights: 8, or 7 for processors whose products of 8 bits overflow, see Quantized.
+	Bits int
 	// Metadata is written into the graph.
 	Metadata map[string]string
 }
@@ -29,6 +33,12 @@ func (e *Encoder) Write(o Options) ([]byte, error) {
 		return nil, errors.New("fastconformer: windows of no rows")
 	}
 	w := &writer{Builder: graph.Builder{Beside: o.Beside, BesideName: o.BesideName}, e: e, rows: int(o.Rows)}
+	if o.Precision != Full {
+		if o.Bits != 7 && o.Bits != 8 {
+			return nil, fmt.Errorf("fastconformer: weights of %d bits; want 7 or 8", o.Bits)
+		}
+		w.quantizer = &quantizer{bits: o.Bits, careful: o.Precision == Careful, made: map[string][3]string{}}
+	}
 	if o.Beside == nil {
 		w.Grow(4*(e.weights()+2*w.rows*e.Width) + 1<<20)
 	}
@@ -73,6 +83,8 @@ type writer struct {
 	e      *Encoder
 	rows   int   // the most
 	failed error // the first error of reading weights
+
+	quantizer *quantizer // nil for weights of 32 bits
 
 	convolved string // what the last convolution of the subsampling makes, [batch channels rows bands/8]
 
@@ -134,6 +146,9 @@ func (w *writer) linear(x string, l *linear, by float32, name string) string {
 
 func (w *writer) product(x string, weights, bias []float32, name string) string {
 	out := len(bias)
+	if w.quantizer.takes(name) {
+		return w.quantized(x, weights, bias, name)
+	}
 	return w.Node("Gemm", name, []string{x, w.Floats(name+".weight", weights, len(weights)/out, out), w.Floats(name+".bias", bias, out)})
 }
 

@@ -99,20 +99,6 @@ func decodeLinear(r *reader, x []int64, depth, order int) error {
 	return nil
 }
 
-// predict adds to every sample what the coefficients make of those before it.
-func predict(x, coefficients []int64, shift uint) {
-	order := len(coefficients)
-	for i := order; i < len(x); i++ {
-		past := x[i-order : i]
-		past = past[:len(coefficients)]
-		sum := int64(0)
-		for k, c := range coefficients {
-			sum += c * past[k]
-		}
-		x[i] += sum >> shift
-	}
-}
-
 // decodeDifferences reads the first samples as they are, and the differences of the
 // others from their prediction.
 func decodeDifferences(r *reader, x []int64, depth, order int) error {
@@ -161,24 +147,38 @@ func decodeRice(r *reader, x []int64, order int) error {
 // readRice reads Rice codes: a quotient in unary and k bits of rest, with the sign in
 // the lowest bit of the number they make.
 func readRice(r *reader, x []int64, k int) bool {
-	for i := range x {
-		if r.pos >= r.end {
-			r.short = true
+	for {
+		x = x[r.riceCodes(x, k):]
+		if len(x) == 0 {
+			break
+		}
+		v := uint64(r.unary())<<k | r.take(k)
+		if r.short {
 			return false
 		}
-		var v uint64
-		w := r.look()
-		if z := bits.LeadingZeros64(w); z+1+k <= 56 {
-			w <<= z + 1
-			v = uint64(z)<<k | w>>1>>(63-k)
-			r.pos += z + 1 + k
-		} else {
-			v = uint64(r.unary())<<k | r.take(k)
-		}
-		x[i] = int64(v>>1) ^ -int64(v&1)
+		x[0] = int64(v>>1) ^ -int64(v&1)
+		x = x[1:]
 	}
 	if r.pos > r.end {
 		r.short = true
 	}
 	return !r.short
+}
+
+// riceCodesGo does what riceBMI does.
+func (r *reader) riceCodesGo(x []int64, k int) (n int) {
+	for i := range x {
+		if r.pos >= r.end {
+			return i
+		}
+		w := r.look()
+		z := bits.LeadingZeros64(w)
+		if z+1+k > 64-r.pos&7 {
+			return i
+		}
+		v := uint64(z-1)<<k + w<<z>>(63-k)
+		r.pos += z + 1 + k
+		x[i] = int64(v>>1) ^ -int64(v&1)
+	}
+	return len(x)
 }

@@ -3,6 +3,7 @@ package mpeg
 import (
 	"errors"
 	"math"
+	mathbits "math/bits"
 )
 
 var errHuffman = errors.New("codes run over their end")
@@ -10,8 +11,9 @@ var errHuffman = errors.New("codes run over their end")
 // codes is a Huffman table to look codes up in: the first eight bits of a code lead to
 // its leaf, or to a second table for the rest. An entry is
 //
-//	depth<<8 | first<<4 | second    a leaf, with the length of its whole code
-//	link | bits<<24 | index         the place of a second table and the bits it takes
+//	taken<<16 | depth<<8 | first<<4 | second    a leaf: the length of its code with and
+//	                                            without the signs that follow, its values
+//	link | bits<<24 | index                     a second table's place and the bits it takes
 type codes struct {
 	entries []uint32
 	linbits int
@@ -22,8 +24,10 @@ const (
 	link      = 1 << 31
 )
 
-// buildCodes makes a table from the leaves of a tree, from left to right.
-func buildCodes(leaves []uint16, linbits int) codes {
+// buildCodes makes a table from the leaves of a tree, from left to right: depth<<8 and the
+// values. signs is by how much signs lengthen a leaf's code.
+func buildCodes(leaves []uint16, signs func(leaf uint16) int, linbits int) codes {
+	entry := func(leaf uint16) uint32 { return uint32(leaf) + uint32(int(leaf>>8)+signs(leaf))<<16 }
 	t := codes{entries: make([]uint32, 1<<firstBits), linbits: linbits}
 	const width = 24 // more than the longest code
 	for i, at := 0, 0; i < len(leaves); {
@@ -31,7 +35,7 @@ func buildCodes(leaves []uint16, linbits int) codes {
 		if depth <= firstBits {
 			first := at >> (width - firstBits)
 			for k := range 1 << (firstBits - depth) {
-				t.entries[first+k] = uint32(leaves[i])
+				t.entries[first+k] = entry(leaves[i])
 			}
 			at += 1 << (width - depth)
 			i++
@@ -49,7 +53,7 @@ func buildCodes(leaves []uint16, linbits int) codes {
 		for ; i < end; i++ {
 			depth := int(leaves[i] >> 8)
 			for range 1 << (deepest - depth) {
-				t.entries = append(t.entries, uint32(leaves[i]))
+				t.entries = append(t.entries, entry(leaves[i]))
 			}
 			at += 1 << (width - depth)
 		}
@@ -60,8 +64,15 @@ func buildCodes(leaves []uint16, linbits int) codes {
 // The tables by number; those without entries do not exist, but 0, which is all zeros.
 var (
 	pairCodes = buildPairCodes()
-	quadCodes = [2]codes{buildCodes(quadA, 0), buildCodes(quadB, 0)}
+	quadCodes = [2]codes{buildCodes(quadA, quadSigns, 0), buildCodes(quadB, quadSigns, 0)}
 )
+
+// Every value but zero has a sign.
+func pairSigns(leaf uint16) int { return int(oneIfAny(uint32(leaf>>4&15)) + oneIfAny(uint32(leaf&15))) }
+func quadSigns(leaf uint16) int { return mathbits.OnesCount16(leaf & 15) }
+
+// oneIfAny is 0 for 0 and 1 for 1 to 16.
+func oneIfAny(v uint32) uint32 { return (v + 15) >> 4 }
 
 func buildPairCodes() (t [32]codes) {
 	for n, leaves := range [17][]uint16{
@@ -69,10 +80,10 @@ func buildPairCodes() (t [32]codes) {
 		10: pair10, 11: pair11, 12: pair12, 13: pair13, 15: pair15, 16: pair16,
 	} {
 		if leaves != nil {
-			t[n] = buildCodes(leaves, 0)
+			t[n] = buildCodes(leaves, pairSigns, 0)
 		}
 	}
-	t[24] = buildCodes(pair24, 0)
+	t[24] = buildCodes(pair24, pairSigns, 0)
 	for i, bits := range [8]int{1, 2, 3, 4, 6, 8, 10, 13} {
 		t[16+i] = codes{t[16].entries, bits}
 	}
@@ -129,40 +140,60 @@ func readLines(r *bits, g *granule, end int, x *[lines]float32) (count int, err 
 	return at, nil
 }
 
-// readPairs decodes lines two by two, and says whether end was respected.
+// readPairs decodes lines two by two, and says whether end was respected. Signs are random,
+// so nothing in it branches on them, nor on whether a value has one.
 func readPairs(r *bits, t *codes, end int, x []float32) bool {
 	pos := r.pos
-	for i := 0; i+1 < len(x); i += 2 {
+	for ; len(x) >= 2; x = x[2:] {
 		if pos >= end {
 			return false
 		}
 		r.pos = pos
 		w := r.look()
 		e := t.lookUp(w)
-		n := e >> 8
-		w <<= n
-		pos += int(n)
-		for k, v := range [2]uint32{e >> 4 & 15, e & 15} {
-			if v == 0 {
-				x[i+k] = 0
-				continue
-			}
-			if v == 15 && t.linbits > 0 {
-				v += uint32(w >> (64 - t.linbits))
-				w <<= t.linbits
-				pos += t.linbits
-			}
-			f := powers[v&255]
-			if v > 255 {
-				f = power43(int(v))
-			}
-			x[i+k] = math.Float32frombits(math.Float32bits(f) | uint32(w>>63)<<31)
-			w <<= 1
-			pos++
+		w <<= e >> 8 & 63
+		first, second := e>>4&15, e&15
+		if t.linbits > 0 && (first == 15 || second == 15) {
+			pos += int(e>>8&63) + t.escaped(w, first, second, (*[2]float32)(x))
+			continue
 		}
+		pos += int(e >> 16)
+		any := oneIfAny(first)
+		x[0] = signed(powers[first], uint32(w>>63)&any)
+		w <<= any & 63
+		x[1] = signed(powers[second], uint32(w>>63)&oneIfAny(second))
 	}
 	r.pos = pos
 	return pos <= end
+}
+
+// signed gives f, which is not negative, a sign of 1 or 0.
+func signed(f float32, sign uint32) float32 {
+	return math.Float32frombits(math.Float32bits(f) | sign<<31)
+}
+
+// escaped decodes what follows a code with a value of 15, to which more is added, and
+// returns how many bits that took.
+func (t *codes) escaped(w uint64, first, second uint32, x *[2]float32) (taken int) {
+	for k, v := range [2]uint32{first, second} {
+		x[k] = 0
+		if v == 0 {
+			continue
+		}
+		if v == 15 {
+			v += uint32(w >> (64 - t.linbits))
+			w <<= t.linbits
+			taken += t.linbits
+		}
+		f := powers[v&255]
+		if v > 255 {
+			f = power43(int(v))
+		}
+		x[k] = signed(f, uint32(w>>63))
+		w <<= 1
+		taken++
+	}
+	return taken
 }
 
 // readQuads decodes lines of 0 and ±1 four by four until end, and returns the line
@@ -171,17 +202,14 @@ func readQuads(r *bits, t *codes, end int, x *[lines]float32, at int) int {
 	for ; at+4 <= lines && r.pos < end; at += 4 {
 		w := r.look()
 		e := t.lookUp(w)
-		n := e >> 8
-		w <<= n
-		for k := range 4 {
-			x[at+k] = 0
-			if e<<k&8 != 0 {
-				x[at+k] = math.Float32frombits(math.Float32bits(1) | uint32(w>>63)<<31)
-				w <<= 1
-				n++
-			}
+		w <<= e >> 8 & 63
+		quad := (*[4]float32)(x[at:])
+		for k := range quad {
+			any := e << k >> 3 & 1
+			quad[k] = signed(float32(any), uint32(w>>63)&any)
+			w <<= any
 		}
-		r.pos += int(n)
+		r.pos += int(e >> 16)
 		if r.pos > end {
 			break
 		}

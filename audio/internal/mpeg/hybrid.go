@@ -9,6 +9,7 @@ import "math"
 // A transform of this size with its window, the three short ones in a row where there
 // are any, and the inversion of every other sample in odd subbands are together one
 // matrix of 18 by 36: made from their definitions once, and fast by vector arithmetic.
+// Where all blocks are long, long.go has a faster way.
 
 const (
 	subbands = 32
@@ -112,13 +113,23 @@ func (l *layout) reorder(x, scratch *[lines]float32) {
 
 // channel is the memory of the filter banks of one channel.
 type channel struct {
-	overlap [subbands][slots]float32
+	overlap [slots][subbands]float32
 	active  int // subbands whose overlap may differ from zero
+	rows    [slots][subbands]float32
 	synth   synthesis
 }
 
 // hybrid transforms the first n lines (the rest are zero) into out, slot by slot.
 func (c *channel) hybrid(h Header, g *granule, x *[lines]float32, n int, out *[slots][subbands]float32) {
+	used := (n + slots - 1) / slots
+	if used > 0 {
+		// Butterflies reach eight lines into the next subband.
+		used = min(used+1, subbands)
+	}
+	if g.blockType != blockShort && !g.mixed {
+		c.long(g.blockType, x, used, out)
+		return
+	}
 	long, normal := subbands, 0 // how many are long, and have the ordinary window
 	if g.mixed {
 		normal = mixedSubbands(h)
@@ -126,20 +137,16 @@ func (c *channel) hybrid(h Header, g *granule, x *[lines]float32, n int, out *[s
 	if g.blockType == blockShort {
 		long = normal
 	}
-	used := (n + slots - 1) / slots
 	if used > 0 {
-		// Butterflies reach eight lines into the next subband.
-		used = min(used+1, subbands)
 		unalias(x, min(used, long)-1)
 	}
 	var y [imdctOut]float32
 	for sb := range max(used, c.active) {
-		over := &c.overlap[sb]
 		if sb >= used {
-			for i := range over {
-				out[i][sb] = over[i]
+			for i := range out {
+				out[i][sb] = c.overlap[i][sb]
+				c.overlap[i][sb] = 0
 			}
-			*over = [slots]float32{}
 			continue
 		}
 		block := g.blockType
@@ -147,9 +154,9 @@ func (c *channel) hybrid(h Header, g *granule, x *[lines]float32, n int, out *[s
 			block = blockLong
 		}
 		multiply(y[:], x[sb*slots:sb*slots+slots], imdct[block][sb&1][:])
-		for i := range over {
-			out[i][sb] = over[i] + y[i]
-			over[i] = y[slots+i]
+		for i := range out {
+			out[i][sb] = c.overlap[i][sb] + y[i]
+			c.overlap[i][sb] = y[slots+i]
 		}
 	}
 	for sb := max(used, c.active); sb < subbands; sb++ {

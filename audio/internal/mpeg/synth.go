@@ -18,12 +18,14 @@ type synthesis struct {
 	v [(synthPast + slots) * synthVector]float32
 }
 
-// synthMatrix is the cosine matrix row by subband, but only the 32 columns that the
-// others repeat: cos(m(2k+1)π/64).
-var synthMatrix = func() (m [subbands * subbands]float32) {
-	for k := range subbands {
+// synthMatrix is the cosine matrix, row by subband: cos(c(2k+1)π/64) for the 32 arguments c
+// that the others repeat, of which it has the even ones and then the odd ones. Subbands k
+// and 31-k have the same cosine at even arguments, and the opposite one at odd arguments,
+// so that sixteen rows do.
+var synthMatrix = func() (m [2][256]float32) {
+	for k := range 16 {
 		for c := range subbands {
-			m[k*subbands+c] = float32(math.Cos(float64(c*(2*k+1)) * math.Pi / 64))
+			m[c%2][k*16+c/2] = float32(math.Cos(float64(c*(2*k+1)) * math.Pi / 64))
 		}
 	}
 	return m
@@ -47,18 +49,8 @@ var synthWindow = func() (w [16 * subbands]float32) {
 
 // run turns slots of subbands into sound; out has 32 samples for each slot.
 func (s *synthesis) run(in *[slots][subbands]float32, out *[slots * subbands]float32) {
-	var d [subbands]float32
-	for t := range in {
-		multiply(d[:], in[t][:], synthMatrix[:])
-		v := (*[synthVector]float32)(s.v[(synthPast+t)*synthVector:])
-		// v[i] = cos((16+i)(2k+1)π/64), of which d holds the arguments 0 to 31.
-		for i := range 16 {
-			v[i] = d[16+i]
-			v[32-i] = -d[16+i]
-			v[48-i] = -d[i]
-			v[48+i] = -d[i]
-		}
-		v[16] = 0
+	vectors((*[slots * synthVector]float32)(s.v[synthPast*synthVector:]), in, &synthMatrix)
+	for t := range slots {
 		weigh((*[subbands]float32)(out[t*subbands:]), s.v[t*synthVector:(t+synthPast+1)*synthVector], &synthWindow)
 	}
 	copy(s.v[:], s.v[slots*synthVector:])

@@ -81,6 +81,31 @@ func TestVectorAndPlainArithmeticGiveTheSameBits(t *testing.T) {
 			multiplyGo(b, x, m)
 			same("multiply", a, b)
 		}
+		var in [slots][subbands]float32
+		for t := range in {
+			copy(in[t][:], noise(subbands))
+		}
+		var p, q [slots * synthVector]float32
+		vectors(&p, &in, &synthMatrix)
+		vectorsGo(&q, &in, &synthMatrix)
+		same("vectors", p[:], q[:])
+		var out, plainOut, over, plainOver, z, plainZ [slots][subbands]float32
+		x := (*[lines]float32)(noise(lines))
+		transpose(&z, x)
+		transposeGo(&plainZ, x)
+		unaliasRows(&z, &aliasCos, &aliasSin)
+		unaliasGo(&plainZ, &aliasCos, &aliasSin)
+		copy(over[3][:], noise(subbands))
+		plainOver = over
+		for _, from := range []int{0, 16} {
+			imdctRows(&out, &over, &z, from, &longCosines, &longWindows[blockStart])
+			imdctGo(&plainOut, &plainOver, &plainZ, from, &longCosines, &longWindows[blockStart])
+		}
+		for k := range z {
+			same("rows", z[k][:], plainZ[k][:])
+			same("imdct", out[k][:], plainOut[k][:])
+			same("overlap", over[k][:], plainOver[k][:])
+		}
 		v := noise(16 * synthVector)
 		var a, b [32]float32
 		weigh(&a, v, &synthWindow)

@@ -35,3 +35,33 @@ func weighGo(out *[32]float32, v []float32, w *[512]float32) {
 	}
 	*out = sum
 }
+
+// vectorsGo makes the vector of every slot: v[i] is the sum of cos((16+i)(2k+1)π/64) over
+// the subbands k. The order of additions is that of the AVX twin.
+func vectorsGo(v *[slots * synthVector]float32, in *[slots][subbands]float32, m *[2][256]float32) {
+	for t := range in {
+		x := &in[t]
+		var even, odd [16]float32
+		for k := range 16 {
+			sum, difference := x[k]+x[31-k], x[k]-x[31-k]
+			p, q := (*[16]float32)(m[0][k*16:]), (*[16]float32)(m[1][k*16:])
+			for c := range even {
+				even[c] += float32(sum * p[c])
+				odd[c] += float32(difference * q[c])
+			}
+		}
+		y := (*[synthVector]float32)(v[t*synthVector:])
+		y[16] = 0
+		for c := range subbands {
+			d := even[c/2]
+			if c%2 == 1 {
+				d = odd[c/2]
+			}
+			if c < 16 {
+				y[48-c], y[48+c] = -d, -d
+			} else {
+				y[c-16], y[48-c] = d, -d
+			}
+		}
+	}
+}

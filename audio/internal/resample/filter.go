@@ -22,10 +22,13 @@ type Filter struct {
 	step     int // down / up
 	rest     int // down % up
 
-	taps  int       // inputs an output is made of; 0 for the input that is left as it is
-	rows  int       // phases in the table
-	exact bool      // rows == up: every phase has a row
-	table []float32 // rows (and one more if not exact) of taps coefficients
+	taps int // inputs an output is made of; 0 for the input that is left as it is
+
+	// Where every phase has coefficients of its own, outputs are made in tiles. Elsewhere
+	// the table has a row for each of a number of phases, and one more.
+	tiling *tiling
+	rows   int
+	table  []float32 // rows of taps coefficients
 }
 
 // New returns the filter for an input of rate samples per second.
@@ -41,18 +44,26 @@ func New(rate int) (*Filter, error) {
 	}
 
 	// Going down, the kernel widens so that its cut-off follows the output's Nyquist
-	// frequency. A whole number of lanes suits dot; the window is zero out there.
+	// frequency.
 	scale := min(1, float64(Rate)/float64(rate))
-	half := (int(math.Ceil(crossings/scale)) + lanes/2 - 1) / (lanes / 2) * (lanes / 2)
-	f.taps = 2 * half
-
-	f.rows, f.exact = f.up, true
-	rows := f.rows
-	if f.up*f.taps > maxTable {
-		f.rows, f.exact = int(math.Ceil(finePhases*scale)), false
-		rows = f.rows + 1
+	half := int(math.Ceil(crossings / scale))
+	f.taps, f.rows = 2*half, f.up
+	if t := newTiling(f); len(t.first)*t.taps*high <= maxTable {
+		f.tabulate(half, scale)
+		t.fill(f)
+		f.tiling, f.table = t, nil
+		return f, nil
 	}
-	f.table = make([]float32, rows*f.taps)
+	// A whole number of lanes suits dot; the window is zero out there.
+	half = (half + lanes/2 - 1) / (lanes / 2) * (lanes / 2)
+	f.taps, f.rows = 2*half, int(math.Ceil(finePhases*scale))
+	f.tabulate(half, scale)
+	return f, nil
+}
+
+// tabulate computes the coefficients of all rows, and of one more.
+func (f *Filter) tabulate(half int, scale float64) {
+	f.table = make([]float32, (f.rows+1)*f.taps)
 	row := make([]float64, f.taps)
 	for p := range f.rows/2 + 1 {
 		// Each row sums to one: a constant stays that constant, whatever the phase.
@@ -66,24 +77,20 @@ func New(rate int) (*Filter, error) {
 		mirror := f.rows - p
 		for k, v := range row {
 			f.table[p*f.taps+k] = float32(v / sum)
-			if mirror < rows {
-				f.table[mirror*f.taps+f.taps-1-k] = float32(v / sum)
-			}
+			f.table[mirror*f.taps+f.taps-1-k] = float32(v / sum)
 		}
 	}
-	return f, nil
 }
 
-// at returns the output at the given phase; x holds its taps.
+// row returns the coefficients of a row of the table.
+func (f *Filter) row(n int) []float32 { return f.table[n*f.taps : (n+1)*f.taps] }
+
+// at returns the output at the given phase by interpolation between rows; x holds its taps.
 func (f *Filter) at(x []float32, phase int) float32 {
-	if f.exact {
-		return dot(x, f.table[phase*f.taps:(phase+1)*f.taps])
-	}
 	fine := phase * f.rows
 	p := fine / f.up
 	weight := float32(fine%f.up) / float32(f.up)
-	a := dot(x, f.table[p*f.taps:(p+1)*f.taps])
-	b := dot(x, f.table[(p+1)*f.taps:(p+2)*f.taps])
+	a, b := dot(x, f.row(p)), dot(x, f.row(p+1))
 	return a + float32(weight*(b-a))
 }
 

@@ -11,14 +11,14 @@
 //	passband    within 0.1 dB up to 7 kHz (of 8)
 //	stop band   below -90 dB from 8 kHz on, so that nothing folds back
 //
-// When the rate shares enough factors with 16000 (44100 needs 160 phases, 48000 one) the
-// table holds every phase that occurs; odd rates such as 11127 Hz interpolate linearly
-// between neighbours of a table of at most 1024 rows, with an error far below the stop
-// band.
+// When the rate shares enough factors with 16000 (44100 needs 160 phases, 48000 one) every
+// phase that occurs has coefficients, and outputs of the same phase are made side by side;
+// see tile.go. Odd rates such as 11127 Hz interpolate linearly between neighbours of a
+// table of at most 1024 rows, with an error far below the stop band.
 //
-// Sums are made in float32 in a fixed order of 32 lanes, by AVX on amd64 and by Go
-// elsewhere, with the same bits as the result. As every output depends only on its
-// absolute position, cutting the input into other blocks changes nothing.
+// Sums are made in float32 in a fixed order, by AVX on amd64 and by Go elsewhere, with the
+// same bits as the result. As every output depends only on its absolute position, cutting
+// the input into other blocks changes nothing.
 //
 // J. O. Smith, Digital Audio Resampling Home Page, is the classic description.
 package resample
@@ -48,12 +48,18 @@ type Resampler struct {
 	next  int64 // index of the next output sample
 	pos   int64 // floor(next · down / up), its position in the input
 	phase int   // next · down mod up
+	skip  int64 // outputs from next on that nobody asked for
+
+	scratch []float32 // of a block of tiles
 }
 
 // Resampler returns a converter whose first input is input sample 0 of a recording and
 // whose first output is output sample 0.
 func (f *Filter) Resampler() *Resampler {
 	r := &Resampler{f: f}
+	if f.tiling != nil {
+		r.scratch = make([]float32, f.tiling.rows*width)
+	}
 	r.StartAt(0)
 	return r
 }
@@ -62,9 +68,13 @@ func (f *Filter) Resampler() *Resampler {
 // must be written next. Outputs are the same as if everything before had been written.
 func (r *Resampler) StartAt(out int64) (in int64) {
 	f := r.f
-	r.next = out
-	r.pos = out / int64(f.up) * int64(f.down)
-	rest := out % int64(f.up) * int64(f.down)
+	r.next, r.skip = out, 0
+	if f.tiling != nil {
+		r.skip = out % int64(f.tiling.period.outputs)
+		r.next -= r.skip
+	}
+	r.pos = r.next / int64(f.up) * int64(f.down)
+	rest := r.next % int64(f.up) * int64(f.down)
 	r.pos += rest / int64(f.up)
 	r.phase = int(rest % int64(f.up))
 
@@ -81,8 +91,9 @@ func (r *Resampler) StartAt(out int64) (in int64) {
 	return r.in
 }
 
-// Append resamples src, the next samples of the input, and appends to dst every output
-// sample that is now determined.
+// Append resamples src, the next samples of the input, and appends to dst the output
+// samples that are determined. It may hold some back, a fraction of a second, to compute
+// them together with later ones.
 func (r *Resampler) Append(dst, src []float32) []float32 {
 	r.in += int64(len(src))
 	if r.f.taps == 0 {
@@ -94,7 +105,11 @@ func (r *Resampler) Append(dst, src []float32) []float32 {
 		n := min(len(src), 4096)
 		r.buf = append(r.buf, src[:n]...)
 		src = src[n:]
-		dst = r.drain(dst, 1<<62)
+		if r.f.tiling != nil {
+			dst = r.drainTiles(dst)
+		} else {
+			dst = r.drain(dst, 1<<62)
+		}
 	}
 	return dst
 }
@@ -106,15 +121,42 @@ func (r *Resampler) Finish(dst []float32) []float32 {
 		return dst
 	}
 	end := Length(r.f.rate, r.in)
-	if r.next >= end {
-		return dst
+	if r.f.tiling == nil {
+		if r.next >= end {
+			return dst
+		}
+		r.buf = append(r.buf, make([]float32, r.f.taps)...)
+		return r.drain(dst, end)
 	}
-	r.buf = append(r.buf, make([]float32, r.f.taps)...)
-	return r.drain(dst, end)
+	from := len(dst)
+	for r.next < end {
+		r.buf = append(r.buf, make([]float32, max(0, r.f.tiling.need()-len(r.buf)))...)
+		dst = r.drainTiles(dst)
+	}
+	// The last block goes on in the silence.
+	extra := int(r.next - end)
+	r.next = end
+	return dst[:max(from, len(dst)-extra)]
 }
 
-// drain computes outputs before end while all their taps are in buf, then drops the
-// input that no later output needs.
+// drainTiles computes all whole blocks of tiles.
+func (r *Resampler) drainTiles(dst []float32) []float32 {
+	t, at := r.f.tiling, 0
+	for ; len(r.buf)-at >= t.need(); at += width * t.inputs {
+		n, from := width*t.outputs, len(dst)
+		dst = slices.Grow(dst, n)[:from+n]
+		t.block(dst[from:], r.buf[at:], r.scratch)
+		r.next += int64(n)
+		if skip := min(int(r.skip), n); skip > 0 {
+			dst = dst[:from+copy(dst[from:], dst[from+skip:])]
+			r.skip -= int64(skip)
+		}
+	}
+	r.drop(at)
+	return dst
+}
+
+// drain computes outputs before end one by one while all their taps are in buf.
 func (r *Resampler) drain(dst []float32, end int64) []float32 {
 	f := r.f
 	at := int(r.pos - int64(f.taps/2-1) - r.base) // first tap's index in buf
@@ -137,10 +179,14 @@ func (r *Resampler) drain(dst []float32, end int64) []float32 {
 	r.next += int64(n)
 	r.pos += int64(at - first)
 	r.phase = phase
-	drop := min(at, len(r.buf))
-	r.buf = r.buf[:copy(r.buf, r.buf[drop:])]
-	r.base += int64(drop)
+	r.drop(min(at, len(r.buf)))
 	return dst
+}
+
+// drop leaves out the first n samples of buf, which no later output needs.
+func (r *Resampler) drop(n int) {
+	r.buf = r.buf[:copy(r.buf, r.buf[n:])]
+	r.base += int64(n)
 }
 
 // Length returns how many output samples n input samples give: n·16000/rate rounded to

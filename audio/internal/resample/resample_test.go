@@ -128,7 +128,9 @@ func TestSixteenKilohertzPassesUntouched(t *testing.T) {
 func TestCuttingTheInputAnywhereChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := rapid.SampledFrom(rates).Draw(t, "rate")
-		src := noise(rapid.IntRange(0, 6000).Draw(t, "samples"), rapid.Uint64().Draw(t, "seed"))
+		// Up to some blocks of tiles at most rates, or up to what has none.
+		samples := rapid.OneOf(rapid.IntRange(0, 6000), rapid.IntRange(0, 40000)).Draw(t, "samples")
+		src := noise(samples, rapid.Uint64().Draw(t, "seed"))
 		f, err := New(rate)
 		if err != nil {
 			t.Fatal(err)
@@ -144,7 +146,7 @@ func TestCuttingTheInputAnywhereChangesNothing(t *testing.T) {
 		in := int(r.StartAt(int64(start)))
 		var got []float32
 		for rest := src[min(in, len(src)):]; len(rest) > 0; {
-			n := min(len(rest), rapid.IntRange(1, 2500).Draw(t, "piece"))
+			n := min(len(rest), rapid.OneOf(rapid.IntRange(1, 2500), rapid.IntRange(1, 12000)).Draw(t, "piece"))
 			got = r.Append(got, rest[:n])
 			rest = rest[n:]
 		}
@@ -225,6 +227,9 @@ func TestTablesStayBounded(t *testing.T) {
 		if len(f.table) > maxTable+f.taps {
 			t.Errorf("%d Hz: the table has %d coefficients", rate, len(f.table))
 		}
+		if f.tiling != nil && len(f.tiling.table) > maxTable {
+			t.Errorf("%d Hz: the tiles have %d coefficients", rate, len(f.tiling.table))
+		}
 	}
 }
 
@@ -237,6 +242,22 @@ func TestBothDotProductsGiveTheSameBits(t *testing.T) {
 		x, h := noise(n+3, seed)[3:], noise(n, seed+1)
 		if a, b := dot(x, h), dotLanes(x, h); math.Float32bits(a) != math.Float32bits(b) {
 			t.Fatalf("dot %v, dotLanes %v", a, b)
+		}
+	})
+}
+
+func TestBothTilesGiveTheSameBits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 300).Draw(t, "rows")
+		seed := rapid.Uint64().Draw(t, "seed")
+		x, h := noise(n*width+3, seed)[3:], noise(n*high, seed+1)
+		var a, b [high * width]float32
+		tile(&a, x, h)
+		tileGo(&b, x, h)
+		for i := range a {
+			if math.Float32bits(a[i]) != math.Float32bits(b[i]) {
+				t.Fatalf("sum %d: tile %v, tileGo %v", i, a[i], b[i])
+			}
 		}
 	})
 }
