@@ -37,15 +37,18 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr/beam"
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/fastconformer"
 	"github.com/asr-backend/asr-backend/asr/mel"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/asr/transducer"
+	"github.com/asr-backend/asr-backend/internal/digests"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -83,17 +86,11 @@ func New(ctx context.Context, r *ort.Runtime, b *Bundle, o Options) (*Recognizer
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	digest, err := b.Digest()
+	identity, err := o.Identify(b)
 	if err != nil {
 		return nil, err
 	}
-	words := ""
-	if l := o.Decoding.LanguageModel(b); l != nil {
-		if words, err = l.Digest(); err != nil {
-			return nil, err
-		}
-	}
-	rec := &Recognizer{bundle: b, identity: o.Identity(b, digest, words), vocabulary: b.Vocabulary, window: o.Window, melWorkers: o.Threads, seed: maphash.MakeSeed(), prepare: mel.Normalize}
+	rec := &Recognizer{bundle: b, identity: identity, vocabulary: b.Vocabulary, window: o.Window, melWorkers: o.Threads, seed: maphash.MakeSeed(), prepare: mel.Normalize}
 	if rec.decoder, err = newDecoder(b, &o.Decoding); err != nil {
 		return nil, err
 	}
@@ -128,26 +125,25 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	if err := r.contract.signature(signature, &r.bundle.Card, r.vocabulary, r.bundle.second); err != nil {
 		return &ModelError{r.bundle.Card.Name, err}
 	}
-	cpu, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
-	if err != nil {
-		return &ModelError{r.bundle.Card.Name, err}
-	}
-	if err := r.check(ctx, rt, cpu); err != nil {
-		return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
-	}
 	if r.contract.Encoder {
 		if err := r.loadTransducer(rt); err != nil {
-			return errors.Join(&ModelError{r.bundle.Card.Name, err}, cpu.Close())
+			return &ModelError{r.bundle.Card.Name, err}
 		}
 	}
 	r.window.Rows = min(r.window.Rows, r.contract.MaxRows)
-	if r.contract.RawFeatures {
-		r.prepare = mel.Transpose
+	return r.place(ctx, rt, source, o)
+}
+
+// open loads a graph on the CPU and checks it.
+func (r *Recognizer) open(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (*ort.Session, error) {
+	s, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
+	if err != nil {
+		return nil, &ModelError{r.bundle.Card.Name, err}
 	}
-	if r.bank, err = mel.NewBank(r.contract.Bands); err != nil {
-		return errors.Join(err, cpu.Close())
+	if err := r.check(ctx, rt, s); err != nil {
+		return nil, errors.Join(&ModelError{r.bundle.Card.Name, err}, s.Close())
 	}
-	return r.place(ctx, rt, source, cpu, o)
+	return s, nil
 }
 
 // check probes the loaded model.
@@ -159,7 +155,20 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 	if err := r.contract.metadata(meta); err != nil {
 		return err
 	}
-	r.probed, err = r.contract.probe(ctx, rt, s)
+	r.contract.Unnormalised = false
+	if r.probed, err = r.contract.probe(ctx, rt, s); err != nil {
+		return err
+	}
+	if r.contract.Padding = false; meta[optimizedKey] == "" { // an optimized graph has no masks
+		if err := r.contract.probePadding(ctx, rt, s); err != nil {
+			return err
+		}
+	}
+	r.window.Rows = min(r.window.Rows, r.contract.MaxRows) // the graph may say less than the card
+	if r.contract.RawFeatures {
+		r.prepare = mel.Transpose
+	}
+	r.bank, err = mel.NewBank(r.contract.Bands)
 	return err
 }
 
@@ -215,6 +224,10 @@ type Options struct {
 	Device int
 	// TF32 lets a GPU multiply with less precision, see ort.SessionOptions.
 	TF32 bool
+	// Weights is INT8 or INT8Careful to let a CPU multiply with 8 bits; empty means FP32. A model of another
+	// structure than that of a FastConformer cannot, which is an error. Not for a GPU: with empty
+	// Provider, the CPU is taken.
+	Weights Precision
 	// MemoryLimit bounds the memory taken on the GPU, in bytes, but for some hundred MB of
 	// CUDA's own; 0 means no bound.
 	MemoryLimit int64
@@ -227,6 +240,13 @@ type Options struct {
 	Background bool
 	// Window is the geometry of runs; zero means DefaultWindow.
 	Window Window
+	// AsExported lets a CPU run the graph as it was exported, to compare with.
+	AsExported bool
+	// Cache is a folder for optimized graphs of models whose own folder cannot be written; with empty,
+	// such models run as they were exported.
+	Cache string
+	// Digests remembers digests of models, if it is set.
+	Digests *digests.Cache
 	// Decoding says how texts are found.
 	Decoding Decoding
 	// Observe, if set, is called after every batch, from the worker's goroutine.
@@ -250,13 +270,41 @@ type Identity struct {
 	Digest string // see Bundle.Digest
 	Window Window
 	TF32   bool
-	Shift  time.Duration // the model's constant, see Card
+	// Weights are those of products of 8 bits: their precision, and how many bits they have on this machine.
+	Weights string        `json:",omitempty"`
+	Shift   time.Duration // the model's constant, see Card
 	// LM is the language model's digest, with its weights, and Beam the width of a search, if
 	// it is not the default.
 	LM   string `json:",omitempty"`
 	Beam int    `json:",omitempty"`
 	// Transducer is what the text of a transducer depends on beside its files.
 	Transducer string `json:",omitempty"`
+}
+
+// Identify returns the identity of a bundle that New would load with these options. It reads the files of
+// the bundle, unless o.Digests knows them.
+func (o Options) Identify(b *Bundle) (Identity, error) {
+	var files []string
+	if b.Dir != "" {
+		for _, name := range b.DigestFiles() {
+			files = append(files, filepath.Join(b.Dir, name))
+		}
+	}
+	digest, err := o.Digests.Get(filepath.Join(b.Dir, b.Graph), files, b.Digest)
+	if err != nil {
+		return Identity{}, err
+	}
+	words := ""
+	if l := o.Decoding.LanguageModel(b); l != nil {
+		files = nil
+		if l.Path != "" {
+			files = []string{l.Path}
+		}
+		if words, err = o.Digests.Get(l.Path, files, l.Digest); err != nil {
+			return Identity{}, err
+		}
+	}
+	return o.Identity(b, digest, words), nil
 }
 
 // Identity returns the identity of a bundle that New would load with these options. The digests
@@ -266,6 +314,9 @@ func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 		o.Window = DefaultWindow
 	}
 	id := Identity{Name: b.Card.Name, Digest: digest, Window: o.Window, TF32: o.TF32, Shift: b.Card.WordShift()}
+	if o.Weights.quantized() != fastconformer.Full {
+		id.Weights = fmt.Sprint(o.Weights, " ", quantizedBits())
+	}
 	if o.Decoding.Beam != beam.DefaultWidth {
 		id.Beam = o.Decoding.Beam
 	}
@@ -290,13 +341,26 @@ func (o *Options) validate() error {
 	if o.Window == (Window{}) {
 		o.Window = DefaultWindow
 	}
-	if w := o.Window; w.Context < 1 || w.step() < 1 || w.Rows > MaxRows {
-		return fmt.Errorf("asr: window of %d rows with %d rows of context: the context must be at least 1 and less than half, and the window at most %d rows", w.Rows, w.Context, MaxRows)
+	if w := o.Window; w.Context < 1 || w.step() < 1 || w.Rows > MaxRows || w.Last < 0 || w.Last > w.Rows {
+		return fmt.Errorf("asr: window of %d rows with %d rows of context, and the last one of at least %d: the context must be at least 1 and less than half, and the window at most %d rows", w.Rows, w.Context, w.Last, MaxRows)
 	}
 	switch o.Provider {
 	case "", ort.CPU, ort.CUDA:
 	default:
 		return fmt.Errorf("asr: provider %q; want %q or %q", o.Provider, ort.CPU, ort.CUDA)
+	}
+	switch o.Weights {
+	case "", FP32:
+	case INT8, INT8Careful:
+		if o.Provider == ort.CUDA {
+			return fmt.Errorf("asr: %s is for CPUs; want fp32, tf32 or fp16 on a GPU", o.Weights)
+		}
+		o.Provider = ort.CPU
+		if o.Batch > 1 {
+			return fmt.Errorf("asr: batch of %d windows; in %s, a window's rows follow from all of its batch, so that it has to be 1", o.Batch, o.Weights)
+		}
+	default:
+		return fmt.Errorf("asr: weights in %s; want %s, %s or %s", o.Weights, FP32, INT8, INT8Careful)
 	}
 	if err := o.Decoding.Check(); err != nil {
 		return fmt.Errorf("asr: %w", err)

@@ -143,40 +143,45 @@ func (p Precision) normalisedWithin() float64 {
 	return 1e-3
 }
 
-// probe runs the model on noise of several lengths and checks row counts, that rows are
-// distributions, and whether padding changes valid rows. It returns how many seconds of audio the
-// session computes in a second, by the last and longest run, after the first ones have warmed it up.
+// probe runs the model on noise of several lengths and checks row counts and that rows are
+// distributions. It returns how many seconds of audio the session computes in a second, by the last and
+// longest run, after the first ones have warmed it up.
 func (c *Contract) probe(ctx context.Context, r *ort.Runtime, s *ort.Session) (speed float64, err error) {
 	for _, frames := range []timeline.Frame{1, 8, 9, 64, 257} {
+		start := time.Now()
 		rows, err := c.run(ctx, r, s, int(frames), int(frames))
 		if err != nil {
 			return 0, fmt.Errorf("a run of %d frames failed, as with a model that does not subsample by 8: %w", frames, err)
 		}
+		took := max(time.Since(start), time.Microsecond)
+		speed = frames.Sample().Duration().Seconds() / took.Seconds()
 		if err := c.check(rows); err != nil {
 			return 0, fmt.Errorf("%w (probe of %d frames)", err, frames)
 		}
 	}
+	return speed, nil
+}
+
+// probePadding finds out whether padding changes valid rows.
+func (c *Contract) probePadding(ctx context.Context, r *ort.Runtime, s *ort.Session) error {
 	const frames, padded = 203, 280
 	alone, err := c.run(ctx, r, s, frames, frames)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	start := time.Now()
 	with, err := c.run(ctx, r, s, frames, padded)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	took := max(time.Since(start), time.Microsecond)
-	speed = timeline.Frame(padded).Sample().Duration().Seconds() / took.Seconds()
 	if c.Encoder {
 		c.Padding = distance(alone.values, with.values) < encoderBound
-		return speed, nil
+		return nil
 	}
 	bound := c.Precision.paddingBound()
 	a := agreement{logits: c.Unnormalised}
 	a.compare(alone.values, with.values, c.Width, bound)
 	c.Padding = a.check(bound) == nil
-	return speed, nil
+	return nil
 }
 
 // probed is what a model writes of some rows.

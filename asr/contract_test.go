@@ -48,7 +48,7 @@ func TestContractsAreFoundOut(t *testing.T) {
 		{"an export by NeMo", "tiny-random", false, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := recognizer(t, bundle(t, filepath.FromSlash(c.model)), asr.Options{}).Contract()
+			got := recognizer(t, bundle(t, filepath.FromSlash(c.model)), asr.Options{AsExported: true}).Contract()
 			if got.RawFeatures != c.raw || got.Unnormalised != c.unnormalised || got.Padding != c.padding {
 				t.Errorf("got %+v, want raw features %v, unnormalised %v, padding %v", got, c.raw, c.unnormalised, c.padding)
 			}
@@ -76,7 +76,7 @@ func TestLogitsBecomeLogProbabilities(t *testing.T) {
 
 func TestWindowsThatCannotWorkAreRefused(t *testing.T) {
 	oracle.NeedLibrary(t)
-	for _, w := range []asr.Window{{Rows: 5001, Context: 40}, {Rows: 80, Context: 40}, {Rows: 320}, {Rows: -1, Context: 1}} {
+	for _, w := range []asr.Window{{Rows: 5001, Context: 40}, {Rows: 80, Context: 40}, {Rows: 320}, {Rows: -1, Context: 1}, {Rows: 320, Context: 40, Last: -1}, {Rows: 320, Context: 40, Last: 321}} {
 		if _, err := asr.New(t.Context(), library, bundle(t, "toys", "tones"), asr.Options{Window: w}); err == nil {
 			t.Errorf("%+v: accepted", w)
 		}

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/fastconformer"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/parallel"
 )
@@ -21,30 +22,38 @@ type Device struct {
 	// Reason says why the GPU is not used although nothing forbids it, and Hint what can be done.
 	Reason, Hint string
 	// Difference is the largest distance between log-probabilities of GPU and CPU on the
-	// speech that was compared at start; 0 on a CPU.
+	// speech that was compared at start; on a CPU, of the optimized graph and the export when it was made.
 	Difference float64
+	// Graph is the file that a CPU runs; empty if it is in memory.
+	Graph string
 	// Speed is how many seconds of audio the device alone computes in a second: a GPU by the
 	// largest batch that was compared, a CPU by the longest run that checked the model, as if all
 	// its workers were as fast as one alone. It is not exact on a CPU; 0 if it is not known.
 	Speed     float64
 	Threads   int
+	Workers   int // runs side by side
 	Batch     int
 	Precision Precision
-	// AsExported says why a GPU runs the graph as it was exported, with nodes on the CPU; empty
-	// if the graph was rewritten for it, and on a CPU.
+	// AsExported says why the graph runs as it was exported, which is slower: on a GPU with nodes on
+	// the CPU. It is empty if the graph was rewritten for the device.
 	AsExported string
 	// Masked says why a GPU runs full windows with the masks of padded ones; empty if it has a graph
 	// without masks for them, and on a CPU.
 	Masked string
 }
 
-// Recordings is how many recordings have to be read at once to keep the device busy.
+// Recordings is how many recordings have to be under way at once to keep the device busy, even if each
+// is only one window long: on a CPU one for each window of a run, and as many again that are read, or
+// whose text is searched for, meanwhile.
 func (d Device) Recordings() int {
 	if d.Provider == ort.CUDA {
 		return d.Threads
 	}
-	return d.Batch
+	return roundsAhead * d.Workers * d.Batch
 }
+
+// roundsAhead is for how many runs of all workers there is work in memory: the one under way and the next.
+const roundsAhead = 2
 
 // mostRuns bounds how many runs share the cores, since each needs memory of its own.
 const mostRuns = 8
@@ -54,19 +63,18 @@ const mostRuns = 8
 // other work on the machine better; see doc/performance.md.
 func (o *Options) sessionThreads() int { return (o.Threads + mostRuns - 1) / mostRuns }
 
-// place puts the model on the device that o asks for. It takes over the CPU session,
-// which has been used to check the model.
-func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Source, cpu *ort.Session, o Options) error {
+// place puts the model on the device that o asks for.
+func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) error {
 	if o.Provider == ort.CPU {
-		return r.useCPU(rt, cpu, o)
+		return r.useCPU(ctx, rt, source, o)
 	}
-	err := r.useCUDA(ctx, rt, source, cpu, o)
+	err := r.tryCUDA(ctx, rt, source, o)
 	if err == nil {
-		return cpu.Close()
+		return nil
 	}
 	err = errors.Join(err, r.release())
 	if o.Provider == ort.CUDA || !errors.Is(err, ort.ErrCUDA) || ctx.Err() != nil {
-		return errors.Join(err, cpu.Close())
+		return err
 	}
 	d := Device{Reason: "no NVIDIA GPU here"}
 	if ort.GPUHere() {
@@ -75,15 +83,50 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 			d.Reason, d.Hint = e.Error(), e.Hint
 		}
 	}
-	err = r.useCPU(rt, cpu, o)
+	err = r.useCPU(ctx, rt, source, o)
 	r.device.Reason, r.device.Hint = d.Reason, d.Hint
 	return err
 }
 
-// useCPU lets workers share the session.
-func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error {
-	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision}
+// useCPU lets workers share a session of the optimized graph, or of the export.
+func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) error {
+	var cpu *ort.Session
+	difference, file := 0.0, source.Path
+	exported := "that was asked for"
+	if !o.AsExported {
+		exported = ""
+		made, d, err := r.optimize(ctx, rt, source, o)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && o.Weights.quantized() != fastconformer.Full && o.Weights != r.contract.Precision:
+			return &ModelError{r.bundle.Card.Name, fmt.Errorf("it does not run in %s: %w", o.Weights, err)}
+		case err != nil:
+			exported = err.Error()
+		default:
+			if cpu, err = r.open(ctx, rt, made, o); err != nil {
+				exported = err.Error()
+				err = r.dropOptimized(made)
+			}
+			if err != nil {
+				return err
+			}
+			if cpu != nil {
+				difference, file = d, made.Path
+			}
+		}
+	}
+	if cpu == nil {
+		var err error
+		if cpu, err = r.open(ctx, rt, source, o); err != nil {
+			return err
+		}
+	}
+	if o.Weights.quantized() != fastconformer.Full {
+		r.contract.Precision = o.Weights
+	}
 	r.sessions = append(r.sessions, cpu)
+	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision, AsExported: exported, Difference: difference, Graph: file}
 	workers := max(o.Threads/o.sessionThreads(), 1)
 	r.device.Speed = r.probed * float64(workers)
 	var l lane
@@ -94,6 +137,19 @@ func (r *Recognizer) useCPU(rt *ort.Runtime, cpu *ort.Session, o Options) error 
 	return r.addWorkers(rt, worker{threads: 1, usual: &l, wide: &l}, workers, o)
 }
 
+// tryCUDA puts the model on a GPU if there is one. The export on the CPU is what the GPU is compared with.
+func (r *Recognizer) tryCUDA(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (err error) {
+	if err := rt.CheckCUDA(o.Device); err != nil {
+		return err
+	}
+	cpu, err := r.open(ctx, rt, source, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cpu.Close()) }()
+	return r.useCUDA(ctx, rt, source, cpu, o)
+}
+
 // cudaWorkers is how many workers share a GPU: while it computes for one, the other reads rows
 // and fills its buffers.
 const cudaWorkers = 2
@@ -101,9 +157,6 @@ const cudaWorkers = 2
 // useCUDA loads a session for each size of a batch, since every shape of its own keeps a
 // convolution plan of its own. It tries a graph made for the device first.
 func (r *Recognizer) useCUDA(ctx context.Context, rt *ort.Runtime, source ort.Source, cpu *ort.Session, o Options) error {
-	if err := rt.CheckCUDA(o.Device); err != nil {
-		return err
-	}
 	if r.contract.Precision == INT8 {
 		// Its quantised operators have no kernels on a GPU: all data would go to and fro.
 		return &ort.CUDAError{Err: fmt.Errorf("%s is an int8 model, which is slower on a GPU than on a CPU", r.bundle.Card.Name), Hint: "take the full model"}
@@ -298,10 +351,8 @@ func (r *Recognizer) addWorkers(rt *ort.Runtime, w worker, workers int, o Option
 	w.runtime, w.contract, w.window, w.observe = rt, &r.contract, r.window, o.Observe
 	w.provider = r.device.Provider
 	w.blank, w.measure = r.vocabulary.Blank(), ctc.NewMeasure(r.vocabulary.Width())
-	r.maxInFlight = 2 * workers * r.device.Batch
-	r.room = newRoom(r.maxInFlight)
+	r.employ(workers, w.fixed && r.contract.Padding)
 	w.room = r.room
-	r.queue = newQueue(w.fixed && r.contract.Padding)
 	for range workers {
 		one := w
 		r.workers = append(r.workers, &one)
@@ -310,6 +361,15 @@ func (r *Recognizer) addWorkers(rt *ort.Runtime, w worker, workers int, o Option
 		}
 	}
 	return nil
+}
+
+// employ makes what workers take their windows from. Mixed says that one run may hold windows of several
+// lengths.
+func (r *Recognizer) employ(workers int, mixed bool) {
+	r.device.Workers = workers
+	r.maxInFlight = roundsAhead * workers * r.device.Batch
+	r.room = newRoom(r.maxInFlight)
+	r.queue = newQueue(mixed)
 }
 
 // allocate makes the buffers of all sizes.

@@ -65,24 +65,43 @@ type Difference struct {
 // the CPU. It returns an error with the difference if they are too far apart: another best piece in more
 // than one row of a hundred, or a log-probability that differs by more than 1.
 func (r *Recognizer) CompareHalf(ctx context.Context, rt *ort.Runtime, half *Recognizer) (d Difference, err error) {
+	all, err := r.compareRows(ctx, rt, half)
+	if err != nil {
+		return d, err
+	}
+	if err := all.check(FP16.bound()); err != nil {
+		err = &ModelError{r.bundle.Card.Name, fmt.Errorf("in fp16 it computes something else: %w", err)}
+	}
+	return Difference{Rows: all.rows, Best: all.best, LogProb: all.difference}, err
+}
+
+// CompareQuantized compares the rows of a sample of speech with those of the same model whose weights have
+// 8 bits. Both run on the CPU. The difference is of the rows that are sure of their best piece. It returns an error if too many
+// of them have another one, as with models that were quantized without care.
+func (r *Recognizer) CompareQuantized(ctx context.Context, rt *ort.Runtime, quantized *Recognizer) (d Difference, err error) {
+	all, err := r.compareRows(ctx, rt, quantized)
+	if err != nil {
+		return d, err
+	}
+	return Difference{Rows: all.sure, Best: all.sureBest, LogProb: all.difference}, all.checkQuantized()
+}
+
+// compareRows compares the rows of a sample of speech with those of the same model in another precision.
+func (r *Recognizer) compareRows(ctx context.Context, rt *ort.Runtime, other *Recognizer) (*agreement, error) {
 	_, want, err := r.speechRows(ctx, rt, r.sessions[0])
 	if err != nil {
-		return d, err
+		return nil, err
 	}
-	_, got, err := half.speechRows(ctx, rt, half.sessions[0])
+	_, got, err := other.speechRows(ctx, rt, other.sessions[0])
 	if err != nil {
-		return d, err
+		return nil, err
 	}
-	all := agreement{logits: r.contract.Unnormalised}
+	all := &agreement{logits: r.contract.Unnormalised}
 	for i := range min(len(want), len(got)) { // one may have a window more, with padding
 		if len(got[i]) != len(want[i]) {
-			return d, errors.New("the graph in fp16 has rows of another number or width")
+			return nil, errors.New("the other graph has rows of another number or width")
 		}
 		all.compare(want[i], got[i], r.contract.Width, FP16.bound())
 	}
-	d = Difference{Rows: all.rows, Best: all.best, LogProb: all.difference}
-	if err := all.check(FP16.bound()); err != nil {
-		return d, &ModelError{r.bundle.Card.Name, fmt.Errorf("in fp16 it computes something else: %w", err)}
-	}
-	return d, nil
+	return all, nil
 }

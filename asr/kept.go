@@ -60,7 +60,7 @@ func stitch(w Window, blank ctc.Piece, windows map[timeline.Row]ctc.Saved) (*Kep
 		switch rows := timeline.Row(len(saved.Rows)); {
 		case saved.Candidates.Len() == 0 || saved.Candidates.Len() != len(saved.Rows):
 			return nil, fmt.Errorf("%w: that at row %d", ErrNoCandidates, start)
-		case start < 0 || !last && start%w.step() != 0 || rows > w.Rows || rows < w.Rows && !(last && start == 0):
+		case start < 0 || !last && start%w.step() != 0 || rows > w.Rows || rows < w.Rows && !(last && (start == 0 || rows >= w.shortest())):
 			return nil, fmt.Errorf("asr: a saved window of %d rows at row %d does not fit windows of %d rows every %d", rows, start, w.Rows, w.step())
 		}
 		for ; next < start; next += w.step() {

@@ -14,7 +14,16 @@ import (
 // What is joined from saved windows is what a search got when the model ran, but for silence at the
 // end, the length of which no window shows.
 func TestStitchedRowsAreThoseOfASearch(t *testing.T) {
-	r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: small})
+	for _, last := range []timeline.Row{0, 1, 25} {
+		w := small
+		w.Last = last
+		t.Run(fmt.Sprintf("last window of %d rows", last), func(t *testing.T) {
+			joinedAreThoseOfASearch(t, recognizer(t, bundle(t, "tiny-random"), asr.Options{Window: w}))
+		})
+	}
+}
+
+func joinedAreThoseOfASearch(t *testing.T, r *asr.Recognizer) {
 	w := r.Window()
 	const second = timeline.Sample(timeline.SampleRate)
 	for _, c := range []struct {

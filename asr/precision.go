@@ -3,24 +3,50 @@ package asr
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/asr-backend/asr-backend/asr/ctc"
+	"github.com/asr-backend/asr-backend/asr/fastconformer"
 	"github.com/asr-backend/asr-backend/asr/ort"
+
+	"golang.org/x/sys/cpu"
 )
 
 // Precision is how exactly a device computes.
 type Precision string
 
 // The precisions. The graph is stored in FP32, FP16 or INT8; TF32 is a way in which GPUs multiply
-// the numbers of an FP32 graph.
+// the numbers of an FP32 graph, and INT8Careful is INT8 without the products that lose most.
 const (
 	FP32 Precision = "fp32"
 	TF32 Precision = "tf32"
 	FP16 Precision = "fp16"
 	INT8 Precision = "int8"
+
+	INT8Careful Precision = "int8-careful"
 )
+
+// quantized returns what package fastconformer calls a precision.
+func (p Precision) quantized() fastconformer.Precision {
+	switch p {
+	case INT8:
+		return fastconformer.Int8
+	case INT8Careful:
+		return fastconformer.Careful
+	}
+	return fastconformer.Full
+}
+
+// quantizedBits returns how many bits quantized weights have on this machine. Products of bytes overflow
+// on x86 without VNNI.
+func quantizedBits() int {
+	if runtime.GOARCH == "amd64" && !cpu.X86.HasAVX512VNNI && !cpu.X86.HasAVXVNNI && !cpu.X86.HasAMXInt8 {
+		return 7
+	}
+	return 8
+}
 
 // precision returns that of the graph, by its name.
 func (b *Bundle) precision() Precision {
@@ -59,9 +85,14 @@ func (p Precision) paddingBound() float64 {
 // changes the logarithm most and the text never.
 var possible = math.Log(1e-3)
 
+// sure is the log-probability from which on the best piece of a row is no guess.
+var sure = math.Log(0.5)
+
 // agreement is how well rows agree that two devices computed.
 type agreement struct {
 	logits bool // the rows are no log-probabilities yet; they are changed to be
+
+	sure, sureBest int // rows that are sure of their best piece, and those of them that have the same
 
 	rows, best int     // rows, and those whose best piece is the same or was a close call
 	difference float64 // the largest distance of a log-probability that counts; NaN if one is no number
@@ -91,8 +122,15 @@ func (a *agreement) compare(want, got []float32, width int, bound float64) {
 			top = max(top, v)
 		}
 		a.rows++
-		if float64(top-w[best]) <= bound {
+		same := float64(top-w[best]) <= bound
+		if same {
 			a.best++
+		}
+		if float64(top) > sure {
+			a.sure++
+			if same {
+				a.sureBest++
+			}
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (t *track) end(ctx context.Context) error {
 		covered = t.next - t.r.window.step() + t.r.window.Rows
 	}
 	if timeline.RowsIn(t.frames) > covered {
-		from := t.r.window.last(t.frames)
+		from := t.r.window.last(t.frames, t.next)
 		if err := t.start(ctx, from, t.frames-from.Frame()); err != nil {
 			return err
 		}

@@ -12,8 +12,10 @@ import (
 // Window is the geometry of model runs over a long recording: every run sees Rows rows,
 // of which the outer Context on each side are also seen by a neighbour. Windows start
 // every Rows-2·Context rows, always on the row grid, so their rows are the recording's.
+// The last window ends with the recording and has Last rows at least; 0 means Rows.
 type Window struct {
 	Rows, Context timeline.Row
+	Last          timeline.Row `json:",omitempty"`
 }
 
 // DefaultWindow is what NeMo's maintainers advise for models trained on clips of up to
@@ -26,11 +28,19 @@ func (w Window) step() timeline.Row { return w.Rows - 2*w.Context }
 // frames is the length of a window.
 func (w Window) frames() timeline.Frame { return timeline.Frame(w.Rows) * timeline.FramesPerRow }
 
-// last returns where the last window of a recording of n frames starts: it slides back
-// so as to end with the recording, on the row grid. Then at most seven frames of it are
+// last returns where the last window of a recording of n frames starts, given where the next one
+// would: there, or so far before that it has Last rows. At most seven frames of it are
 // padding. A recording no longer than a window has its only window at zero.
-func (w Window) last(n timeline.Frame) timeline.Row {
-	return max(timeline.RowsIn(n)-w.Rows, 0)
+func (w Window) last(n timeline.Frame, next timeline.Row) timeline.Row {
+	return max(min(next, timeline.RowsIn(n)-w.shortest()), 0)
+}
+
+// shortest is how many rows a window has that is not the only one.
+func (w Window) shortest() timeline.Row {
+	if w.Last == 0 {
+		return w.Rows
+	}
+	return min(w.Last, w.Rows)
 }
 
 // window is one part of one recording on its way through the model.

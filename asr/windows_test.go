@@ -23,9 +23,16 @@ import (
 var small = asr.Window{Rows: 40, Context: 8}
 
 func TestStitchedRowsAreThoseOfTheWholeRecording(t *testing.T) {
-	b := bundle(t, "toys", "local")
-	windows := recognizer(t, b, asr.Options{Window: small})
-	whole := recognizer(t, b, asr.Options{Window: asr.Window{Rows: asr.MaxRows, Context: 1}})
+	whole := recognizer(t, bundle(t, "toys", "local"), asr.Options{Window: asr.Window{Rows: asr.MaxRows, Context: 1}})
+	for _, last := range []timeline.Row{0, 1, 25, small.Rows} {
+		w := small
+		w.Last = last
+		t.Run(fmt.Sprintf("last window of %d rows", last), func(t *testing.T) { stitchedAreThoseOfTheWhole(t, w, whole) })
+	}
+}
+
+func stitchedAreThoseOfTheWhole(t *testing.T, w asr.Window, whole *asr.Recognizer) {
+	windows := recognizer(t, whole.Bundle(), asr.Options{Window: w})
 	lengths := []timeline.Sample{0, 1, 159, 160, 1279, 1280, 1281}
 	for n := range 5 { // windows of 40 rows, 24 rows apart
 		end := timeline.Row(40 + 24*n).Sample()

@@ -20,11 +20,21 @@ func decompress(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("decompress: %w", err)
 	}
 	defer d.Close()
-	out, err := d.DecodeAll(b, nil)
+	out, err := d.DecodeAll(b, make([]byte, 0, sizeHint(b)))
 	if err != nil {
 		return nil, fmt.Errorf("decompress: %w", err)
 	}
 	return out, nil
+}
+
+// sizeHint guesses how long a file gets. A frame that was written as a stream does not say.
+func sizeHint(b []byte) uint64 {
+	const usual, most = 3, 256 << 20 // models of words get two to three times as long
+	var head zstd.Header
+	if head.Decode(b) == nil && head.HasFCS {
+		return min(head.FrameContentSize, most)
+	}
+	return min(usual*uint64(len(b)), most)
 }
 
 // Compress returns a writer that compresses with zstd as well as it can. The same input gives

@@ -15,15 +15,42 @@ import (
 	"github.com/asr-backend/asr-backend/models/internal/fetch"
 )
 
-// Optimized is a graph that was made for GPUs.
+// Optimized is a graph that was made for GPUs, or for the CPU of this machine.
 type Optimized struct {
 	Path  string `json:"path"`
 	Bytes int64  `json:"bytes"` // with weights beside it
-	// Rows of speech were compared with those of the full model, and Best have the same best piece.
-	Rows int `json:"rows"`
-	Best int `json:"best"`
+	// Rows of speech were compared with those of the full model, and Best have the same best piece. They
+	// are left out for a CPU, where all have it.
+	Rows int `json:"rows,omitempty"`
+	Best int `json:"best,omitempty"`
 	// Difference is the largest distance of log-probabilities.
 	Difference float64 `json:"difference"`
+}
+
+// OptimizeCPU makes the graph that a CPU runs in place of a model's export, unless it is there. Loading a
+// model does the same. The weights are asr.FP32, asr.INT8 or asr.INT8Careful; cache is for models whose own folder cannot be
+// written, and the one inside the program. An error says why the model can only run as it was exported.
+func (s *Store) OptimizeCPU(ctx context.Context, rt *ort.Runtime, model string, weights asr.Precision, cache string) (_ *Optimized, err error) {
+	bundle, err := s.Open(model, "")
+	if err != nil {
+		return nil, err
+	}
+	r, err := asr.New(ctx, rt, bundle, asr.Options{Provider: ort.CPU, Weights: weights, Cache: cache, Decoding: asr.Decoding{LM: asr.LMNone}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	d := r.Device()
+	if d.AsExported != "" {
+		return nil, &asr.ModelError{Model: model, Err: fmt.Errorf("it runs as it was exported: %s", d.AsExported)}
+	}
+	made := &Optimized{Path: d.Graph, Difference: d.Difference}
+	for _, name := range []string{d.Graph, d.Graph + ".data"} {
+		if info, err := os.Stat(name); err == nil {
+			made.Bytes += info.Size()
+		}
+	}
+	return made, nil
 }
 
 // Optimize makes a model's graph in fp16, for GPUs, and puts it into the model's folder. Both graphs run
@@ -79,7 +106,7 @@ func (s *Store) Optimize(ctx context.Context, rt *ort.Runtime, model string) (_ 
 
 // makeHalf writes the graph to a folder and compares it with the full one.
 func makeHalf(ctx context.Context, rt *ort.Runtime, bundle *asr.Bundle, folder string) (d asr.Difference, err error) {
-	full, err := asr.New(ctx, rt, bundle, asr.Options{Provider: ort.CPU})
+	full, err := asr.New(ctx, rt, bundle, asr.Options{Provider: ort.CPU, AsExported: true})
 	if err != nil {
 		return d, err
 	}
@@ -96,7 +123,7 @@ func makeHalf(ctx context.Context, rt *ort.Runtime, bundle *asr.Bundle, folder s
 	if err != nil {
 		return d, err
 	}
-	half, err := asr.New(ctx, rt, halved, asr.Options{Provider: ort.CPU})
+	half, err := asr.New(ctx, rt, halved, asr.Options{Provider: ort.CPU, AsExported: true})
 	if err != nil {
 		return d, err
 	}

@@ -72,7 +72,7 @@ func (s *Store) Open(model, variant string) (*asr.Bundle, error) {
 	}
 	b, err := asr.OpenBundle(path, variant)
 	if errors.Is(err, asr.ErrNoVariant) && variant == string(FP16) {
-		err = fmt.Errorf("%w; make it with: asr-backend models optimize %s", err, model)
+		err = fmt.Errorf("%w; make it with: asr-backend models optimize --precision fp16 %s", err, model)
 	}
 	return b, err
 }

@@ -132,7 +132,7 @@ func TestWhatIsNotThereSaysWhatToDo(t *testing.T) {
 			}
 		})
 	}
-	if _, err := s.Open("our-own", "fp16"); err == nil || !strings.Contains(err.Error(), "no variant fp16; make it with: asr-backend models optimize our-own") {
+	if _, err := s.Open("our-own", "fp16"); err == nil || !strings.Contains(err.Error(), "no variant fp16; make it with: asr-backend models optimize --precision fp16 our-own") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := s.Path("default"); err == nil {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/jobs"
 	"github.com/asr-backend/asr-backend/labelstudio"
 	"github.com/asr-backend/asr-backend/labelstudio/api"
@@ -180,21 +179,20 @@ func (s *Service) actions() map[string]http.Handler {
 // places is how many recordings are transcribed at once: to begin with, and at most once it is
 // known what computes.
 func (o *Options) places() (places, most int) {
-	switch {
-	case o.Recordings > 0:
+	if o.Recordings > 0 {
 		return o.Recordings, o.Recordings
-	case o.Recognizer.Provider == ort.CPU:
-		return DefaultRecordings, DefaultRecordings
 	}
-	return DefaultRecordings, max(DefaultRecordings, cmp.Or(o.Recognizer.Threads, runtime.GOMAXPROCS(0)))
+	return DefaultRecordings, max(DefaultRecordings, 2*cmp.Or(o.Recognizer.Threads, runtime.GOMAXPROCS(0)))
+}
+
+// placesOn is how many are on a device.
+func (o *Options) placesOn(d asr.Device) int {
+	places, most := o.places()
+	return max(places, min(d.Recordings(), most))
 }
 
 // loaded is called when a model was loaded.
-func (s *Service) loaded(d asr.Device) {
-	if _, most := s.options.places(); d.Provider == ort.CUDA && s.options.Recordings <= 0 {
-		s.recordings.Resize(max(DefaultRecordings, min(d.Recordings(), most)))
-	}
-}
+func (s *Service) loaded(d asr.Device) { s.recordings.Resize(s.options.placesOn(d)) }
 
 // breaks ends the service. A second reason is dropped.
 func (s *Service) breaks(err error) {

@@ -115,7 +115,8 @@ type Options struct {
 	// not at all.
 	PredictWait time.Duration
 	// Recordings is how many recordings are transcribed at once, besides one that somebody has
-	// opened; 0 means 2 on a CPU, and on a GPU as many as keep it busy: one for each core.
+	// opened; 0 means as many as keep the device busy, and at least 2: on a CPU two for each run of the
+	// model side by side, on a GPU one for each core.
 	Recordings int
 	// TextsDir has a folder for each project, by number, with texts to learn from; empty: none has.
 	TextsDir string

@@ -27,9 +27,10 @@ func (o Options) RowsVersion(id asr.Identity) string {
 		Model      string
 		Window     asr.Window
 		TF32       bool
+		Weights    string `json:",omitempty"`
 		Channels   audio.Channels
 		Track      int
-	}{rowsGeneration, id.Digest, id.Window, id.TF32, o.Channels, o.Track})
+	}{rowsGeneration, id.Digest, id.Window, id.TF32, id.Weights, o.Channels, o.Track})
 	if err != nil {
 		panic(err) // only plain values
 	}

@@ -266,8 +266,10 @@ func newNode(op string, inputs, outputs []string, attributes ...[]byte) node {
 }
 
 // field returns the node as one of a graph.
-func (n node) field() field {
-	var body []byte
+func (n node) field() field { return newField(graphNode, n.body()) }
+
+// body returns the NodeProto.
+func (n node) body() (body []byte) {
 	for _, in := range n.inputs {
 		body = appendMessage(body, nodeInput, []byte(in))
 	}
@@ -279,7 +281,7 @@ func (n node) field() field {
 	for _, a := range n.attributes {
 		body = appendMessage(body, nodeAttribute, a)
 	}
-	return newField(graphNode, body)
+	return body
 }
 
 func newField(number protowire.Number, body []byte) field {

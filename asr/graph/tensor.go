@@ -15,6 +15,8 @@ import (
 // The types of elements.
 const (
 	typeFloat   = 1
+	typeUint8   = 2
+	typeInt8    = 3
 	typeInt64   = 7
 	typeBool    = 9
 	typeFloat16 = 10
@@ -123,6 +125,9 @@ func (t *tensor) body() (body []byte) {
 	}
 	body = appendInt(body, tensorKind, t.kind)
 	body = appendMessage(body, tensorName, []byte(t.name))
+	if t.beside.file == "" && t.data == nil {
+		return body
+	}
 	if t.beside.file == "" {
 		return appendMessage(body, tensorRaw, t.data)
 	}

@@ -1,8 +1,11 @@
 package ort
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/asr-backend/asr-backend/asr/graph"
 
 	binding "github.com/yalue/onnxruntime_go"
 )
@@ -23,9 +26,53 @@ type Signature struct {
 	Inputs, Outputs []Tensor
 }
 
-// Inspect reads the signature of a model. It loads the graph without optimising it,
-// which takes about half a second for 460 MB.
-func (r *Runtime) Inspect(m Source) (*Signature, error) {
+// Inspect reads the signature of a model out of its file, without its weights. If the file does not say
+// what shape an output has, ONNX Runtime loads the graph to find out, which takes half a second for 460 MB.
+func (r *Runtime) Inspect(m Source) (s *Signature, err error) {
+	if s, err = read(m); err != nil {
+		return nil, fmt.Errorf("ort: inspect %s: %w", m.describe(), err)
+	}
+	for _, t := range append(s.Inputs, s.Outputs...) {
+		if t.Dims == nil || t.Type == "" {
+			return r.load(m)
+		}
+	}
+	return s, nil
+}
+
+// read reads the signature out of the file.
+func read(m Source) (_ *Signature, err error) {
+	var model *graph.Model
+	if m.Data != nil {
+		model, err = graph.Parse(m.Data)
+	} else {
+		file, closer, failed := graph.Open(m.Path)
+		if failed != nil {
+			return nil, failed
+		}
+		defer func() { err = errors.Join(err, closer.Close()) }()
+		model = file
+	}
+	if err != nil {
+		return nil, err
+	}
+	in, out, err := model.Values()
+	if err != nil {
+		return nil, err
+	}
+	return &Signature{Inputs: tensorsOf(in), Outputs: tensorsOf(out)}, nil
+}
+
+func tensorsOf(values []graph.Value) []Tensor {
+	ts := make([]Tensor, len(values))
+	for i, v := range values {
+		ts[i] = Tensor(v)
+	}
+	return ts
+}
+
+// load loads a graph without optimising it, for its signature.
+func (r *Runtime) load(m Source) (*Signature, error) {
 	opts, err := binding.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("ort: session options: %w", err)

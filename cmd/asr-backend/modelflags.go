@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/cli"
+	"github.com/asr-backend/asr-backend/internal/digests"
 	"github.com/asr-backend/asr-backend/models"
 )
 
@@ -18,7 +20,7 @@ type modelFlags struct {
 	Provider  string `help:"Where to run the model: auto, cpu or cuda. auto uses a GPU if one is available." enum:"auto,cpu,cuda" default:"auto" group:"Model and device"`
 	Device    int    `help:"GPU index." default:"0" group:"Model and device"`
 	Decoder   string `help:"Head of the model that finds the text: auto (what its makers use: the transducer, if it has one), ctc, rnnt or tdt." enum:"auto,ctc,rnnt,tdt" default:"auto" group:"Model and device"`
-	Precision string `help:"Numeric precision: fp32, tf32 (faster on GPUs, slightly less exact) or fp16 (needs the fp16 variant of the model)." enum:"fp32,tf32,fp16" default:"fp32" group:"Model and device"`
+	Precision string `help:"Numeric precision: auto (fp32), fp32, tf32 (faster on GPUs, slightly less exact), fp16 (for GPUs; needs the fp16 variant of the model), int8 (more than twice as fast on CPUs, loses some words) or int8-careful (between fp32 and int8)." enum:"auto,fp32,tf32,fp16,int8,int8-careful" default:"auto" group:"Model and device"`
 	GPUMemory int64  `help:"GPU memory that a model may use, in megabytes; 0: no limit." name:"gpu-memory" default:"0" group:"Model and device"`
 	Threads   int    `help:"Number of CPU threads; 0: all cores." default:"0" group:"Model and device"`
 	Batch     int    `help:"Windows per model run; 0: automatic." default:"0" group:"Model and device"`
@@ -50,7 +52,13 @@ func (f *modelFlags) options() (variant string, o asr.Options) {
 	if f.Precision == "fp16" {
 		variant = "fp16"
 	}
-	o = asr.Options{Device: f.Device, TF32: f.Precision == "tf32", Threads: f.Threads, Batch: f.Batch, MemoryLimit: f.GPUMemory << 20}
+	if p := asr.Precision(f.Precision); p == asr.INT8 || p == asr.INT8Careful {
+		o.Weights = p
+	}
+	o = asr.Options{Weights: o.Weights, Device: f.Device, TF32: f.Precision == "tf32", Threads: f.Threads, Batch: f.Batch, MemoryLimit: f.GPUMemory << 20}
+	if o.Cache = userCache(); o.Cache != "" { // else digests are computed and graphs optimized each time
+		o.Digests = &digests.Cache{Path: filepath.Join(o.Cache, "model-digests.json")}
+	}
 	if f.Provider != "auto" {
 		o.Provider = ort.Provider(f.Provider)
 	}
@@ -100,6 +108,9 @@ func (e *loadedModel) String() string {
 		text += fmt.Sprintf(" device %d (%s), %s, batches of %d", d.Index, d.GPU.Name, d.Precision, d.Batch)
 	} else {
 		text += fmt.Sprintf(" with %d threads", d.Threads)
+		if d.Precision != asr.FP32 {
+			text += ", " + string(d.Precision)
+		}
 	}
 	text += ", ONNX Runtime " + e.runtime.Version()
 	if d.Reason != "" && ort.GPUHere() {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/finding"
 	"github.com/asr-backend/asr-backend/models"
@@ -24,7 +25,7 @@ type modelsCommand struct {
 	List     listCommand     `cmd:"" help:"List installed and available models."`
 	Pull     pullCommand     `cmd:"" help:"Download models, resuming interrupted downloads."`
 	Path     pathCommand     `cmd:"" help:"Print the path of a model."`
-	Optimize optimizeCommand `cmd:"" help:"Write the fp16 variant of a model, for GPUs, into its folder."`
+	Optimize optimizeCommand `cmd:"" help:"Write a graph of a model for the CPU of this machine, or for GPUs, into its folder."`
 	Verify   verifyCommand   `cmd:"" help:"Verify the files of a model, load it and describe it."`
 	Dump     dumpCommand     `cmd:"" help:"Write features, log-probabilities and greedy text of recordings, for comparison with other programs."`
 }
@@ -70,7 +71,7 @@ func printList(w io.Writer, store *models.Store, list []models.Entry) error {
 	}
 	fmt.Fprintf(t, "\n%s is inside the program, and %s means the same model.\n", models.EmbeddedName, models.DefaultName)
 	fmt.Fprintf(t, "Downloaded models are in %s. int8 models are %s.\n", store.Dir, models.INT8.Warning())
-	fmt.Fprintln(t, "fp16 variants, for GPUs, are not published; asr-backend models optimize NAME makes one from a full model.")
+	fmt.Fprintln(t, "fp16 variants, for GPUs, are not published; asr-backend models optimize --precision fp16 NAME makes one from a full model.")
 	fmt.Fprintln(t, "Models that need export are not published as ONNX; doc/bring-your-model.md explains how to convert NeMo's file.")
 	return t.Flush()
 }
@@ -145,8 +146,22 @@ func (c *pullCommand) Run(ctx context.Context, parent *modelsCommand, std stream
 		default:
 			m.line(pulled.Name + " is in " + pulled.Path + "; use it with --model " + pulled.Name)
 		}
+		if err == nil && !pulled.Already {
+			optimizePulled(ctx, store, pulled.Name)
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// optimizePulled makes the graph for this machine's CPU, where there is the library for it. Else, and if it
+// fails, that is left to the first use of the model, which says why.
+func optimizePulled(ctx context.Context, store *models.Store, name string) {
+	runtime, err := ort.Open("")
+	if err != nil {
+		return
+	}
+	_, _ = store.OptimizeCPU(ctx, runtime, name, asr.FP32, userCache())
+	_ = runtime.Close()
 }
 
 type pathCommand struct {

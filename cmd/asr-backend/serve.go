@@ -132,7 +132,7 @@ func (c *serveCommand) options(std streams) (service.Options, error) {
 	}
 	c.keepRows(&jobStore)
 	variant, recognizer := c.modelFlags.options()
-	recognizer.Decoding = c.decoding()
+	recognizer.Decoding, recognizer.Cache = c.decoding(), c.DataDir
 	wait := c.PredictWait
 	if wait <= 0 {
 		wait = -1

@@ -22,7 +22,7 @@ func For(t testing.TB, folder string) GPU {
 			t.Fatal(err)
 		}
 		defer library.Close()
-		r, err := asr.New(t.Context(), library, bundle, asr.Options{Provider: ort.CPU})
+		r, err := asr.New(t.Context(), library, bundle, asr.Options{Provider: ort.CPU, AsExported: true})
 		if err != nil {
 			t.Fatal(err)
 		}

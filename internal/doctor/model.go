@@ -52,6 +52,9 @@ func model(ctx context.Context, rt *ort.Runtime, o Options) []finding.Finding {
 	}
 	speed := float64(seconds) / time.Since(start).Seconds()
 	c := r.Contract()
+	if f := graph(r.Device()); f != nil {
+		findings = append(findings, *f)
+	}
 	return append(findings, finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; decoding: %s; transcribes %.0f seconds of audio per second on this %s",
 		bundle.Card.Name, c.Bands, bundle.Vocabulary.Width()-1, c.MaxRows, r.DecodedBy(0), speed, map[ort.Provider]string{ort.CPU: "CPU", ort.CUDA: "GPU"}[r.Device().Provider]), ""))
 }
@@ -74,6 +77,22 @@ func device(d asr.Device, asked ort.Provider) finding.Finding {
 		return finding.New("cuda", finding.OK, d.Reason+"; the CPU is used", "")
 	}
 	return finding.New("cuda", finding.Warning, d.Reason+"; the CPU is used", d.Hint)
+}
+
+// graph reports on what a CPU runs.
+func graph(d asr.Device) *finding.Finding {
+	if d.Provider != ort.CPU {
+		return nil
+	}
+	text := fmt.Sprintf("optimized for the CPU, in %s", d.Precision)
+	if d.Difference > 0 {
+		text += fmt.Sprintf("; log-probabilities differ from the export's by up to %.2g", d.Difference)
+	}
+	f := finding.New("graph", finding.OK, text, "")
+	if d.AsExported != "" {
+		f = finding.New("graph", finding.Warning, "the model runs as it was exported, which takes longer: "+d.AsExported, "")
+	}
+	return &f
 }
 
 // hiss is a recording of so many seconds of noise.

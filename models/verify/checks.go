@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -90,7 +91,7 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 	if s.Bundle == nil {
 		return nil, nil
 	}
-	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU, Decoding: asr.Decoding{LM: asr.LMNone}})
+	r, err := asr.New(ctx, s.Runtime, s.Bundle, asr.Options{Provider: ort.CPU, AsExported: true, Decoding: asr.Decoding{LM: asr.LMNone}})
 	if refused, ok := errors.AsType[*asr.ModelError](err); ok {
 		return []finding.Finding{{Check: "contract", Status: finding.Failure, Detail: refused.Err.Error(), Hint: "see doc/models.md for what a model must be"}}, nil
 	}
@@ -124,7 +125,43 @@ func contract(ctx context.Context, s *Subject) ([]finding.Finding, error) {
 		ok("output", output),
 		ok("padding", padding),
 	}
-	return append(findings, languageModel(s.Bundle)...), nil
+	compared, err := quantized(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(findings, compared...), languageModel(s.Bundle)...), nil
+}
+
+// quantized compares a model whose weights have 8 bits with the full one, if that is at hand: in the same
+// folder, or in the one beside it that a build NAME-int8 belongs to.
+func quantized(ctx context.Context, s *Subject) (findings []finding.Finding, err error) {
+	r := s.Recognizer
+	if r.Contract().Precision != asr.INT8 || r.Contract().Encoder || s.Bundle.Dir == "" {
+		return nil, nil
+	}
+	full, err := asr.OpenBundle(filepath.Join(s.Bundle.Dir, "model.onnx"), "")
+	if err != nil {
+		if full, err = asr.OpenBundle(strings.TrimSuffix(s.Bundle.Dir, "-"+string(models.INT8)), ""); err != nil {
+			return nil, nil // there is none
+		}
+	}
+	whole, err := asr.New(ctx, s.Runtime, full, asr.Options{Provider: ort.CPU, AsExported: true, Decoding: asr.Decoding{LM: asr.LMNone}})
+	if err != nil || whole.Contract().Precision != asr.FP32 || whole.Contract().Width != r.Contract().Width {
+		if whole != nil {
+			err = whole.Close()
+		}
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, whole.Close()) }()
+	d, err := whole.CompareQuantized(ctx, s.Runtime, r)
+	if d.Rows == 0 {
+		return nil, err
+	}
+	f := finding.Finding{Check: "int8", Status: finding.OK, Detail: fmt.Sprintf("of %d rows of speech that the full model is sure of, %d have the same best piece", d.Rows, d.Best)}
+	if err != nil {
+		f.Status, f.Hint = finding.Failure, "use the full model with --precision int8, which loses less, or int8-careful"
+	}
+	return []finding.Finding{f}, nil
 }
 
 // languageModel opens that of the model, if it has one.

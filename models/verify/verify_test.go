@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/internal/finding"
 	"github.com/asr-backend/asr-backend/internal/oracle"
@@ -252,5 +253,39 @@ func TestCancelling(t *testing.T) {
 	_, err := verify.Model(ctx, &verify.Subject{Name: "default", Store: store(t), Runtime: library}, verify.Checks())
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Weights of 8 bits that change what the full model is sure of are found by comparing both.
+func TestAnInt8ModelIsComparedWithTheFullOne(t *testing.T) {
+	oracle.NeedLibrary(t)
+	s, dir := store(t), ""
+	dir = filepath.Join(s.Dir, "small")
+	if err := os.CopyFS(dir, models.Default()); err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.OptimizeCPU(t.Context(), library, "small", asr.INT8, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, weights := filepath.Join(dir, "model.int8.onnx"), filepath.Join(dir, "model.int8.onnx.data")
+	if err := errors.Join(os.Rename(made.Path, graph), os.Rename(made.Path+".data", weights)); err != nil {
+		t.Fatal(err)
+	}
+	if f := find(t, examine(t, s, graph), "int8"); f.Status != finding.OK {
+		t.Errorf("our own weights of 8 bits: %+v", f)
+	}
+	data, err := os.ReadFile(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(data); i += 7 {
+		data[i] = 0
+	}
+	if err := os.WriteFile(weights, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if f := find(t, examine(t, s, graph), "int8"); f.Status != finding.Failure || !strings.Contains(f.Hint, "--precision int8") {
+		t.Errorf("weights of which a seventh is lost: %+v", f)
 	}
 }

@@ -40,10 +40,11 @@ func (p *Pool) load(m *model) {
 	}
 	d := r.Device()
 	log := p.log.With("model", r.Bundle().Card.Name, "provider", string(d.Provider), "threads", d.Threads, "batch", d.Batch)
+	if d.AsExported != "" {
+		log = log.With("graph_as_exported", d.AsExported)
+	}
 	if d.Provider == ort.CUDA {
-		if d.AsExported != "" {
-			log = log.With("graph_as_exported", d.AsExported)
-		} else if d.Masked != "" {
+		if d.AsExported == "" && d.Masked != "" {
 			log = log.With("masks_kept", d.Masked)
 		}
 		log = log.With("precision", string(d.Precision), "gpu", d.GPU.String(), "gpu_difference", d.Difference, "gpu_speed", d.Speed)

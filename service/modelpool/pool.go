@@ -44,6 +44,7 @@ import (
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
+	"github.com/asr-backend/asr-backend/internal/digests"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -147,6 +148,7 @@ func New(o Options) (*Pool, error) {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	m := newMetrics(o.Registry)
 	observe := o.Recognizer.Observe
+	p.options.Recognizer.Digests = &digests.Cache{Path: o.DigestFile, Log: p.log}
 	p.options.Recognizer.Observe = func(r asr.Run) {
 		m.ran(r)
 		p.observe(r)

@@ -172,7 +172,7 @@ func speechRows(ctx context.Context, o options, folder string) (rows []float32, 
 	if err != nil {
 		return nil, 0, err
 	}
-	r, err := asr.New(ctx, library, bundle, asr.Options{Provider: ort.CPU})
+	r, err := asr.New(ctx, library, bundle, asr.Options{Provider: ort.CPU, AsExported: true})
 	if err != nil {
 		return nil, 0, err
 	}
