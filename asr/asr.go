@@ -5,11 +5,12 @@
 //
 // Features are computed once for the whole recording. The model then sees windows of
 // equal length (25.6 s by default) that start on the row grid, every 1280 samples, and
-// overlap by twice the context (3.2 s). Each window is normalised by itself, as clips
+// overlap by twice the context (1.6 s). Each window is normalised by itself, as clips
 // were in training. Because all starts lie on the grid, a window's rows are rows of the
 // recording, and joining windows means choosing, in each overlap, the row from which on
 // the later window counts: one inside a run that both call blank. The last
-// window slides back to end with the recording. A window without sound is not run.
+// window ends with the recording. It is shorter than the others, but slides back if it would
+// be less than a quarter as long. A window without sound is not run.
 //
 // So a recording of N samples has exactly ceil(floor(N/160)/8) rows, each written once,
 // whatever the size of batches, the number of workers or the order in which they finish.
