@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -26,8 +27,11 @@ func bare(ctx context.Context, b *bench, w io.Writer) error {
 			}
 		}
 	}
+	fmt.Fprintf(w, "\n%s.\n", plural.Count(b.count(bareRounds), "round"))
 	return nil
 }
+
+const bareRounds = 9
 
 func (b *bench) bareOf(ctx context.Context, w io.Writer, m model, threads int) (err error) {
 	loaded, err := b.openAll(ctx, m, threads)
@@ -53,7 +57,7 @@ func (b *bench) bareOf(ctx context.Context, w io.Writer, m model, threads int) (
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	runs = append(runs, contender{floor, here(p.run)})
-	times, err := b.inTurns(ctx, 1, 9, runs)
+	times, err := b.inTurns(ctx, 1, bareRounds, runs)
 	if err != nil {
 		return err
 	}

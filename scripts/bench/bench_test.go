@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 
 // Everything runs, and prints every row. No time is asserted.
 func TestAQuickBenchPrintsEveryRow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
 	oracle.NeedLibrary(t)
 	root := oracle.Root(t)
 	program := filepath.Join(t.TempDir(), "asr-backend")
@@ -65,6 +68,10 @@ func TestAQuickBenchPrintsEveryRow(t *testing.T) {
 		t.Fatalf("%v\n%s", err, &said)
 	}
 	for _, row := range rows {
+		// Random weights may be refused in 8 bits: it depends on the processor.
+		if strings.HasPrefix(row, "tiny") && strings.Contains(row, "int8") && strings.Contains(said.String(), "tiny, int8") {
+			continue
+		}
 		if !strings.Contains(row, `\|`) {
 			row = strings.ReplaceAll(row, " | ", ` \| `)
 		}

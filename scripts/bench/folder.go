@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
@@ -37,7 +38,7 @@ func folder(ctx context.Context, b *bench, w io.Writer) error {
 			return took{all.cpu - start.cpu, all.wall - start.wall}, err
 		}})
 	}
-	times, err := b.inTurns(ctx, 1, 7, runs)
+	times, err := b.inTurns(ctx, 1, otherRounds, runs)
 	if err != nil {
 		return err
 	}
@@ -47,6 +48,7 @@ func folder(ctx context.Context, b *bench, w io.Writer) error {
 	fmt.Fprintf(w, "| wall, median | %.2f s | %.2f s | %.2f, of pairs |\n", quantile(walls[0], 0.5), quantile(walls[1], 0.5), quantile(pairs(walls[1], walls[0]), 0.5))
 	cpu := compare(times[1], times[0])
 	fmt.Fprintf(w, "| CPU, least | %.2f s | %.2f s | %.2f |\n", least(times[0], took.processor), least(times[1], took.processor), cpu.least)
+	fmt.Fprintf(w, "\n%s.\n", plural.Count(b.count(otherRounds), "round"))
 	return nil
 }
 

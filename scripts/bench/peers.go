@@ -52,6 +52,7 @@ func peers(ctx context.Context, b *bench, w io.Writer) error {
 			}
 		}
 	}
+	fmt.Fprint(w, b.roundsNote(all))
 	return nil
 }
 

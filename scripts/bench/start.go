@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/asr-backend/asr-backend/internal/plural"
 )
 
 // start measures the command with a recording of two seconds. The first run, which does not count, keeps
@@ -38,7 +40,7 @@ func start(ctx context.Context, b *bench, w io.Writer) error {
 			runs = append(runs, contender{m.name + ", " + v.precision, b.command(2, "--model", m.path, "--precision", v.precision, path)})
 		}
 	}
-	times, err := b.inTurns(ctx, 1, 7, runs)
+	times, err := b.inTurns(ctx, 1, otherRounds, runs)
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,7 @@ func start(ctx context.Context, b *bench, w io.Writer) error {
 		cpu, wall := seconds(times[i], took.processor), seconds(times[i], took.passed)
 		fmt.Fprintf(w, "| %s | %s | %.2f | %.2f | %.2f | %.2f |\n", r.model, r.precision, least(times[i], took.processor), quantile(cpu, 0.5), least(times[i], took.passed), quantile(wall, 0.5))
 	}
-	fmt.Fprintf(w, "\nThe program has %d MB, with the embedded model of %s in it.\n", size.Size()>>20, modelSize(b.root))
+	fmt.Fprintf(w, "\n%s. The program has %d MB, with the embedded model of %s in it.\n", plural.Count(b.count(otherRounds), "round"), size.Size()>>20, modelSize(b.root))
 	return nil
 }
 

@@ -20,23 +20,43 @@ type contender struct {
 
 // here measures what this process does.
 func here(run func(context.Context) error) func(context.Context) (took, error) {
+	return measured(run, processorTime)
+}
+
+// withChildren measures what this process does, and the processes that it starts and waits for.
+func withChildren(run func(context.Context) error) func(context.Context) (took, error) {
+	return measured(run, func() time.Duration { return processorTime() + childrenTime() })
+}
+
+func measured(run func(context.Context) error, processor func() time.Duration) func(context.Context) (took, error) {
 	return func(ctx context.Context) (took, error) {
 		runtime.GC() // what others have left is not its cost
-		start, cpu := time.Now(), processorTime()
+		start, cpu := time.Now(), processor()
 		err := run(ctx)
-		return took{processorTime() - cpu, time.Since(start)}, err
+		return took{processor() - cpu, time.Since(start)}, err
 	}
 }
 
-// inTurns runs all contenders in so many rounds, or what -rounds says, in the opposite order in every second
-// one, and returns what they took, in the order of the contenders. Rounds that warm up come before and do
-// not count.
-func (b *bench) inTurns(ctx context.Context, warm, rounds int, all []contender) ([][]took, error) {
-	if b.rounds > 0 {
-		rounds = b.rounds
+// otherRounds is how many rounds comparisons have that do not need more.
+const otherRounds = 7
+
+// count is how many rounds a comparison has that needs n.
+func (b *bench) count(n int) int {
+	switch {
+	case b.quick:
+		return 1
+	case b.rounds > 0:
+		return b.rounds
 	}
+	return n
+}
+
+// inTurns runs all contenders in as many rounds as n rounds count, in the opposite order in every second one,
+// and returns what they took, in the order of the contenders. Rounds that warm up come before.
+func (b *bench) inTurns(ctx context.Context, warm, n int, all []contender) ([][]took, error) {
+	rounds := b.count(n)
 	if b.quick {
-		warm, rounds = 0, 1
+		warm = 0
 	}
 	times := make([][]took, len(all))
 	order := make([]int, len(all))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/internal/plural"
 	"github.com/asr-backend/asr-backend/priority"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
@@ -37,6 +38,7 @@ func whole(ctx context.Context, b *bench, w io.Writer) error {
 			}
 		}
 	}
+	fmt.Fprint(w, b.roundsNote(all))
 	return nil
 }
 
@@ -80,7 +82,16 @@ func rounds(m model) int {
 	if m.name == fullSize {
 		return 3
 	}
-	return 7
+	return otherRounds
+}
+
+// roundsNote is the line below a table with so many rounds.
+func (b *bench) roundsNote(all []model) string {
+	var of []string
+	for _, m := range all {
+		of = append(of, fmt.Sprintf("%s %s", m.name, plural.Count(b.count(rounds(m)), "round")))
+	}
+	return "\n" + strings.Join(of, ", ") + ".\n"
 }
 
 // differing says how many words of a text are others than those of the export.
