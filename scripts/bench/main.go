@@ -127,6 +127,7 @@ func run(ctx context.Context, o options, out, logTo io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.runtime.Close()) }()
 	tables := map[string][]byte{}
+	var errs []error
 	began := time.Now()
 	for _, p := range all {
 		if wanted != nil && p.name != "machine" && !slices.Contains(wanted, p.name) {
@@ -140,20 +141,21 @@ func run(ctx context.Context, o options, out, logTo io.Writer) (err error) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
+			if ctx.Err() != nil {
+				break
+			}
+			continue // what the others have measured took long
 		}
 		tables[p.name] = table.Bytes()
 		fmt.Fprintf(out, "## %s\n\n%s\n", p.title, &table)
 		fmt.Fprintf(b.log, "%s took %s, and %s of CPU\n", p.name, time.Since(start).Round(time.Second), (processorTime() + childrenTime() - cpu).Round(time.Second))
 	}
 	fmt.Fprintf(b.log, "all took %s, and %s of CPU\n", time.Since(began).Round(time.Second), (processorTime() + childrenTime()).Round(time.Second))
-	if o.write == "" {
-		return nil
-	}
-	for _, path := range strings.Split(o.write, ",") {
-		if err := marked.Write(filepath.Join(o.root, path), tables); err != nil {
-			return err
+	if o.write != "" {
+		for _, path := range strings.Split(o.write, ",") {
+			errs = append(errs, marked.Write(filepath.Join(o.root, path), tables))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -147,7 +147,8 @@ const (
 	careful   = "int8-careful"
 )
 
-// variants returns all ways, the first of which is what the others are compared with.
+// variants returns all ways, the first of which is what the others are compared with. One that cannot be
+// had here is left out.
 func variants() []variant {
 	return []variant{
 		{export, func(o *asr.Options) { o.AsExported = true }, ""},

@@ -29,7 +29,7 @@ const self = "asr-backend"
 // pieces of a window without overlap; the program has the overlap, and no language model, as they.
 func peers(ctx context.Context, b *bench, w io.Writer) error {
 	python := filepath.Join(b.venv, "bin/python")
-	if _, err := os.Stat(python); err != nil {
+	if !b.havePeers() {
 		return fmt.Errorf("%w: onnx-asr and sherpa-onnx are not installed in %s", errMissing, b.venv)
 	}
 	all, err := b.models(ctx)
@@ -54,6 +54,12 @@ func peers(ctx context.Context, b *bench, w io.Writer) error {
 	}
 	fmt.Fprint(w, b.roundsNote(all))
 	return nil
+}
+
+// havePeers reports whether test-env.sh has finished their environment.
+func (b *bench) havePeers() bool {
+	_, err := os.Stat(filepath.Join(b.venv, "requirements.sum"))
+	return err == nil
 }
 
 func (b *bench) peersOf(ctx context.Context, w io.Writer, python string, m model, threads int, path string, length time.Duration) (err error) {
