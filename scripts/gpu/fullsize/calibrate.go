@@ -19,15 +19,16 @@ func isHead(name string) bool {
 	return strings.HasSuffix(name, headWeight) || strings.HasSuffix(name, headBias)
 }
 
-const (
-	blankShare = 0.78 // of rows
-	logitSpan  = 2.5  // standard deviation of a piece's logit over rows
-)
+// BlankShare is the share of rows that blank wins with trained models.
+const BlankShare = 0.78
 
-// Calibrate changes the last layer so that its rows look like those of a trained model. rows are the
-// log-probabilities that the model gives for speech, each of width values, the last of which is
-// that of blank. Rows of zeros, which stand behind a shorter window, do not count.
-func Calibrate(model []byte, rows []float32, width int) ([]byte, error) {
+// logitSpan is the standard deviation of a piece's logit over rows.
+const logitSpan = 2.5
+
+// Calibrate changes the last layer so that its rows look like those of a trained model, and blank wins a
+// share of them. rows are the log-probabilities that the model gives for speech, each of width values, the
+// last of which is that of blank. Rows of zeros, which stand behind a shorter window, do not count.
+func Calibrate(model []byte, rows []float32, width int, share float64) ([]byte, error) {
 	if width < 2 || len(rows)%width != 0 {
 		return nil, fmt.Errorf("fullsize: calibrate on %d values of rows of %d", len(rows), width)
 	}
@@ -65,7 +66,7 @@ func Calibrate(model []byte, rows []float32, width int) ([]byte, error) {
 		}
 		scale[i] = logitSpan / math.Sqrt(v)
 	}
-	lift := blankLift(centred, mean, scale, width)
+	lift := blankLift(centred, mean, scale, width, share)
 	changed := 0
 	out, err := edit(model, func(name string, t *tensor) error {
 		if !isHead(name) {
@@ -104,7 +105,7 @@ func Calibrate(model []byte, rows []float32, width int) ([]byte, error) {
 }
 
 // blankLift is what has to be added to the logit of blank for it to win its share of rows.
-func blankLift(centred, mean, scale []float64, width int) float64 {
+func blankLift(centred, mean, scale []float64, width int, share float64) float64 {
 	var ahead []float64
 	for at := 0; at+width <= len(centred); at += width {
 		best := math.Inf(-1)
@@ -114,7 +115,7 @@ func blankLift(centred, mean, scale []float64, width int) float64 {
 		ahead = append(ahead, best-(centred[at+width-1]-mean[width-1])*scale[width-1])
 	}
 	slices.Sort(ahead)
-	return ahead[min(int(blankShare*float64(len(ahead))), len(ahead)-1)]
+	return ahead[min(int(share*float64(len(ahead))), len(ahead)-1)]
 }
 
 // KeepHead returns a recipe with the last layer of a model, so that Fill gives that model again.

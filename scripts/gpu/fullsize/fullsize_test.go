@@ -126,7 +126,7 @@ func TestRowsOfACalibratedModelDiffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, width := rows(model)
-	calibrated, err := Calibrate(model, before, width)
+	calibrated, err := Calibrate(model, before, width, BlankShare)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestRowsOfACalibratedModelDiffer(t *testing.T) {
 			blank++
 		}
 	}
-	if share := float64(blank) / float64(count); math.Abs(share-blankShare) > 0.03 || len(pieces) < 20 {
+	if share := float64(blank) / float64(count); math.Abs(share-BlankShare) > 0.03 || len(pieces) < 20 {
 		t.Errorf("blank wins %.2f of rows, and %d pieces win", share, len(pieces))
 	}
 }

@@ -145,7 +145,7 @@ func addFull(ctx context.Context, o options, stage string) error {
 	if err != nil {
 		return err
 	}
-	raw, err = model.Make(ctx, library, recipe, made)
+	raw, err = model.Make(ctx, library, recipe, made, fullsize.BlankShare)
 	if err = errors.Join(err, library.Close()); err != nil {
 		return err
 	}

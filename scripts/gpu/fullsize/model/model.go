@@ -14,9 +14,9 @@ import (
 	"github.com/asr-backend/asr-backend/scripts/gpu/fullsize"
 )
 
-// Make writes the model of a recipe into a folder that has its tokens.txt, calibrated on speech, and
-// returns its file. It is run once for that.
-func Make(ctx context.Context, library *ort.Runtime, recipe []byte, folder string) ([]byte, error) {
+// Make writes the model of a recipe into a folder that has its tokens.txt, and returns its file. The model is
+// run once, to calibrate it so that blank wins a share of the rows of speech.
+func Make(ctx context.Context, library *ort.Runtime, recipe []byte, folder string, share float64) ([]byte, error) {
 	path := filepath.Join(folder, "model.onnx")
 	raw, err := fullsize.Fill(recipe)
 	if err == nil {
@@ -29,7 +29,7 @@ func Make(ctx context.Context, library *ort.Runtime, recipe []byte, folder strin
 	if err != nil {
 		return nil, fmt.Errorf("run the model of a recipe: %w", err)
 	}
-	if raw, err = fullsize.Calibrate(raw, rows, width); err != nil {
+	if raw, err = fullsize.Calibrate(raw, rows, width, share); err != nil {
 		return nil, err
 	}
 	return raw, os.WriteFile(path, raw, 0o644)
