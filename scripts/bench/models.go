@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 
 	"github.com/asr-backend/asr-backend/asr"
-	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/models"
 	fullmodel "github.com/asr-backend/asr-backend/scripts/gpu/fullsize/model"
 )
@@ -36,12 +35,12 @@ func (b *bench) models(ctx context.Context) ([]model, error) {
 		return b.all, nil
 	}
 	full, name := filepath.Join(b.cache, "full"), fullSize
-	make := b.makeFull
+	prepare := b.makeFull
 	if b.quick {
 		full, name = filepath.Join(b.work, "tiny"), tinyStandsFor
-		make = b.copyTiny
+		prepare = b.copyTiny
 	}
-	if err := make(ctx, full); err != nil {
+	if err := prepare(ctx, full); err != nil {
 		return nil, fmt.Errorf("make %s: %w", full, err)
 	}
 	all := []model{{name: name, path: full, random: true}, {name: embedded, path: models.DefaultName}}
@@ -108,7 +107,7 @@ func (b *bench) makeFull(ctx context.Context, to string) error {
 	}
 	// With the share of trained models, 8 bits flip so many rows of random weights that the model is refused.
 	const share = 0.92
-	sum := sha256.Sum256(fmt.Append(recipe, share))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%x %g", sha256.Sum256(recipe), share))
 	stamp, want := filepath.Join(to, "recipe.sha256"), hex.EncodeToString(sum[:])
 	if got, err := os.ReadFile(stamp); err == nil && string(got) == want {
 		return nil
@@ -132,79 +131,4 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return os.WriteFile(to, data, 0o644)
-}
-
-// variant is a way to run a model on the CPU.
-type variant struct {
-	name string
-	set  func(*asr.Options)
-	// precision is the flag of the command that asks for it, or empty.
-	precision string
-}
-
-const (
-	export    = "export"
-	optimized = "optimized"
-	int8s     = "int8"
-	careful   = "int8-careful"
-)
-
-// variants returns all ways, the first of which is what the others are compared with. One that cannot be
-// had here is left out.
-func variants() []variant {
-	return []variant{
-		{export, func(o *asr.Options) { o.AsExported = true }, ""},
-		{optimized, func(*asr.Options) {}, "fp32"},
-		{int8s, func(o *asr.Options) { o.Weights = asr.INT8 }, "int8"},
-		{careful, func(o *asr.Options) { o.Weights = asr.INT8Careful }, "int8-careful"},
-	}
-}
-
-// exact reports whether a variant has to give the same text as the export.
-func (v variant) exact() bool { return v.name == export || v.name == optimized }
-
-// open loads a model. The caller closes it.
-func (b *bench) open(ctx context.Context, m model, v variant, threads int, d asr.Decoding) (*asr.Recognizer, error) {
-	return open(ctx, b.runtime, m.path, b.cache, v, threads, d)
-}
-
-func open(ctx context.Context, runtime *ort.Runtime, path, cache string, v variant, threads int, d asr.Decoding) (*asr.Recognizer, error) {
-	bundle, err := models.Open(path, "")
-	if err != nil {
-		return nil, err
-	}
-	o := asr.Options{Provider: ort.CPU, Threads: threads, Cache: cache, Decoding: d}
-	v.set(&o)
-	r, err := asr.New(ctx, runtime, bundle, o)
-	if err != nil {
-		return nil, err
-	}
-	if why := r.Device().AsExported; why != "" && !o.AsExported {
-		return nil, errors.Join(fmt.Errorf("%s runs as it was exported: %s", v.name, why), r.Close())
-	}
-	return r, nil
-}
-
-// opened are the variants of a model, loaded.
-type opened struct{ recognizers []*asr.Recognizer }
-
-// openAll loads all variants of a model. The caller closes them.
-func (b *bench) openAll(ctx context.Context, m model, threads int) (_ *opened, err error) {
-	all := &opened{}
-	for _, v := range m.variants {
-		r, err := b.open(ctx, m, v, threads, asr.Decoding{})
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s, %s: %w", m.name, v.name, err), all.close())
-		}
-		all.recognizers = append(all.recognizers, r)
-	}
-	return all, nil
-}
-
-func (o *opened) close() error {
-	var errs []error
-	for _, r := range o.recognizers {
-		errs = append(errs, r.Close())
-	}
-	return errors.Join(errs...)
 }
