@@ -83,7 +83,7 @@ func (r *Recognizer) CompareQuantized(ctx context.Context, rt *ort.Runtime, quan
 	if err != nil {
 		return d, err
 	}
-	return Difference{Rows: all.sure, Best: all.sureBest, LogProb: all.difference}, all.checkQuantized()
+	return Difference{Rows: all.sure, Best: all.sureBest, LogProb: all.difference}, checkReduced(all, relative{}, "with weights of 8 bits")
 }
 
 // compareRows compares the rows of a sample of speech with those of the same model in another precision.

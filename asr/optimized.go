@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -280,10 +279,6 @@ func (r *Recognizer) writeOptimized(o fastconformer.Options, stamp optimized) (_
 // full size they are up to 2.5e-4 apart, which is what other orders of sums give.
 const optimizedWithin = 1e-3
 
-// quantizedFlips is how many of the rows that are sure of their best piece may have another one with
-// weights of 8 bits. Measured were 0.1 to 0.5 %. Weights that are quantised worse have several.
-const quantizedFlips = 0.02
-
 // compareOptimized runs noise of several lengths and a sample of speech through the export and the
 // optimized graph. They are not in memory at the same time.
 func (r *Recognizer) compareOptimized(ctx context.Context, rt *ort.Runtime, export, made ort.Source, o Options) (difference float64, err error) {
@@ -296,31 +291,12 @@ func (r *Recognizer) compareOptimized(ctx context.Context, rt *ort.Runtime, expo
 	if err != nil {
 		return 0, err
 	}
-	if r.contract.Unnormalised != exported.Unnormalised {
-		return 0, errors.New("the optimized graph writes other values than the export")
-	}
-	all := agreement{logits: r.contract.Unnormalised}
-	var values relative
-	for i := range want {
-		if len(got[i].values) != len(want[i].values) || len(got[i].head) != len(want[i].head) {
-			return 0, errors.New("the optimized graph writes rows of another number or width")
-		}
-		switch {
-		case !r.contract.Encoder:
-			all.compare(want[i].values, got[i].values, r.contract.Width, optimizedWithin)
-		case want[i].head != nil:
-			all.compare(want[i].head, got[i].head, r.contract.Names.HeadWidth, optimizedWithin)
-			fallthrough
-		default:
-			all.note(distance(want[i].values, got[i].values))
-			values.add(want[i].values, got[i].values)
-		}
+	all, values, err := r.compareTrials(&exported, want, got)
+	if err != nil {
+		return 0, err
 	}
 	if o.Weights.quantized() != fastconformer.Full {
-		if all.rows == 0 {
-			return all.difference, values.checkQuantized()
-		}
-		return all.difference, all.checkQuantized()
+		return all.difference, checkReduced(&all, values, "with weights of 8 bits")
 	}
 	if all.best != all.rows {
 		return all.difference, fmt.Errorf("the optimized graph computes something else: %d of %d rows have another best piece", all.rows-all.best, all.rows)
@@ -329,63 +305,4 @@ func (r *Recognizer) compareOptimized(ctx context.Context, rt *ort.Runtime, expo
 		return all.difference, fmt.Errorf("the optimized graph computes something else: %w", err)
 	}
 	return all.difference, nil
-}
-
-// checkQuantized returns an error if weights of 8 bits change what rows are sure of.
-func (a *agreement) checkQuantized() error {
-	if flips := a.sure - a.sureBest; float64(flips) > quantizedFlips*float64(a.sure) || a.sure == 0 || math.IsNaN(a.difference) {
-		return fmt.Errorf("with weights of 8 bits it computes something else: %d of %d rows that are sure of their best piece have another one", flips, a.sure)
-	}
-	return nil
-}
-
-// relative is how far values are apart, as a part of their size.
-type relative struct{ squares, errors float64 }
-
-func (r *relative) add(want, got []float32) {
-	for i := range want {
-		r.squares += float64(want[i]) * float64(want[i])
-		r.errors += float64(want[i]-got[i]) * float64(want[i]-got[i])
-	}
-}
-
-// quantizedError is how far the rows of a transducer's encoder may be from those of the export with weights
-// of 8 bits, as a part of their size.
-const quantizedError = 0.2
-
-// checkQuantized returns an error if weights of 8 bits change rows too much.
-func (r *relative) checkQuantized() error {
-	if e := math.Sqrt(r.errors / r.squares); !(e <= quantizedError) {
-		return fmt.Errorf("with weights of 8 bits it computes something else: its rows differ by %.2g of their size", e)
-	}
-	return nil
-}
-
-// trialRows returns what a graph writes for noise and for speech.
-func (r *Recognizer) trialRows(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (_ []*probed, err error) {
-	s, err := r.open(ctx, rt, source, o)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	var all []*probed
-	for _, frames := range []int{1, 9, 64, 203, 257} {
-		rows, err := r.contract.run(ctx, rt, s, frames, frames)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows)
-	}
-	windows, err := r.speech(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, win := range windows[:2] { // the full ones
-		rows, err := r.contract.rows(ctx, rt, s, win.features, int(win.frames))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows)
-	}
-	return all, nil
 }
