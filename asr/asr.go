@@ -5,11 +5,12 @@
 //
 // Features are computed once for the whole recording. The model then sees windows of
 // equal length (25.6 s by default) that start on the row grid, every 1280 samples, and
-// overlap by twice the context (3.2 s). Each window is normalised by itself, as clips
+// overlap by twice the context (1.6 s). Each window is normalised by itself, as clips
 // were in training. Because all starts lie on the grid, a window's rows are rows of the
 // recording, and joining windows means choosing, in each overlap, the row from which on
 // the later window counts: one inside a run that both call blank. The last
-// window slides back to end with the recording. A window without sound is not run.
+// window ends with the recording. It is shorter than the others, but slides back if it would
+// be less than a quarter as long. A window without sound is not run.
 //
 // So a recording of N samples has exactly ceil(floor(N/160)/8) rows, each written once,
 // whatever the size of batches, the number of workers or the order in which they finish.
@@ -156,19 +157,27 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 	if err != nil {
 		return err
 	}
-	if err := r.contract.metadata(meta); err != nil {
+	if err := r.takesFeatures(meta); err != nil {
 		return err
 	}
 	r.contract.Unnormalised = false
 	if r.probed, err = r.contract.probe(ctx, rt, s); err != nil {
 		return err
 	}
-	if r.contract.Padding = false; meta[optimizedKey] == "" { // an optimized graph has no masks
-		if err := r.contract.probePadding(ctx, rt, s); err != nil {
-			return err
-		}
+	r.contract.Padding = false
+	if meta[optimizedKey] != "" { // an optimized graph has no masks
+		return nil
+	}
+	return r.contract.probePadding(ctx, rt, s)
+}
+
+// takesFeatures makes the features that the metadata of a graph says.
+func (r *Recognizer) takesFeatures(meta map[string]string) (err error) {
+	if err := r.contract.metadata(meta); err != nil {
+		return err
 	}
 	r.window.Rows = min(r.window.Rows, r.contract.MaxRows) // the graph may say less than the card
+	r.prepare = mel.Normalize
 	if r.contract.RawFeatures {
 		r.prepare = mel.Transpose
 	}

@@ -3,6 +3,7 @@ package asr_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ctc"
@@ -57,15 +58,17 @@ func TestWindowsCoverARecording(t *testing.T) {
 
 // A recording that is little longer than a window costs little more.
 func TestTheLastWindowIsNoLongerThanItNeedsToBe(t *testing.T) {
-	second := func(s float64) timeline.Sample { return timeline.Sample(s * timeline.SampleRate) }
-	for _, c := range []struct {
-		length timeline.Sample
-		want   string
-	}{
+	for length, want := range map[time.Duration]string{
+		4 * time.Second:          "[[0 50]]",
+		25600 * time.Millisecond: "[[0 320]]",
+		25700 * time.Millisecond: "[[0 320] [242 322]]",
+		27 * time.Second:         "[[0 320] [258 338]]",
+		36 * time.Second:         "[[0 320] [280 450]]",
+		48 * time.Second:         "[[0 320] [280 600]]",
+		50 * time.Second:         "[[0 320] [280 600] [545 625]]",
 	} {
-		if got := fmt.Sprint(cut(t, asr.DefaultWindow, c.length)); got != c.want {
-			t.Errorf("%v: windows %s, want %s", c.length.Duration(), got, c.want)
+		if got := fmt.Sprint(cut(t, asr.DefaultWindow, timeline.SampleAt(length))); got != want {
+			t.Errorf("%v: windows %s, want %s", length, got, want)
 		}
 	}
-	_ = second
 }

@@ -27,7 +27,7 @@ import (
 const OptimizedDir = ".optimized"
 
 // optimizedVersion changes when package fastconformer writes another graph of the same model.
-const optimizedVersion = 1
+const optimizedVersion = 2
 
 // mostOptimizedRows is the longest window of an optimized graph, 80 s. Each layer holds encodings for twice as many
 // rows, 70 MB at full size.
@@ -89,7 +89,11 @@ func (r *Recognizer) optimize(ctx context.Context, rt *ort.Runtime, source ort.S
 	if r.bundle.Dir != "" {
 		return made, 0, errors.Join(errs...)
 	}
-	data, err := r.writeOptimized(fastconformer.Options{}, stamp)
+	ranges, err := r.ranges(ctx, rt, &stamp, "")
+	if err != nil {
+		return made, 0, err
+	}
+	data, err := r.writeOptimized(fastconformer.Options{Ranges: ranges}, stamp)
 	return ort.Source{Path: source.Path, Data: data}, 0, err
 }
 
@@ -161,7 +165,10 @@ func (r *Recognizer) keepOptimized(ctx context.Context, rt *ort.Runtime, source 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	trial := filepath.Join(work, name)
-	refused := r.makeOptimized(*stamp, trial)
+	ranges, refused := r.ranges(ctx, rt, stamp, work)
+	if refused == nil {
+		refused = r.makeOptimized(*stamp, ranges, trial)
+	}
 	if errors.Is(refused, errNotWritable) {
 		return refused
 	}
@@ -201,14 +208,14 @@ func (r *Recognizer) optimizedName(stamp optimized) string {
 }
 
 // makeOptimized writes the graph and its weights.
-func (r *Recognizer) makeOptimized(stamp optimized, path string) (err error) {
+func (r *Recognizer) makeOptimized(stamp optimized, ranges []float32, path string) (err error) {
 	weights, err := os.Create(path + ".data")
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotWritable, err)
 	}
 	defer func() { err = errors.Join(err, weights.Close()) }()
 	full := &noteError{file: weights}
-	data, err := r.writeOptimized(fastconformer.Options{Beside: full, BesideName: filepath.Base(path) + ".data"}, stamp)
+	data, err := r.writeOptimized(fastconformer.Options{Beside: full, BesideName: filepath.Base(path) + ".data", Ranges: ranges}, stamp)
 	if full.err != nil {
 		return fmt.Errorf("%w: %w", errNotWritable, full.err)
 	}
@@ -246,18 +253,28 @@ func (r *Recognizer) dropOptimized(made ort.Source) error {
 	return nil
 }
 
-// writeOptimized writes the graph of a model, with the metadata of the export and a stamp.
-func (r *Recognizer) writeOptimized(o fastconformer.Options, stamp optimized) (_ []byte, err error) {
+// exported is the encoder of an export. The caller closes it once nothing of it is used.
+type exported struct {
+	*fastconformer.Encoder
+	metadata map[string]string
+	close    func() error
+}
+
+// encoder finds the encoder in the graph of the bundle.
+func (r *Recognizer) encoder() (_ *exported, err error) {
 	m, closer, err := r.bundle.graph()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, closer.Close()) }()
-	if o.Metadata, err = m.Metadata(); err != nil {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closer.Close())
+		}
+	}()
+	e := &exported{close: closer.Close}
+	if e.metadata, err = m.Metadata(); err != nil {
 		return nil, err
 	}
-	o.Metadata[optimizedKey] = strconv.Itoa(stamp.Version)
-	o.Rows, o.Precision, o.Bits = stamp.Rows, stamp.Weights.quantized(), stamp.Bits
 	_, outputs, err := m.Values()
 	if err != nil {
 		return nil, err
@@ -268,10 +285,19 @@ func (r *Recognizer) writeOptimized(o fastconformer.Options, stamp optimized) (_
 			names = append(names, out.Name)
 		}
 	}
-	e, err := fastconformer.Read(m, r.contract.Names.Features, r.contract.Names.Lengths, names, r.bundle.files)
+	e.Encoder, err = fastconformer.Read(m, r.contract.Names.Features, r.contract.Names.Lengths, names, r.bundle.files)
+	return e, err
+}
+
+// writeOptimized writes the graph of a model, with the metadata of the export and a stamp.
+func (r *Recognizer) writeOptimized(o fastconformer.Options, stamp optimized) (_ []byte, err error) {
+	e, err := r.encoder()
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	e.metadata[optimizedKey] = strconv.Itoa(stamp.Version)
+	o.Metadata, o.Rows, o.Precision, o.Bits = e.metadata, stamp.Rows, stamp.Weights.quantized(), stamp.Bits
 	return e.Write(o)
 }
 

@@ -29,6 +29,9 @@ type decoded struct {
 	RowCount    int      `json:"row_count"`
 }
 
+// nemoWindow is how the long recording was cut for NeMo.
+var nemoWindow = asr.Window{Rows: 320, Context: 40}
+
 func nemoDecoded(t *testing.T, kind string) (clips map[string]decoded, long decoded) {
 	t.Helper()
 	var file struct {
@@ -60,8 +63,8 @@ func TestTransducersGiveWhatNeMoGives(t *testing.T) {
 		for _, layout := range []string{"onnx-asr", "sherpa"} {
 			t.Run(kind+" "+layout, func(t *testing.T) {
 				b := bundle(t, "..", "transducer", kind, layout)
-				r := recognizer(t, b, asr.Options{})
-				several := recognizer(t, b, asr.Options{Batch: 3, Threads: 2})
+				r := recognizer(t, b, asr.Options{Window: nemoWindow})
+				several := recognizer(t, b, asr.Options{Window: nemoWindow, Batch: 3, Threads: 2})
 				want, long := nemoDecoded(t, kind)
 				for clip, w := range want {
 					got := recognizeClip(t, r, clip)

@@ -2,8 +2,8 @@
 
   python evaluate.py MODEL --work WORK [--speech FOLDER] [--show N]     MODEL: checkpoint (.pt) or folder of model.onnx
 
-Recordings longer than a window of 25.6 s are read as the program reads them: windows with 3.2 s of context, each
-normalised by itself, of which the core rows are kept.
+Recordings longer than a window of 25.6 s are read as the program reads them: windows with 1.6 s of context, each
+normalised by itself, of which the core rows are kept; the last one has 6.4 s or more.
 """
 import argparse
 import os
@@ -19,7 +19,7 @@ from features import normalise
 from model import Dropout, Shape, build, rows_of
 from store import Store
 
-WINDOW, CONTEXT = 2560, 320     # mel frames
+WINDOW, CONTEXT, LAST = 2560, 160, 640     # mel frames
 
 
 def load_piece_model(folder):
@@ -87,7 +87,7 @@ def windows(mel):
         return [(0, len(mel), 0, rows_of(len(mel)))]
     out, at = [], 0
     while at < len(mel):
-        start = min(max(0, at - CONTEXT), (len(mel) - WINDOW + 7) // 8 * 8)
+        start = min(max(0, at - CONTEXT), (len(mel) - LAST + 7) // 8 * 8)
         size = min(WINDOW, len(mel) - start)
         end = len(mel) if start + size == len(mel) else start + size - CONTEXT
         out.append((start, size, (at - start) // 8, rows_of(end - at)))

@@ -94,7 +94,7 @@ func TestSettingsAreReadOverTheDefaults(t *testing.T) {
 	}
 }
 
-// The version of a project that chooses nothing, of generation 2, written down: a change of it makes every
+// The version of a project that chooses nothing, of generation 2 and the default windows, written down: a change of it makes every
 // user's Label Studio ask for everything again.
 func TestVersionsStayThoseOfEarlierPrograms(t *testing.T) {
 	r, _, stop := registry(t, t.TempDir(), false)
@@ -103,7 +103,7 @@ func TestVersionsStayThoseOfEarlierPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Version != "one-08410d89e403" || p.TranscriptVersion != "one-643f40ebcc04" {
+	if p.Version != "one-6cfc455a705d" || p.TranscriptVersion != "one-80f41f5ff3ce" {
 		t.Errorf("versions %s and %s", p.Version, p.TranscriptVersion)
 	}
 	if len(p.Plans) != 1 || p.Why != "" || p.Split() {

@@ -215,13 +215,14 @@ func TestWindowsThatAreMissingOrDamagedAreRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	step := int(asr.DefaultWindow.Rows - 2*asr.DefaultWindow.Context)
 	for i, data := range windows {
-		switch i { // windows start every 240 rows
-		case 240:
+		switch i {
+		case step:
 			continue
-		case 480:
+		case 2 * step:
 			data = data[:len(data)-1]
-		case 720: // without candidates, as greedy texts on some devices
+		case 3 * step: // without candidates, as greedy texts on some devices
 			rows, err := ctc.ParseSaved(data, 6)
 			if err != nil {
 				t.Fatal(err)
@@ -267,7 +268,8 @@ func TestDecodingAgainIsTakenUpAfterACrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.PutWindow(t.Context(), 240, kept[240]); err != nil {
+	step := int(asr.DefaultWindow.Rows - 2*asr.DefaultWindow.Context)
+	if err := l.PutWindow(t.Context(), step, kept[step]); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Release(); err != nil {
