@@ -61,10 +61,13 @@ func Find(path string) (string, error) {
 func FindOpenVINO(path string) (string, error) {
 	if path = cmp.Or(path, os.Getenv(OpenVINOVariable)); path != "" {
 		lib, err := named(path, openVINOFile)
-		if err == nil && lib == "" {
-			err = fmt.Errorf("%s is not in %s", openVINOFile, path)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("its plugin: %w", err)
+		case lib == "":
+			return "", fmt.Errorf("its plugin (%s) is not in %s", openVINOFile, path)
 		}
-		return lib, err
+		return lib, nil
 	}
 	folders := searchFolders()
 	for _, f := range folders {
