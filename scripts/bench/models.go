@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/models"
 	fullmodel "github.com/asr-backend/asr-backend/scripts/gpu/fullsize/model"
 )
@@ -54,13 +55,14 @@ func (b *bench) models(ctx context.Context) ([]model, error) {
 	return all, nil
 }
 
-// usable returns the ways to run a model, and makes the graphs that are kept. With 8 bits, a model that
-// computes something else is refused, as one of random weights can be. That is then left out.
+// usable returns the ways to run a model here, and makes the graphs that are kept. What is left out: OpenVINO
+// where it cannot be had, and reduced precision if the model then computes something else, as one of random
+// weights can.
 func (b *bench) usable(ctx context.Context, m model) (usable []variant, err error) {
 	for _, v := range variants() {
 		r, err := b.open(ctx, m, v, 1, asr.Decoding{LM: asr.LMNone})
-		if refused, ok := errors.AsType[*asr.ModelError](err); ok && !v.exact() {
-			fmt.Fprintf(b.log, "%s, %s: left out: %v\n", m.name, v.name, refused)
+		if refused := (*asr.ModelError)(nil); errors.Is(err, ort.ErrOpenVINO) || !v.exact() && errors.As(err, &refused) {
+			fmt.Fprintf(b.log, "%s, %s: left out: %v\n", m.name, v.name, err)
 			continue
 		}
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -23,6 +25,7 @@ const (
 	optimized = "optimized"
 	int8s     = "int8"
 	careful   = "int8-careful"
+	openVINO  = "OpenVINO in bf16"
 )
 
 // variants returns all ways, the first of which is what the others are compared with. One that cannot be
@@ -33,6 +36,7 @@ func variants() []variant {
 		{optimized, func(*asr.Options) {}, "fp32"},
 		{int8s, func(o *asr.Options) { o.Weights = asr.INT8 }, "int8"},
 		{careful, func(o *asr.Options) { o.Weights = asr.INT8Careful }, "int8-careful"},
+		{openVINO, func(o *asr.Options) { o.Provider = ort.OpenVINO }, ""},
 	}
 }
 
@@ -49,7 +53,7 @@ func open(ctx context.Context, runtime *ort.Runtime, path, cache string, v varia
 	if err != nil {
 		return nil, err
 	}
-	o := asr.Options{Provider: ort.CPU, Threads: threads, Cache: cache, Decoding: d}
+	o := asr.Options{Provider: ort.CPU, Threads: threads, Cache: cache, Decoding: d, OpenVINO: besideLibrary(runtime)}
 	v.set(&o)
 	r, err := asr.New(ctx, runtime, bundle, o)
 	if err != nil {
@@ -59,6 +63,15 @@ func open(ctx context.Context, runtime *ort.Runtime, path, cache string, v varia
 		return nil, errors.Join(fmt.Errorf("%s runs as it was exported: %s", v.name, why), r.Close())
 	}
 	return r, nil
+}
+
+// besideLibrary is the folder openvino beside ONNX Runtime, where the program looks for the plugin, or empty.
+func besideLibrary(runtime *ort.Runtime) string {
+	folder := filepath.Join(filepath.Dir(runtime.Path()), "openvino")
+	if _, err := os.Stat(folder); err != nil || os.Getenv(ort.OpenVINOVariable) != "" {
+		return ""
+	}
+	return folder
 }
 
 // opened are the variants of a model, loaded.
