@@ -137,3 +137,10 @@ func TestProcessorIsNamed(t *testing.T) {
 		t.Errorf("got %q, %q", name, flags)
 	}
 }
+
+// The time of all programs leaves out what the processors were idle, waited for disks, or were taken away.
+func TestBusyTimeIsRead(t *testing.T) {
+	if got := busy("cpu  100 20 30 4000 500 6 7 800 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n"); got != 1630*time.Millisecond {
+		t.Errorf("got %s, want 1.63s", got)
+	}
+}

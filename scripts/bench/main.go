@@ -128,7 +128,7 @@ func run(ctx context.Context, o options, out, logTo io.Writer) (err error) {
 	defer func() { err = errors.Join(err, b.runtime.Close()) }()
 	tables := map[string][]byte{}
 	var errs []error
-	began := time.Now()
+	began, busy := time.Now(), busyTime()
 	for _, p := range all {
 		if wanted != nil && p.name != "machine" && !slices.Contains(wanted, p.name) {
 			continue
@@ -151,6 +151,9 @@ func run(ctx context.Context, o options, out, logTo io.Writer) (err error) {
 		fmt.Fprintf(out, "## %s\n\n%s\n", p.title, &table)
 		fmt.Fprintf(b.log, "%s took %s, and %s of CPU\n", p.name, time.Since(start).Round(time.Second), (processorTime() + childrenTime() - cpu).Round(time.Second))
 	}
+	others := "\n" + beside(busyTime()-busy-processorTime()-childrenTime(), time.Since(began)) + "\n"
+	tables["machine"] = append(tables["machine"], others...)
+	fmt.Fprintf(out, "%s", others)
 	fmt.Fprintf(b.log, "all took %s, and %s of CPU\n", time.Since(began).Round(time.Second), (processorTime() + childrenTime()).Round(time.Second))
 	if o.write != "" {
 		for _, path := range strings.Split(o.write, ",") {
