@@ -135,9 +135,13 @@ func (r *Recognizer) load(ctx context.Context, rt *ort.Runtime, o Options) error
 	return r.place(ctx, rt, source, o)
 }
 
-// open loads a graph on the CPU and checks it.
+// open loads a graph on the CPU, by OpenVINO if that is asked for, and checks it.
 func (r *Recognizer) open(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (*ort.Session, error) {
-	s, err := rt.NewSession(source, r.contract.Names, ort.SessionOptions{Threads: o.sessionThreads()})
+	options := ort.SessionOptions{Threads: o.sessionThreads()}
+	if o.Provider == ort.OpenVINO {
+		options.Provider, options.Runs = ort.OpenVINO, o.workers()
+	}
+	s, err := rt.NewSession(source, r.contract.Names, options)
 	if err != nil {
 		return nil, &ModelError{r.bundle.Card.Name, err}
 	}
@@ -218,9 +222,11 @@ func (r *Recognizer) Window() Window { return r.window }
 
 // Options say how to run a model. The zero value runs on the best device at hand.
 type Options struct {
-	// Provider is ort.CPU or ort.CUDA; empty takes CUDA if it is available. Asking for CUDA
-	// where it is not is an error.
+	// Provider is ort.CPU, ort.CUDA or ort.OpenVINO; empty takes CUDA if it is available, else the CPU.
+	// Asking for what is not available is an error.
 	Provider ort.Provider
+	// OpenVINO is the plugin library of ort.OpenVINO; for empty see ort.FindOpenVINO.
+	OpenVINO string
 	// Device is the index of the GPU.
 	Device int
 	// TF32 lets a GPU multiply with less precision, see ort.SessionOptions.
@@ -271,7 +277,8 @@ type Identity struct {
 	Digest string // see Bundle.Digest
 	Window Window
 	TF32   bool
-	// Weights are those of products of 8 bits: their precision, and how many bits they have on this machine.
+	// Weights are those of products of 8 bits: their precision, and how many bits they have on this machine;
+	// or BF16.
 	Weights string        `json:",omitempty"`
 	Shift   time.Duration // the model's constant, see Card
 	// LM is the language model's digest, with its weights, and Beam the width of a search, if
@@ -315,7 +322,10 @@ func (o Options) Identity(b *Bundle, digest, lmDigest string) Identity {
 		o.Window = DefaultWindow
 	}
 	id := Identity{Name: b.Card.Name, Digest: digest, Window: o.Window, TF32: o.TF32, Shift: b.Card.WordShift()}
-	if o.Weights.quantized() != fastconformer.Full {
+	switch {
+	case o.Provider == ort.OpenVINO:
+		id.Weights = string(BF16)
+	case o.Weights.quantized() != fastconformer.Full:
 		id.Weights = fmt.Sprint(o.Weights, " ", quantizedBits())
 	}
 	if o.Decoding.Beam != beam.DefaultWidth {
@@ -347,8 +357,15 @@ func (o *Options) validate() error {
 	}
 	switch o.Provider {
 	case "", ort.CPU, ort.CUDA:
+	case ort.OpenVINO:
+		switch {
+		case o.Weights != "" && o.Weights != FP32 || o.TF32:
+			return errors.New("asr: OpenVINO computes in bf16 and in no other precision")
+		case o.AsExported:
+			return errors.New("asr: OpenVINO runs the optimized graph only")
+		}
 	default:
-		return fmt.Errorf("asr: provider %q; want %q or %q", o.Provider, ort.CPU, ort.CUDA)
+		return fmt.Errorf("asr: provider %q; want %q, %q or %q", o.Provider, ort.CPU, ort.CUDA, ort.OpenVINO)
 	}
 	switch o.Weights {
 	case "", FP32:

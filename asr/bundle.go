@@ -243,11 +243,21 @@ func (b *Bundle) sourceOf(graph string) (ort.Source, error) {
 	if b.Dir != "" {
 		return ort.Source{Path: filepath.Join(b.Dir, graph)}, nil
 	}
-	data, err := fs.ReadFile(b.files, graph)
+	data, err := readShared(b.files, graph)
 	if err != nil {
 		return ort.Source{}, fmt.Errorf("read graph: %w", err)
 	}
 	return ort.Source{Data: data}, nil
+}
+
+// readShared reads a file that nobody writes to: without a copy, where files lie in memory and can be shared.
+func readShared(files fs.FS, name string) ([]byte, error) {
+	if m, ok := files.(interface{ Shared(name string) []byte }); ok {
+		if data := m.Shared(name); data != nil {
+			return data, nil
+		}
+	}
+	return fs.ReadFile(files, name)
 }
 
 // graph reads the graph. The caller closes it once nothing of it is used.
@@ -255,7 +265,7 @@ func (b *Bundle) graph() (*graph.Model, io.Closer, error) {
 	if b.Dir != "" {
 		return graph.Open(filepath.Join(b.Dir, b.Graph))
 	}
-	data, err := fs.ReadFile(b.files, b.Graph)
+	data, err := readShared(b.files, b.Graph)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read graph: %w", err)
 	}

@@ -127,7 +127,7 @@ func (l *LanguageModel) Open() (*lm.Model, error) {
 	if l.Path != "" {
 		return lm.Open(l.Path)
 	}
-	data, err := fs.ReadFile(l.files, l.name)
+	data, err := readShared(l.files, l.name)
 	if err != nil {
 		return nil, fmt.Errorf("read the language model: %w", err)
 	}

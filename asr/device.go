@@ -22,7 +22,8 @@ type Device struct {
 	// Reason says why the GPU is not used although nothing forbids it, and Hint what can be done.
 	Reason, Hint string
 	// Difference is the largest distance between log-probabilities of GPU and CPU on the
-	// speech that was compared at start; on a CPU, of the optimized graph and the export when it was made.
+	// speech that was compared at start; on a CPU, of the optimized graph and the export when it was made;
+	// on OpenVINO, of bf16 and fp32.
 	Difference float64
 	// Graph is the file that a CPU runs; empty if it is in memory.
 	Graph string
@@ -63,10 +64,16 @@ const mostRuns = 8
 // other work on the machine better; see doc/performance.md.
 func (o *Options) sessionThreads() int { return (o.Threads + mostRuns - 1) / mostRuns }
 
+// workers is how many runs are side by side on a CPU.
+func (o *Options) workers() int { return max(o.Threads/o.sessionThreads(), 1) }
+
 // place puts the model on the device that o asks for.
 func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) error {
-	if o.Provider == ort.CPU {
+	switch o.Provider {
+	case ort.CPU:
 		return r.useCPU(ctx, rt, source, o)
+	case ort.OpenVINO:
+		return r.useOpenVINO(ctx, rt, source, o)
 	}
 	err := r.tryCUDA(ctx, rt, source, o)
 	if err == nil {
@@ -125,14 +132,19 @@ func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Sou
 	if o.Weights.quantized() != fastconformer.Full {
 		r.contract.Precision = o.Weights
 	}
-	r.sessions = append(r.sessions, cpu)
-	r.device = Device{Provider: ort.CPU, Threads: o.Threads, Batch: max(o.Batch, 1), Precision: r.contract.Precision, AsExported: exported, Difference: difference, Graph: file}
-	workers := max(o.Threads/o.sessionThreads(), 1)
-	r.device.Speed = r.probed * float64(workers)
+	return r.share(rt, cpu, Device{Provider: ort.CPU, AsExported: exported, Difference: difference, Graph: file}, o)
+}
+
+// share lets workers run side by side in one session on the device d.
+func (r *Recognizer) share(rt *ort.Runtime, s *ort.Session, d Device, o Options) error {
+	workers := o.workers()
+	d.Threads, d.Batch, d.Precision = o.Threads, max(o.Batch, 1), r.contract.Precision
+	d.Speed = r.probed * float64(workers)
+	r.sessions, r.device = append(r.sessions, s), d
 	var l lane
-	for n := 1; n <= r.device.Batch; n++ {
+	for n := 1; n <= d.Batch; n++ {
 		l.sizes = append(l.sizes, n)
-		l.sessions = append(l.sessions, cpu)
+		l.sessions = append(l.sessions, s)
 	}
 	return r.addWorkers(rt, worker{threads: 1, usual: &l, wide: &l}, workers, o)
 }

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/asr-backend/asr-backend/asr/fastconformer"
 	"github.com/asr-backend/asr-backend/asr/ort"
@@ -156,30 +156,30 @@ func (r *Recognizer) keepOptimized(ctx context.Context, rt *ort.Runtime, source 
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return fmt.Errorf("%w: %w", errNotWritable, err)
 	}
-	work, err := os.MkdirTemp(folder, "making-")
+	removeLeftovers(folder)
+	work, err := os.MkdirTemp(folder, making+"*")
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotWritable, err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	trial := filepath.Join(work, name)
 	refused := r.makeOptimized(*stamp, trial)
-	if errors.Is(refused, errNotWritable) {
-		return refused
-	}
 	if refused == nil && r.bundle.Dir != "" { // those inside the program are compared by its tests
 		debug.FreeOSMemory() // the weights passed through memory of ours
 		stamp.Difference, refused = r.compareOptimized(ctx, rt, source, ort.Source{Path: trial}, o)
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	}
-	if refused != nil {
+	case errors.Is(refused, fastconformer.ErrUnknown), errors.Is(refused, errDiffers):
 		stamp.Refused = refused.Error()
-		for _, end := range []string{"", ".data"} {
-			if err := os.Remove(trial + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
+		for _, old := range []string{trial, trial + ".data", path, path + ".data"} {
+			if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%w: %w", errNotWritable, err)
 			}
 		}
+	case refused != nil: // it may go well the next time
+		return refused
 	}
 	if err := sealed.Write(trial+".json", stamp); err != nil {
 		return fmt.Errorf("%w: %w", errNotWritable, err)
@@ -191,6 +191,19 @@ func (r *Recognizer) keepOptimized(ctx context.Context, rt *ort.Runtime, source 
 		}
 	}
 	return nil
+}
+
+// making begins the names of folders in which graphs are made.
+const making = "making-"
+
+// removeLeftovers deletes what a process that was killed has left of a graph. No graph takes an hour.
+func removeLeftovers(folder string) {
+	left, _ := filepath.Glob(filepath.Join(folder, making+"*")) // the pattern is sound
+	for _, dir := range left {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.RemoveAll(dir) // whoever can see it can try again
+		}
+	}
 }
 
 // optimizedName is the file of an optimized graph. Its weights are beside it, in a file of this name and .data.
@@ -274,118 +287,4 @@ func (r *Recognizer) writeOptimized(o fastconformer.Options, stamp optimized) (_
 		return nil, err
 	}
 	return e.Write(o)
-}
-
-// optimizedWithin is how far log-probabilities of an optimized graph may be from those of the export. At
-// full size they are up to 2.5e-4 apart, which is what other orders of sums give.
-const optimizedWithin = 1e-3
-
-// quantizedFlips is how many of the rows that are sure of their best piece may have another one with
-// weights of 8 bits. Measured were 0.1 to 0.5 %. Weights that are quantised worse have several.
-const quantizedFlips = 0.02
-
-// compareOptimized runs noise of several lengths and a sample of speech through the export and the
-// optimized graph. They are not in memory at the same time.
-func (r *Recognizer) compareOptimized(ctx context.Context, rt *ort.Runtime, export, made ort.Source, o Options) (difference float64, err error) {
-	want, err := r.trialRows(ctx, rt, export, o)
-	if err != nil {
-		return 0, err
-	}
-	exported := r.contract
-	got, err := r.trialRows(ctx, rt, made, o)
-	if err != nil {
-		return 0, err
-	}
-	if r.contract.Unnormalised != exported.Unnormalised {
-		return 0, errors.New("the optimized graph writes other values than the export")
-	}
-	all := agreement{logits: r.contract.Unnormalised}
-	var values relative
-	for i := range want {
-		if len(got[i].values) != len(want[i].values) || len(got[i].head) != len(want[i].head) {
-			return 0, errors.New("the optimized graph writes rows of another number or width")
-		}
-		switch {
-		case !r.contract.Encoder:
-			all.compare(want[i].values, got[i].values, r.contract.Width, optimizedWithin)
-		case want[i].head != nil:
-			all.compare(want[i].head, got[i].head, r.contract.Names.HeadWidth, optimizedWithin)
-			fallthrough
-		default:
-			all.note(distance(want[i].values, got[i].values))
-			values.add(want[i].values, got[i].values)
-		}
-	}
-	if o.Weights.quantized() != fastconformer.Full {
-		if all.rows == 0 {
-			return all.difference, values.checkQuantized()
-		}
-		return all.difference, all.checkQuantized()
-	}
-	if all.best != all.rows {
-		return all.difference, fmt.Errorf("the optimized graph computes something else: %d of %d rows have another best piece", all.rows-all.best, all.rows)
-	}
-	if err := all.check(optimizedWithin); err != nil {
-		return all.difference, fmt.Errorf("the optimized graph computes something else: %w", err)
-	}
-	return all.difference, nil
-}
-
-// checkQuantized returns an error if weights of 8 bits change what rows are sure of.
-func (a *agreement) checkQuantized() error {
-	if flips := a.sure - a.sureBest; float64(flips) > quantizedFlips*float64(a.sure) || a.sure == 0 || math.IsNaN(a.difference) {
-		return fmt.Errorf("with weights of 8 bits it computes something else: %d of %d rows that are sure of their best piece have another one", flips, a.sure)
-	}
-	return nil
-}
-
-// relative is how far values are apart, as a part of their size.
-type relative struct{ squares, errors float64 }
-
-func (r *relative) add(want, got []float32) {
-	for i := range want {
-		r.squares += float64(want[i]) * float64(want[i])
-		r.errors += float64(want[i]-got[i]) * float64(want[i]-got[i])
-	}
-}
-
-// quantizedError is how far the rows of a transducer's encoder may be from those of the export with weights
-// of 8 bits, as a part of their size.
-const quantizedError = 0.2
-
-// checkQuantized returns an error if weights of 8 bits change rows too much.
-func (r *relative) checkQuantized() error {
-	if e := math.Sqrt(r.errors / r.squares); !(e <= quantizedError) {
-		return fmt.Errorf("with weights of 8 bits it computes something else: its rows differ by %.2g of their size", e)
-	}
-	return nil
-}
-
-// trialRows returns what a graph writes for noise and for speech.
-func (r *Recognizer) trialRows(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (_ []*probed, err error) {
-	s, err := r.open(ctx, rt, source, o)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	var all []*probed
-	for _, frames := range []int{1, 9, 64, 203, 257} {
-		rows, err := r.contract.run(ctx, rt, s, frames, frames)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows)
-	}
-	windows, err := r.speech(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, win := range windows[:2] { // the full ones
-		rows, err := r.contract.rows(ctx, rt, s, win.features, int(win.frames))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows)
-	}
-	return all, nil
 }

@@ -18,11 +18,12 @@ import (
 type Precision string
 
 // The precisions. The graph is stored in FP32, FP16 or INT8; TF32 is a way in which GPUs multiply
-// the numbers of an FP32 graph, and INT8Careful is INT8 without the products that lose most.
+// the numbers of an FP32 graph, BF16 one in which OpenVINO does on CPUs, and INT8Careful is INT8 without the products that lose most.
 const (
 	FP32 Precision = "fp32"
 	TF32 Precision = "tf32"
 	FP16 Precision = "fp16"
+	BF16 Precision = "bf16"
 	INT8 Precision = "int8"
 
 	INT8Careful Precision = "int8-careful"

@@ -20,14 +20,10 @@
 package models
 
 import (
-	"embed"
 	"io/fs"
 
 	"github.com/asr-backend/asr-backend/asr"
 )
-
-//go:embed default/model.onnx default/tokens.txt default/tokenizer.model default/model.json default/lm.bin.zst
-var embedded embed.FS
 
 // Default returns the files of the model inside the program.
 func Default() fs.FS {
@@ -35,7 +31,7 @@ func Default() fs.FS {
 	if err != nil {
 		panic(err) // the path is a constant
 	}
-	return files
+	return inside{files, map[string][]byte{"model.onnx": embeddedGraph, "lm.bin.zst": embeddedLM}}
 }
 
 // DefaultName means the model inside the program, whatever it is called: an alias of

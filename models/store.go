@@ -154,6 +154,8 @@ type Entry struct {
 	Casing      Casing    `json:"casing,omitempty"`
 	Punctuation bool      `json:"punctuation"`
 	Precision   Precision `json:"precision,omitempty"`
+	// Quantized are the precisions of weights of 8 bits that graphs were made with for this machine.
+	Quantized []asr.Precision `json:"quantized,omitempty"`
 	// Half says that there is a graph in fp16 beside the full one.
 	Half    bool   `json:"fp16"`
 	Licence string `json:"licence,omitempty"`
@@ -209,7 +211,7 @@ func (s *Store) entry(m *Model, name string) Entry {
 		if _, err := asr.OpenBundle(path, ""); err != nil {
 			e.State, e.Problem = Broken, err.Error()
 		}
-		e.Half = hasHalf(path)
+		e.Half, e.Quantized = hasHalf(path), quantized(path)
 	}
 	return e
 }
@@ -218,6 +220,17 @@ func (s *Store) entry(m *Model, name string) Entry {
 func hasHalf(path string) bool {
 	_, err := os.Stat(filepath.Join(path, asr.HalfName))
 	return err == nil
+}
+
+// quantized returns the precisions of weights of 8 bits that there are optimized graphs of.
+func quantized(path string) (all []asr.Precision) {
+	for _, p := range []asr.Precision{asr.INT8, asr.INT8Careful} {
+		made, _ := filepath.Glob(filepath.Join(path, asr.OptimizedDir, "*."+string(p)+".onnx")) // the pattern is sound
+		if len(made) > 0 {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // ownEntry describes a folder that the catalogue does not know.
@@ -232,7 +245,7 @@ func (s *Store) ownEntry(name string) Entry {
 		e.State, e.Problem = Broken, err.Error()
 		return e
 	}
-	e.Half = hasHalf(path)
+	e.Half, e.Quantized = hasHalf(path), quantized(path)
 	e.Languages, e.Casing, e.Licence, e.Note = Languages(b), Casing(b.Card.Casing), b.Card.Licence, b.Card.Source
 	return e
 }
@@ -253,10 +266,13 @@ func (s *Store) own() []string {
 	return names
 }
 
-// folderSize returns the bytes in all files of a folder that can be looked at.
+// folderSize returns the bytes in all files of a folder that can be looked at, but for what can be made again.
 func folderSize(files fs.FS) int64 {
 	var sum int64
 	_ = fs.WalkDir(files, ".", func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == asr.OptimizedDir {
+			return fs.SkipDir
+		}
 		if err == nil && !d.IsDir() {
 			if info, err := d.Info(); err == nil {
 				sum += info.Size()

@@ -241,7 +241,7 @@ func (c *chapter) fault(words []placed) faults {
 	f := faults{slices.Clone(c.paragraphs), last - 2, last - 1, map[int]string{}}
 	// Of two that are alike nobody can say which is missing.
 	alike := func(i int) bool { p := c.paragraphs; return p[i] == p[i-1] || p[i] == p[i+1] }
-	for alike(f.removed) || !c.heard(words, f.removed-1, -1) || !c.heard(words, f.removed+1, 0) || !c.heard(words, f.removed+1, 1) {
+	for alike(f.removed) || !c.transcribed(words, f.removed-1, -1) || !c.transcribed(words, f.removed+1, 0) || !c.transcribed(words, f.removed+1, 1) {
 		f.removed--
 	}
 	for i, word := range []string{"umbrella", "telescope", "marmalade", "seventeen", "kangaroo", "grandfather", "bicycle", "volcano", "porcupine", "orchestra"} {
@@ -266,9 +266,9 @@ func recognized(words []placed, paragraph, word int) bool {
 	return words[first+word].Confidence >= 0.5
 }
 
-// heard reports whether a word of a paragraph, from the end if it is negative, stands in the transcript
+// transcribed reports whether a word of a paragraph, from the end if it is negative, stands in the transcript
 // where it was said.
-func (c *chapter) heard(words []placed, paragraph, word int) bool {
+func (c *chapter) transcribed(words []placed, paragraph, word int) bool {
 	said := slices.DeleteFunc(slices.Clone(words), func(w placed) bool { return w.paragraph != paragraph })
 	w := said[(word+len(said))%len(said)]
 	for _, s := range c.Transcript().Segments {

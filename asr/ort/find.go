@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,12 @@ import (
 
 // LibraryVariable is the environment variable that names the library.
 const LibraryVariable = "ASR_BACKEND_ONNXRUNTIME"
+
+// What the libraries are called.
+const (
+	libraryName  = "libonnxruntime.so"
+	openVINOFile = "libonnxruntime_providers_openvino_plugin.so"
+)
 
 // NotFoundError lists where the library was looked for.
 type NotFoundError struct {
@@ -29,33 +36,60 @@ func (e *NotFoundError) Unwrap() error { return ErrLibrary }
 // LibraryVariable; else the newest in the first of these folders that has one: that of
 // the program, lib and ../lib beside it, and the system's.
 func Find(path string) (string, error) {
-	if path == "" {
-		path = os.Getenv(LibraryVariable)
-	}
-	if path != "" {
-		return named(path)
+	if path = cmp.Or(path, os.Getenv(LibraryVariable)); path != "" {
+		lib, err := named(path, libraryName)
+		switch {
+		case err != nil:
+			return "", &LibraryError{Path: path, Err: err}
+		case lib == "":
+			return "", &NotFoundError{Tried: []string{path}}
+		}
+		return lib, nil
 	}
 	folders := searchFolders()
 	for _, f := range folders {
-		if lib := newest(f); lib != "" {
+		if lib := newest(f, libraryName); lib != "" {
 			return lib, nil
 		}
 	}
 	return "", &NotFoundError{Tried: folders}
 }
 
-func named(path string) (string, error) {
+// FindOpenVINO returns the path of the plugin library of OpenVINO: the given file or folder; else the one
+// named by OpenVINOVariable; else that in one of the folders of Find, or in a folder openvino in one of them,
+// which keeps the libraries that it needs together.
+func FindOpenVINO(path string) (string, error) {
+	if path = cmp.Or(path, os.Getenv(OpenVINOVariable)); path != "" {
+		lib, err := named(path, openVINOFile)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("its plugin: %w", err)
+		case lib == "":
+			return "", fmt.Errorf("its plugin (%s) is not in %s", openVINOFile, path)
+		}
+		return lib, nil
+	}
+	folders := searchFolders()
+	for _, f := range folders {
+		for _, folder := range []string{f, filepath.Join(f, "openvino")} {
+			if lib := newest(folder, openVINOFile); lib != "" {
+				return lib, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("its plugin (%s) was not found; looked in %s, and in a folder openvino in each", openVINOFile, strings.Join(folders, ", "))
+}
+
+// named returns a library that is given as a file or a folder, and an empty string for a folder without one.
+func named(path, library string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return "", &LibraryError{Path: path, Err: err}
+		return "", err
 	case !info.IsDir():
 		return path, nil
 	}
-	if lib := newest(path); lib != "" {
-		return lib, nil
-	}
-	return "", &NotFoundError{Tried: []string{path}}
+	return newest(path, library), nil
 }
 
 func searchFolders() []string {
@@ -72,8 +106,8 @@ func searchFolders() []string {
 
 // newest returns the library of the highest version in a folder, or "". The plain name
 // counts as the highest: it is what a distribution points at the one to use.
-func newest(folder string) string {
-	plain := filepath.Join(folder, "libonnxruntime.so")
+func newest(folder, library string) string {
+	plain := filepath.Join(folder, library)
 	if info, err := os.Stat(plain); err == nil && !info.IsDir() {
 		return plain
 	}
@@ -82,7 +116,7 @@ func newest(folder string) string {
 		return ""
 	}
 	best := ""
-	version := func(path string) string { return "v" + strings.TrimPrefix(filepath.Base(path), "libonnxruntime.so.") }
+	version := func(path string) string { return "v" + strings.TrimPrefix(filepath.Base(path), library+".") }
 	for _, m := range matches {
 		if semver.IsValid(version(m)) && (best == "" || semver.Compare(version(m), version(best)) > 0) {
 			best = m

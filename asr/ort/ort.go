@@ -20,6 +20,10 @@
 // the alternate stack that Go needs, so that Ctrl-C would crash; they are noted when the Runtime
 // opens and put back after each step that may have replaced them. cuDNN tunes convolutions for
 // every new shape, which costs far more than the run itself: use few shapes and warm them.
+//
+// OpenVINO. Its provider is a plugin, a library of its own that is registered when it is first asked
+// for. It takes a graph as one node, so that a run cannot be ended early, and computes it in threads of
+// its own. Loading compiles the graph for the CPU.
 package ort
 
 import (
@@ -40,6 +44,7 @@ var ErrLibrary = errors.New("no usable ONNX Runtime library")
 type Runtime struct {
 	path     string
 	handlers *handlers
+	openVINO openVINO
 }
 
 // Open finds and loads the library. An empty path means: look in the usual places, see
@@ -65,7 +70,7 @@ func Open(path string) (*Runtime, error) {
 
 // Close unloads the library. All sessions and buffers must be closed before.
 func (r *Runtime) Close() error {
-	if err := binding.DestroyEnvironment(); err != nil {
+	if err := errors.Join(r.openVINO.close(), binding.DestroyEnvironment()); err != nil {
 		return fmt.Errorf("ort: close: %w", err)
 	}
 	r.handlers.close()

@@ -81,6 +81,22 @@ func TestCUDAThatCannotBeHadSaysWhy(t *testing.T) {
 	}
 }
 
+// The reason differs with the CPU.
+func TestOpenVINOThatCannotBeHadSaysWhy(t *testing.T) {
+	oracle.NeedLibrary(t)
+	for _, path := range []string{"/nowhere/plugin.so", library.Path()} { // the second is a library, and no plugin
+		if err := library.UseOpenVINO(path); !errors.Is(err, ort.ErrOpenVINO) || len(err.Error()) < len(ort.ErrOpenVINO.Error())+10 {
+			t.Errorf("%s: got %v, want ErrOpenVINO and a reason", path, err)
+		}
+	}
+	if path := library.OpenVINOPath(); path != "" {
+		t.Errorf("%s is loaded", path)
+	}
+	if s, err := library.NewSession(ort.Source{Path: oracle.Data(t, "models", "tiny-random", "model.onnx")}, names, ort.SessionOptions{Provider: ort.OpenVINO}); err == nil {
+		t.Error("a session without the plugin", s)
+	}
+}
+
 func TestWhatIsNoModelIsAnError(t *testing.T) {
 	oracle.NeedLibrary(t)
 	if s, err := library.Inspect(ort.Source{Data: []byte("not a graph")}); err == nil {

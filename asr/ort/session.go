@@ -23,6 +23,8 @@ type Provider string
 const (
 	CPU  Provider = "cpu"
 	CUDA Provider = "cuda"
+	// OpenVINO computes in bf16 on the CPU, see Runtime.UseOpenVINO.
+	OpenVINO Provider = "openvino"
 )
 
 // SessionOptions say how a model is run. The zero value is the CPU with one thread.
@@ -32,6 +34,8 @@ type SessionOptions struct {
 	Device int
 	// Threads is the number of CPU threads inside one run; 0 means 1.
 	Threads int
+	// Runs is how many runs are side by side on OpenVINO; more wait. 0 means 1. Elsewhere any number may.
+	Runs int
 	// TF32 lets the GPU multiply with 10-bit mantissas: faster, about 1e-3 off.
 	TF32 bool
 	// MemoryLimit bounds the GPU arena in bytes; 0 means no bound.
@@ -117,7 +121,8 @@ func (s *Session) Close() error {
 
 // Run computes b.LogProbs, or the sums of a session that has them, and b.Head, if it has one, from
 // b.Features and b.Lengths. When ctx ends, the run is terminated between two nodes of the graph,
-// waited for, and the context's cause is returned; the session works on afterwards.
+// waited for, and the context's cause is returned; the session works on afterwards. On OpenVINO, a graph is
+// one node, and the run goes on to its end.
 func (s *Session) Run(ctx context.Context, b *Buffers) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -198,8 +203,12 @@ func (r *Runtime) sessionOptions(o SessionOptions) (*binding.SessionOptions, err
 		opts.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
 		opts.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
 	)
-	if err == nil && o.Provider == CUDA {
+	switch {
+	case err != nil:
+	case o.Provider == CUDA:
 		err = r.handlers.keep(func() error { return appendCUDA(opts, o) })
+	case o.Provider == OpenVINO:
+		err = r.openVINO.append(opts, o)
 	}
 	if err != nil {
 		return nil, errors.Join(err, opts.Destroy())

@@ -141,6 +141,7 @@ func (f *modelFlags) writer(std streams) *output.Writer {
 	w := output.New(std.out)
 	w.ProtectFile(std.in, "standard input")
 	w.Protect(f.Library)
+	w.Protect(f.OpenVINO)
 	w.Protect(f.Model)
 	files, _ := os.ReadDir(f.Model) // not a folder: a name, or a file
 	for _, file := range files {

@@ -98,10 +98,14 @@ func entryText(e *models.Entry) string {
 }
 
 func entryState(e *models.Entry) string {
+	state := string(e.State)
 	if e.Half {
-		return string(e.State) + ", fp16"
+		state += ", fp16"
 	}
-	return string(e.State)
+	for _, p := range e.Quantized {
+		state += ", " + string(p)
+	}
+	return state
 }
 
 // megabytes writes a size as download pages do, in units of 1000.

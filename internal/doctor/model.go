@@ -21,7 +21,7 @@ const (
 )
 
 // model loads the model as the flags say and transcribes noise. It reports on the GPU and on the
-// model. Where a GPU is asked for that cannot be used, the model is tried on the CPU.
+// model. Where a GPU or OpenVINO is asked for that cannot be used, the model is tried on the CPU.
 func model(ctx context.Context, rt *ort.Runtime, o Options) []finding.Finding {
 	const see = "see `asr-backend models list`"
 	bundle, err := o.Model()
@@ -30,21 +30,24 @@ func model(ctx context.Context, rt *ort.Runtime, o Options) []finding.Finding {
 	}
 	var findings []finding.Finding
 	r, err := asr.New(ctx, rt, bundle, o.Recognizer)
-	if err != nil && o.Recognizer.Provider == ort.CUDA {
-		findings = append(findings, finding.New("cuda", finding.Failure, err.Error(), hint.Of(err)))
+	if asked := o.Recognizer.Provider; err != nil && (asked == ort.CUDA || asked == ort.OpenVINO) {
+		findings = append(findings, finding.New(string(asked), finding.Failure, err.Error(), hint.Of(err)))
 		cpu := o.Recognizer
 		cpu.Provider, cpu.Batch = ort.CPU, 0
 		r, err = asr.New(ctx, rt, bundle, cpu)
 	} else if err == nil {
 		findings = append(findings, device(r.Device(), o.Recognizer.Provider))
+		if d := r.Device(); d.Provider == ort.OpenVINO {
+			findings = append(findings, finding.New("openvino", finding.OK, fmt.Sprintf("plugin at %s; in %s it differs from fp32 by up to %.2g", rt.OpenVINOPath(), d.Precision, d.Difference), ""))
+		}
 	}
 	if err != nil {
 		return append(findings, finding.New("model", finding.Failure, err.Error(), see))
 	}
 	defer r.Close()
-	seconds := secondsOnCPU
+	seconds, computes := secondsOnCPU, "CPU"
 	if r.Device().Provider == ort.CUDA {
-		seconds = secondsOnGPU
+		seconds, computes = secondsOnGPU, "GPU"
 	}
 	start := time.Now()
 	if _, err := r.Recognize(ctx, &hiss{left: seconds}, asr.Request{}); err != nil {
@@ -56,7 +59,7 @@ func model(ctx context.Context, rt *ort.Runtime, o Options) []finding.Finding {
 		findings = append(findings, *f)
 	}
 	return append(findings, finding.New("model", finding.OK, fmt.Sprintf("%s: %d bands, %d pieces, up to %d rows in one run; decoding: %s; transcribes %.0f seconds of audio per second on this %s",
-		bundle.Card.Name, c.Bands, bundle.Vocabulary.Width()-1, c.MaxRows, r.DecodedBy(0), speed, map[ort.Provider]string{ort.CPU: "CPU", ort.CUDA: "GPU"}[r.Device().Provider]), ""))
+		bundle.Card.Name, c.Bands, bundle.Vocabulary.Width()-1, c.MaxRows, r.DecodedBy(0), speed, computes), ""))
 }
 
 // device reports on the GPU. A machine that has none is not ill.
@@ -71,8 +74,8 @@ func device(d asr.Device, asked ort.Provider) finding.Finding {
 			text += "; full windows keep their masks, since " + d.Masked
 		}
 		return finding.New("cuda", finding.OK, text, "")
-	case asked == ort.CPU:
-		return finding.New("cuda", finding.OK, "not used: --provider cpu", "")
+	case asked != "" && asked != ort.CUDA:
+		return finding.New("cuda", finding.OK, "not used: --provider "+string(asked), "")
 	case !ort.GPUHere():
 		return finding.New("cuda", finding.OK, d.Reason+"; the CPU is used", "")
 	}

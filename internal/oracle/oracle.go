@@ -95,6 +95,19 @@ func NeedLibrary(t testing.TB) {
 	}
 }
 
+// OpenVINO returns the plugin library of OpenVINO that the environment names with
+// ASR_BACKEND_TEST_OPENVINO, and skips the test if there is none, also in strict runs: few machines
+// have the CPU for it.
+func OpenVINO(t testing.TB) string {
+	t.Helper()
+	NeedLibrary(t)
+	path := os.Getenv("ASR_BACKEND_TEST_OPENVINO")
+	if path == "" {
+		t.Skip("no plugin of OpenVINO: set ASR_BACKEND_TEST_OPENVINO to it")
+	}
+	return path
+}
+
 func missing(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("ASR_BACKEND_TEST_STRICT") == "1" {
