@@ -157,27 +157,19 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 	if err != nil {
 		return err
 	}
-	if err := r.takesFeatures(meta); err != nil {
+	if err := r.contract.metadata(meta); err != nil {
 		return err
 	}
 	r.contract.Unnormalised = false
 	if r.probed, err = r.contract.probe(ctx, rt, s); err != nil {
 		return err
 	}
-	r.contract.Padding = false
-	if meta[optimizedKey] != "" { // an optimized graph has no masks
-		return nil
-	}
-	return r.contract.probePadding(ctx, rt, s)
-}
-
-// takesFeatures makes the features that the metadata of a graph says.
-func (r *Recognizer) takesFeatures(meta map[string]string) (err error) {
-	if err := r.contract.metadata(meta); err != nil {
-		return err
+	if r.contract.Padding = false; meta[optimizedKey] == "" { // an optimized graph has no masks
+		if err := r.contract.probePadding(ctx, rt, s); err != nil {
+			return err
+		}
 	}
 	r.window.Rows = min(r.window.Rows, r.contract.MaxRows) // the graph may say less than the card
-	r.prepare = mel.Normalize
 	if r.contract.RawFeatures {
 		r.prepare = mel.Transpose
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
 	"github.com/asr-backend/asr-backend/asr/ctc"
@@ -197,5 +198,30 @@ func TestWeightsOf8BitsAreForCPUs(t *testing.T) {
 			r.Close()
 			t.Errorf("%s: it runs", name)
 		}
+	}
+}
+
+// A graph that somebody was making when he was killed is deleted, and one that is being made is not.
+func TestLeftoversOfOptimizingAreDeleted(t *testing.T) {
+	dir := ownModel(t, "tiny-random")
+	old, fresh := filepath.Join(dir, asr.OptimizedDir, "making-1"), filepath.Join(dir, asr.OptimizedDir, "making-2")
+	for _, path := range []string{old, fresh} {
+		if err := os.MkdirAll(path, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, "model.onnx.data"), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	yesterday := time.Now().Add(-24 * time.Hour)
+	if err := os.Chtimes(old, yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	exported(t, dir, asr.Options{})
+	if _, err := os.Stat(old); err == nil {
+		t.Error("yesterday's is still there")
+	}
+	if _, err := os.Stat(fresh); err != nil {
+		t.Error("today's is not there:", err)
 	}
 }

@@ -83,23 +83,12 @@ func (e *export) read() (*fastconformer.Encoder, error) {
 // rows runs a graph on noise of a batch, whose windows differ.
 func (e *export) rows(t *testing.T, source ort.Source, batch, frames int) (values, head []float32) {
 	t.Helper()
-	return e.run(t, source, batch, frames, (frames+7)/8)
-}
-
-// some is rows for an output of another number of rows.
-func (e *export) some(t *testing.T, source ort.Source, batch, frames, rows int) []float32 {
-	t.Helper()
-	values, _ := e.run(t, source, batch, frames, rows)
-	return values
-}
-
-func (e *export) run(t *testing.T, source ort.Source, batch, frames, rows int) (values, head []float32) {
-	t.Helper()
 	s, err := library.NewSession(source, e.names, ort.SessionOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	rows := (frames + 7) / 8
 	b, err := library.NewBuffers(batch, 80, frames, rows, e.width)
 	if err != nil {
 		t.Fatal(err)
@@ -281,47 +270,6 @@ func TestDamagedFilesAreReadOrRefused(t *testing.T) {
 		}
 		if encoder, err := damaged.read(); err == nil {
 			_, _ = encoder.Write(fastconformer.Options{Rows: 10})
-		}
-	}
-}
-
-// Smoothing moves factors between weights and changes nothing else. Ranges are the largest values of
-// activations, as a run has them.
-func TestSmoothingKeepsWhatIsComputed(t *testing.T) {
-	oracle.NeedLibrary(t)
-	for _, e := range exports(t) {
-		encoder, err := e.read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := encoder.WriteRanges(fastconformer.Options{Rows: 40})
-		if err != nil {
-			t.Fatal(err)
-		}
-		asked := e
-		asked.names = ort.Names{Features: e.names.Features, Lengths: e.names.Lengths, LogProbs: fastconformer.RangesOutput}
-		asked.width = encoder.Width
-		ranges := asked.some(t, ort.Source{Data: data}, 1, 320, encoder.RangesRows())
-		random := rand.New(rand.NewPCG(5, 6))
-		for i := range ranges {
-			if !(ranges[i] > 0) {
-				t.Fatalf("%s: range %d is %v", e.name, i, ranges[i])
-			}
-			ranges[i] *= float32(math.Exp(2 * random.NormFloat64()))
-		}
-		smooth, err := encoder.Write(fastconformer.Options{Rows: 40, Ranges: ranges}.SmoothOnly())
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, _ := e.rows(t, ort.Source{Data: e.data}, 1, 320)
-		got, _ := e.rows(t, ort.Source{Data: smooth}, 1, 320)
-		compare(t, e.name, want, got, e.width, false)
-		plain, err := encoder.Write(fastconformer.Options{Rows: 40}.SmoothOnly())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(plain) == len(smooth) && string(plain) == string(smooth) {
-			t.Errorf("%s: nothing was smoothed", e.name)
 		}
 	}
 }

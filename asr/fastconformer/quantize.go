@@ -33,13 +33,12 @@ const (
 type quantizer struct {
 	bits    int
 	careful bool
-	none    bool                 // it only smooths
 	made    map[string][3]string // activations that are quantised: integers, scale and zero
 }
 
 // takes reports whether a product has weights of 8 bits.
 func (q *quantizer) takes(name string) bool {
-	if q == nil || q.none || !strings.HasPrefix(name, "layer") {
+	if q == nil || !strings.HasPrefix(name, "layer") {
 		return false
 	}
 	return !q.careful || !slices.ContainsFunc([]string{".linear2", ".pointwise2"}, func(end string) bool { return strings.HasSuffix(name, end) })

@@ -22,13 +22,8 @@ type Options struct {
 	Precision Precision
 	// Bits are those of such weights: 8, or 7 for processors whose products of 8 bits overflow, see Quantized.
 	Bits int
-	// Ranges are those of activations, see WriteRanges, for weights of 8 bits; nil does without.
-	Ranges []float32
 	// Metadata is written into the graph.
 	Metadata map[string]string
-
-	ranges     bool // write them in place of the outputs
-	smoothOnly bool // smooth as for weights of 8 bits, and leave them in 32; for tests
 }
 
 // Write writes the graph. Its inputs and outputs have the names and types that they have in the export, and
@@ -37,15 +32,12 @@ func (e *Encoder) Write(o Options) ([]byte, error) {
 	if o.Rows < 1 {
 		return nil, errors.New("fastconformer: windows of no rows")
 	}
-	if n := len(e.layers) * len(smooth{}) * e.Width; o.Ranges != nil && len(o.Ranges) != n {
-		return nil, fmt.Errorf("fastconformer: %d ranges of activations, want %d", len(o.Ranges), n)
-	}
 	w := &writer{Builder: graph.Builder{Beside: o.Beside, BesideName: o.BesideName}, e: e, rows: int(o.Rows)}
 	if o.Precision != Full {
 		if o.Bits != 7 && o.Bits != 8 {
 			return nil, fmt.Errorf("fastconformer: weights of %d bits; want 7 or 8", o.Bits)
 		}
-		w.quantizer = &quantizer{bits: o.Bits, careful: o.Precision == Careful, none: o.smoothOnly, made: map[string][3]string{}}
+		w.quantizer = &quantizer{bits: o.Bits, careful: o.Precision == Careful, made: map[string][3]string{}}
 	}
 	if o.Beside == nil {
 		w.Grow(4*(e.weights()+2*w.rows*e.Width) + 1<<20)
@@ -55,15 +47,10 @@ func (e *Encoder) Write(o Options) ([]byte, error) {
 	x := w.subsampling()
 	w.shapes()
 	for i := range e.layers {
-		l := &e.layers[len(e.layers)-1-i]
-		x = w.layer(x, l, w.smoothing(l, o.Ranges, i), fmt.Sprintf("layer%d.", i))
+		x = w.layer(x, &e.layers[len(e.layers)-1-i], fmt.Sprintf("layer%d.", i))
 	}
-	if o.ranges {
-		w.outputRanges()
-	} else {
-		for i := range e.Outputs {
-			w.output(x, &e.Outputs[i])
-		}
+	for i := range e.Outputs {
+		w.output(x, &e.Outputs[i])
 	}
 	if w.failed != nil {
 		return nil, fmt.Errorf("fastconformer: %w", w.failed)
@@ -98,7 +85,6 @@ type writer struct {
 	failed error // the first error of reading weights
 
 	quantizer *quantizer // nil for weights of 32 bits
-	inputs    []string   // of products, whose ranges are asked for
 
 	convolved string // what the last convolution of the subsampling makes, [batch channels rows bands/8]
 
@@ -158,11 +144,6 @@ func (w *writer) linear(x string, l *linear, by float32, name string) string {
 	return w.product(x, scale(w.matrix(l), by), scale(w.bias(l), by), name)
 }
 
-// smoothed is linear for rows that were divided by factors, or are not if there are none.
-func (w *writer) smoothed(x string, l *linear, by float32, factors []float32, name string) string {
-	return w.product(x, scaleRows(scale(w.matrix(l), by), factors), scale(w.bias(l), by), name)
-}
-
 func (w *writer) product(x string, weights, bias []float32, name string) string {
 	out := len(bias)
 	if w.quantizer.takes(name) {
@@ -171,10 +152,8 @@ func (w *writer) product(x string, weights, bias []float32, name string) string 
 	return w.Node("Gemm", name, []string{x, w.Floats(name+".weight", weights, len(weights)/out, out), w.Floats(name+".bias", bias, out)})
 }
 
-// norm computes a layer norm, divided by factors.
-func (w *writer) norm(x string, n *norm, factors []float32, name string) string {
-	weights, bias := divide(w.floats(n.weights), factors), divide(w.floats(n.bias), factors)
-	return w.Node("LayerNormalization", name, []string{x, w.Floats(name+".weight", weights, w.e.Width), w.Floats(name+".bias", bias, w.e.Width)},
+func (w *writer) norm(x string, n *norm, name string) string {
+	return w.Node("LayerNormalization", name, []string{x, w.Floats(name+".weight", w.floats(n.weights), w.e.Width), w.Floats(name+".bias", w.floats(n.bias), w.e.Width)},
 		graph.IntAttribute("axis", -1), graph.FloatAttribute("epsilon", n.epsilon))
 }
 
@@ -272,36 +251,29 @@ func distances(rows, width int) []float32 {
 }
 
 // layer adds one to rows.
-func (w *writer) layer(x string, l *layer, s smooth, name string) string {
+func (w *writer) layer(x string, l *layer, name string) string {
 	add := func(part string) { x = w.Node("Add", name+"residual", []string{x, part}) }
-	input := func(i int) string {
-		y := w.norm(x, &l.norms[i], s[i], fmt.Sprintf("%snorm%d", name, i+1))
-		w.inputs = append(w.inputs, y)
-		return y
-	}
-	add(w.feedForward(input(0), &l.first, s[0], name+"feedforward1"))
-	add(w.attention(input(1), &l.attention, s[1], s[4], name))
-	add(w.convolution(input(2), l, s[2], name))
-	add(w.feedForward(input(3), &l.second, s[3], name+"feedforward2"))
-	return w.norm(x, &l.norms[4], nil, name+"norm5")
+	add(w.feedForward(w.norm(x, &l.norms[0], name+"norm1"), &l.first, name+"feedforward1"))
+	add(w.attention(w.norm(x, &l.norms[1], name+"norm2"), &l.attention, name))
+	add(w.convolution(w.norm(x, &l.norms[2], name+"norm3"), l, name))
+	add(w.feedForward(w.norm(x, &l.norms[3], name+"norm4"), &l.second, name+"feedforward2"))
+	return w.norm(x, &l.norms[4], name+"norm5")
 }
 
-func (w *writer) feedForward(x string, f *feedForward, factors []float32, name string) string {
-	x = w.swish(w.smoothed(x, &f.linear[0], 1, factors, name+".linear1"), name+".swish")
+func (w *writer) feedForward(x string, f *feedForward, name string) string {
+	x = w.swish(w.linear(x, &f.linear[0], 1, name+".linear1"), name+".swish")
 	return w.linear(x, &f.linear[1], f.scale, name+".linear2")
 }
 
-// attention takes rows that were divided by factors, and divides values by others.
-func (w *writer) attention(x string, a *attention, factors, values []float32, name string) string {
+func (w *writer) attention(x string, a *attention, name string) string {
 	e := w.e
 	depth := e.Width / e.Heads
 	biased := func(q string, bias *graph.Array, name string) string {
 		return w.Node("Add", name, []string{q, w.Floats(name, scale(w.floats(bias), a.scale), e.Width)})
 	}
-	q := w.smoothed(x, &a.q, a.scale, factors, name+"query")
-	k := w.reshape(w.smoothed(x, &a.k, 1, factors, name+"key"), w.perWindow, name+"key")
-	v := w.product(x, divide(scaleRows(w.matrix(&a.v), factors), values), divide(w.bias(&a.v), values), name+"value")
-	v = w.reshape(v, w.perWindow, name+"value")
+	q := w.linear(x, &a.q, a.scale, name+"query")
+	k := w.reshape(w.linear(x, &a.k, 1, name+"key"), w.perWindow, name+"key")
+	v := w.reshape(w.linear(x, &a.v, 1, name+"value"), w.perWindow, name+"value")
 
 	// The product of constants, [heads depth 2·rows], is computed when the graph is loaded.
 	p := w.Node("MatMul", name+"positions", []string{w.distances, w.Floats(name+"positions.weight", w.matrix(&a.positions), e.Width, e.Width)})
@@ -317,14 +289,12 @@ func (w *writer) attention(x string, a *attention, factors, values []float32, na
 	content := w.reshape(biased(q, a.u, name+"query.content"), w.perWindow, name+"query.content")
 	y := w.Nodes(graph.Microsoft, "MultiHeadAttention", name+"attention", []string{content, k, v, "", "", scores}, 1,
 		graph.IntAttribute("num_heads", int64(e.Heads)), graph.FloatAttribute("scale", 1))[0]
-	y = w.flatRows(y, name+"attention")
-	w.inputs = append(w.inputs, y)
-	return w.smoothed(y, &a.out, 1, values, name+"attention.out")
+	return w.linear(w.flatRows(y, name+"attention"), &a.out, 1, name+"attention.out")
 }
 
-func (w *writer) convolution(x string, l *layer, factors []float32, name string) string {
+func (w *writer) convolution(x string, l *layer, name string) string {
 	width := w.e.Width
-	weights, bias := scaleRows(w.matrix(&l.pointwise[0]), factors), w.bias(&l.pointwise[0])
+	weights, bias := w.matrix(&l.pointwise[0]), w.bias(&l.pointwise[0])
 	half := func(second bool, name string) string {
 		from := 0
 		if second {
