@@ -69,10 +69,11 @@ func (r *Recognizer) CompareHalf(ctx context.Context, rt *ort.Runtime, half *Rec
 	if err != nil {
 		return d, err
 	}
+	d = Difference{Rows: all.rows, Best: all.best, LogProb: all.difference}
 	if err := all.check(FP16.bound()); err != nil {
-		err = &ModelError{r.bundle.Card.Name, fmt.Errorf("in fp16 it computes something else: %w", err)}
+		return d, &ModelError{r.bundle.Card.Name, fmt.Errorf("in fp16 it computes something else: %w", err)}
 	}
-	return Difference{Rows: all.rows, Best: all.best, LogProb: all.difference}, err
+	return d, nil
 }
 
 // CompareQuantized compares the rows of a sample of speech with those of the same model whose weights have
