@@ -24,7 +24,7 @@ import (
 // What a GPU of the stand-in has to write for the model of these tests.
 func speechRows(t *testing.T) func() []float32 {
 	return func() []float32 {
-		r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Threads: 2})
+		r := recognizer(t, bundle(t, "tiny-random"), asr.Options{Threads: 2, AsExported: true})
 		rows, err := r.SpeechRows(t.Context(), library)
 		if err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package asr
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +10,8 @@ import (
 	"github.com/asr-backend/asr-backend/internal/sealed"
 )
 
-// useOpenVINO lets workers share a session of the optimized graph that computes in bf16. The export is not
-// run in its place: it is slower, and its masks are lost in the rounding.
+// useOpenVINO lets workers share a session of the optimized graph that computes in bf16. A model without one
+// is refused: its export gains less by bf16 than a person who asks for it may expect, and is not compared.
 func (r *Recognizer) useOpenVINO(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) error {
 	if err := rt.UseOpenVINO(o.OpenVINO); err != nil {
 		return err
@@ -54,8 +53,7 @@ type openVINONote struct {
 // for it takes a second session and several runs.
 func (r *Recognizer) acceptOpenVINO(ctx context.Context, rt *ort.Runtime, made ort.Source, o Options) (difference float64, err error) {
 	if made.Data != nil { // there is no place to keep it
-		difference, refused, err := r.compareOpenVINO(ctx, rt, made, o)
-		return difference, cmp.Or(err, refused)
+		return r.compareOpenVINO(ctx, rt, made, o)
 	}
 	note := openVINONote{Kernels: ort.OpenVINOKernels()}
 	if note.Graph, err = filestamp.Of(made.Path); err != nil {
@@ -67,13 +65,16 @@ func (r *Recognizer) acceptOpenVINO(ctx context.Context, rt *ort.Runtime, made o
 	path := made.Path + ".openvino.json"
 	known := openVINONote{}
 	if _, err := sealed.Read(path, &known); err != nil || known.Graph != note.Graph || known.Plugin != note.Plugin || known.Kernels != note.Kernels {
-		difference, refused, err := r.compareOpenVINO(ctx, rt, made, o)
-		if err != nil {
-			return 0, err
-		}
+		difference, err := r.compareOpenVINO(ctx, rt, made, o)
 		known = note
-		if known.Difference = difference; refused != nil {
-			known.Refused = refused.Error()
+		known.Difference = difference
+		switch {
+		case errors.Is(err, errDiffers):
+			known.Refused = err.Error()
+		case ctx.Err() != nil:
+			return 0, context.Cause(ctx)
+		case err != nil: // the graph may be damaged; the next load makes it anew
+			return 0, errors.Join(err, r.dropOptimized(made))
 		}
 		_ = sealed.Write(path, &known) // without it, the next start compares again
 	}
@@ -83,21 +84,21 @@ func (r *Recognizer) acceptOpenVINO(ctx context.Context, rt *ort.Runtime, made o
 	return known.Difference, nil
 }
 
-// compareOpenVINO runs noise and speech through a graph on the CPU and on OpenVINO, and says in refused
-// why OpenVINO cannot be used for it. Both sessions are not in memory at the same time.
-func (r *Recognizer) compareOpenVINO(ctx context.Context, rt *ort.Runtime, made ort.Source, o Options) (difference float64, refused, err error) {
+// compareOpenVINO runs noise and speech through a graph on the CPU and on OpenVINO. Both sessions are not in
+// memory at the same time.
+func (r *Recognizer) compareOpenVINO(ctx context.Context, rt *ort.Runtime, made ort.Source, o Options) (difference float64, err error) {
 	want, err := r.trialRows(ctx, rt, made, o.onCPU())
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	exact := r.contract
 	got, err := r.trialRows(ctx, rt, made, o)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
-	all, values, refused := r.compareTrials(&exact, want, got)
-	if refused == nil {
-		refused = checkReduced(&all, values, "in bf16")
+	all, values, err := r.compareTrials(&exact, want, got)
+	if err != nil {
+		return 0, err
 	}
-	return all.difference, refused, nil
+	return all.difference, checkReduced(&all, values, "in bf16")
 }

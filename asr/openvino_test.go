@@ -170,6 +170,21 @@ func TestOpenVINOIsComparedOnce(t *testing.T) {
 	if d := onOpenVINO(t, open(t, dir), asr.Options{}).Device().Difference; d == 0.125 {
 		t.Error("what another machine computed was taken for this one's")
 	}
+	for name, note := range map[string]bool{"that was compared": true, "that was not compared": false} {
+		if err := os.Truncate(filepath.Join(dir, asr.OptimizedDir, "model.onnx.data"), 1000); err != nil {
+			t.Fatal(err)
+		}
+		if !note {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r, err := asr.New(t.Context(), library, open(t, dir), o); err == nil {
+			r.Close()
+			t.Errorf("a damaged graph %s was loaded", name)
+		}
+		onOpenVINO(t, open(t, dir), asr.Options{}) // it was made anew
+	}
 }
 
 // A model of another structure has no optimized graph.

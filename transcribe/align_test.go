@@ -15,6 +15,7 @@ import (
 	"github.com/asr-backend/asr-backend/timeline"
 	"github.com/asr-backend/asr-backend/transcribe"
 	"github.com/asr-backend/asr-backend/transcript"
+	"github.com/asr-backend/asr-backend/wer"
 )
 
 // clip is a recording of testdata/speech with what is said in it.
@@ -229,8 +230,8 @@ type faults struct {
 }
 
 // fault changes ten words between others that the model recognizes, since a wrong
-// word cannot be separated from right ones that are misrecognized. It removes a paragraph after them, and adds one
-// after that. Words are those of the right text.
+// word cannot be separated from right ones that are misrecognized. It removes a paragraph after them, also
+// between such words, and adds one after that. Words are those of the right text.
 func (c *chapter) fault(words []placed) faults {
 	n := len(c.paragraphs)
 	last := n - 1
@@ -239,7 +240,9 @@ func (c *chapter) fault(words []placed) faults {
 	}
 	f := faults{slices.Clone(c.paragraphs), last - 2, last - 1, map[int]string{}}
 	// Of two that are alike nobody can say which is missing.
-	for p := c.paragraphs; p[f.removed] == p[f.removed-1] || p[f.removed] == p[f.removed+1]; f.removed-- {
+	alike := func(i int) bool { p := c.paragraphs; return p[i] == p[i-1] || p[i] == p[i+1] }
+	for alike(f.removed) || !c.transcribed(words, f.removed-1, -1) || !c.transcribed(words, f.removed+1, 0) || !c.transcribed(words, f.removed+1, 1) {
+		f.removed--
 	}
 	for i, word := range []string{"umbrella", "telescope", "marmalade", "seventeen", "kangaroo", "grandfather", "bicycle", "volcano", "porcupine", "orchestra"} {
 		at := (i + 1) * n / 14
@@ -261,6 +264,21 @@ func (c *chapter) fault(words []placed) faults {
 func recognized(words []placed, paragraph, word int) bool {
 	first := slices.IndexFunc(words, func(w placed) bool { return w.paragraph == paragraph })
 	return words[first+word].Confidence >= 0.5
+}
+
+// transcribed reports whether a word of a paragraph, from the end if it is negative, stands in the transcript
+// where it was said.
+func (c *chapter) transcribed(words []placed, paragraph, word int) bool {
+	said := slices.DeleteFunc(slices.Clone(words), func(w placed) bool { return w.paragraph != paragraph })
+	w := said[(word+len(said))%len(said)]
+	for _, s := range c.Transcript().Segments {
+		for _, x := range s.Words {
+			if (x.Start-w.Start).Abs() < 200*time.Millisecond && slices.Equal(wer.Normalize(x.Text), wer.Normalize(w.Text)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // reports holds the mismatches to the faults.

@@ -65,9 +65,18 @@ func (q *Request) end(length timeline.Sample) timeline.Sample {
 // whole reports whether all of the recording is asked for.
 func (q *Request) whole() bool { return q.Start == 0 && q.End == 0 }
 
-// audioOptions widen the part by the context of a window on each side.
+// aroundPart is the least that Around returns. It is more than the context of a window, since a part may
+// be a single word, and features are normalised over all that is seen.
+const aroundPart = 40 * timeline.RowDuration
+
+// Around returns how much sound the model sees on each side of a part.
+func (t *Transcriber) Around() time.Duration {
+	return max(aroundPart, t.recognizer.Window().Context.Duration())
+}
+
+// audioOptions widen the part on each side.
 func (t *Transcriber) audioOptions(q Request) audio.Options {
-	around := t.recognizer.Window().Context.Duration()
+	around := t.Around()
 	o := audio.Options{Channels: t.options.Channels, Track: t.options.Track, FFmpeg: t.options.FFmpeg}
 	if q.Start > around {
 		o.Start = (q.Start - around).Truncate(timeline.RowDuration)

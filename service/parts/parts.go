@@ -138,7 +138,7 @@ func (p *Parts) store(recognized timeline.Sample) error {
 		return err
 	}
 	rows := Stored(stored, p.rec.Recognizer.Contract().Width)
-	around := p.rec.Recognizer.Window().Context.Duration()
+	around := p.rec.Transcriber.Around()
 	// The part ends where the last window does that has been recognized, so that its windows are
 	// those of the recording.
 	var end timeline.Row

@@ -101,7 +101,7 @@ func TestRowsOfACalibratedModelDiffer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := asr.New(t.Context(), library, bundle, asr.Options{Provider: ort.CPU})
+		r, err := asr.New(t.Context(), library, bundle, asr.Options{Provider: ort.CPU, AsExported: true})
 		if err != nil {
 			t.Fatal(err)
 		}
