@@ -1,11 +1,13 @@
-// Command windows prints how the geometry of windows (asr.Window) changes the word error rate and
-// the rows that are computed, for recordings whose text is known.
+// Command windows prints how the geometry of windows (asr.Window), or the precision of weights, changes the
+// word error rate and the rows that are computed, for recordings whose text is known.
 //
 //	go run ./scripts/windows -data FOLDER [-sets A,B] [-windows 320/40,320/20/100] [-lm none] [-edges]
+//	go run ./scripts/windows -data FOLDER [-sets A,B] -windows fp32,int8,int8-careful
 //
 // FOLDER is laid out as testdata/speech is: speech/index.tsv with the columns set, file and text, and
-// speech/SET/FILE; material.py makes one. A geometry is rows/context/last. The first one is what the
-// others are compared with. -edges prints instead how many rows have another best piece than in a
+// speech/SET/FILE; material.py makes one. A geometry is rows/context/last; export is the graph as it was
+// exported. The first one is what the others are compared with: of the words that it gets right, so many
+// stay right. -edges prints instead how many rows have another best piece than in a
 // neighbouring window which has them in its middle, by their distance from the edge.
 package main
 
@@ -38,7 +40,7 @@ func main() {
 	library := flag.String("onnxruntime", "bin", "ONNX Runtime library, file or folder")
 	data := flag.String("data", "testdata", "folder of the recordings")
 	sets := flag.String("sets", "", "sets to measure, separated by commas; empty: all")
-	windows := flag.String("windows", "320/40,320/30,320/20,320/15,320/10,320/4", "geometries, separated by commas")
+	windows := flag.String("windows", "320/40,320/30,320/20,320/15,320/10,320/4", "geometries or precisions, separated by commas")
 	lm := flag.String("lm", asr.LMNone, "language model: none or default")
 	edges := flag.Bool("edges", false, "print rows by their distance from the edge")
 	flag.Parse()
@@ -72,11 +74,12 @@ func run(ctx context.Context, model, library, data, only, windows, lm string, ed
 	fmt.Print("| set | minutes | words |")
 	var tables [][]measured
 	for name := range strings.SplitSeq(windows, ",") {
-		w, err := parse(name)
+		o, err := options(name)
 		if err != nil {
 			return err
 		}
-		r, err := asr.New(ctx, runtime, bundle, asr.Options{Provider: ort.CPU, Threads: 1, Window: w, Decoding: asr.Decoding{LM: lm}})
+		o.Decoding.LM = lm
+		r, err := asr.New(ctx, runtime, bundle, o)
 		if err != nil {
 			return err
 		}
@@ -92,11 +95,26 @@ func run(ctx context.Context, model, library, data, only, windows, lm string, ed
 		first := tables[0][i]
 		fmt.Printf("| %s | %.1f | %d |", s.name, first.audio.Minutes(), first.errors.Words)
 		for _, t := range tables {
-			fmt.Printf(" %.2f %% (%.3f; better %d, worse %d) |", 100*t[i].errors.Rate(), float64(t[i].rows)/float64(first.rows), t[i].fewer(&first), first.fewer(&t[i]))
+			fmt.Printf(" %.2f %% (%.3f; better %d, worse %d; kept %.2f %%) |", 100*t[i].errors.Rate(), float64(t[i].rows)/float64(first.rows),
+				t[i].fewer(&first), first.fewer(&t[i]), 100*t[i].kept(&first))
 		}
 		fmt.Println()
 	}
 	return nil
+}
+
+// options returns how to run what a name stands for.
+func options(name string) (o asr.Options, err error) {
+	o = asr.Options{Provider: ort.CPU, Threads: 1}
+	switch p := asr.Precision(name); {
+	case name == "export":
+		o.AsExported = true
+	case p == asr.FP32, p == asr.INT8, p == asr.INT8Careful:
+		o.Weights = p
+	default:
+		o.Window, err = parse(name)
+	}
+	return o, err
 }
 
 // parse reads rows/context or rows/context/last.
@@ -153,9 +171,24 @@ func readSets(data, only string) (sets []set, err error) {
 // measured is what a geometry gives for one set.
 type measured struct {
 	errors wer.Errors
-	each   []int // errors of each recording
+	each   []int  // errors of each recording
+	right  []bool // of all words, in order
 	audio  time.Duration
 	rows   int // that the model computed
+}
+
+// kept returns how many of the words that another run got right are right here too, as a part of them.
+func (m *measured) kept(of *measured) float64 {
+	right, kept := 0, 0
+	for i, was := range of.right {
+		if was {
+			right++
+			if m.right[i] {
+				kept++
+			}
+		}
+	}
+	return float64(kept) / float64(right)
 }
 
 // fewer counts the recordings with fewer errors than with another geometry.
@@ -184,6 +217,11 @@ func measure(ctx context.Context, r *asr.Recognizer, sets []set) ([]measured, er
 			}
 			e := wer.Compare(f.text, got.Text())
 			m.errors.Add(e)
+			for _, p := range wer.Align(wer.Normalize(f.text), wer.Normalize(got.Text())) {
+				if p.Said != "" {
+					m.right = append(m.right, p.Right())
+				}
+			}
 			m.each = append(m.each, e.Substitutions+e.Deletions+e.Insertions)
 			m.audio += got.Duration
 		}
