@@ -106,6 +106,9 @@ func (c crew) run(ctx context.Context, q *Queue, kind string, log *os.File) {
 			return
 		}
 		if err := c.runOne(l, log); err != nil {
+			if ctx.Err() != nil {
+				return // all jobs have ended; the last one was seen to end before its worker was done with it
+			}
 			fmt.Fprintln(os.Stderr, "worker:", err)
 			os.Exit(1)
 		}
