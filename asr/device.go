@@ -98,41 +98,49 @@ func (r *Recognizer) place(ctx context.Context, rt *ort.Runtime, source ort.Sour
 // useCPU lets workers share a session of the optimized graph, or of the export.
 func (r *Recognizer) useCPU(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) error {
 	var cpu *ort.Session
-	difference, file := 0.0, source.Path
-	exported := "that was asked for"
+	var err error
+	d := Device{AsExported: "that was asked for"}
 	if !o.AsExported {
-		exported = ""
-		made, d, err := r.optimize(ctx, rt, source, o)
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil && o.Weights.quantized() != fastconformer.Full && o.Weights != r.contract.Precision:
-			return &ModelError{r.bundle.Card.Name, fmt.Errorf("it does not run in %s: %w", o.Weights, err)}
-		case err != nil:
-			exported = err.Error()
-		default:
-			if cpu, err = r.open(ctx, rt, made, o); err != nil {
-				exported = err.Error()
-				err = r.dropOptimized(made)
-			}
-			if err != nil {
-				return err
-			}
-			if cpu != nil {
-				difference, file = d, made.Path
-			}
-		}
+		cpu, d, err = r.openOptimized(ctx, rt, source, o)
 	}
-	if cpu == nil {
-		var err error
-		if cpu, err = r.open(ctx, rt, source, o); err != nil {
-			return err
-		}
+	if cpu == nil && err == nil {
+		d.Graph = source.Path
+		cpu, err = r.open(ctx, rt, source, o)
+	}
+	if err != nil {
+		return err
 	}
 	if o.Weights.quantized() != fastconformer.Full {
 		r.contract.Precision = o.Weights
 	}
-	return r.share(rt, cpu, Device{Provider: ort.CPU, AsExported: exported, Difference: difference, Graph: file}, o)
+	d.Provider = ort.CPU
+	return r.share(rt, cpu, d, o)
+}
+
+// openOptimized opens the optimized graph, and returns what is known of it. One that was kept and cannot be
+// loaded, such as a damaged one, is made anew. Without a session and an error, the export can run in its
+// place, and d says why.
+func (r *Recognizer) openOptimized(ctx context.Context, rt *ort.Runtime, source ort.Source, o Options) (s *ort.Session, d Device, err error) {
+	for range 2 {
+		var made ort.Source
+		if made, d.Difference, err = r.optimize(ctx, rt, source, o); err != nil {
+			break
+		}
+		if s, err = r.open(ctx, rt, made, o); err == nil {
+			d.Graph = made.Path
+			return s, d, nil
+		}
+		if err := r.dropOptimized(made); err != nil {
+			return nil, d, err
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, d, context.Cause(ctx)
+	case o.Weights.quantized() != fastconformer.Full && o.Weights != r.contract.Precision:
+		return nil, d, &ModelError{r.bundle.Card.Name, fmt.Errorf("it does not run in %s: %w", o.Weights, err)}
+	}
+	return nil, Device{AsExported: err.Error()}, nil
 }
 
 // share lets workers run side by side in one session on the device d.

@@ -94,11 +94,32 @@ func TestADamagedOptimizedGraphIsMadeAgain(t *testing.T) {
 			if err := damage(filepath.Join(dir, asr.OptimizedDir, "model.onnx")); err != nil {
 				t.Fatal(err)
 			}
-			exported(t, dir, asr.Options{}) // either way
-			if reason := exported(t, dir, asr.Options{}); reason != "" {
-				t.Errorf("it still runs as exported: %s", reason)
+			for range 2 {
+				if reason := exported(t, dir, asr.Options{}); reason != "" {
+					t.Errorf("it runs as exported: %s", reason)
+				}
 			}
 		})
+	}
+}
+
+// Whoever asks for 8 bits gets them or an error, never 32 bits under their name.
+func TestADamagedGraphOf8BitsIsMadeAgain(t *testing.T) {
+	oracle.NeedLibrary(t)
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, models.Default()); err != nil {
+		t.Fatal(err)
+	}
+	o := asr.Options{Weights: asr.INT8, Decoding: asr.Decoding{LM: asr.LMNone}}
+	path := recognizer(t, open(t, dir), o).Device().Graph
+	if err := os.Truncate(path+".data", 1000); err != nil {
+		t.Fatal(err)
+	}
+	if d := recognizer(t, open(t, dir), o).Device(); d.Graph != path || d.AsExported != "" || d.Precision != asr.INT8 {
+		t.Errorf("it runs %s in %s, as exported: %q", d.Graph, d.Precision, d.AsExported)
+	}
+	if info, err := os.Stat(path + ".data"); err != nil || info.Size() < 1<<20 {
+		t.Errorf("the weights are %v, %v", info, err)
 	}
 }
 
