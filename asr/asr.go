@@ -164,7 +164,8 @@ func (r *Recognizer) check(ctx context.Context, rt *ort.Runtime, s *ort.Session)
 	if r.probed, err = r.contract.probe(ctx, rt, s); err != nil {
 		return err
 	}
-	if r.contract.Padding = false; meta[optimizedKey] == "" { // an optimized graph has no masks
+	r.contract.Padding = false
+	if meta[optimizedKey] == "" { // an optimized graph has no masks
 		if err := r.contract.probePadding(ctx, rt, s); err != nil {
 			return err
 		}

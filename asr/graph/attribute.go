@@ -65,15 +65,10 @@ func constantType(n *node) (uint64, error) {
 	return 0, errors.New("a constant of an unknown type")
 }
 
-// number, ints and tensorNamed are attributes of nodes.
+// number and tensorNamed are attributes of nodes.
 func number(name string, v int64) []byte {
 	const kindInt = 2
 	return appendInt(appendInt(appendMessage(nil, 1, []byte(name)), attributeInt, uint64(v)), attributeKind, kindInt)
-}
-
-func ints(name string, v int64) []byte {
-	const kindInts = 7
-	return appendInt(appendInt(appendMessage(nil, 1, []byte(name)), 8, uint64(v)), attributeKind, kindInts)
 }
 
 func tensorNamed(name string, tensor []byte) []byte {

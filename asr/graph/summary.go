@@ -47,7 +47,7 @@ func (m *Model) SumRows(output string, blank int, alpha float64) (Summary, error
 	scaled, power := output+"_scaled", output+"_powers"
 	peak := newNode("ReduceMax", []string{output}, []string{s.Top})
 	if opset < 18 { // axes became an input
-		peak.attributes = [][]byte{ints("axes", -1), number("keepdims", 0)}
+		peak.attributes = [][]byte{IntsAttribute("axes", -1), number("keepdims", 0)}
 	} else {
 		peak.inputs, peak.attributes = append(peak.inputs, axes), [][]byte{number("keepdims", 0)}
 	}
