@@ -163,8 +163,9 @@ func (q *Queue) notice(e jetstream.KeyValueEntry) (string, bool) {
 		err = errors.New("the record is of another job")
 	}
 	if err != nil {
-		q.index.applyDamaged(key, e.Revision(), err, now)
+		// Before the index, so that whoever sees the job there finds its damage in Health.
 		q.setDamaged(key, fmt.Errorf("%w: %w", ErrDamaged, err))
+		q.index.applyDamaged(key, e.Revision(), err, now)
 		return key, true
 	}
 	q.index.apply(r, e.Revision(), now)
