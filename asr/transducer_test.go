@@ -283,6 +283,7 @@ func TestAnInt8TransducerIsAskedRowByRow(t *testing.T) {
 		}
 		return ids, logProbs
 	}
+	const within = 0.01 // of log-probabilities
 	others := 0.0
 	clips, _ := nemoDecoded(t, "tdt")
 	for clip := range clips {
@@ -295,7 +296,7 @@ func TestAnInt8TransducerIsAskedRowByRow(t *testing.T) {
 			t.Errorf("%s: pieces and rows %v, want %v", clip, got, want)
 		}
 		for i, token := range recognizeClip(t, r, clip).Tokens {
-			if d := math.Abs(float64(token.LogProb) - alone[i]); d > 0.01 {
+			if d := math.Abs(float64(token.LogProb) - alone[i]); d > within {
 				t.Errorf("%s: log-probability %d differs by %v", clip, i, d)
 			}
 		}
@@ -304,7 +305,7 @@ func TestAnInt8TransducerIsAskedRowByRow(t *testing.T) {
 			others = max(others, math.Abs(together[i]-alone[i]))
 		}
 	}
-	if others < 0.02 {
-		t.Errorf("the rows that are asked at once change log-probabilities by %v: they do not matter", others)
+	if others <= within { // 0.019 without VNNI
+		t.Errorf("the rows that are asked at once change log-probabilities by %v: too little to be seen here", others)
 	}
 }
