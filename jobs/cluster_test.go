@@ -183,6 +183,12 @@ func TestAClusterSurvivesTheLossOfAServer(t *testing.T) {
 			return true
 		})
 	}
+	// A job is done once it is stored, before the worker has the confirmation.
+	until(t, "the workers know that all is done", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(finished) == jobs
+	})
 	if err := q.Close(); err != nil {
 		t.Error(err)
 	}
