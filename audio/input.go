@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -14,6 +15,12 @@ import (
 
 // maxRewind is how much of a stream is kept, so that another decoder can start over.
 const maxRewind = 4 << 20
+
+// aheadFrom is from how many bytes on a recording is decoded ahead: four minutes of MP3.
+const aheadFrom = 4 << 20
+
+// mostWorkers is how many make decoding as fast as what one goroutine does with the samples.
+const mostWorkers = 4
 
 // An input is the bytes of a recording, from the first on.
 type input struct {
@@ -134,6 +141,15 @@ func (in *input) commit() {
 	if in.tape != nil {
 		in.tape.stop()
 	}
+}
+
+// workers returns how many goroutines should decode the recording ahead of its reader: none if it is short, or no
+// file, where they would wait for bytes and could not be stopped.
+func (in *input) workers() int {
+	if cores := runtime.GOMAXPROCS(0); cores > 1 && in.path != "" && in.size >= aheadFrom {
+		return min(cores, mostWorkers)
+	}
+	return 0
 }
 
 // wrap makes an error one of this recording, keeping a hint it may carry.

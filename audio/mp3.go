@@ -16,14 +16,13 @@ import (
 // Sample positions in here count decoded samples from the first real frame on.
 type mp3Decoder struct {
 	notes
-	in      *input
-	scanner *mpeg.Scanner
-	dec     mpeg.Decoder
-	facts   Info
+	frames *mpeg.Frames
+	facts  Info
 
-	pending bool // frame was scanned but not decoded
-	frame   mpeg.Frame
-	rate    int
+	frame  mpeg.Decoded // the last one
+	held   bool         // it is still to be given
+	judged bool         // what was skipped before the next one is accounted for
+	rate   int
 
 	decoded int64           // samples, at the present rate
 	before  timeline.Sample // sound before the last change of rate
@@ -40,8 +39,8 @@ type mp3Decoder struct {
 	partial bool // the last frame is incomplete
 	ended   bool
 
-	buf [2][]float32
-	out [][]float32
+	silence []float32
+	out     [][]float32
 }
 
 // mp3Damage counts what was lost, to be reported once for each stretch.
@@ -51,8 +50,8 @@ type mp3Damage struct {
 }
 
 func openMP3(in *input) (decoder, error) {
-	d := &mp3Decoder{in: in, scanner: mpeg.NewScanner(in.buf)}
-	f, err := d.scanner.Next()
+	d := &mp3Decoder{frames: mpeg.NewFrames(mpeg.NewScanner(in.buf), in.workers())}
+	f, err := d.frames.Peek()
 	if err == io.EOF {
 		return nil, &Error{Err: fmt.Errorf("%w: no MPEG frame in it", ErrDamaged)}
 	}
@@ -62,7 +61,6 @@ func openMP3(in *input) (decoder, error) {
 	if f.Layer != 3 {
 		return nil, &notBuiltIn{fmt.Sprintf("MPEG layer %d", f.Layer)}
 	}
-	d.frame, d.pending = f, true
 	d.rate = f.Rate
 	d.facts = Info{
 		Container: "MP3", Codec: codecName(f.Header), Decoder: builtIn,
@@ -73,11 +71,8 @@ func openMP3(in *input) (decoder, error) {
 		d.facts.Estimate = timeline.Sample(seconds * timeline.SampleRate)
 	}
 	if info, ok := mpeg.ParseInfo(f.Header, f.Data); ok {
-		d.pending = false
+		d.frames.Drop()
 		d.trim(info, f.Header)
-	}
-	for c := range d.buf {
-		d.buf[c] = make([]float32, mpeg.MaxSamples)
 	}
 	d.out = make([][]float32, d.facts.Channels)
 	in.commit()
@@ -106,63 +101,68 @@ func (d *mp3Decoder) trim(info mpeg.Info, h mpeg.Header) {
 	}
 }
 
-func (d *mp3Decoder) info() Info   { return d.facts }
-func (d *mp3Decoder) close() error { return nil }
+func (d *mp3Decoder) info() Info { return d.facts }
+
+func (d *mp3Decoder) close() error {
+	d.frames.Close()
+	return nil
+}
 
 func (d *mp3Decoder) next() (frames, error) {
 	for {
-		if d.silent > 0 {
-			n := int(min(d.silent, mpeg.MaxSamples))
-			d.silent -= int64(n)
-			clear(d.buf[0][:n])
-			clear(d.buf[1][:n])
-			if f := d.give(n); f.channels != nil {
-				return f, nil
-			}
-			continue
-		}
-		if !d.pending {
-			err := d.scan()
+		if !d.held {
+			f, err := d.frames.Next()
 			if err == io.EOF {
 				d.end()
 			}
 			if err != nil {
 				return frames{}, err
 			}
-			if d.silent > 0 {
-				continue
-			}
+			d.frame, d.held = f, true
+			d.account(f.Header, f.Skipped)
+			d.judged = false
 		}
-		d.pending = false
-		if f := d.decode(); f.channels != nil {
+		if d.silent > 0 {
+			if f := d.giveSilence(); f.channels != nil {
+				return f, nil
+			}
+			continue
+		}
+		d.held = false
+		if f := d.sound(); f.channels != nil {
 			return f, nil
 		}
 	}
 }
 
-// scan takes the next frame and accounts for what lies between it and the last.
-func (d *mp3Decoder) scan() error {
-	f, err := d.scanner.Next()
-	if err != nil {
-		return err
+// giveSilence gives some of what stands for lost frames.
+func (d *mp3Decoder) giveSilence() frames {
+	if d.silence == nil {
+		d.silence = make([]float32, mpeg.MaxSamples)
 	}
-	d.frame, d.pending = f, true
-	if f.Skipped > 0 && d.count > 0 {
-		d.lost(f.Skipped)
+	n := int(min(d.silent, mpeg.MaxSamples))
+	d.silent -= int64(n)
+	return d.give([2][]float32{d.silence, d.silence}, n)
+}
+
+// account accounts for what lies between the last frame and one with a header h.
+func (d *mp3Decoder) account(h mpeg.Header, skipped int64) {
+	if skipped > 0 && d.count > 0 && !d.judged {
+		d.lost(h, skipped)
 	}
-	return nil
+	d.judged = true
 }
 
 // lost decides what bytes that are no frame stood for. Where all frames have one length,
 // a whole number of them was destroyed in place, or the bytes were put in between; where
 // lengths differ, the average says how many frames it was.
-func (d *mp3Decoder) lost(skipped int64) {
+func (d *mp3Decoder) lost(h mpeg.Header, skipped int64) {
 	average := float64(d.sizes) / float64(d.count)
 	n := int64(float64(skipped)/average + 0.5)
 	off := math.Abs(float64(skipped) - float64(n)*average)
 	if constant := d.longest-d.shortest <= 1; n > 0 && (!constant || off < 4) {
 		d.damaged(int(n))
-		d.silent = n * int64(d.frame.Samples())
+		d.silent = n * int64(h.Samples())
 		return
 	}
 	d.note(Damaged, d.position(), fmt.Sprintf("%d bytes that are not MP3 were skipped at %s.", skipped, d.position().Clock()))
@@ -178,46 +178,45 @@ func (d *mp3Decoder) tally(size int) {
 	d.count++
 }
 
-// decode decodes the frame at hand.
-func (d *mp3Decoder) decode() frames {
-	h := d.frame.Header
-	if h.Rate != d.rate {
+// sound gives the frame at hand.
+func (d *mp3Decoder) sound() frames {
+	f := &d.frame
+	if f.Rate != d.rate {
 		d.flushDamage()
 		d.before, d.decoded, d.from, d.drop = d.position(), 0, 0, [2]int64{}
-		d.rate = h.Rate
+		d.rate = f.Rate
 	}
-	err := d.dec.Decode(h, d.frame.Data, [2][]float32{d.buf[0], d.buf[1]})
 	switch {
-	case err != nil && d.frame.Cut:
+	case f.Err != nil && f.Cut:
 		// Most of what a frame holds belongs to the next one, so it was worth a try.
 		d.partial = true
 		return frames{}
-	case err == nil:
+	case f.Err == nil:
 		d.started = true
 		d.flushDamage()
-	case err == mpeg.ErrStart && !d.started:
+	case f.Err == mpeg.ErrStart && !d.started:
 		// Cut out of a longer stream: the sound before is not part of this file.
 	default:
 		d.damaged(1)
 	}
-	d.tally(len(d.frame.Data))
+	d.tally(f.Size)
 
 	// The number of channels may change within a file, that of the stream may not.
-	n := h.Samples()
+	n := f.Header.Samples()
 	switch {
-	case h.Channels() == 1 && len(d.out) == 2:
-		copy(d.buf[1][:n], d.buf[0][:n])
-	case h.Channels() == 2 && len(d.out) == 1:
-		for i, v := range d.buf[1][:n] {
-			d.buf[0][i] = (d.buf[0][i] + v) / 2
+	case f.Channels() == 1 && len(d.out) == 2:
+		copy(f.Samples[1][:n], f.Samples[0][:n])
+	case f.Channels() == 2 && len(d.out) == 1:
+		for i, v := range f.Samples[1][:n] {
+			f.Samples[0][i] = (f.Samples[0][i] + v) / 2
 		}
 	}
-	return d.give(n)
+	return d.give(f.Samples, n)
 }
 
-// give returns the first n samples of the buffers without those that are not sound, or
-// nothing if none are left.
-func (d *mp3Decoder) give(n int) frames {
+// give returns the first n samples without those that are not sound, or nothing if none
+// are left.
+func (d *mp3Decoder) give(samples [2][]float32, n int) frames {
 	at := d.decoded
 	d.decoded += int64(n)
 	// Cut [start, stop) out of [at, at+n): delay from below, padding from either side.
@@ -233,18 +232,18 @@ func (d *mp3Decoder) give(n int) frames {
 		return frames{}
 	}
 	for c := range d.out {
-		d.out[c] = d.buf[c][start-at : stop-at]
+		d.out[c] = samples[c][start-at : stop-at]
 	}
 	return frames{rate: d.rate, channels: d.out}
 }
 
 // position is where the next decoded sample lies on the time line.
 func (d *mp3Decoder) position() timeline.Sample {
-	return d.before + at16k(d.rate, d.sound())
+	return d.before + at16k(d.rate, d.given())
 }
 
-// sound is how many of the samples decoded so far, at the present rate, are sound.
-func (d *mp3Decoder) sound() int64 {
+// given is how many of the samples decoded so far, at the present rate, are sound.
+func (d *mp3Decoder) given() int64 {
 	n := d.decoded
 	if d.drop[0] < d.drop[1] && n > d.drop[0] {
 		n -= min(n, d.drop[1]) - d.drop[0]
@@ -297,22 +296,23 @@ const warmUp = 2
 func (d *mp3Decoder) skip(n int64) (int64, error) {
 	start := d.from
 	for {
-		if !d.pending {
-			if err := d.scan(); err == io.EOF {
-				break
-			} else if err != nil {
-				return 0, err
-			}
-		}
-		after := d.decoded + d.silent + int64(warmUp+1)*int64(d.frame.Samples())
-		if d.silent > 0 || d.frame.Rate != d.rate || after > start+n {
+		f, err := d.frames.Peek()
+		if err == io.EOF {
 			break
 		}
-		d.dec.Skip(d.frame.Header, d.frame.Data)
+		if err != nil {
+			return 0, err
+		}
+		d.account(f.Header, f.Skipped)
+		after := d.decoded + d.silent + int64(warmUp+1)*int64(f.Samples())
+		if d.silent > 0 || f.Rate != d.rate || after > start+n {
+			break
+		}
+		d.frames.Pass()
+		d.judged = false
 		d.started = true
-		d.tally(len(d.frame.Data))
-		d.decoded += int64(d.frame.Samples())
-		d.pending = false
+		d.tally(len(f.Data))
+		d.decoded += int64(f.Samples())
 	}
-	return d.sound(), nil
+	return d.given(), nil
 }

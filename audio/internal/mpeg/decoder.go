@@ -21,10 +21,7 @@ var (
 
 // A Decoder decodes layer III frame by frame. The zero value is ready.
 type Decoder struct {
-	// reservoir holds main data: the last bytes of earlier frames, then this frame's.
-	reservoir [maxReach + maxFrame + slack]byte
-	kept      int // bytes of earlier frames
-
+	reservoir
 	side     sideInfo
 	layout   [2]layout
 	scale    [2]scaleFactors
@@ -33,6 +30,26 @@ type Decoder struct {
 	scratch  [lines]float32
 	slots    [slots][subbands]float32
 	channels [2]channel
+}
+
+// reservoir holds main data: the last bytes of earlier frames, then those of this one.
+type reservoir struct {
+	bytes [maxReach + maxFrame + slack]byte
+	kept  int // bytes of earlier frames
+}
+
+// add adds the main data of a frame and returns how many bytes there are.
+func (r *reservoir) add(data []byte) (size int) {
+	size = r.kept + copy(r.bytes[r.kept:], data)
+	clear(r.bytes[size:][:slack])
+	return size
+}
+
+// keep moves the main data that later frames may refer to to the front.
+func (r *reservoir) keep(size int) {
+	n := min(size, maxReach)
+	copy(r.bytes[:], r.bytes[size-n:size])
+	r.kept = n
 }
 
 // Decode decodes one whole frame of layer III. Each of out's slices, one for a channel,
@@ -53,7 +70,7 @@ func (d *Decoder) decode(h Header, frame []byte, out [2][]float32) error {
 	}
 	sideAt := at
 	at += h.sideInfoSize()
-	if at > len(frame) || len(frame) > maxFrame {
+	if h.Layer != 3 || at > len(frame) || len(frame) > maxFrame {
 		d.kept = 0
 		d.silence(h, 0, out)
 		return ErrFrame
@@ -63,7 +80,7 @@ func (d *Decoder) decode(h Header, frame []byte, out [2][]float32) error {
 	copy(side[:], frame[sideAt:at])
 	sideErr := d.side.parse(h, side[:])
 
-	size := d.kept + copy(d.reservoir[d.kept:], frame[at:])
+	size := d.add(frame[at:])
 	begin := d.kept - d.side.mainBegin
 	defer d.keep(size)
 	switch {
@@ -74,7 +91,7 @@ func (d *Decoder) decode(h Header, frame []byte, out [2][]float32) error {
 		d.silence(h, 0, out)
 		return ErrStart
 	}
-	r := bits{b: d.reservoir[:size+slack], pos: 8 * begin}
+	r := bits{b: d.bytes[:size+slack], pos: 8 * begin}
 	for g := range h.granules() {
 		if err := d.granule(h, g, &r, 8*size, out); err != nil {
 			d.silence(h, g, out)
@@ -92,18 +109,11 @@ func (d *Decoder) Skip(h Header, frame []byte) {
 	if h.Protected {
 		at += 2
 	}
-	if at > len(frame) || len(frame) > maxFrame {
+	if h.Layer != 3 || at > len(frame) || len(frame) > maxFrame {
 		d.kept = 0
 		return
 	}
-	d.keep(d.kept + copy(d.reservoir[d.kept:], frame[at:]))
-}
-
-// keep moves the main data that later frames may refer to to the front.
-func (d *Decoder) keep(size int) {
-	n := min(size, maxReach)
-	copy(d.reservoir[:], d.reservoir[size-n:size])
-	d.kept = n
+	d.keep(d.add(frame[at:]))
 }
 
 // granule decodes one granule of all channels; main data end at bit position end.
@@ -183,10 +193,14 @@ func (d *Decoder) synthesise(h Header, gr *granule, g, c int, out []float32) {
 // before fades out as it would.
 func (d *Decoder) silence(h Header, g int, out [2][]float32) {
 	none := granule{}
-	for ; g < h.granules(); g++ {
-		for c := range h.Channels() {
-			d.count[c] = 0
+	for c := range h.Channels() {
+		clear(d.x[c][:])
+		d.count[c] = 0
+		for g := g; g < h.granules(); g++ {
 			d.synthesise(h, &none, g, c, out[c])
+		}
+		if n := h.granules() * lines; n < h.Samples() { // of another layer
+			clear(out[c][n:h.Samples()])
 		}
 	}
 }
