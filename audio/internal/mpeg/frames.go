@@ -1,6 +1,6 @@
 package mpeg
 
-import "sync"
+import "github.com/asr-backend/asr-backend/audio/internal/ahead"
 
 // A Decoded is a frame with its sound.
 type Decoded struct {
@@ -31,12 +31,10 @@ type Frames struct {
 	buf    [2][]float32 // without workers
 
 	// With workers, from the first call of Next on:
-	work, order chan *batch // the same ones
-	free        chan *batch
-	stop        chan struct{}
-	running     sync.WaitGroup
-	now         *batch // whose frames are given
-	at          int    // the next of them
+	batches *ahead.Queue[batch]
+	most    int    // channels of a frame so far
+	now     *batch // whose frames are given
+	at      int    // the next of them
 }
 
 // batchFrames is many beside the two frames that are decoded twice, and 1.7 s at 44.1 kHz.
@@ -95,27 +93,22 @@ func undecoded(f *Frame) Decoded {
 
 // Close stops the workers and waits for their end.
 func (f *Frames) Close() {
-	if f.stop != nil {
-		close(f.stop)
-		f.running.Wait()
-		f.stop = nil
+	if f.batches != nil {
+		f.batches.Close()
+		f.batches = nil
 	}
 }
 
 // ahead returns the next frame that workers have decoded.
 func (f *Frames) ahead() (Decoded, error) {
-	if f.work == nil {
-		f.start()
+	if f.now == nil {
+		f.batches = ahead.Start(f.workers, ahead.Steps[batch]{New: f.newBatch, Fill: f.fill, Decode: (*batch).decode})
 	}
 	for f.now == nil || f.at == len(f.now.frames) {
-		if f.now != nil {
-			if f.now.err != nil {
-				return Decoded{}, f.now.err
-			}
-			f.free <- f.now
+		if f.now != nil && f.now.err != nil {
+			return Decoded{}, f.now.err
 		}
-		f.now = <-f.order
-		<-f.now.ready
+		f.now = f.batches.Next()
 		f.at = f.now.warm
 	}
 	d := f.now.frames[f.at].Decoded
@@ -124,58 +117,22 @@ func (f *Frames) ahead() (Decoded, error) {
 	return d, nil
 }
 
-func (f *Frames) start() {
-	n := f.workers + 2 // one is being filled, and one given
-	f.work, f.order, f.free = make(chan *batch, n), make(chan *batch, n), make(chan *batch, n)
-	f.stop = make(chan struct{})
-	for range n {
-		f.free <- newBatch(f.length)
-	}
-	f.running.Go(f.scan)
-	for range f.workers {
-		f.running.Go(func() {
-			for b := range f.work {
-				b.decode()
-				close(b.ready)
-			}
-		})
-	}
-}
-
-// scan fills batches, until the scanner has an error.
-func (f *Frames) scan() {
-	defer close(f.work)
-	var before *batch
-	for most := 0; before == nil || before.err == nil; {
-		var b *batch
-		select {
-		case b = <-f.free:
-		case <-f.stop:
-			return
+// fill fills a batch and reports whether another one follows.
+func (f *Frames) fill(b, before *batch, done <-chan struct{}) (more bool) {
+	b.reset()
+	switch {
+	case before == nil:
+		b.dec = f.dec
+	case before.bringsUpToDate(f.most):
+		b.dec = Decoder{reservoir: before.main}
+		b.warm = warmUp
+		for _, frame := range before.last() {
+			b.add(frame.Decoded, before.bytes[frame.from:][:frame.Size])
 		}
-		b.reset()
-		switch {
-		case before == nil:
-			b.dec = f.dec
-		case before.bringsUpToDate(most):
-			b.dec = Decoder{reservoir: before.main}
-			b.warm = warmUp
-			for _, frame := range before.last() {
-				b.add(frame.Decoded, before.bytes[frame.from:][:frame.Size])
-			}
-		default:
-			<-before.ready
-			b.dec = before.dec
-		}
-		most = max(most, f.fill(b))
-		before = b
-		f.work <- b // both have room for all batches
-		f.order <- b
+	default:
+		<-done
+		b.dec = before.dec
 	}
-}
-
-// fill adds frames to a batch, and returns the most channels that one has.
-func (f *Frames) fill(b *batch) (channels int) {
 	for n := range f.length {
 		if n == f.length-warmUp {
 			b.main = f.dec.reservoir
@@ -183,26 +140,25 @@ func (f *Frames) fill(b *batch) (channels int) {
 		frame, err := f.Peek()
 		if err != nil {
 			b.err = err
-			break
+			return false
 		}
 		b.add(undecoded(&frame), frame.Data)
-		channels = max(channels, frame.Channels())
+		f.most = max(f.most, frame.Channels())
 		f.Pass()
 	}
-	return channels
+	return true
 }
 
 // batch is frames that one worker decodes.
 type batch struct {
-	dec     Decoder // as it is before the first frame, and behind the last when ready
+	dec     Decoder // as it is before the first frame, and behind the last when decoded
 	frames  []undone
-	errs    []error   // of the decoder, when ready
+	errs    []error   // of the decoder
 	warm    int       // frames whose sound is not given
 	main    reservoir // before the last warmUp frames
 	bytes   []byte    // of all frames
 	samples [2][]float32
-	err     error         // of the scanner behind the frames
-	ready   chan struct{} // is closed
+	err     error // of the scanner behind the frames
 }
 
 // undone is a frame whose bytes are at a place of its batch's; its error is in the batch.
@@ -211,13 +167,13 @@ type undone struct {
 	from int
 }
 
-func newBatch(length int) *batch {
-	n := (length + warmUp) * MaxSamples
+func (f *Frames) newBatch() *batch {
+	n := (f.length + warmUp) * MaxSamples
 	return &batch{samples: [2][]float32{make([]float32, n), make([]float32, n)}}
 }
 
 func (b *batch) reset() {
-	b.frames, b.errs, b.bytes, b.warm, b.err, b.ready = b.frames[:0], b.errs[:0], b.bytes[:0], 0, nil, make(chan struct{})
+	b.frames, b.errs, b.bytes, b.warm, b.err = b.frames[:0], b.errs[:0], b.bytes[:0], 0, nil
 }
 
 func (b *batch) add(frame Decoded, data []byte) {
