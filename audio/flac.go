@@ -35,7 +35,7 @@ type flacDecoder struct {
 	out [][]float32
 }
 
-func openFLAC(in *input) (decoder, error) {
+func openFLAC(in *input) (_ decoder, err error) {
 	said, err := flac.ReadInfo(in)
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
@@ -48,7 +48,12 @@ func openFLAC(in *input) (decoder, error) {
 	case err != nil:
 		return nil, err
 	}
-	d := &flacDecoder{dec: flac.NewDecoder(in, said), total: said.Samples}
+	d := &flacDecoder{dec: flac.NewDecoder(in, said, in.workers()), total: said.Samples}
+	defer func() {
+		if err != nil {
+			d.dec.Close()
+		}
+	}()
 	// The first frame says what is true of the description.
 	info := said
 	d.held, d.err = d.dec.Next()
@@ -108,8 +113,12 @@ func (d *flacDecoder) room(n int) {
 // silentChunk is how many samples of silence are given at a time.
 const silentChunk = 4096
 
-func (d *flacDecoder) info() Info   { return d.facts }
-func (d *flacDecoder) close() error { return nil }
+func (d *flacDecoder) info() Info { return d.facts }
+
+func (d *flacDecoder) close() error {
+	d.dec.Close()
+	return nil
+}
 
 func (d *flacDecoder) position() timeline.Sample { return d.before + at16k(d.rate, d.at-d.changed) }
 

@@ -50,7 +50,7 @@ func decode(t testing.TB, r io.Reader) (info Info, channels [][]int64, frames []
 		t.Fatal(err)
 	}
 	channels = make([][]int64, info.Channels)
-	d := NewDecoder(r, info)
+	d := NewDecoder(r, info, 0)
 	for {
 		f, err := d.Next()
 		if err == io.EOF {
@@ -310,7 +310,7 @@ func TestTheFramesCountWhereTheDescriptionIsWrong(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			d := NewDecoder(r, said)
+			d := NewDecoder(r, said, 0)
 			at := int64(0)
 			for i := 0; ; i++ {
 				f, err := d.Next()
@@ -348,7 +348,7 @@ func BenchmarkDecode(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				d := NewDecoder(r, info)
+				d := NewDecoder(r, info, 0)
 				for {
 					f, err := d.Next()
 					if err != nil {
@@ -374,7 +374,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		d := NewDecoder(r, info)
+		d := NewDecoder(r, info, 0)
 		for frames := 0; ; frames++ {
 			fr, err := d.Next()
 			if err == io.EOF {
