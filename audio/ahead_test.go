@@ -42,7 +42,7 @@ func TestALongFileIsTheSameWhetherDecodedAheadOrNot(t *testing.T) {
 			all = append(all, audio.Options{Channels: audio.Split}, audio.Options{Start: 7*time.Second + 13*time.Millisecond, End: 20 * time.Second})
 		}
 		for _, o := range all {
-			o.FFmpeg = audio.NoFFmpeg
+			o.FFmpeg, o.Ahead = audio.NoFFmpeg, 3
 			got := mustOpen(t, path, o)
 			want, err := openBytes(t, file, o)
 			if err != nil {
@@ -57,7 +57,7 @@ func TestALongFileIsTheSameWhetherDecodedAheadOrNot(t *testing.T) {
 				}
 			}
 		}
-		s, err := audio.Open(t.Context(), path, audio.Options{FFmpeg: audio.NoFFmpeg})
+		s, err := audio.Open(t.Context(), path, audio.Options{FFmpeg: audio.NoFFmpeg, Ahead: 3})
 		if err != nil {
 			t.Fatal(err)
 		}

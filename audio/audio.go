@@ -105,6 +105,7 @@ func start(ctx context.Context, in *input, o Options) (decoder, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &Error{Op: "open", Name: in.name, Err: err}
 	}
+	in.ahead = o.Ahead
 	d, err := openDecoder(ctx, in, o)
 	if err != nil {
 		return nil, in.wrap("open", err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -16,17 +15,16 @@ import (
 // maxRewind is how much of a stream is kept, so that another decoder can start over.
 const maxRewind = 4 << 20
 
-// aheadFrom is from how many bytes on a recording is decoded ahead: four minutes of MP3.
+// aheadFrom is from how many bytes on a file is long: four minutes of MP3.
 const aheadFrom = 4 << 20
-
-// mostWorkers is how many make decoding as fast as what one goroutine does with the samples.
-const mostWorkers = 4
 
 // An input is the bytes of a recording, from the first on.
 type input struct {
 	name string
 	size int64  // of the recording in bytes, -1 if unknown
 	path string // where another process finds the same bytes, or ""
+
+	ahead int // of Options
 
 	buf    *bufio.Reader
 	src    io.Reader     // what buf reads
@@ -143,11 +141,11 @@ func (in *input) commit() {
 	}
 }
 
-// workers returns how many goroutines should decode the recording ahead of its reader: none if it is short, or no
-// file, where they would wait for bytes and could not be stopped.
+// workers returns how many goroutines decode the recording ahead of its reader: none if it is no file, where they
+// would wait for bytes and could not be stopped.
 func (in *input) workers() int {
-	if cores := runtime.GOMAXPROCS(0); cores > 1 && in.path != "" && in.size >= aheadFrom {
-		return min(cores, mostWorkers)
+	if in.path != "" && in.size >= aheadFrom {
+		return in.ahead
 	}
 	return 0
 }

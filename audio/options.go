@@ -26,7 +26,14 @@ type Options struct {
 	// SpoolLimit is how many bytes of a stream may be copied to a temporary file, as formats
 	// that ffmpeg decodes need seeking. Zero is DefaultSpoolLimit.
 	SpoolLimit int64
+	// Ahead is how many goroutines decode a long file of MP3 or FLAC ahead of Next, from Open or the first call on.
+	// With zero, Next decodes by itself. More than DefaultAhead gain nothing.
+	Ahead int
 }
+
+// DefaultAhead is how many goroutines make decoding about as fast as mixing and resampling, which Next does. Each
+// takes up to 2 MB.
+const DefaultAhead = 4
 
 func (o Options) spoolLimit() int64 {
 	if o.SpoolLimit == 0 {
@@ -90,6 +97,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("channel %d does not exist", int(o.Channels)-1)
 	case o.Track < 0:
 		return fmt.Errorf("track %d does not exist: tracks are counted from 1", o.Track)
+	case o.Ahead < 0:
+		return fmt.Errorf("%d goroutines that decode", o.Ahead)
 	case o.SpoolLimit < 0:
 		return fmt.Errorf("a spool limit of %d bytes", o.SpoolLimit)
 	case o.Start < 0:

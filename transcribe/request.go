@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/asr-backend/asr-backend/asr"
+	"github.com/asr-backend/asr-backend/asr/ort"
 	"github.com/asr-backend/asr-backend/audio"
 	"github.com/asr-backend/asr-backend/timeline"
 )
@@ -78,6 +79,9 @@ func (t *Transcriber) Around() time.Duration {
 func (t *Transcriber) audioOptions(q Request) audio.Options {
 	around := t.Around()
 	o := audio.Options{Channels: t.options.Channels, Track: t.options.Track, FFmpeg: t.options.FFmpeg}
+	if t.recognizer.Device().Provider == ort.CUDA {
+		o.Ahead = audio.DefaultAhead // a GPU hears a recording faster than one core reads it
+	}
 	if q.Start > around {
 		o.Start = (q.Start - around).Truncate(timeline.RowDuration)
 	}
