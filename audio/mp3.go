@@ -288,10 +288,6 @@ func (d *mp3Decoder) end() {
 	}
 }
 
-// warmUp is how many frames must be decoded before a sample for it to be the same as if
-// all had been: one for the overlap of the transform, one for the filter bank.
-const warmUp = 2
-
 // skip passes over frames without decoding them.
 func (d *mp3Decoder) skip(n int64) (int64, error) {
 	start := d.from
@@ -304,7 +300,7 @@ func (d *mp3Decoder) skip(n int64) (int64, error) {
 			return 0, err
 		}
 		d.account(f.Header, f.Skipped)
-		after := d.decoded + d.silent + int64(warmUp+1)*int64(f.Samples())
+		after := d.decoded + d.silent + int64(mpeg.WarmUp+1)*int64(f.Samples())
 		if d.silent > 0 || f.Rate != d.rate || after > start+n {
 			break
 		}

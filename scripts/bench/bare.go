@@ -31,7 +31,7 @@ func bare(ctx context.Context, b *bench, w io.Writer) error {
 	return nil
 }
 
-const bareRounds = 9
+const bareRounds = 7
 
 func (b *bench) bareOf(ctx context.Context, w io.Writer, m model, threads int) (err error) {
 	loaded, err := b.openAll(ctx, m, threads)

@@ -13,8 +13,8 @@ import (
 	"github.com/asr-backend/asr-backend/timeline"
 )
 
-// folder compares one and two threads on a folder of files of four seconds. What a start takes is left out,
-// by the difference to a folder of one file.
+// folder compares one core, one thread that runs the model on all cores, and two threads, on a folder of files of
+// four seconds. What a start takes is left out, by the difference to a folder of one file.
 func folder(ctx context.Context, b *bench, w io.Writer) error {
 	files := 200
 	if b.quick {
@@ -27,27 +27,37 @@ func folder(ctx context.Context, b *bench, w io.Writer) error {
 	if err := b.shortFiles(ctx, one, 1); err != nil {
 		return err
 	}
-	var runs []contender
-	for _, threads := range []int{1, 2} {
-		runs = append(runs, contender{fmt.Sprint(threads), func(ctx context.Context) (took, error) {
-			all, err := b.command(threads, many)(ctx)
+	without := func(name string, all, start func(context.Context) (took, error)) contender {
+		return contender{name, func(ctx context.Context) (took, error) {
+			t, err := all(ctx)
 			if err != nil {
 				return took{}, err
 			}
-			start, err := b.command(threads, one)(ctx)
-			return took{all.cpu - start.cpu, all.wall - start.wall}, err
-		}})
+			s, err := start(ctx)
+			return took{t.cpu - s.cpu, t.wall - s.wall}, err
+		}}
 	}
-	times, err := b.inTurns(ctx, 1, otherRounds, runs)
+	times, err := b.inTurns(ctx, 1, otherRounds, []contender{
+		without("one core", b.onOneCore(many), b.onOneCore(one)),
+		without("one thread", b.command(1, many), b.command(1, one)),
+		without("two threads", b.command(2, many), b.command(2, one)),
+	})
 	if err != nil {
 		return err
 	}
-	walls := [2][]float64{seconds(times[0], took.passed), seconds(times[1], took.passed)}
-	fmt.Fprintf(w, "| %d files of 4 s | one thread | two threads | ratio |\n|---|---|---|---|\n", files)
-	fmt.Fprintf(w, "| wall, least | %.2f s | %.2f s | %.2f |\n", slices.Min(walls[0]), slices.Min(walls[1]), slices.Min(walls[1])/slices.Min(walls[0]))
-	fmt.Fprintf(w, "| wall, median | %.2f s | %.2f s | %.2f, of pairs |\n", quantile(walls[0], 0.5), quantile(walls[1], 0.5), quantile(pairs(walls[1], walls[0]), 0.5))
-	cpu := compare(times[1], times[0])
-	fmt.Fprintf(w, "| CPU, least | %.2f s | %.2f s | %.2f |\n", least(times[0], took.processor), least(times[1], took.processor), cpu.least)
+	fmt.Fprintf(w, "| %d files of 4 s | one core | one thread for the model | two threads | two threads to one core | to one thread |\n|---|---|---|---|---|---|\n", files)
+	row := func(name string, of func([]float64) float64, what func(took) time.Duration) {
+		var v [3]float64
+		for i := range v {
+			v[i] = of(seconds(times[i], what))
+		}
+		fmt.Fprintf(w, "| %s | %.2f s | %.2f s | %.2f s | %.2f | %.2f |\n", name, v[0], v[1], v[2], v[2]/v[0], v[2]/v[1])
+	}
+	median := func(v []float64) float64 { return quantile(v, 0.5) }
+	row("wall, least", slices.Min[[]float64], took.passed)
+	row("wall, median", median, took.passed)
+	row("CPU, least", slices.Min[[]float64], took.processor)
+	row("CPU, median", median, took.processor)
 	fmt.Fprintf(w, "\n%s.\n", plural.Count(b.count(otherRounds), "round"))
 	return nil
 }

@@ -157,7 +157,10 @@ func run(ctx context.Context, o options, out, logTo io.Writer) (err error) {
 	fmt.Fprintf(b.log, "all took %s, and %s of CPU\n", time.Since(began).Round(time.Second), (processorTime() + childrenTime()).Round(time.Second))
 	if o.write != "" {
 		for _, path := range strings.Split(o.write, ",") {
-			errs = append(errs, marked.Write(filepath.Join(o.root, path), tables))
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(o.root, path)
+			}
+			errs = append(errs, marked.Write(path, tables))
 		}
 	}
 	return errors.Join(errs...)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,13 +65,24 @@ func modelSize(root string) string {
 
 // command runs the program's command transcribe, with a cache of its own.
 func (b *bench) command(threads int, args ...string) func(context.Context) (took, error) {
+	return b.commandOn(nil, threads, args...)
+}
+
+// onOneCore runs it as if the machine had no other.
+func (b *bench) onOneCore(args ...string) func(context.Context) (took, error) {
+	return b.commandOn([]string{"taskset", "-c", "0"}, 1, args...)
+}
+
+// commandOn runs it through another program.
+func (b *bench) commandOn(through []string, threads int, args ...string) func(context.Context) (took, error) {
 	return func(ctx context.Context) (took, error) {
 		to, err := os.MkdirTemp(b.work, "out-")
 		if err != nil {
 			return took{}, err
 		}
-		c := exec.CommandContext(ctx, b.program, append([]string{"transcribe", "--provider", "cpu", "--onnxruntime", b.runtime.Path(),
-			"--threads", strconv.Itoa(threads), "-f", "json", "-o", to}, args...)...)
+		line := slices.Concat(through, []string{b.program, "transcribe", "--provider", "cpu", "--onnxruntime", b.runtime.Path(),
+			"--threads", strconv.Itoa(threads), "-f", "json", "-o", to}, args)
+		c := exec.CommandContext(ctx, line[0], line[1:]...)
 		cache, err := filepath.Abs(b.cache)
 		if err != nil {
 			return took{}, err

@@ -38,7 +38,7 @@ func measured(run func(context.Context) error, processor func() time.Duration) f
 }
 
 // otherRounds is how many rounds comparisons have that do not need more.
-const otherRounds = 7
+const otherRounds = 5
 
 // count is how many rounds a comparison has that needs n.
 func (b *bench) count(n int) int {

@@ -22,16 +22,19 @@ func whole(ctx context.Context, b *bench, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	length := 5 * time.Minute
-	if b.quick {
-		length = 5 * time.Second
-	}
-	path, err := b.speechFile(ctx, "whole.wav", length)
-	if err != nil {
-		return err
-	}
 	fmt.Fprintf(w, "| model | threads | graph | times real time | %s | words other than the export's | peak memory |\n|---|---|---|---|---|---|---|---|---|---|\n", ratioColumns)
 	for _, m := range all {
+		length := 5 * time.Minute
+		switch {
+		case b.quick:
+			length = 5 * time.Second
+		case m.name == fullSize:
+			length = 3 * time.Minute
+		}
+		path, err := b.speechFile(ctx, fmt.Sprintf("whole-%v.wav", length), length)
+		if err != nil {
+			return err
+		}
 		for _, threads := range b.threads(m) {
 			if err := b.wholeOf(ctx, w, m, threads, path, length); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)

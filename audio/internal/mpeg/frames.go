@@ -40,8 +40,9 @@ type Frames struct {
 // batchFrames is many beside the two frames that are decoded twice, and 1.7 s at 44.1 kHz.
 const batchFrames = 64
 
-// warmUp is how many frames bring the filter banks up to date.
-const warmUp = 2
+// WarmUp is how many frames must be decoded before one for its samples to be the same as if all had been: one for
+// the overlap of the transform, one for the filter bank.
+const WarmUp = 2
 
 // NewFrames returns the frames of a scanner, which are decoded by so many workers ahead of Next. Without
 // workers, Next decodes. Workers run from the first call of Next until Close, and use the scanner.
@@ -125,7 +126,7 @@ func (f *Frames) fill(b, before *batch, done <-chan struct{}) (more bool) {
 		b.dec = f.dec
 	case before.bringsUpToDate(f.most):
 		b.dec = Decoder{reservoir: before.main}
-		b.warm = warmUp
+		b.warm = WarmUp
 		for _, frame := range before.last() {
 			b.add(frame.Decoded, before.bytes[frame.from:][:frame.Size])
 		}
@@ -134,7 +135,7 @@ func (f *Frames) fill(b, before *batch, done <-chan struct{}) (more bool) {
 		b.dec = before.dec
 	}
 	for n := range f.length {
-		if n == f.length-warmUp {
+		if n == f.length-WarmUp {
 			b.main = f.dec.reservoir
 		}
 		frame, err := f.Peek()
@@ -155,7 +156,7 @@ type batch struct {
 	frames  []undone
 	errs    []error   // of the decoder
 	warm    int       // frames whose sound is not given
-	main    reservoir // before the last warmUp frames
+	main    reservoir // before the last WarmUp frames
 	bytes   []byte    // of all frames
 	samples [2][]float32
 	err     error // of the scanner behind the frames
@@ -168,7 +169,7 @@ type undone struct {
 }
 
 func (f *Frames) newBatch() *batch {
-	n := (f.length + warmUp) * MaxSamples
+	n := (f.length + WarmUp) * MaxSamples
 	return &batch{samples: [2][]float32{make([]float32, n), make([]float32, n)}}
 }
 
@@ -185,7 +186,7 @@ func (b *batch) add(frame Decoded, data []byte) {
 	b.bytes = append(b.bytes, data...)
 }
 
-func (b *batch) last() []undone { return b.frames[len(b.frames)-warmUp:] }
+func (b *batch) last() []undone { return b.frames[len(b.frames)-WarmUp:] }
 
 // bringsUpToDate reports whether the last frames of a batch bring all filter banks up to date that were in use:
 // a frame of two channels goes on where the last one was, even if that is long ago.

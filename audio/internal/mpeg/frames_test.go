@@ -87,7 +87,7 @@ func TestWorkersDecodeToTheBitWhatOneDecoderDoes(t *testing.T) {
 		}
 		pass := rapid.IntRange(0, 9).Draw(rt, "frames passed over")
 		want, sound := frames(rt, file, pass, 0, batchFrames)
-		got, same := frames(rt, file, pass, rapid.IntRange(1, 3).Draw(rt, "workers"), rapid.IntRange(warmUp, 9).Draw(rt, "length of a batch"))
+		got, same := frames(rt, file, pass, rapid.IntRange(1, 3).Draw(rt, "workers"), rapid.IntRange(WarmUp, 9).Draw(rt, "length of a batch"))
 		if !slices.Equal(got, want) {
 			rt.Fatalf("frames %v, want %v", got, want)
 		}
