@@ -80,7 +80,7 @@ func (t *Transcriber) audioOptions(q Request) audio.Options {
 	around := t.Around()
 	o := audio.Options{Channels: t.options.Channels, Track: t.options.Track, FFmpeg: t.options.FFmpeg}
 	if t.recognizer.Device().Provider == ort.CUDA {
-		o.Ahead = audio.DefaultAhead // a GPU hears a recording faster than one core reads it
+		o.Ahead = audio.DefaultAhead // a GPU is faster than one core reads
 	}
 	if q.Start > around {
 		o.Start = (q.Start - around).Truncate(timeline.RowDuration)
