@@ -283,7 +283,6 @@ func TestAnInt8TransducerIsAskedRowByRow(t *testing.T) {
 		}
 		return ids, logProbs
 	}
-	const within = 0.01 // of log-probabilities
 	others := 0.0
 	clips, _ := nemoDecoded(t, "tdt")
 	for clip := range clips {
@@ -296,16 +295,19 @@ func TestAnInt8TransducerIsAskedRowByRow(t *testing.T) {
 			t.Errorf("%s: pieces and rows %v, want %v", clip, got, want)
 		}
 		for i, token := range recognizeClip(t, r, clip).Tokens {
-			if d := math.Abs(float64(token.LogProb) - alone[i]); d > within {
+			if d := math.Abs(float64(token.LogProb) - alone[i]); d > 0.01 {
 				t.Errorf("%s: log-probability %d differs by %v", clip, i, d)
 			}
 		}
-		_, together := decode(clip, transducer.DefaultAhead)
-		for i := range min(len(together), len(alone)) {
-			others = max(others, math.Abs(together[i]-alone[i]))
+		// On CPUs without VNNI twice as many have to be asked for to show it.
+		for _, ahead := range []int{transducer.DefaultAhead, 2 * transducer.DefaultAhead} {
+			_, together := decode(clip, ahead)
+			for i := range min(len(together), len(alone)) {
+				others = max(others, math.Abs(together[i]-alone[i]))
+			}
 		}
 	}
-	if others <= within { // 0.019 without VNNI
-		t.Errorf("the rows that are asked at once change log-probabilities by %v: too little to be seen here", others)
+	if others < 0.02 {
+		t.Errorf("the rows that are asked at once change log-probabilities by %v: they do not matter", others)
 	}
 }
